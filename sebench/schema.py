@@ -27,7 +27,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
 # --- what is asked for ---------------------------------------------------------------------------------
 
 
-class ModelSpec(Value):
+class ModelSpec(Value, frozen=True, kw_only=True):
     """One network: a name, a canonical variant string and the options that change its graph."""
 
     model: str
@@ -38,14 +38,14 @@ class ModelSpec(Value):
     """Where a bottleneck ResNet strides; None is the network's own place."""
 
 
-class Pair(Value):
+class Pair(Value, frozen=True, kw_only=True):
     """The unit of thought: the same network as baseline and as candidate."""
 
     baseline: ModelSpec
     candidate: ModelSpec
 
 
-class Workload(Value):
+class Workload(Value, frozen=True, kw_only=True):
     """What one step computes; part of a result's identity."""
 
     device: str = "cpu"
@@ -58,13 +58,15 @@ class Workload(Value):
     threads: int = 1
 
 
-class TimingPolicy(Value):
+class TimingPolicy(Value, frozen=True, kw_only=True):
     """How hard to measure (docs/method.md)."""
 
     effort: Effort = "standard"
     processes: int = 6
     min_blocks: int = 3
     budget_s: float = 75.0
+    """Time to fill per pair; a hard limit only where `hard_budget` says so."""
+    hard_budget: bool = False
     segment_s: float = 0.1
     min_steps: int = 2
     discard_steps: int = 1
@@ -74,11 +76,17 @@ class TimingPolicy(Value):
     timeout_s: float = 120.0
 
 
-class Plan(Value):
+class Session(Value, frozen=True, kw_only=True):
+    """A pair under one workload: what the worker processes of one measurement run."""
+
+    pair: Pair
+    workload: Workload
+
+
+class Plan(Value, frozen=True, kw_only=True):
     """Everything `compare` will do, drawn up before anything is measured."""
 
-    pairs: tuple[Pair, ...]
-    workload: Workload
+    sessions: tuple[Session, ...]
     policy: TimingPolicy
     seed: int
 
@@ -86,7 +94,7 @@ class Plan(Value):
 # --- static costs --------------------------------------------------------------------------------------
 
 
-class OpCost(Value):
+class OpCost(Value, frozen=True, kw_only=True):
     """Cost of one aten op in one module: sums over its `calls`."""
 
     op: str
@@ -105,7 +113,7 @@ class OpCost(Value):
     bytes_written: int = 0
 
 
-class SiteCost(Value):
+class SiteCost(Value, frozen=True, kw_only=True):
     """One place where an attention module sits."""
 
     path: str
@@ -113,7 +121,7 @@ class SiteCost(Value):
     params: int
 
 
-class SavedBytes(Value):
+class SavedBytes(Value, frozen=True, kw_only=True):
     """Activation bytes that autograd keeps for the backward pass, deduplicated by storage."""
 
     stage: str
@@ -121,14 +129,14 @@ class SavedBytes(Value):
     saved_bytes: int
 
 
-class UncountedOp(Value):
+class UncountedOp(Value, frozen=True, kw_only=True):
     """An op that has no formula: it is in no total, and every report says so."""
 
     op: str
     calls: int
 
 
-class StaticCost(Value):
+class StaticCost(Value, frozen=True, kw_only=True):
     """What a network costs before any clock runs; exact integers."""
 
     input_shape: tuple[int, ...]
@@ -143,7 +151,7 @@ class StaticCost(Value):
     uncounted: tuple[UncountedOp, ...] = ()
 
 
-class ModelCost(Value):
+class ModelCost(Value, frozen=True, kw_only=True):
     """A static cost with the network it belongs to."""
 
     spec: ModelSpec
@@ -153,7 +161,7 @@ class ModelCost(Value):
 # --- measurements --------------------------------------------------------------------------------------
 
 
-class Finding(Value):
+class Finding(Value, frozen=True, kw_only=True):
     """Something a reader of the number should know; printed by console and reports alike."""
 
     code: str
@@ -162,14 +170,14 @@ class Finding(Value):
     hint: str | None = None
 
 
-class Segment(Value):
+class Segment(Value, frozen=True, kw_only=True):
     """A run of steps of one side between two switches; discarded steps are not in it."""
 
     side: Side
     steps_s: tuple[float, ...]
 
 
-class Block(Value):
+class Block(Value, frozen=True, kw_only=True):
     """Four segments, ABBA or BAAB (A = baseline), with what the machine did meanwhile."""
 
     order: Literal["ABBA", "BAAB"]
@@ -184,7 +192,7 @@ class Block(Value):
     """External reasons fixed beforehand (steal, throttling, clock); never a slow value."""
 
 
-class ProcessRun(Value):
+class ProcessRun(Value, frozen=True, kw_only=True):
     """All that one fresh worker process measured."""
 
     process: int
@@ -197,7 +205,7 @@ class ProcessRun(Value):
     error: str | None = None
 
 
-class Measurement(Value):
+class Measurement(Value, frozen=True, kw_only=True):
     """Raw samples of one metric under one workload; statistics are derived on read."""
 
     metric: Literal["latency"] = "latency"
@@ -208,7 +216,7 @@ class Measurement(Value):
     findings: tuple[Finding, ...] = ()
 
 
-class Environment(Value):
+class Environment(Value, frozen=True, kw_only=True):
     """The machine as a benchmark sees it. Unknown facts are None."""
 
     cpu: dict[str, Any]
@@ -223,7 +231,7 @@ class Environment(Value):
     findings: tuple[Finding, ...] = ()
 
 
-class Result(Value):
+class Result(Value, frozen=True, kw_only=True):
     """One stored file: a pair, its exact costs and its raw samples."""
 
     schema: str = SCHEMA
@@ -245,7 +253,7 @@ class Result(Value):
 # --- what is concluded ---------------------------------------------------------------------------------
 
 
-class Quantity(Value):
+class Quantity(Value, frozen=True, kw_only=True):
     """One side of a metric: its value (median where sampled), quartiles and number of values."""
 
     value: float | int | None
@@ -254,7 +262,7 @@ class Quantity(Value):
     n: int | None = None
 
 
-class Interval(Value):
+class Interval(Value, frozen=True, kw_only=True):
     """An estimate with its confidence limits, in the metric's unit."""
 
     estimate: float | int | None
@@ -262,7 +270,7 @@ class Interval(Value):
     ci_high: float | int | None = None
 
 
-class Ratio(Value):
+class Ratio(Value, frozen=True, kw_only=True):
     """Candidate over baseline, and how it was arrived at."""
 
     estimate: float | None
@@ -275,7 +283,7 @@ class Ratio(Value):
     blocks: int = 0
 
 
-class MetricComparison(Value):
+class MetricComparison(Value, frozen=True, kw_only=True):
     """One row of a comparison."""
 
     metric: str
@@ -292,7 +300,7 @@ class MetricComparison(Value):
     findings: tuple[Finding, ...] = ()
 
 
-class Comparison(Value):
+class Comparison(Value, frozen=True, kw_only=True):
     """A pair with everything concluded about it."""
 
     model: str

@@ -1,0 +1,52 @@
+"""Static costs on meta tensors: no weights, no data, no clock, and the caller's model is never touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from sebench.schema import Phase, StaticCost
+
+__all__ = ["count"]
+
+_NO_STAGES: Mapping[str, str] = MappingProxyType({})
+
+
+def count(
+    model: nn.Module,
+    input_shape: Sequence[int],
+    *,
+    phase: Phase = "inference",
+    dtype: str = "float32",
+    sites: Sequence[str] = (),
+    stages: Mapping[str, str] = _NO_STAGES,
+) -> StaticCost:
+    """Count what one step of a network computes, moves and keeps; exact integers (docs/counting.md).
+
+    Args:
+        model: Any module, on any device; only its structure is read.
+        input_shape: One input batch, e.g. ``(1, 3, 224, 224)``.
+        phase: ``inference`` (eval mode, forward) or ``training`` (train mode, forward and backward from a
+            dense gradient of the output; the loss and the optimizer are not part of it).
+        dtype: ``float32``, ``tf32`` (4 bytes as well), ``bfloat16`` or ``float16``: what parameters and
+            activations are held in. Autocast is refused: which ops it casts depends on the device.
+        sites: Names of the attention modules; what runs in or below one is charged to it.
+        stages: Stage label by module name; the longest enclosing name wins.
+
+    Returns:
+        Rows by module, op and phase, the saved activation bytes (training) and the uncounted ledger.
+
+    Raises:
+        UsageError: An unknown phase, dtype, site or stage path.
+        BuildError: The input does not fit the network, or its forward needs real data.
+    """
+    from sebench.counters.static import Request, static_cost  # noqa: PLC0415 - keeps the import torch-free
+
+    request = Request(
+        input_shape=tuple(input_shape), phase=phase, dtype=dtype, sites=tuple(sites), stages=dict(stages)
+    )
+    return static_cost(model, request)

@@ -1,0 +1,58 @@
+"""Values to documents, documents to text. Nothing here measures, and nothing here needs torch."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from sebench.errors import UsageError, near_matches
+from sebench.reporting.catalog import catalog_document
+from sebench.reporting.comparison import comparison_document
+from sebench.reporting.contract import comparison_json, count_json, environment_json
+from sebench.reporting.counts import count_document
+from sebench.reporting.document import Document
+from sebench.reporting.environment import environment_document
+
+Format = Literal["table", "markdown", "csv"]
+"""Formats of a document; JSON is a contract of its own (`sebench.reporting.contract`)."""
+
+__all__ = [
+    "Document",
+    "Format",
+    "catalog_document",
+    "comparison_document",
+    "comparison_json",
+    "count_document",
+    "count_json",
+    "environment_document",
+    "environment_json",
+    "render",
+]
+
+
+def render(document: Document, format: str, *, width: int | None = None, color: bool = False) -> str:  # noqa: A002
+    """`document` as text.
+
+    Args:
+        document: What to say.
+        format: ``table`` (terminal), ``markdown`` (GitHub) or ``csv`` (raw values).
+        width: Characters per line of ``table``; None where there is no terminal.
+        color: Emphasis by ANSI codes, ``table`` only.
+
+    Raises:
+        UsageError: `format` is none of these.
+    """
+    if format == "table":
+        from sebench.reporting.text import render_text  # noqa: PLC0415 - each format loads its own
+
+        return render_text(document, width=width, color=color)
+    if format == "markdown":
+        from sebench.reporting.markdown import render_markdown  # noqa: PLC0415
+
+        return render_markdown(document)
+    if format == "csv":
+        from sebench.reporting.frame import render_csv  # noqa: PLC0415
+
+        return render_csv(document)
+    formats = get_args(Format)
+    hint = near_matches(format, formats) or f"use {', '.join(formats)}"
+    raise UsageError(f"--format {format!r} is not a document format", hint=hint)

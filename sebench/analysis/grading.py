@@ -1,0 +1,180 @@
+"""How far a measured ratio can be trusted: checks on its samples, and the grade that sums them up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+from sebench import statistics
+from sebench.schema import Block, Finding, Grade, Measurement, Side
+
+# docs/method.md, "Grades"
+CANARY_QUIET = 0.01
+CANARY_USABLE = 0.05
+MAX_INVALID_RATIO = 0.20
+MIN_PROCESSES_FOR_A = 5
+TOO_NOISY_RATIO = 0.05
+# A side whose CPU was away for more than a tenth of the time was not running alone.
+MIN_CPU_RATIO = 0.90
+MIN_TIMER_TICKS = 1000
+
+_DISQUALIFYING = frozenset({"not-steady", "no-interval", "canary-unstable", "blocks-dropped-many", "interrupted"})
+
+
+def grade(measurement: Measurement, headline: statistics.Headline, findings: Iterable[Finding]) -> Grade:
+    """A: quiet, exclusive and repeated over processes; B: usable; C: anything else.
+
+    Args:
+        measurement: the raw samples.
+        headline: their ratio.
+        findings: what `latency_findings` and the machine have to say about them.
+    """
+    codes = {finding.code for finding in findings if finding.severity != "info"}
+    if codes & _DISQUALIFYING or headline.ci_low is None:
+        return "C"
+    quiet = (canary_variation(measurement) or 0.0) < CANARY_QUIET
+    repeated = headline.scope == "process" and headline.processes >= MIN_PROCESSES_FOR_A
+    return "A" if quiet and repeated and not codes else "B"
+
+
+def canary_variation(measurement: Measurement) -> float | None:
+    """Coefficient of variation of the fixed work done once per block; None below two blocks.
+
+    Within a process, then the median over processes: the canary is Python code, whose speed differs a
+    little between processes for reasons that are not the machine's.
+    """
+    variations = [
+        statistics.coefficient_of_variation([block.canary_s for block in run.blocks])
+        for run in measurement.processes
+        if len(run.blocks) > 1
+    ]
+    return statistics.quartiles(variations).median if variations else None
+
+
+def latency_findings(
+    measurement: Measurement,
+    valid: Sequence[Sequence[Block]],
+    log_ratios: Sequence[Sequence[float]],
+    headline: statistics.Headline,
+) -> tuple[Finding, ...]:
+    """Everything about the samples that a reader of the ratio should know.
+
+    Args:
+        measurement: the raw samples.
+        valid: the blocks that count, by process.
+        log_ratios: one per valid block, by process.
+        headline: their ratio.
+    """
+    blocks = [block for process in valid for block in process]
+    checks: tuple[Iterator[Finding], ...] = (
+        _interval(headline),
+        _dropped(measurement),
+        _steadiness(log_ratios),
+        _order(blocks, log_ratios),
+        _agreement(blocks, log_ratios, headline),
+        _canary(measurement),
+        _resolution(blocks),
+        _preemption(blocks),
+    )
+    return tuple(finding for check in checks for finding in check)
+
+
+def _interval(headline: statistics.Headline) -> Iterator[Finding]:
+    if headline.ci_low is None or headline.ci_high is None or headline.ratio is None:
+        yield _warning("no-interval", headline.reason or "no interval", "allow a larger --budget")
+        return
+    if headline.ci_low == headline.ci_high:
+        yield _warning("zero-width", "all blocks gave the very same ratio: is the clock real?")
+    half_width = (headline.ci_high - headline.ci_low) / 2 / headline.ratio
+    if half_width > TOO_NOISY_RATIO:
+        message = f"too noisy to say: the interval is +- {half_width * 100:.1f} % wide"
+        yield _warning("too-noisy", message, "quieten the machine, or use --effort rigorous")
+    if headline.scope == "within-process":
+        yield Finding(
+            code="within-process",
+            severity="info",
+            message="one process only: what differs between processes (memory layout) is not in the interval",
+            hint="use --effort standard for an interval over processes",
+        )
+
+
+def _dropped(measurement: Measurement) -> Iterator[Finding]:
+    blocks = [block for run in measurement.processes for block in run.blocks]
+    invalid = [block for block in blocks if block.invalid]
+    if not invalid:
+        return
+    reasons = sorted({reason for block in invalid for reason in block.invalid})
+    message = f"{len(invalid)} of {len(blocks)} blocks were left out for reasons outside: {', '.join(reasons)}"
+    many = len(invalid) > MAX_INVALID_RATIO * len(blocks)
+    yield _warning("blocks-dropped-many" if many else "blocks-dropped", message, "see 'sebench env'")
+
+
+def _steadiness(log_ratios: Sequence[Sequence[float]]) -> Iterator[Finding]:
+    drift = statistics.half_drift(log_ratios)
+    if drift is not None and drift.significant:
+        message = f"the ratio drifted by {drift.difference * 100:+.2f} % between the halves of the measurement"
+        yield _warning("not-steady", message, "let the machine settle and measure again")
+
+
+def _order(blocks: Sequence[Block], log_ratios: Sequence[Sequence[float]]) -> Iterator[Finding]:
+    effect = statistics.order_effect(
+        [block.order for block in blocks], [value for process in log_ratios for value in process]
+    )
+    if effect is not None and effect.significant:
+        message = f"ABBA and BAAB blocks differ by {effect.difference * 100:+.2f} %: one side disturbs the other"
+        yield _warning("order-effect", message)
+
+
+def _agreement(
+    blocks: Sequence[Block], log_ratios: Sequence[Sequence[float]], headline: statistics.Headline
+) -> Iterator[Finding]:
+    checks = statistics.cross_checks(
+        log_ratios, _segment_medians(blocks, "baseline"), _segment_medians(blocks, "candidate")
+    )
+    if statistics.estimators_disagree(headline, checks):
+        yield Finding(
+            code="estimators-disagree",
+            severity="info",
+            message=(
+                f"other estimates lie outside the interval: pooled {checks.pooled_hodges_lehmann:.4f}, "
+                f"medians {checks.ratio_of_medians:.4f}, minima {checks.ratio_of_minima:.4f}"
+            ),
+        )
+
+
+def _canary(measurement: Measurement) -> Iterator[Finding]:
+    variation = canary_variation(measurement)
+    if variation is not None and variation >= CANARY_USABLE:
+        message = f"fixed work beside the blocks varied by {variation * 100:.1f} %: the machine is busy"
+        yield _warning("canary-unstable", message, "see 'sebench env'")
+
+
+def _resolution(blocks: Sequence[Block]) -> Iterator[Finding]:
+    tick_s = time.get_clock_info("perf_counter").resolution
+    shortest_s = min(sum(segment.steps_s) for block in blocks for segment in block.segments)
+    if shortest_s < MIN_TIMER_TICKS * tick_s:
+        yield _warning("timer-coarse", f"a segment took {shortest_s:.2g} s, the timer ticks every {tick_s:.2g} s")
+
+
+def _preemption(blocks: Sequence[Block]) -> Iterator[Finding]:
+    ratios = [block.cpu_ratio for block in blocks if block.cpu_ratio is not None]
+    if ratios and (median := statistics.quartiles(ratios).median) < MIN_CPU_RATIO:
+        yield Finding(
+            code="cpu-not-used",
+            severity="info",
+            message=f"the threads were on a CPU for {median * 100:.0f} % of the time",
+            hint="fewer --threads, or a network too small for them",
+        )
+
+
+def _segment_medians(blocks: Sequence[Block], side: Side) -> list[float]:
+    return [
+        statistics.quartiles(segment.steps_s).median
+        for block in blocks
+        for segment in block.segments
+        if segment.side == side
+    ]
+
+
+def _warning(code: str, message: str, hint: str | None = None) -> Finding:
+    return Finding(code=code, severity="warning", message=message, hint=hint)

@@ -1,0 +1,52 @@
+"""The Typer application with all its commands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sebench import __version__
+from sebench.cli.compare import compare
+from sebench.cli.count import count
+from sebench.cli.env import env
+from sebench.cli.list import list_
+
+_EXIT_CODES = (
+    "Exit codes: 0 fine; 1 a sebench error (bad file, missing device, failed build); 2 wrong usage; "
+    "3 the gate failed; 4 inconclusive, not comparable, or nothing was compared; 130 interrupted."
+)
+app = typer.Typer(
+    name="sebench",
+    help="What does a Squeeze-and-Excitation block cost on this machine, and where does the cost go?",
+    epilog=_EXIT_CODES,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"sebench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command(epilog="Example: sebench compare --model resnet50 --device cpu")(compare)
+app.command(epilog="Example: sebench count --model resnet50 --variant plain --variant se --by stage")(count)
+app.command("list", epilog="Example: sebench list models")(list_)
+app.command(epilog="Example: sebench env --format json")(env)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

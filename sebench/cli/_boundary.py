@@ -1,0 +1,123 @@
+"""Where errors become one line on stderr and an exit code, and where output leaves the process."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import ParamSpec
+
+import typer
+
+from sebench.errors import EXIT_ERROR, EXIT_INTERRUPTED, DataFileError, SebenchError
+from sebench.schema import Finding
+from sebench.store import check_writable, write_atomic
+
+P = ParamSpec("P")
+_DEFAULT_WIDTH = 100
+
+
+def guarded(command: Callable[P, int | None]) -> Callable[P, None]:
+    """Wrap a command: its return value is the exit code, its errors are one line each.
+
+    With ``debug=True`` among its arguments exceptions pass through with their traceback.
+    """
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        if kwargs.get("debug"):
+            raise typer.Exit(command(*args, **kwargs) or 0)
+        raise typer.Exit(_status(functools.partial(command, *args, **kwargs)))
+
+    return run
+
+
+def _status(command: Callable[[], int | None]) -> int:
+    try:
+        return command() or 0
+    except SebenchError as error:
+        complain(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe (head, less) has seen enough
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except typer.Exit:
+        raise
+    except Exception as error:  # noqa: BLE001 - the boundary: a user never sees a traceback unasked
+        complain(f"internal error: {type(error).__name__}: {error}; run again with --debug and report it")
+        return EXIT_ERROR
+
+
+def complain(message: str) -> None:
+    """One error line on stderr."""
+    typer.echo(f"sebench: error: {_one_line(message)}", err=True)
+
+
+def say(message: str) -> None:
+    """One line of news on stderr; stdout is for what was asked for."""
+    typer.echo(_one_line(message), err=True)
+
+
+def show_findings(findings: Iterable[Finding], *, quiet: bool) -> None:
+    """Findings on stderr, each once; quiet keeps the errors only."""
+    for finding in dict.fromkeys(findings):
+        if quiet and finding.severity != "error":
+            continue
+        hint = f" ({finding.hint})" if finding.hint else ""
+        say(f"{finding.severity}: {finding.message}{hint}")
+
+
+def check_output(output: str) -> None:
+    """Refuse an output path now rather than after the measurement.
+
+    Raises:
+        DataFileError: a directory, or not writable.
+    """
+    if output != "-":
+        check_writable(Path(output))
+
+
+def emit(text: str, output: str) -> None:
+    """Write what was asked for to stdout (``-``) or, whole or not at all, to a file.
+
+    Raises:
+        DataFileError: it cannot be written.
+    """
+    text = text if text.endswith("\n") else f"{text}\n"
+    if output != "-":
+        write_atomic(Path(output), text)
+        return
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        with contextlib.suppress(OSError):  # keep the interpreter from failing again on exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise DataFileError(f"cannot write to standard output: {error.strerror}") from error
+
+
+def display_width(output: str) -> int:
+    """Columns to render for: the terminal's, or a fixed width for files and pipes."""
+    if output == "-" and sys.stdout.isatty():
+        return shutil.get_terminal_size().columns
+    return int(os.environ.get("COLUMNS", _DEFAULT_WIDTH))
+
+
+def use_color(output: str) -> bool:
+    """Colour only on a terminal that wants it (no-color.org)."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return output == "-" and sys.stdout.isatty() and not plain
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split())

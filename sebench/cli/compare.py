@@ -1,0 +1,188 @@
+"""``sebench compare``: the main job. Builds the pairs, counts them, times them, says what it means."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sebench.cli import _options as options
+from sebench.cli._boundary import (
+    check_output,
+    complain,
+    display_width,
+    emit,
+    guarded,
+    show_findings,
+    use_color,
+)
+from sebench.cli._progress import progress_bar
+from sebench.errors import EXIT_ERROR, EXIT_OK, DeviceError, Interrupted, UsageError
+from sebench.store import ResultStore, check_writable
+
+if TYPE_CHECKING:
+    from sebench.schema import Comparison, Environment, Finding, Result
+
+_DEFAULT_STORE = Path(".sebench/results")
+
+
+@guarded
+def compare(
+    model: options.Models,
+    variant: options.Variants = ["se"],  # noqa: B006 - Typer reads it, nobody mutates it
+    baseline: Annotated[str, typer.Option("--baseline", help="Variant to compare with.")] = "plain",
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
+    phase: options.PhaseOption = options.PhaseName.INFERENCE,
+    batch_size: Annotated[int, typer.Option("--batch-size", "-b", help="Images per step.")] = 1,
+    image_size: options.ImageSize = None,
+    num_classes: options.NumClasses = None,
+    stride_in: options.Stride = None,
+    dtype: options.DtypeOption = options.Dtype.FLOAT32,
+    memory_format: Annotated[
+        options.MemoryFormat, typer.Option("--memory-format", help="Layout of input and weights.")
+    ] = options.MemoryFormat.CONTIGUOUS,
+    threads: Annotated[
+        int | None, typer.Option("--threads", help="Intra-op threads; default: the cores this process may use.")
+    ] = None,
+    effort: Annotated[
+        options.EffortName,
+        typer.Option("--effort", help="quick: one process; standard: six; rigorous: twelve or more."),
+    ] = options.EffortName.STANDARD,
+    budget: Annotated[
+        float | None, typer.Option("--budget", help="Seconds for the whole command, shared by the pairs.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Fixes weights, order and pauses; default: drawn and recorded.")
+    ] = None,
+    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Use counts kept from earlier runs.")] = True,
+    save: Annotated[Path, typer.Option("--save", help="Directory for the raw results.")] = _DEFAULT_STORE,
+    no_save: Annotated[bool, typer.Option("--no-save", help="Do not store the raw results.")] = False,
+    output_format: options.FormatOption = options.Format.TABLE,
+    output: options.Output = "-",
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> int:
+    """Compare each network without and with attention: params, MACs, bytes and latency, side by side."""
+    started_s = time.monotonic()
+    from sebench.profilers.environment import usable_cores
+    from sebench.runner.counting import default_cache
+    from sebench.runner.measuring import run
+    from sebench.runner.plan import make_plan
+
+    check_output(output)
+    plan = make_plan(
+        names=model,
+        variants=variant,
+        baseline=baseline,
+        seed=secrets.randbits(31) if seed is None else seed,
+        effort=effort.value,
+        budget_s=budget,
+        image_size=image_size,
+        num_classes=num_classes,
+        stride_in=stride_in and stride_in.value,
+        device=_measurable(device, phase, dtype),
+        batch_size=batch_size,
+        dtype=dtype.value,
+        memory_format=memory_format.value,
+        threads=usable_cores() if threads is None else threads,
+    )
+    collector = _Collector(None if no_save else save, quiet=quiet)
+    collector.check()
+    try:
+        with progress_bar(quiet=quiet) as observer:
+            for result in run(
+                plan,
+                cache=default_cache() if cache else None,
+                observer=observer,
+                started_s=started_s,
+                argv=("sebench", *sys.argv[1:]),
+            ):
+                collector.add(result)
+    except Interrupted:
+        if collector.comparisons:
+            collector.present(output_format, output)
+        raise
+    return collector.present(output_format, output)
+
+
+class _Collector:
+    """Stores every result as soon as it exists, and presents what it has in the end."""
+
+    def __init__(self, directory: Path | None, *, quiet: bool) -> None:
+        self._store = ResultStore(directory) if directory else None
+        self._quiet = quiet
+        self.comparisons: list[Comparison] = []
+        self._environment: Environment | None = None
+
+    def check(self) -> None:
+        """Refuse a directory that cannot be written before measuring for it.
+
+        Raises:
+            DataFileError: it cannot.
+        """
+        if self._store:
+            check_writable(self._store.directory / "result.json")
+
+    def add(self, result: Result) -> None:
+        from sebench.analysis.comparison import compare as conclude
+
+        if self._store:
+            self._store.add(result)
+        self._environment = result.environment
+        self.comparisons.append(conclude(result))
+
+    def present(self, output_format: options.Format, output: str) -> int:
+        """Write the comparison; the status tells whether every pair was measured."""
+        from sebench import reporting
+
+        if output_format is options.Format.JSON:
+            text = reporting.comparison_json(self.comparisons, self._environment)
+        else:
+            document = reporting.comparison_document(self.comparisons, self._environment)
+            text = reporting.render(
+                document, output_format.value, width=display_width(output), color=use_color(output)
+            )
+        emit(text, output)
+        show_findings(self._findings(), quiet=self._quiet)
+        return self._status()
+
+    def _findings(self) -> list[Finding]:
+        of_machine = self._environment.findings if self._environment else ()
+        of_pairs = [
+            finding
+            for comparison in self.comparisons
+            for group in (comparison.findings, *(metric.findings for metric in comparison.metrics))
+            for finding in group
+        ]
+        return [*of_machine, *of_pairs]
+
+    def _status(self) -> int:
+        missing = [
+            (comparison, metric)
+            for comparison in self.comparisons
+            for metric in comparison.metrics
+            if metric.status == "unavailable"
+        ]
+        for comparison, metric in missing:
+            complain(f"{comparison.model} {comparison.candidate}: no {metric.metric}: {metric.reason}")
+        return EXIT_ERROR if missing else EXIT_OK
+
+
+def _measurable(device: str, phase: options.PhaseName, dtype: options.Dtype) -> str:
+    """The device to measure on, refused here where a worker would only find out later."""
+    if phase is not options.PhaseName.INFERENCE:
+        raise UsageError(
+            "--phase training is counted but not timed in this version",
+            hint="use 'sebench count --phase training', or leave --phase out",
+        )
+    if device not in ("auto", "cpu"):
+        from sebench.profilers.device import missing_device
+
+        raise DeviceError(missing_device(device))
+    if dtype is options.Dtype.TF32:
+        raise UsageError("--dtype tf32 exists on CUDA devices only", hint="use --dtype float32 on the CPU")
+    return "cpu"

@@ -1,0 +1,35 @@
+"""``sebench env``: the machine as a benchmark sees it."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from sebench.cli import _options as options
+from sebench.cli._boundary import check_output, display_width, emit, guarded, use_color
+
+
+@guarded
+def env(
+    output_format: options.FormatOption = options.Format.TABLE,
+    output: options.Output = "-",
+    debug: options.Debug = False,
+) -> None:
+    """Show the machine, its sources of noise and what to do about them (nothing is changed)."""
+    from sebench import reporting
+    from sebench.profilers.environment import capture_environment
+    from sebench.profilers.findings import findings_for
+    from sebench.profilers.runtime import runtime_facts
+
+    check_output(output)
+    environment = capture_environment(runtime=runtime_facts())
+    environment = replace(environment, findings=findings_for(environment))
+    if output_format is options.Format.JSON:
+        text = reporting.environment_json(environment)
+    else:
+        text = reporting.render(
+            reporting.environment_document(environment),
+            output_format.value,
+            width=display_width(output),
+            color=use_color(output),
+        )
+    emit(text, output)

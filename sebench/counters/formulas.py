@@ -1,0 +1,33 @@
+"""Every op sebench has an opinion on: counted by a formula, or free; the rest goes to the uncounted ledger."""
+
+from __future__ import annotations
+
+from sebench.counters import contractions, elementwise
+from sebench.counters.elementwise import FREE
+from sebench.counters.work import Rule, plain_name
+
+RULES: tuple[Rule, ...] = contractions.RULES + elementwise.RULES
+_RULE_OF = {name: rule for rule in RULES for name in rule.ops}
+_FREE = frozenset(FREE)
+
+
+def rule_for(op: str) -> Rule | None:
+    """The formula of an op such as ``aten.add_``, or None where it has none."""
+    return _RULE_OF.get(plain_name(op))
+
+
+def is_free(op: str) -> bool:
+    """Whether an op moves no data: views, allocation, and torch's own queries (``prim.*``)."""
+    return plain_name(op) in _FREE or op.startswith("prim.")
+
+
+def rules_table() -> str:
+    """The op table of docs/counting.md (a test keeps the two equal)."""
+    lines = ["| aten ops | MACs | FLOPs |", "|---|---|---|"]
+    lines += [f"| {_names(rule.ops)} | {rule.macs} | {rule.flops} |" for rule in RULES]
+    lines.append(f"| {_names(FREE)} | free | free |")
+    return "\n".join(lines)
+
+
+def _names(ops: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in ops)

@@ -1,0 +1,96 @@
+"""Who is running: the module, stage and site that an op, forward or backward, is charged to."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One module in one phase; compared by identity, because it is looked up once per op."""
+
+    module: str
+    stage: str
+    site: str | None
+    phase: Literal["forward", "backward"] = "forward"
+
+
+class Scope:
+    """The innermost running module of a forward pass; the root's frame outside of all calls."""
+
+    def __init__(self, root: Frame) -> None:
+        self._root = root
+        self.running = root
+        self.failed: Frame | None = None
+        """The innermost module that an exception came from."""
+
+    def enter(self, frame: Frame) -> Frame:
+        """Make a module the running one and return the one that was."""
+        outer, self.running = self.running, frame
+        return outer
+
+    def current(self) -> Frame:
+        """The frame that an op seen now is charged to."""
+        return self.running
+
+
+class AutogradScope(Scope):
+    """A scope that also knows which module a backward op belongs to.
+
+    Autograd nodes are numbered in order of creation, so the number at each module boundary of the forward
+    pass tells the module of every node, whether its forward was a module, a function or a custom Function.
+    """
+
+    def __init__(self, root: Frame) -> None:
+        super().__init__(root)
+        self._starts = [0]
+        self._frames = [root]
+        self._backward: dict[Frame, Frame] = {}
+        self.in_backward = False
+
+    def enter(self, frame: Frame) -> Frame:
+        """As `Scope.enter`, with the boundary recorded."""
+        self._starts.append(torch._C._autograd._get_sequence_nr())
+        self._frames.append(frame)
+        return super().enter(frame)
+
+    def current(self) -> Frame:
+        """The running module, or in the backward pass the module whose forward made the node."""
+        if not self.in_backward:
+            return self.running
+        node = torch._C._current_autograd_node()
+        # A recomputed forward (activation checkpointing) runs modules within the backward pass.
+        owner = self.running if node is None or self.running is not self._root else self._owner(node)
+        return self._in_backward_phase(owner)
+
+    def _owner(self, node: torch.autograd.graph.Node) -> Frame:
+        number = node._sequence_nr()  # type: ignore[attr-defined]
+        return self._frames[bisect_right(self._starts, number) - 1]
+
+    def _in_backward_phase(self, frame: Frame) -> Frame:
+        if frame not in self._backward:
+            self._backward[frame] = replace(frame, phase="backward")
+        return self._backward[frame]
+
+
+def frames_of(names: Iterable[str], sites: Iterable[str], stages: Mapping[str, str]) -> dict[str, Frame]:
+    """The frame of every module name; the longest matching site and stage prefix win."""
+    known_sites, frames = {site: site for site in sites}, {}
+    for name in names:
+        stage = longest_prefix(name, stages)
+        frames[name] = Frame(module=name, stage=stage or "", site=longest_prefix(name, known_sites))
+    return frames
+
+
+def longest_prefix(name: str, labels: Mapping[str, str]) -> str | None:
+    """The label of the nearest enclosing module (`name` itself included) that has one."""
+    while name not in labels:
+        if not name:
+            return None
+        name = name.rpartition(".")[0]
+    return labels[name]

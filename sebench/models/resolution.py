@@ -1,0 +1,79 @@
+"""Checks a model specification and brings it to the one spelling under which it is compared and stored."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import msgspec
+
+from sebench.errors import UsageError, VariantError
+from sebench.models.registry import ModelInfo, list_models, model_info
+from sebench.models.variants import ATTENTION_OPTIONS, Variant, format_stages, parse_variant
+from sebench.schema import ModelSpec
+
+
+def resolve(spec: ModelSpec) -> ModelSpec:
+    """Validate a specification and normalise it: equal networks become equal specifications.
+
+    The variant becomes canonical (a stage set that holds every stage is dropped); the native number of
+    classes and the native stride become None.
+
+    Raises:
+        UnknownModelError: No such network.
+        VariantError: The variant is outside the grammar or does not fit the network.
+        UsageError: Number of classes or stride that this network cannot have.
+    """
+    info = model_info(spec.model)
+    variant = parse_variant(spec.variant)
+    if variant.attention is not None:
+        variant = _fit(variant, info)
+    return msgspec.structs.replace(
+        spec,
+        variant=str(variant),
+        num_classes=_resolve_num_classes(spec, info),
+        stride_in=_resolve_stride_in(spec, info),
+    )
+
+
+def _fit(variant: Variant, info: ModelInfo) -> Variant:
+    if variant.position not in info.positions:
+        raise VariantError(
+            f"variant {str(variant)!r}: {info.name} has no position {variant.position!r}",
+            hint=f"it has {', '.join(info.positions)}",
+        )
+    missing = set(variant.stages or ()) - set(info.stages)
+    if missing:
+        raise VariantError(
+            f"variant {str(variant)!r}: {info.name} has no stage {format_stages(missing)}",
+            hint=f"its stages are {format_stages(info.stages)}",
+        )
+    has_ratio = any(option.field == "reduction" for option in ATTENTION_OPTIONS[variant.attention or ""])
+    widest = info.widest_channels(variant.stages, variant.position)
+    if has_ratio and variant.reduction > widest:
+        raise VariantError(
+            f"variant {str(variant)!r}: r exceeds every attended tensor of {info.name}",
+            hint=f"the widest has {widest} channels",
+        )
+    if variant.stages == info.stages:
+        return dataclasses.replace(variant, stages=None)
+    return variant
+
+
+def _resolve_num_classes(spec: ModelSpec, info: ModelInfo) -> int | None:
+    if spec.num_classes is not None and spec.num_classes < 1:
+        raise UsageError(
+            f"number of classes {spec.num_classes} is not positive",
+            hint=f"{info.name} has {info.num_classes}",
+        )
+    return None if spec.num_classes == info.num_classes else spec.num_classes
+
+
+def _resolve_stride_in(spec: ModelSpec, info: ModelInfo) -> str | None:
+    if spec.stride_in is None or spec.stride_in == info.default_stride_in:
+        return None
+    if info.default_stride_in is None:
+        able = ", ".join(model.name for model in list_models() if model.default_stride_in)
+        raise UsageError(
+            f"{info.name} has one place to stride, so no stride-in option", hint=f"these do: {able}"
+        )
+    return spec.stride_in

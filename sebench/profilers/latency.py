@@ -1,0 +1,123 @@
+"""Interleaved timing of two steps: warm-up, then ABBA/BAAB blocks (docs/method.md).
+
+Nothing here knows what a step computes or which device runs it, so tests drive it with a fake device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Literal
+
+from sebench.profilers.device import Device
+from sebench.profilers.probes import Probe, canary, interference, read_probe
+from sebench.schema import Block, Segment, Side, TimingPolicy
+
+Step = Callable[[], object]
+Order = Literal["ABBA", "BAAB"]
+
+SIDES: dict[str, Side] = {"A": "baseline", "B": "candidate"}
+MAX_PAUSE_S = 0.005
+# Warm-up ends when the second half of it ran within 5 % of the first, or at 5 times its minimum.
+STEADY_RATIO = 0.05
+MAX_WARMUP_FACTOR = 5
+
+
+def draw_orders(blocks: int, rng: Random) -> tuple[Order, ...]:
+    """A fair coin per block: it makes sign-flip tests exact whatever the noise is."""
+    return tuple(rng.choice(("ABBA", "BAAB")) for _ in range(blocks))
+
+
+def warm_up(steps: Mapping[Side, Step], device: Device, policy: TimingPolicy) -> dict[Side, float]:
+    """Run both sides in turn until they are structurally and thermally warm.
+
+    Args:
+        steps: one callable per side.
+        device: clock and barrier.
+        policy: `warmup_steps` per side at least, and `warmup_busy_s` in all.
+
+    Returns:
+        The fastest recent step of each side in seconds, for planning segments (never reported).
+    """
+    times: dict[Side, list[float]] = {side: [] for side in steps}
+    start = device.clock()
+    while not _is_warm(times, device.clock() - start, policy):
+        for side, step in steps.items():
+            times[side].append(_timed(step, device))
+    return {side: min(values[len(values) // 2 :]) for side, values in times.items()}
+
+
+def steps_per_segment(step_s: Mapping[Side, float], policy: TimingPolicy) -> int:
+    """The same number for both sides: enough for `segment_s` on the faster one."""
+    fastest_s = min(step_s.values())
+    return max(policy.min_steps, -int(-policy.segment_s // fastest_s))
+
+
+def block_seconds(step_s: Mapping[Side, float], steps: int, policy: TimingPolicy) -> float:
+    """Expected duration of one block: two segments of each side, discarded steps and canary included."""
+    per_segment = steps + policy.discard_steps
+    return sum(2 * per_segment * seconds for seconds in step_s.values()) + 2 * MAX_PAUSE_S + 0.01
+
+
+def measure_block(
+    steps: Mapping[Side, Step],
+    order: Order,
+    steps_in_segment: int,
+    *,
+    device: Device,
+    policy: TimingPolicy,
+    threads: int,
+    rng: Random,
+    probe: Callable[[], Probe] = read_probe,
+) -> Block:
+    """Time one block of four segments.
+
+    After every switch `discard_steps` run untimed (caches and allocator belong to the other side), and
+    a random pause before each segment keeps the schedule from locking onto a periodic disturbance.
+
+    Returns:
+        The block with every timed step, a canary time and what the host did meanwhile.
+    """
+    before, start = probe(), device.clock()
+    segments = []
+    for letter in order:
+        device.pause(rng.uniform(0, MAX_PAUSE_S))
+        side = SIDES[letter]
+        segments.append(_measure_segment(steps[side], side, steps_in_segment, device, policy))
+    wall_s = device.clock() - start
+    outside = interference(before, probe(), wall_s=wall_s, threads=threads)
+    return Block(
+        order=order,
+        segments=tuple(segments),
+        canary_s=canary(clock=device.clock),
+        steal_ratio=outside.steal_ratio,
+        throttled_periods=outside.throttled_periods,
+        cpu_ratio=outside.cpu_ratio,
+        invalid=outside.invalid,
+    )
+
+
+def _measure_segment(step: Step, side: Side, count: int, device: Device, policy: TimingPolicy) -> Segment:
+    for _ in range(policy.discard_steps):
+        step()
+    device.synchronize()
+    return Segment(side=side, steps_s=tuple(_timed(step, device) for _ in range(count)))
+
+
+def _timed(step: Step, device: Device) -> float:
+    start = device.clock()
+    step()
+    device.synchronize()
+    return device.clock() - start
+
+
+def _is_warm(times: Mapping[Side, list[float]], busy_s: float, policy: TimingPolicy) -> bool:
+    count = min(len(values) for values in times.values())
+    if count < policy.warmup_steps or busy_s < policy.warmup_busy_s:
+        return False
+    if busy_s > MAX_WARMUP_FACTOR * policy.warmup_busy_s:
+        return True
+    half = count // 2
+    first = sum(sum(values[:half]) for values in times.values())
+    second = sum(sum(values[-half:]) for values in times.values())
+    return abs(second / first - 1) <= STEADY_RATIO

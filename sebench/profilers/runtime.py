@@ -1,0 +1,58 @@
+"""What torch says about itself. Importing this module imports torch, so import it where it is used."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import warnings
+from types import ModuleType
+from typing import Any
+
+import torch
+
+_ONEDNN = re.compile(r"(?:oneDNN|MKL-DNN) v(\d+(?:\.\d+)*)")
+
+
+def runtime_facts() -> dict[str, Any]:
+    """Facts for ``Environment.runtime``: threads, kernels' instruction set, libraries, numeric flags."""
+    build = torch.__config__.show()
+    return {
+        "torch": str(torch.__version__),
+        "torch_git": torch.version.git_version,
+        "build_sha256": hashlib.sha256(build.encode()).hexdigest(),
+        "num_threads": torch.get_num_threads(),
+        "interop_threads": torch.get_num_interop_threads(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "parallel_backend": _parallel_backend(),
+        "onednn": _onednn_version(build),
+        "onednn_enabled": _has(torch.backends.mkldnn) and torch.backends.mkldnn.enabled,
+        "mkl": _has(torch.backends.mkl),
+        "openmp": _has(torch.backends.openmp),
+        "cuda_built": torch.version.cuda,
+        "cuda_available": _cuda_available(),
+        "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+        "cudnn_deterministic": torch.backends.cudnn.deterministic,
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "default_dtype": str(torch.get_default_dtype()).removeprefix("torch."),
+    }
+
+
+def _has(backend: ModuleType) -> bool:
+    return bool(backend.is_available())
+
+
+def _onednn_version(build: str) -> str | None:
+    found = _ONEDNN.search(build)
+    return found[1] if found else None
+
+
+def _parallel_backend() -> str | None:
+    """The last fact of ``parallel_info``, e.g. ``OpenMP`` or ``native thread pool``."""
+    found = re.search(r"ATen parallel backend: (.+)", torch.__config__.parallel_info())
+    return found[1].strip() if found else None
+
+
+def _cuda_available() -> bool:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a broken driver warns; here its absence is the answer
+        return torch.cuda.is_available()

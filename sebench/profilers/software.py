@@ -1,0 +1,121 @@
+"""Software facts: package versions, the environment variables that steer kernels, the git state."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import sebench
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "fvcore",
+    "thop",
+    "numpy",
+    "scipy",
+    "pandas",
+    "typer",
+    "rich",
+    "timm",
+    "nvidia-ml-py",
+    "msgspec",
+    "psutil",
+    "triton",
+)
+
+VARIABLE_PREFIXES = (
+    "OMP_",
+    "MKL_",
+    "KMP_",
+    "GOMP_",
+    "ONEDNN_",
+    "DNNL_",
+    "ATEN_",
+    "CUDA_",
+    "NVIDIA_",
+    "PYTORCH_",
+    "CUBLAS_",
+    "TORCH_",
+    "LD_PRELOAD",
+    "MALLOC_",
+)
+# Results get published; NVIDIA_API_KEY and its like would pass the prefixes.
+_SECRET_WORDS = frozenset({"KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIALS", "AUTH"})
+
+GIT_TIMEOUT_S = 2.0
+
+
+def read_versions() -> dict[str, str | None]:
+    """Versions by distribution name without importing any; None for what is not installed."""
+    versions: dict[str, str | None] = {"python": platform.python_version(), "sebench": sebench.__version__}
+    return versions | {package: _version(package) for package in PACKAGES}
+
+
+def read_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """The allow-listed part of `environ`, sorted; nothing else may leave the machine."""
+    return {name: environ[name] for name in sorted(environ) if _is_listed(name)}
+
+
+def read_git(directory: Path | None = None, *, timeout_s: float = GIT_TIMEOUT_S) -> dict[str, Any]:
+    """Commit, branch and whether tracked files were changed; all None outside a repository.
+
+    Args:
+        directory: Where to look; None is the current directory.
+        timeout_s: Give up after this many seconds, as on a slow network drive.
+    """
+    lines = _git_status(directory, timeout_s)
+    headers = dict(
+        line.removeprefix("# ").split(" ", 1) for line in lines or () if line.startswith("# branch.")
+    )
+    commit, branch = headers.get("branch.oid"), headers.get("branch.head")
+    return {
+        "commit": None if commit == "(initial)" else commit,
+        "dirty": None if lines is None else any(not line.startswith("#") for line in lines),
+        "branch": None if branch == "(detached)" else branch,
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _is_listed(name: str) -> bool:
+    return name.startswith(VARIABLE_PREFIXES) and not _SECRET_WORDS & set(name.upper().split("_"))
+
+
+def _git_status(directory: Path | None, timeout_s: float) -> list[str] | None:
+    git = shutil.which("git")
+    if git is None:
+        return None
+    # No lock on the index, no file-system monitor: looking at a repository must not change or run anything.
+    command = [
+        git,
+        "-c",
+        "core.fsmonitor=false",
+        "status",
+        "--porcelain=v2",
+        "--branch",
+        "--untracked-files=no",
+    ]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=directory,
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+            capture_output=True,
+            timeout=timeout_s,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.decode(errors="replace").splitlines() if done.returncode == 0 else None

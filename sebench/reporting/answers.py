@@ -1,0 +1,147 @@
+"""One sentence per pair: what the comparison says, how sure it is, and on what grounds."""
+
+from __future__ import annotations
+
+from sebench.schema import Comparison, MetricComparison, Ratio, Workload
+from sebench.units import format_percent
+
+NOISY_HALF_WIDTH = 0.05
+"""Beyond this half-width, relative to the ratio, the sentence starts with "too noisy to say"."""
+_FINE_HALF_WIDTH = 0.002
+
+
+def answers(comparison: Comparison) -> tuple[str, ...]:
+    """The sentences for one pair: one per workload that was timed, or one on exact costs if none was."""
+    timed = [metric for metric in comparison.metrics if metric.metric == "latency"]
+    if not timed:
+        return (_static_answer(comparison),)
+    return tuple(_latency_answer(comparison, metric) for metric in timed)
+
+
+def ratio_text(ratio: Ratio) -> tuple[str, str]:
+    """A sampled ratio and its interval, e.g. ``("1.018", "[1.012, 1.024]")``; empty where unknown.
+
+    Three decimals, or four where the interval is narrow enough to carry them.
+    """
+    if ratio.estimate is None:
+        return "", ""
+    decimals = ratio_decimals(ratio)
+    if ratio.ci_low is None or ratio.ci_high is None:
+        return f"{ratio.estimate:.{decimals}f}", ""
+    low, high = f"{ratio.ci_low:.{decimals}f}", f"{ratio.ci_high:.{decimals}f}"
+    return f"{ratio.estimate:.{decimals}f}", f"[{low}, {high}]"
+
+
+def ratio_decimals(ratio: Ratio) -> int:
+    """Decimals that the interval of `ratio` warrants."""
+    half_width = _half_width(ratio)
+    return 4 if half_width is not None and half_width < _FINE_HALF_WIDTH else 3
+
+
+def sizes_text(ratio: Ratio) -> str:
+    """Sample sizes, e.g. ``6 processes x 8 blocks``; the schema holds the blocks of all processes."""
+    processes = f"{ratio.processes} process" + ("" if ratio.processes == 1 else "es")
+    if ratio.processes and ratio.blocks % ratio.processes == 0:
+        return f"{processes} x {ratio.blocks // ratio.processes} blocks"
+    return f"{processes}, {ratio.blocks} blocks"
+
+
+def confidence_text(confidence: float) -> str:
+    """0.95 -> '95 %'."""
+    return f"{confidence * 100:.4g} %"
+
+
+def attention_name(variant: str) -> str:
+    """A variant as running text calls it: 'se(r=8)' -> 'SE(r=8)', 'plain' -> 'plain'."""
+    name, bracket, options = variant.partition("(")
+    return variant if name == "plain" else name.upper() + bracket + options
+
+
+def place_text(workload: Workload | None) -> str:
+    """Where a time holds, e.g. ``on this CPU`` or ``on this GPU in training at batch 256``."""
+    if workload is None:
+        return "on this machine"
+    place = "on this CPU" if workload.device == "cpu" else "on this GPU"
+    if workload.phase == "training":
+        return f"{place} in training at batch {workload.batch_size}"
+    return place if workload.batch_size == 1 else f"{place} at batch {workload.batch_size}"
+
+
+def _latency_answer(comparison: Comparison, metric: MetricComparison) -> str:
+    same = "A/A: " if comparison.baseline == comparison.candidate else ""
+    place, ratio = place_text(metric.workload), metric.ratio
+    if metric.status != "ok" or ratio.estimate is None:
+        reason = metric.reason or "no reason was given"
+        return f"{same}{_subject(comparison)} {place}: latency is unavailable: {reason}"
+    if ratio.ci_low is None or ratio.ci_high is None:
+        reason = metric.reason or "there is no interval"
+        return f"Too noisy to say: {same}{_subject(comparison)} {place}: {_evidence(metric)}: {reason}"
+    noisy = "Too noisy to say: " if _too_noisy(ratio) else ""
+    sentence = f"{noisy}{same}{_claim(comparison, ratio)} {place}: {_evidence(metric)}"
+    return sentence.replace("no difference", "No difference", 1) if sentence.startswith("no ") else sentence
+
+
+def _claim(comparison: Comparison, ratio: Ratio) -> str:
+    model, baseline = comparison.model, attention_name(comparison.baseline)
+    candidate = attention_name(comparison.candidate)
+    shown = _excludes_one(ratio)
+    if comparison.baseline == comparison.candidate:
+        verdict = "a difference shown where there is none" if shown else "no difference shown"
+        return f"{verdict}, {model} {baseline} against itself"
+    if not shown:
+        return f"no difference shown between {baseline} and {candidate} for {model}"
+    assert ratio.estimate is not None  # noqa: S101 - the caller has an interval
+    change = abs(ratio.estimate - 1) * 100
+    direction = "slower" if ratio.estimate > 1 else "faster"
+    than = "" if comparison.baseline == "plain" else f" than {baseline}"
+    return f"{candidate} makes {model} {change:.{ratio_decimals(ratio) - 2}f} % {direction}{than}"
+
+
+def _evidence(metric: MetricComparison) -> str:
+    estimate, interval = ratio_text(metric.ratio)
+    parts = [
+        f"ratio {estimate} {interval}".rstrip(),
+        confidence_text(metric.ratio.confidence) if interval else "no interval",
+        sizes_text(metric.ratio),
+        f"grade {metric.grade}",
+    ]
+    if metric.ratio.scope == "within-process":
+        parts.append("within-process only: variation between processes is not in the interval")
+    return ", ".join(parts)
+
+
+def _static_answer(comparison: Comparison) -> str:
+    known = {
+        metric.metric: metric.ratio.estimate
+        for metric in comparison.metrics
+        if metric.exact and metric.ratio.estimate is not None
+    }
+    changes = [
+        f"{format_percent(known[name])} {label}"
+        for name, label in (("params", "params"), ("macs", "MACs"), ("bytes", "bytes moved"))
+        if name in known
+    ]
+    costs = ", ".join(changes) if changes else "nothing is known"
+    return f"{_subject(comparison)}: {costs}; latency was not measured"
+
+
+def _subject(comparison: Comparison) -> str:
+    baseline, candidate = attention_name(comparison.baseline), attention_name(comparison.candidate)
+    return f"{comparison.model} with {candidate} against {baseline}"
+
+
+def _half_width(ratio: Ratio) -> float | None:
+    if not ratio.estimate or ratio.ci_low is None or ratio.ci_high is None:
+        return None
+    return (ratio.ci_high - ratio.ci_low) / 2 / ratio.estimate
+
+
+def _too_noisy(ratio: Ratio) -> bool:
+    half_width = _half_width(ratio)
+    return half_width is None or half_width > NOISY_HALF_WIDTH
+
+
+def _excludes_one(ratio: Ratio) -> bool:
+    assert ratio.ci_low is not None  # noqa: S101 - the caller has an interval
+    assert ratio.ci_high is not None  # noqa: S101
+    return ratio.ci_low > 1 or ratio.ci_high < 1

@@ -1,0 +1,99 @@
+"""What `sebench list` shows: the networks that can be built, and the variant grammar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Protocol
+
+from sebench.reporting.document import Cell, Column, Document, Table, text_cell
+
+
+class ModelRow(Protocol):
+    """What the catalogue says about one network."""
+
+    @property
+    def name(self) -> str:
+        """As given to ``--model``."""
+
+    @property
+    def family(self) -> str:
+        """Networks that are built alike."""
+
+    @property
+    def image_size(self) -> int:
+        """Native height and width in pixels."""
+
+    @property
+    def num_classes(self) -> int:
+        """Width of the published classifier."""
+
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """Those that can be chosen in a variant, ascending; empty where a network has none."""
+
+    @property
+    def source(self) -> str:
+        """Where the paper describes the network or uses it."""
+
+
+class VariantRow(Protocol):
+    """One line of the variant grammar."""
+
+    @property
+    def syntax(self) -> str:
+        """As given to ``--variant``."""
+
+    @property
+    def meaning(self) -> str:
+        """What it does, in one line."""
+
+    @property
+    def default(self) -> str:
+        """The value where nothing is said; empty where there is none."""
+
+
+def catalog_document(*, models: Sequence[ModelRow] = (), variants: Sequence[VariantRow] = ()) -> Document:
+    """The native networks and the variant grammar, each in the order given; an empty one is left out."""
+    tables = (*((_models(models),) if models else ()), *((_variants(variants),) if variants else ()))
+    return Document("What sebench can build", tables)
+
+
+def _models(models: Sequence[ModelRow]) -> Table:
+    columns = (
+        Column("model", "model"),
+        Column("family", "family"),
+        Column("image_size", "image", "right"),
+        Column("num_classes", "classes", "right"),
+        Column("stages", "stages"),
+        Column("source", "paper", wrap=True),
+    )
+    rows = tuple(
+        (
+            text_cell(model.name),
+            text_cell(model.family),
+            Cell(str(model.image_size), model.image_size),
+            Cell(str(model.num_classes), model.num_classes),
+            text_cell(stages_text(model.stages)),
+            text_cell(model.source),
+        )
+        for model in models
+    )
+    return Table("Models", columns, rows)
+
+
+def _variants(variants: Sequence[VariantRow]) -> Table:
+    columns = (
+        Column("variant", "variant"),
+        Column("meaning", "meaning", wrap=True),
+        Column("default", "default"),
+    )
+    rows = tuple(tuple(map(text_cell, (row.syntax, row.meaning, row.default))) for row in variants)
+    return Table("Variants", columns, rows)
+
+
+def stages_text(stages: Sequence[int]) -> str:
+    """A gapless run as a range: (2, 3, 4, 5) -> '2-5', (2, 4) -> '2, 4'; '-' for none."""
+    if len(stages) > 1 and all(after == before + 1 for before, after in pairwise(stages)):
+        return f"{stages[0]}-{stages[-1]}"
+    return ", ".join(map(str, stages)) or "-"

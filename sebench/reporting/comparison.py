@@ -1,0 +1,162 @@
+"""Comparisons as a document in the manner of the paper's Section 4: answer, figures, footing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sebench.reporting.answers import answers, confidence_text
+from sebench.reporting.comparison_notes import notes
+from sebench.reporting.document import Document, Paragraph, Table
+from sebench.reporting.finite import finite_comparison
+from sebench.reporting.metric_row import PaperPair, columns, paper_pair, row
+from sebench.schema import Comparison, Environment, MetricComparison, Workload
+
+NOTHING_COMPARED = "Nothing was compared."
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One metric of one pair, with the paper's figures for it."""
+
+    comparison: Comparison
+    metric: MetricComparison
+    paper: PaperPair | None
+
+
+def comparison_document(
+    comparisons: Sequence[Comparison],
+    environment: Environment | None = None,
+    *,
+    as_published: bool | Sequence[bool] = False,
+    measured_at: str | None = None,
+) -> Document:
+    """What `sebench compare` shows.
+
+    Args:
+        comparisons: One per pair; pairs under the same workload share a table.
+        environment: The machine; None where it is unknown or differs between the comparisons.
+        as_published: Whether both networks of a pair are as the paper built them (class count, stride, native
+            image size), for all or one by one. Only then are the paper's own figures shown.
+        measured_at: UTC, ISO 8601.
+
+    Raises:
+        ValueError: `as_published` has not one entry per comparison.
+    """
+    comparisons = [finite_comparison(comparison) for comparison in comparisons]
+    published = [as_published] * len(comparisons) if isinstance(as_published, bool) else as_published
+    entries = [
+        Entry(comparison, metric, paper_pair(comparison, metric) if native else None)
+        for comparison, native in zip(comparisons, published, strict=True)
+        for metric in comparison.metrics
+    ]
+    sentences = [sentence for comparison in comparisons for sentence in answers(comparison)]
+    return Document(
+        title=_title(comparisons),
+        body=(
+            *(Paragraph(sentence, strong=True) for sentence in sentences or (NOTHING_COMPARED,)),
+            *(
+                _table(workload, members, alone=len(comparisons) == 1)
+                for workload, members in _by_workload(comparisons, entries)
+            ),
+        ),
+        notes=notes(
+            comparisons,
+            environment,
+            papers=[(entry.metric, entry.paper) for entry in entries if entry.paper],
+            measured_at=measured_at,
+        ),
+    )
+
+
+def _title(comparisons: Sequence[Comparison]) -> str:
+    return pair_text(comparisons[0]) if len(comparisons) == 1 else f"{len(comparisons)} comparisons"
+
+
+def pair_text(comparison: Comparison) -> str:
+    """E.g. ``resnet50: plain -> se``."""
+    return f"{comparison.model}: {comparison.baseline} -> {comparison.candidate}"
+
+
+# --- tables ---------------------------------------------------------------------------------------------
+
+_Key = tuple[object, ...] | None
+
+
+def _by_workload(
+    comparisons: Sequence[Comparison], entries: Sequence[Entry]
+) -> Iterator[tuple[Workload | None, list[Entry]]]:
+    """Entries by workload, the image size apart; what is exact stands with a pair's first workload."""
+    tables: dict[_Key, list[Entry]] = {}
+    first = {id(comparison): _first_key(comparison) for comparison in comparisons}
+    for entry in entries:
+        workload = entry.metric.workload
+        key = _key(workload) if workload else first[id(entry.comparison)]
+        tables.setdefault(key, []).append(entry)
+    for members in tables.values():
+        yield next((e.metric.workload for e in members if e.metric.workload), None), members
+
+
+def _first_key(comparison: Comparison) -> _Key:
+    return next((_key(metric.workload) for metric in comparison.metrics if metric.workload), None)
+
+
+def _key(workload: Workload) -> _Key:
+    return (
+        *(workload.device, workload.phase, workload.batch_size, workload.dtype),
+        *(workload.memory_format, workload.threads),
+    )
+
+
+def _table(workload: Workload | None, entries: Sequence[Entry], *, alone: bool) -> Table:
+    with_paper = any(entry.paper for entry in entries)
+    confidences = {entry.metric.ratio.confidence for entry in entries if not entry.metric.exact}
+    confidence = confidence_text(confidences.pop()) if len(confidences) == 1 else ""
+    sizes = {entry.metric.workload.input_shape for entry in entries if entry.metric.workload}
+    groups = {id(entry.comparison): _group(entry.comparison, sizes) for entry in entries}
+    if alone:
+        groups = dict.fromkeys(groups, "")
+    return Table(
+        title=_workload_text(workload, sizes),
+        columns=columns(confidence=confidence, with_paper=with_paper),
+        rows=tuple(
+            row(
+                entry.comparison,
+                entry.metric,
+                group=groups[id(entry.comparison)],
+                paper=entry.paper,
+                with_paper=with_paper,
+            )
+            for entry in entries
+        ),
+    )
+
+
+def _group(comparison: Comparison, sizes: Iterable[tuple[int, ...]]) -> str:
+    own = next((metric.workload for metric in comparison.metrics if metric.workload), None)
+    if own is None or len(set(sizes)) < 2:
+        return pair_text(comparison)
+    return f"{pair_text(comparison)}, {_image(own.input_shape)}"
+
+
+def _workload_text(workload: Workload | None, sizes: Iterable[tuple[int, ...]]) -> str:
+    if workload is None:
+        return "Static costs"
+    distinct = set(sizes)
+    parts = (
+        f"{_device(workload)} {workload.phase}",
+        f"batch {workload.batch_size}",
+        _image(workload.input_shape) if len(distinct) == 1 else "",
+        workload.dtype,
+        "channels_last" if workload.memory_format == "channels_last" else "",
+        f"{workload.threads} thread{'' if workload.threads == 1 else 's'}",
+    )
+    return ", ".join(part for part in parts if part)
+
+
+def _device(workload: Workload) -> str:
+    return "CPU" if workload.device == "cpu" else workload.device
+
+
+def _image(input_shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, input_shape[-2:]))

@@ -1,0 +1,105 @@
+"""The footing of a comparison: conventions, what was left out, how it was measured, on what, and findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from sebench.reporting.answers import confidence_text
+from sebench.reporting.environment import environment_lines
+from sebench.reporting.metric_row import PaperPair, label
+from sebench.reporting.uncounted import uncounted_text
+from sebench.schema import Comparison, Environment, Finding, MetricComparison
+
+CONVENTION = (
+    "paper GFLOPs = MACs + 1 per residual-add element + 1 per squeezed element; the paper prints "
+    "multiply-adds as FLOPs. MACs: convolutions and linear layers. FLOPs = 2 x MACs + elementwise operations. "
+    "bytes: tensor bytes in and out of each op, no cache model."
+)
+UNNAMED_CPU = "the paper does not name its CPU: its ratio can be compared, its times cannot"
+ABSOLUTE_TIMES = (
+    "Absolute times on shared machines are not comparable between runs; the ratio is what was measured."
+)
+
+_WITHIN = "the interval holds within one process; variation between processes is not in it"
+_BETWEEN = "the interval speaks for fresh processes"
+
+
+def notes(
+    comparisons: Sequence[Comparison],
+    environment: Environment | None,
+    *,
+    papers: Sequence[tuple[MetricComparison, PaperPair]],
+    measured_at: str | None,
+) -> tuple[str, ...]:
+    """All notes under a comparison, in the order in which a reader needs them."""
+    if not comparisons:
+        return ()
+    timed = [m for comparison in comparisons for m in comparison.metrics if not m.exact]
+    lines = (
+        CONVENTION,
+        *_uncounted(comparisons),
+        *_sampling(timed),
+        *_reasons(comparisons),
+        *_sources(papers),
+        *_findings(comparisons, environment),
+        *(environment_lines(environment, measured_at) if environment else ()),
+        *((ABSOLUTE_TIMES,) if timed else ()),
+    )
+    return tuple(dict.fromkeys(lines))
+
+
+def finding_text(finding: Finding) -> str:
+    """``code: message; hint``."""
+    text = f"{finding.code}: {finding.message}"
+    return f"{text}; {finding.hint}" if finding.hint else text
+
+
+def _uncounted(comparisons: Iterable[Comparison]) -> Iterator[str]:
+    for comparison in comparisons:
+        if comparison.uncounted:
+            yield f"{comparison.model}: {uncounted_text(comparison.uncounted)}"
+
+
+def _sampling(metrics: Iterable[MetricComparison]) -> Iterator[str]:
+    for metric in metrics:
+        if metric.ratio.estimate is None:
+            continue
+        ratio = metric.ratio
+        scope = _WITHIN if ratio.scope == "within-process" else _BETWEEN
+        steps = f" of n = {metric.baseline.n} and {metric.candidate.n} steps" if metric.baseline.n else ""
+        yield (
+            f"{label(metric)}: median and quartiles{steps}; n = processes x blocks; difference and ratio "
+            f"with {confidence_text(ratio.confidence)} intervals, {ratio.method}; {scope}."
+        )
+
+
+def _reasons(comparisons: Iterable[Comparison]) -> Iterator[str]:
+    for comparison in comparisons:
+        for metric in comparison.metrics:
+            if metric.reason or metric.status != "ok":
+                status = "unavailable: " if metric.status != "ok" else ""
+                reason = metric.reason or "no reason was given"
+                yield f"{comparison.model} {comparison.candidate}, {label(metric)}: {status}{reason}"
+
+
+def _sources(papers: Sequence[tuple[MetricComparison, PaperPair]]) -> Iterator[str]:
+    """Where the paper column comes from, and that its CPU is unknown."""
+    sources: dict[str, dict[str, None]] = {}
+    for metric, pair in papers:
+        for figure in pair.figures:
+            note = f" ({figure.note})" if figure.note else ""
+            sources.setdefault(label(metric), {})[f"{figure.source}{note}"] = None
+    if sources:
+        listed = "; ".join(f"{name}: {', '.join(found)}" for name, found in sources.items())
+        yield f"paper, baseline/candidate (Hu et al., CVPR 2018): {listed}"
+    if any(figure.metric == "cpu_inference_latency" for _, pair in papers for figure in pair.figures):
+        yield UNNAMED_CPU
+
+
+def _findings(comparisons: Iterable[Comparison], environment: Environment | None) -> Iterator[str]:
+    for comparison in comparisons:
+        for finding in (*comparison.findings, *(f for m in comparison.metrics for f in m.findings)):
+            yield finding_text(finding)
+    for finding in environment.findings if environment else ():
+        if finding.severity != "info":
+            yield finding_text(finding)

@@ -1,0 +1,115 @@
+"""The JSON that other programs read: schema ``sebench/1``. Fields may be added, never renamed or removed.
+
+Values are in base SI units. Unknown is null with a reason beside it, never 0; NaN and infinities become null.
+The text is ASCII, indented by two, with fields in a fixed order.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from sebench.analysis.costs import CostRow, Totals, attention_totals, by_op, by_site, by_stage, totals
+from sebench.reporting.finite import finite_metric
+from sebench.schema import SCHEMA, Comparison, Environment, MetricComparison, ModelCost
+
+_ATTENTION_FIELDS = ("params", "macs", "flops", "bytes_read", "bytes_written")
+
+
+def comparison_json(comparisons: Sequence[Comparison], environment: Environment | None) -> str:
+    """The ``comparison`` document.
+
+    Args:
+        comparisons: One entry per pair.
+        environment: The machine; null where it is None.
+    """
+    content = {
+        "environment": None if environment is None else _plain(environment),
+        "comparisons": [_comparison(comparison) for comparison in comparisons],
+    }
+    return _text("comparison", content)
+
+
+def environment_json(environment: Environment) -> str:
+    """The ``environment`` document."""
+    return _text("environment", {"environment": _plain(environment)})
+
+
+def count_json(models: Sequence[ModelCost]) -> str:
+    """The ``count`` document."""
+    return _text("count", {"models": [_model(model) for model in models]})
+
+
+def _text(kind: str, content: Mapping[str, Any]) -> str:
+    document = {"schema": SCHEMA, "kind": kind, **content}
+    return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401 - JSON
+    """`value` as plain dicts, lists and finite scalars."""
+    return _finite(msgspec.to_builtins(value, str_keys=True, enc_hook=str))
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+# --- comparison -----------------------------------------------------------------------------------------
+
+
+def _comparison(comparison: Comparison) -> dict[str, Any]:
+    return {**_plain(comparison), "metrics": [_metric(metric) for metric in comparison.metrics]}
+
+
+def _metric(metric: MetricComparison) -> dict[str, Any]:
+    plain: dict[str, Any] = _plain(finite_metric(metric))
+    if metric.workload is None:
+        del plain["workload"]
+    return plain
+
+
+# --- count ----------------------------------------------------------------------------------------------
+
+
+def _model(model: ModelCost) -> dict[str, Any]:
+    cost, whole = model.cost, totals(model.cost)
+    attention = attention_totals(cost)
+    training = cost.phase == "training"
+    return {
+        "model": model.spec.model,
+        "variant": model.spec.variant,
+        "num_classes": model.spec.num_classes,
+        "stride_in": model.spec.stride_in,
+        "input_shape": list(cost.input_shape),
+        "dtype": cost.dtype,
+        "phase": cost.phase,
+        **_sums(whole, training=training),
+        "sites": len(cost.sites),
+        "attention": {name: getattr(attention, name) for name in _ATTENTION_FIELDS},
+        "by_op": [_row(row, "op") for row in by_op(cost)],
+        "by_stage": [_row(row, "stage") for row in by_stage(cost)],
+        "by_site": [_row(row, "site") for row in by_site(cost)],
+        "uncounted": [{"op": item.op, "calls": item.calls} for item in cost.uncounted],
+    }
+
+
+def _sums(whole: Totals, *, training: bool) -> dict[str, int]:
+    sums: dict[str, int] = msgspec.to_builtins(whole)
+    if not training:
+        del sums["saved_bytes"]
+    return sums
+
+
+def _row(row: CostRow, kind: str) -> dict[str, Any]:
+    """A breakdown row under the name of what it breaks down by, without the fields it does not have."""
+    plain: dict[str, Any] = msgspec.to_builtins(row)
+    key = plain.pop("key")
+    return {kind: key, **{name: value for name, value in plain.items() if value is not None and name != kind}}

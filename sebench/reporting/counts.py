@@ -1,0 +1,175 @@
+"""Static costs as a document: totals, attention's share, breakdowns by op, stage and site, the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+from sebench.analysis.costs import CostRow, Totals, attention_totals, by_op, by_site, by_stage, totals
+from sebench.reporting.document import EMPTY, Cell, Column, Document, Row, Section, Table, text_cell
+from sebench.reporting.uncounted import uncounted_text
+from sebench.schema import ModelCost, StaticCost
+from sebench.units import UNKNOWN, format_bytes, format_count, format_share
+
+Breakdown = Literal["op", "stage", "site"]
+
+COUNT_CONVENTION = (
+    "MACs: convolutions and linear layers. paper MACs (printed as the paper's GFLOPs) = MACs + 1 per "
+    "residual-add element + 1 per squeezed element. FLOPs = 2 x MACs + elementwise operations. "
+    "Bytes: tensors in and out of each op that is not a view, no cache model."
+)
+NOTHING_UNCOUNTED = "Every op has a formula; nothing is left out of the totals."
+
+_ROWS: Mapping[Breakdown, Callable[[StaticCost], tuple[CostRow, ...]]] = {
+    "op": by_op,
+    "stage": by_stage,
+    "site": by_site,
+}
+
+
+def count_document(models: Sequence[ModelCost], by: Sequence[Breakdown] = ()) -> Document:
+    """What `sebench count` shows.
+
+    Args:
+        models: Costs, one entry per network.
+        by: Breakdowns to add for each network.
+    """
+    names = [model_text(model) for model in models]
+    return Document(
+        title=f"Static cost of {names[0]}" if len(names) == 1 else f"Static cost of {len(names)} models",
+        body=(
+            _totals_table(models),
+            *(
+                Section(name, tuple(_breakdown(model.cost, kind) for kind in by))
+                for name, model in zip(names, models, strict=True)
+                if by
+            ),
+        ),
+        notes=(COUNT_CONVENTION, *_ledger(models, names)),
+    )
+
+
+def model_text(model: ModelCost) -> str:
+    """The network with whatever sets it apart from its published form."""
+    spec = model.spec
+    parts = [f"{spec.model} {spec.variant}"]
+    if spec.num_classes is not None:
+        parts.append(f"{spec.num_classes} classes")
+    if spec.stride_in is not None:
+        parts.append(f"stride in the {spec.stride_in}")
+    return ", ".join(parts)
+
+
+def _ledger(models: Sequence[ModelCost], names: Sequence[str]) -> tuple[str, ...]:
+    lines = tuple(
+        f"{name}: {uncounted_text(model.cost.uncounted)}"
+        for name, model in zip(names, models, strict=True)
+        if model.cost.uncounted
+    )
+    return lines or ((NOTHING_UNCOUNTED,) if models else ())
+
+
+# --- totals ---------------------------------------------------------------------------------------------
+
+
+def _totals_table(models: Sequence[ModelCost]) -> Table:
+    training = any(model.cost.phase == "training" for model in models)
+    columns = (
+        Column("model", "model"),
+        Column("variant", "variant", role="fold"),
+        Column("input_shape", "input", role="fold"),
+        Column("phase", "phase", role="fold"),
+        Column("params", "params", "right"),
+        Column("macs", "MACs", "right"),
+        Column("paper_macs", "paper MACs", "right", role="fold"),
+        Column("flops", "FLOPs", "right", role="fold"),
+        Column("bytes_read", "bytes read", "right"),
+        Column("bytes_written", "bytes written", "right", role="fold"),
+        *((Column("saved_bytes", "saved for backward", "right", role="fold"),) if training else ()),
+        Column("sites", "sites", "right"),
+        Column("attention_params", "of params", "right"),
+        Column("attention_macs", "of MACs", "right", role="fold"),
+        Column("attention_bytes", "of bytes", "right", role="fold"),
+        Column("buffers", "buffers", role="data"),
+        Column("dtype", "dtype", role="data"),
+    )
+    rows = tuple(_totals_row(model, training=training) for model in models)
+    return Table("Totals", columns, rows, notes=('"of": attention\'s share in the total',))
+
+
+def _totals_row(model: ModelCost, *, training: bool) -> Row:
+    cost, whole, attention = model.cost, totals(model.cost), attention_totals(model.cost)
+    return (
+        text_cell(model.spec.model),
+        text_cell(model.spec.variant),
+        text_cell("x".join(map(str, cost.input_shape))),
+        text_cell(cost.phase),
+        *map(_count, (whole.params, whole.macs, whole.paper_macs, whole.flops)),
+        *map(_bytes, (whole.bytes_read, whole.bytes_written)),
+        *((_saved(whole, cost),) if training else ()),
+        Cell(str(len(cost.sites)), len(cost.sites)),
+        _share(attention.params, whole.params),
+        _share(attention.macs, whole.macs),
+        _share(attention.moved_bytes, whole.moved_bytes),
+        Cell("", whole.buffers),
+        Cell("", cost.dtype),
+    )
+
+
+def _saved(whole: Totals, cost: StaticCost) -> Cell:
+    return _bytes(whole.saved_bytes if cost.phase == "training" else None)
+
+
+# --- breakdowns -----------------------------------------------------------------------------------------
+
+
+def _breakdown(cost: StaticCost, kind: Breakdown) -> Table:
+    found = _ROWS[kind](cost)
+    training, sites = cost.phase == "training", kind == "site"
+    saved = training and kind != "op"
+    columns = (
+        Column(kind, kind),
+        *((Column("stage_of_site", "stage", role="fold"),) if sites else ()),
+        *((Column("phase", "phase", role="fold"),) if training else ()),
+        Column("calls", "calls", "right"),
+        *((Column("params", "params", "right"),) if sites else ()),
+        Column("macs", "MACs", "right"),
+        Column("paper_macs", "paper MACs", "right"),
+        Column("flops", "FLOPs", "right"),
+        Column("bytes_read", "bytes read", "right"),
+        Column("bytes_written", "bytes written", "right"),
+        *((Column("saved_bytes", "saved for backward", "right"),) if saved else ()),
+    )
+    rows = tuple(_cost_row(row, sites=sites, training=training, saved=saved) for row in found)
+    notes = () if rows else ("there is none in this network",)
+    return Table(f"By {kind}", columns, rows, notes)
+
+
+def _cost_row(row: CostRow, *, sites: bool, training: bool, saved: bool) -> Row:
+    return (
+        Cell(row.key or "(none)", row.key),
+        *((text_cell(row.stage or ""),) if sites else ()),
+        *((text_cell(row.phase),) if training else ()),
+        Cell(str(row.calls), row.calls),
+        *((_params(row),) if sites else ()),
+        *map(_count, (row.macs, row.paper_macs, row.flops)),
+        *map(_bytes, (row.bytes_read, row.bytes_written)),
+        *((_bytes(row.saved_bytes) if row.phase == "forward" else EMPTY,) if saved else ()),
+    )
+
+
+def _params(row: CostRow) -> Cell:
+    # Once per site: its backward row has the same parameters, and a column should add up.
+    return EMPTY if row.params is None or row.phase == "backward" else _count(row.params)
+
+
+def _count(value: int) -> Cell:
+    return Cell(format_count(value), value)
+
+
+def _bytes(value: int | None) -> Cell:
+    return Cell(UNKNOWN) if value is None else Cell(format_bytes(value), value)
+
+
+def _share(part: int, whole: int) -> Cell:
+    return Cell(format_share(part, whole), part / whole if whole else None)

@@ -1,0 +1,153 @@
+"""The format-neutral document: builders make it, renderers read it, and it knows neither.
+
+Texts in a document are plain: no markup of any format. A builder may put in whatever a file or a user gave;
+renderers call `single_line` and escape for their own format, so no text becomes markup or a control code.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import Literal
+
+Align = Literal["left", "right"]
+Role = Literal["value", "group", "fold", "data"]
+Value = float | int | str | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One entry of a table: what a person reads, and the value a program reads."""
+
+    text: str
+    value: Value = None
+    """For CSV and sorting: base units, unformatted; None where unknown."""
+    detail: str = ""
+    """Secondary text, an interval for instance; beside the text, or under it where the line is too narrow."""
+
+
+EMPTY = Cell("")
+
+
+def text_cell(text: str) -> Cell:
+    """A cell whose text is its value."""
+    return Cell(text, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Meaning and appearance of one column."""
+
+    key: str
+    """Header in machine formats; stable."""
+    title: str
+    align: Align = "left"
+    detail: str = ""
+    """What the details of the cells are; shown with the title as they are with their texts."""
+    role: Role = "value"
+    """``value``: a column. ``group``: consecutive rows with equal texts are put under one heading. ``fold``:
+    goes under the column before it where the line is too narrow. ``data``: machine formats only."""
+    wrap: bool = False
+    """Holds running text, which may break over lines."""
+
+    @property
+    def heading(self) -> Cell:
+        """Title and detail, to be laid out as the cells below."""
+        return Cell(self.title, self.key, self.detail)
+
+
+Row = tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A titled grid. Every row has one cell per column."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(f"table {self.title!r}: {len(row)} cells for {len(self.columns)} columns")
+
+
+@dataclass(frozen=True, slots=True)
+class RowGroup:
+    """Consecutive rows of a table under one heading (empty where the table has no groups)."""
+
+    heading: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Running text; `strong` for what the reader came for."""
+
+    text: str
+    strong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A titled part of a document."""
+
+    title: str
+    body: tuple[Paragraph | Table, ...]
+
+
+Part = Paragraph | Table | Section
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a command has to say, in reading order; notes come last."""
+
+    title: str
+    body: tuple[Part, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """All tables, those in sections included."""
+        parts: list[Paragraph | Table] = []
+        for part in self.body:
+            parts.extend(part.body if isinstance(part, Section) else (part,))
+        return tuple(part for part in parts if isinstance(part, Table))
+
+
+def printed_columns(table: Table) -> tuple[int, ...]:
+    """Indices of the columns a person sees side by side."""
+    return tuple(i for i, column in enumerate(table.columns) if column.role in ("value", "fold"))
+
+
+def row_groups(table: Table) -> tuple[RowGroup, ...]:
+    """The rows of `table` split where the text of a ``group`` column changes."""
+    keys = [i for i, column in enumerate(table.columns) if column.role == "group"]
+    groups: list[tuple[str, list[Row]]] = []
+    for row in table.rows:
+        heading = ", ".join(row[i].text for i in keys if row[i].text)
+        if not groups or groups[-1][0] != heading:
+            groups.append((heading, []))
+        groups[-1][1].append(row)
+    return tuple(RowGroup(heading, tuple(rows)) for heading, rows in groups)
+
+
+def single_line(text: str) -> str:
+    r"""`text` on one line, with nothing in it that a terminal or a file would act upon.
+
+    White space becomes single spaces. Control codes (ANSI escapes among them), invisible and bidirectional
+    format characters and lone surrogates are spelt out, e.g. ``\x1b``.
+    """
+    return "".join(_visible(character) for character in " ".join(text.split()))
+
+
+def _visible(character: str) -> str:
+    # Cc, Cf, Cs, Co, Cn: control, format, surrogate, private use, unassigned.
+    if character.isascii():
+        return character if character.isprintable() else f"\\x{ord(character):02x}"
+    if unicodedata.category(character).startswith("C"):
+        return character.encode("unicode_escape").decode("ascii")
+    return character

@@ -1,0 +1,101 @@
+"""Document to GitHub Markdown; every text is escaped so that it reads as it is written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from sebench.reporting.document import (
+    Cell,
+    Column,
+    Document,
+    Paragraph,
+    Part,
+    Row,
+    Table,
+    printed_columns,
+    row_groups,
+    single_line,
+)
+
+# Characters that start markup anywhere in a line. Brackets only where they could close a link or footnote:
+# an interval such as [1.012, 1.024] stays as it is.
+_INLINE = re.compile(r"[\\`*~|]|(?<!\w)_|_(?!\w)|\](?=[(\[:])|(?<=\[)\^|!(?=\[)")
+_LINE_START = re.compile(r"^(?:[#>+=-]|\d+(?=[.)]))")
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;"})
+
+
+def render_markdown(document: Document) -> str:
+    """`document` with pipe tables; lines of one paragraph are not wrapped."""
+    chunks = [f"# {escape(document.title)}"]
+    for part in document.body:
+        chunks.extend(_chunks(part))
+    chunks.extend(_notes(document.notes))
+    return "\n\n".join(chunks) + "\n"
+
+
+def escape(text: str) -> str:
+    """`text` as inline Markdown that shows exactly `text`, on one line and without HTML."""
+    return _INLINE.sub(lambda match: "\\" + match.group(), single_line(text).translate(_ENTITIES))
+
+
+def _paragraph(text: str) -> str:
+    return _LINE_START.sub(_inert_start, escape(text))
+
+
+def _inert_start(match: re.Match[str]) -> str:
+    # `1.` needs the backslash before its dot, the others before themselves.
+    start = match.group()
+    return f"{start}\\" if start.isdigit() else f"\\{start}"
+
+
+def _chunks(part: Part) -> Iterator[str]:
+    if isinstance(part, Paragraph):
+        yield f"**{escape(part.text)}**" if part.strong else _paragraph(part.text)
+    elif isinstance(part, Table):
+        yield from _table(part)
+    else:
+        yield f"## {escape(part.title)}"
+        for inner in part.body:
+            yield from _chunks(inner)
+
+
+def _table(table: Table) -> Iterator[str]:
+    if table.title:
+        yield f"### {escape(table.title)}"
+    columns = [table.columns[index] for index in printed_columns(table)]
+    if columns:
+        lines = [_line(_cell(column.heading) for column in columns), _line(map(_rule, columns))]
+        yield "\n".join((*lines, *_body(table)))
+    yield from _notes(table.notes)
+
+
+def _body(table: Table) -> Iterator[str]:
+    indices = printed_columns(table)
+    for group in row_groups(table):
+        if group.heading:
+            # Pipe tables have no spanning cells; a row with one filled cell comes closest.
+            yield _line((f"**{escape(group.heading)}**", *[""] * (len(indices) - 1)))
+        for row in group.rows:
+            yield _row(row, indices)
+
+
+def _row(row: Row, indices: tuple[int, ...]) -> str:
+    return _line(_cell(row[index]) for index in indices)
+
+
+def _cell(cell: Cell) -> str:
+    return escape(f"{cell.text} {cell.detail}")
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _rule(column: Column) -> str:
+    return "---:" if column.align == "right" else "---"
+
+
+def _notes(notes: tuple[str, ...]) -> Iterator[str]:
+    if notes:
+        yield "\n".join(f"- {_paragraph(note)}" for note in notes)

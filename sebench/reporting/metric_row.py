@@ -1,0 +1,235 @@
+"""One metric of a comparison as a table row: printed units and digits, and raw values for machines."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from sebench.reporting.answers import ratio_text
+from sebench.reporting.document import EMPTY, Cell, Column, Row, text_cell
+from sebench.reporting.paper import PaperFigure, latency_metric, paper_figures
+from sebench.schema import Comparison, MetricComparison, Quantity, Workload
+from sebench.units import UNKNOWN, Scale, decimals_for, format_ratio, significant, unit_scale
+
+_LABELS = {
+    "params": "params",
+    "macs": "MACs",
+    "flops": "FLOPs",
+    "bytes": "bytes",
+    "latency": "latency",
+    "peak_memory": "peak memory",
+    "energy": "energy",
+}
+_EXACT_DIGITS = 5
+_MAX_DIGITS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PaperPair:
+    """The paper's figures for both sides of one metric; at least one is there."""
+
+    baseline: PaperFigure | None
+    candidate: PaperFigure | None
+
+    @property
+    def figures(self) -> tuple[PaperFigure, ...]:
+        """Those there are."""
+        return tuple(figure for figure in (self.baseline, self.candidate) if figure)
+
+
+def columns(*, confidence: str, with_paper: bool) -> tuple[Column, ...]:
+    """The columns of a comparison table; `confidence` is e.g. ``95 %``, or empty where it differs by row."""
+    interval = f"{confidence} CI".strip()
+    paper = (Column("paper_ratio", "paper", "right", detail="(ratio)"),) if with_paper else ()
+    return (
+        Column("model", "pair", role="group"),
+        Column("metric", "metric"),
+        Column("baseline", "baseline", "right"),
+        Column("candidate", "candidate", "right"),
+        Column("difference", "difference", "right"),
+        Column("ratio", "ratio", "right", detail=f"[{interval}]"),
+        *paper,
+        Column("grade", "grade"),
+        Column("n", "n", role="fold"),
+        *(Column(key, key, role="data") for key in _DATA_KEYS),
+    )
+
+
+_DATA_KEYS = (
+    "unit",
+    *("baseline_variant", "candidate_variant"),
+    *("baseline_q1", "baseline_q3", "baseline_n", "candidate_q1", "candidate_q3", "candidate_n"),
+    *("difference_ci_low", "difference_ci_high", "ratio_ci_low", "ratio_ci_high"),
+    *("confidence", "method", "scope", "processes", "blocks", "status", "reason"),
+    *("paper_baseline", "paper_candidate", "paper_source"),
+    *("device", "phase", "batch_size", "input_shape", "dtype", "memory_format", "threads"),
+)
+
+
+def row(
+    comparison: Comparison,
+    metric: MetricComparison,
+    *,
+    group: str,
+    paper: PaperPair | None,
+    with_paper: bool,
+) -> Row:
+    """The cells for `columns`."""
+    scale = _scale(metric)
+    baseline, candidate = _quantities(metric, scale)
+    return (
+        Cell(group, comparison.model),
+        Cell(_label_with_unit(metric, scale), metric.metric),
+        baseline,
+        candidate,
+        _difference(metric, scale),
+        _ratio(metric),
+        *((_paper(paper, scale),) if with_paper else ()),
+        Cell("exact" if metric.exact else metric.grade, metric.grade),
+        _sizes(metric),
+        *_data(comparison, metric, paper),
+    )
+
+
+def label(metric: MetricComparison, scale: Scale | None = None) -> str:
+    """A metric as a reader knows it; the paper prints multiply-adds as GFLOPs or MFLOPs."""
+    if metric.metric == "paper_macs":
+        return f"paper {(scale or _scale(metric)).unit}FLOPs"
+    return _LABELS.get(metric.metric, metric.metric)
+
+
+def _label_with_unit(metric: MetricComparison, scale: Scale) -> str:
+    # The paper's GFLOPs carry their unit in the name.
+    return label(metric, scale) + (f" ({scale.unit})" if scale.unit and metric.metric != "paper_macs" else "")
+
+
+def paper_pair(comparison: Comparison, metric: MetricComparison) -> PaperPair | None:
+    """The paper's figures for `metric`, provided that both networks are as the paper built them."""
+    name: str | None = metric.metric
+    if metric.metric == "latency":
+        name = latency_metric(metric.workload) if metric.workload else None
+    if name is None:
+        return None
+    pair = PaperPair(
+        *(paper_figures(comparison.model, v, name) for v in (comparison.baseline, comparison.candidate))
+    )
+    return pair if pair.figures else None
+
+
+def _scale(metric: MetricComparison) -> Scale:
+    known = [abs(side.value) for side in (metric.baseline, metric.candidate) if side.value is not None]
+    return unit_scale(metric.unit, max(known)) if known else Scale(1.0, metric.unit)
+
+
+def _quantities(metric: MetricComparison, scale: Scale) -> tuple[Cell, Cell]:
+    decimals = _value_decimals(metric, scale)
+    return _quantity(metric.baseline, scale, decimals), _quantity(metric.candidate, scale, decimals)
+
+
+def _value_decimals(metric: MetricComparison, scale: Scale) -> int:
+    """Decimals for both sides: of five digits if exact, else as fine as the quartiles are apart."""
+    sides = (metric.baseline, metric.candidate)
+    largest = max((abs(side.value) / scale.factor for side in sides if side.value is not None), default=0.0)
+    if metric.exact and scale.factor == 1:
+        return 0
+    limit = max(0, _MAX_DIGITS - 1 - math.floor(math.log10(largest))) if largest > 0 else 0
+    if metric.exact:
+        return limit
+    spreads = [(s.q3 - s.q1) / scale.factor for s in sides if s.q1 is not None and s.q3 is not None]
+    return min(limit, decimals_for(min(spreads, default=0.0)))
+
+
+def _quantity(quantity: Quantity, scale: Scale, decimals: int) -> Cell:
+    if quantity.value is None:
+        return Cell(UNKNOWN)
+    text = f"{quantity.value / scale.factor:.{decimals}f}"
+    if quantity.q1 is None or quantity.q3 is None:
+        return Cell(text, quantity.value)
+    low, high = (f"{q / scale.factor:.{decimals}f}" for q in (quantity.q1, quantity.q3))
+    return Cell(text, quantity.value, f"{low}-{high}")
+
+
+def _difference(metric: MetricComparison, scale: Scale) -> Cell:
+    found = metric.difference
+    if found.estimate is None:
+        return Cell(UNKNOWN)
+    estimate = found.estimate / scale.factor
+    if metric.exact or found.ci_low is None or found.ci_high is None:
+        return Cell(_signed(significant(estimate, 4)), found.estimate)
+    low, high = found.ci_low / scale.factor, found.ci_high / scale.factor
+    decimals = min(4, decimals_for((high - low) / 2))
+    interval = f"[{low:.{decimals}f}, {high:.{decimals}f}]"
+    return Cell(f"{estimate:+.{decimals}f}", found.estimate, interval)
+
+
+def _signed(number: str) -> str:
+    return number if number.startswith("-") or number in ("0", UNKNOWN) else f"+{number}"
+
+
+def _ratio(metric: MetricComparison) -> Cell:
+    if metric.ratio.estimate is None:
+        return Cell("unavailable" if metric.status == "unavailable" else UNKNOWN)
+    if metric.exact:
+        return Cell(format_ratio(metric.ratio.estimate), metric.ratio.estimate)
+    estimate, interval = ratio_text(metric.ratio)
+    return Cell(estimate, metric.ratio.estimate, interval or "no interval")
+
+
+def _paper(pair: PaperPair | None, scale: Scale) -> Cell:
+    if pair is None:
+        return EMPTY
+    text = "/".join(_printed(figure, scale) for figure in (pair.baseline, pair.candidate))
+    if pair.baseline is None or pair.candidate is None:
+        return Cell(text)
+    ratio = pair.candidate.value / pair.baseline.value
+    return Cell(text, ratio, f"({format_ratio(ratio)})")
+
+
+def _printed(figure: PaperFigure | None, scale: Scale) -> str:
+    """The paper's own digits, with its unit only where the row is in another one."""
+    if figure is None:
+        return UNKNOWN
+    return figure.text if float(figure.scale) == scale.factor else f"{figure.text} {figure.unit}"
+
+
+def _sizes(metric: MetricComparison) -> Cell:
+    if metric.exact:
+        return EMPTY
+    ratio = metric.ratio
+    if not ratio.processes:
+        return Cell(UNKNOWN, 0)
+    per_process, remainder = divmod(ratio.blocks, ratio.processes)
+    blocks = f"{ratio.blocks}" if remainder else f"{ratio.processes} x {per_process}"
+    return Cell(blocks, ratio.blocks)
+
+
+def _data(comparison: Comparison, metric: MetricComparison, paper: PaperPair | None) -> tuple[Cell, ...]:
+    base, cand, diff, ratio = metric.baseline, metric.candidate, metric.difference, metric.ratio
+    values = (
+        metric.unit,
+        *(comparison.baseline, comparison.candidate),
+        *(base.q1, base.q3, base.n, cand.q1, cand.q3, cand.n),
+        *(diff.ci_low, diff.ci_high, ratio.ci_low, ratio.ci_high),
+        *(None if metric.exact else ratio.confidence, ratio.method, ratio.scope),
+        *((None, None) if metric.exact else (ratio.processes, ratio.blocks)),
+        *(metric.status, metric.reason),
+        *_paper_values(paper),
+        *_workload_values(metric.workload),
+    )
+    return tuple(Cell("", value) for value in values)
+
+
+def _paper_values(paper: PaperPair | None) -> tuple[float | None, float | None, str | None]:
+    if paper is None:
+        return None, None, None
+    baseline, candidate = (f.value if f else None for f in (paper.baseline, paper.candidate))
+    return baseline, candidate, ", ".join(dict.fromkeys(figure.source for figure in paper.figures))
+
+
+def _workload_values(workload: Workload | None) -> tuple[str | int | None, ...]:
+    if workload is None:
+        return (None,) * 7
+    return (
+        *(workload.device, workload.phase, workload.batch_size, "x".join(map(str, workload.input_shape))),
+        *(workload.dtype, workload.memory_format, workload.threads),
+    )

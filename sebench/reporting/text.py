@@ -1,0 +1,122 @@
+"""Document to plain terminal text: ASCII rules, no ANSI codes unless asked for, and nothing ever cut off."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+
+from rich.box import Box
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from sebench.reporting.document import Document, Paragraph, Part, Section, Table, row_groups, single_line
+from sebench.reporting.layout import Layout, fit, printed
+
+DEFAULT_WIDTH = 100
+"""Columns assumed where there is no terminal to ask."""
+
+# Box lines: top, head, rule under the head, body, rule between rows, rule over the foot, foot, bottom.
+_RULED = Box("    \n    \n -  \n    \n    \n    \n    \n    \n", ascii=True)
+
+
+def render_text(document: Document, *, width: int | None = None, color: bool = False) -> str:
+    """`document` for a terminal.
+
+    Args:
+        document: What to print.
+        width: Characters per line; None is `DEFAULT_WIDTH`.
+        color: Emphasis by ANSI codes.
+
+    Returns:
+        Lines without trailing blanks, ending in one newline.
+    """
+    buffer = io.StringIO()
+    console = _console(buffer, width or DEFAULT_WIDTH, color=color)
+    console.print(_text(document.title, "bold"))
+    for part in document.body:
+        console.print()
+        _print_part(console, part)
+    if document.notes:
+        console.print()
+        _print_notes(console, document.notes)
+    return "\n".join(line.rstrip() for line in buffer.getvalue().rstrip().split("\n")) + "\n"
+
+
+def _console(buffer: io.StringIO, width: int, *, color: bool) -> Console:
+    # Nothing may depend on the terminal or on environment variables: the caller has decided.
+    return Console(
+        file=buffer,
+        width=width,
+        height=25,
+        color_system="standard" if color else None,
+        no_color=not color,
+        force_terminal=color,
+        force_jupyter=False,
+        legacy_windows=False,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        _environ={},
+    )
+
+
+def _print_part(console: Console, part: Part) -> None:
+    if isinstance(part, Paragraph):
+        console.print(_text(part.text, "bold" if part.strong else ""))
+    elif isinstance(part, Table):
+        _print_table(console, part)
+    else:
+        _print_section(console, part)
+
+
+def _print_section(console: Console, section: Section) -> None:
+    console.print(_text(section.title, "bold"))
+    for part in section.body:
+        console.print()
+        _print_part(console, part)
+
+
+def _print_table(console: Console, table: Table) -> None:
+    if table.title:
+        console.print(_text(table.title, "bold"))
+    for position, layout in enumerate(fit(table, console.width)):
+        if position:
+            console.print()
+        _print_grid(console, table, layout)
+    _print_notes(console, table.notes)
+
+
+def _print_grid(console: Console, table: Table, layout: Layout) -> None:
+    # One grid for the head and one per group: a heading spans the line, for which rich has no cell.
+    console.print(_grid(table, layout, show_header=True))
+    for group in row_groups(table):
+        if group.heading:
+            console.print(_text(group.heading, "bold"))
+        grid = _grid(table, layout, show_header=False)
+        for row in group.rows:
+            grid.add_row(*(Text(printed(row, indices, layout.stacked)) for indices in layout.columns))
+        console.print(grid)
+
+
+def _grid(table: Table, layout: Layout, *, show_header: bool) -> RichTable:
+    padding = (0, layout.gap - 1, 0, 0)
+    grid = RichTable(box=_RULED, show_edge=False, pad_edge=False, padding=padding, show_header=show_header)
+    for indices, width, heading in zip(layout.columns, layout.widths, layout.headings, strict=True):
+        align = table.columns[indices[0]].align
+        grid.add_column(Text(heading), justify=align, width=width, overflow="fold", vertical="bottom")
+    return grid
+
+
+def _print_notes(console: Console, notes: Iterable[str]) -> None:
+    grid = RichTable.grid(padding=(0, 1, 0, 0))
+    grid.add_column(width=1)
+    grid.add_column(overflow="fold")
+    for note in notes:
+        grid.add_row(Text("-"), _text(note))
+    if grid.row_count:
+        console.print(grid)
+
+
+def _text(text: str, style: str = "") -> Text:
+    return Text(single_line(text), style=style, overflow="fold")

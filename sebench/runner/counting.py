@@ -1,0 +1,79 @@
+"""Static costs, cached on disk so that a repeated count needs no torch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+import platformdirs
+
+from sebench import counters, models
+from sebench.schema import ModelCost, ModelSpec, Phase
+from sebench.store import CountCache
+
+_PACKAGE = Path(__file__).parent.parent
+# Everything a count depends on: networks, counters, and the layout of the stored value.
+_COUNTED_SOURCES = ("models", "counters", "schema.py")
+
+
+def default_cache() -> CountCache:
+    """The cache in the user's cache directory."""
+    return CountCache(Path(platformdirs.user_cache_dir("sebench")) / "counts")
+
+
+def count_model(
+    spec: ModelSpec,
+    shape: tuple[int, ...],
+    *,
+    phase: Phase = "inference",
+    dtype: str = "float32",
+    cache: CountCache | None = None,
+) -> ModelCost:
+    """Count one network on meta tensors: no weights, no batch, no compute.
+
+    Args:
+        spec: a resolved spec.
+        shape: of the input, batch in front.
+        phase: ``training`` adds backward rows and saved-for-backward bytes.
+        dtype: sets the bytes per element.
+        cache: where to look first and to keep the answer; None counts afresh.
+
+    Raises:
+        BuildError: the network does not accept this input.
+    """
+    usable = cache if models.is_native(spec.model) else None
+    key = _key(spec, shape, phase, dtype) if usable else ""
+    if usable and (known := usable.get(key)):
+        return known
+    built = models.build(spec, seed=None, device="meta")
+    cost = counters.count(
+        built.module, shape, phase=phase, dtype=dtype, sites=built.sites, stages=built.stages
+    )
+    counted = ModelCost(spec=spec, cost=cost)
+    if usable:
+        usable.put(key, counted)
+    return counted
+
+
+def _key(spec: ModelSpec, shape: tuple[int, ...], phase: Phase, dtype: str) -> str:
+    described = msgspec.json.encode({"spec": spec, "shape": shape, "phase": phase, "dtype": dtype})
+    return f"{_sources_digest()} torch-{version('torch')} {described.decode()}"
+
+
+@cache
+def _sources_digest() -> str:
+    digest = hashlib.sha256()
+    for path in _source_files():
+        digest.update(path.relative_to(_PACKAGE).as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _source_files() -> Iterable[Path]:
+    for name in _COUNTED_SOURCES:
+        path = _PACKAGE / name
+        yield from [path] if path.is_file() else sorted(path.rglob("*.py"))

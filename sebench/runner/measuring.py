@@ -1,0 +1,138 @@
+"""Runs a plan: per pair the counts, then its worker processes one after the other, then a `Result`."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock
+from msgspec.structs import replace
+
+import sebench
+from sebench.errors import Interrupted
+from sebench.profilers.environment import capture_environment
+from sebench.profilers.findings import findings_for
+from sebench.runner.counting import count_model
+from sebench.runner.processes import Observer, ProcessSeries
+from sebench.runner.session import WORKER_COMMAND
+from sebench.schema import Environment, Finding, Plan, Result, Session, StaticCost
+from sebench.store import CountCache
+
+
+def run(
+    plan: Plan,
+    *,
+    cache: CountCache | None = None,
+    observer: Observer = lambda progress: None,
+    started_s: float | None = None,
+    argv: Sequence[str] = (),
+    command: Sequence[str] = WORKER_COMMAND,
+) -> Iterator[Result]:
+    """Measure every session of a plan.
+
+    Args:
+        plan: what to do.
+        cache: for the static counts.
+        observer: told about every step; must not raise.
+        started_s: `time.monotonic()` at which the budget began; now, if None.
+        argv: recorded in the results.
+        command: how a worker is started.
+
+    Yields:
+        One result per session as soon as it is complete. Interrupted, the session at hand is yielded
+        with what it has.
+
+    Raises:
+        Interrupted: after Ctrl-C.
+        BudgetError: a hard budget that does not cover one block.
+        BuildError: a network that does not accept the input.
+    """
+    origin_s = time.monotonic() if started_s is None else started_s
+    environment = capture_environment()
+    for index, session in enumerate(plan.sessions):
+        costs = _static_costs(session, cache)
+        series = ProcessSeries(plan, index, observer=observer, command=command)
+        assemble = _Assembly(plan, session, environment, costs, argv)
+        try:
+            with FileLock(_lock_path(session.workload.device)):
+                series.measure(deadline_s=_deadline_s(plan, index, origin_s))
+        except KeyboardInterrupt:
+            if any(process.blocks for process in series.runs):
+                yield assemble.result(series, interrupted=True)
+            raise Interrupted("interrupted") from None
+        yield assemble.result(series)
+
+
+def _deadline_s(plan: Plan, index: int, origin_s: float) -> float:
+    """Pairs share a hard budget from the start of the command; a soft one is each pair's own."""
+    if plan.policy.hard_budget:
+        return origin_s + (index + 1) * plan.policy.budget_s
+    return time.monotonic() + plan.policy.budget_s
+
+
+def _static_costs(session: Session, cache: CountCache | None) -> tuple[StaticCost, StaticCost]:
+    """Per image: static metrics have no workload, so they are counted at batch 1."""
+    shape = (1, *session.workload.input_shape[1:])
+    baseline, candidate = (
+        count_model(spec, shape, dtype=session.workload.dtype, cache=cache).cost
+        for spec in (session.pair.baseline, session.pair.candidate)
+    )
+    return baseline, candidate
+
+
+def _lock_path(device: str) -> Path:
+    """Two measurements on one device would time each other."""
+    return Path(tempfile.gettempdir()) / f"sebench-{device.replace(':', '-')}.lock"
+
+
+class _Assembly:
+    """Puts what is known about one session into a `Result`."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        session: Session,
+        environment: Environment,
+        costs: tuple[StaticCost, StaticCost],
+        argv: Sequence[str],
+    ) -> None:
+        self._plan, self._session, self._argv = plan, session, tuple(argv)
+        self._environment = environment
+        self._baseline_cost, self._candidate_cost = costs
+
+    def result(self, series: ProcessSeries, *, interrupted: bool = False) -> Result:
+        now = datetime.now(UTC)
+        environment = replace(self._environment, runtime=series.runtime)
+        threads = self._session.workload.threads
+        return Result(
+            id=_identifier(self._session, now),
+            created_at=now.isoformat(timespec="seconds"),
+            sebench=sebench.__version__,
+            command=self._argv,
+            seed=self._plan.seed,
+            pair=self._session.pair,
+            environment=replace(environment, findings=findings_for(environment, threads=threads)),
+            baseline_cost=self._baseline_cost,
+            candidate_cost=self._candidate_cost,
+            measurements=(series.measurement(),),
+            findings=(_INTERRUPTED,) if interrupted else (),
+        )
+
+
+_INTERRUPTED = Finding(
+    code="interrupted",
+    severity="warning",
+    message="interrupted: this is what was measured until then",
+    hint="run the command again for the full measurement",
+)
+
+
+def _identifier(session: Session, now: datetime) -> str:
+    pair = session.pair
+    words = (pair.baseline.model, pair.baseline.variant, pair.candidate.variant)
+    name = "-".join("".join(c if c.isalnum() else "_" for c in word).strip("_") for word in words)
+    return f"{now:%Y%m%dT%H%M%S%fZ}-{name[:80]}-{secrets.token_hex(3)}"

@@ -1,0 +1,245 @@
+"""The worker processes of one session: drawn, started, retried once, and recorded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from msgspec.structs import replace
+
+from sebench import statistics
+from sebench.analysis.comparison import running_headline
+from sebench.errors import WorkerError
+from sebench.profilers.latency import block_seconds, draw_orders, steps_per_segment
+from sebench.runner.schedule import Pace, Schedule, first_schedule, next_blocks
+from sebench.runner.session import WorkerDied, WorkerSession
+from sebench.schema import Block, Finding, Measurement, Plan, ProcessRun, Side, TimingPolicy
+from sebench.worker.protocol import Done, Failed, Go, Measured, Ready, Request
+
+MAX_ATTEMPTS = 2
+MAX_PADDING_BYTES = 4096
+# A soft budget only plans; a machine that turns out slower may take this much longer.
+SOFT_DEADLINE_FACTOR = 2.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a running measurement stands; `ratio` is None until there is something to say."""
+
+    session: int
+    sessions: int
+    model: str
+    baseline: str
+    candidate: str
+    process: int
+    processes: int
+    block: int
+    blocks: int
+    ratio: statistics.Headline | None = None
+
+
+Observer = Callable[[Progress], None]
+
+
+class WorkerFailed(WorkerError):
+    """The worker said why it cannot measure; it would say so again."""
+
+
+class ProcessSeries:
+    """Runs the processes of session `index` of a plan and keeps what they report in `runs`."""
+
+    def __init__(self, plan: Plan, index: int, *, observer: Observer, command: Sequence[str]) -> None:
+        self.runs: list[ProcessRun] = []
+        self.runtime: dict[str, Any] = {}
+        self._plan, self._index, self._session = plan, index, plan.sessions[index]
+        self._observer, self._command = observer, command
+        self._findings: list[Finding] = []
+        self._schedule: Schedule | None = None
+        self._steps_per_segment = 0
+        self._prepare_s = 0.0
+
+    def measure(self, *, deadline_s: float) -> None:
+        """Run processes until the schedule is filled, the deadline reached or one cannot be run.
+
+        Raises:
+            BudgetError: a hard budget that does not cover one block.
+        """
+        process = 0
+        while self._schedule is None or process < self._schedule.processes:
+            try:
+                measured = self._measure_process(process, deadline_s)
+            except WorkerError as error:
+                self._note("worker-failed", "error", str(error))
+                return
+            if not measured:
+                self._note(
+                    "fewer-processes",
+                    "warning",
+                    f"the budget ended after {process} of {self._schedule.processes if self._schedule else 1} processes",
+                    "allow a larger --budget",
+                )
+                return
+            process += 1
+
+    def measurement(self) -> Measurement:
+        """All that was recorded so far."""
+        return Measurement(
+            workload=self._session.workload,
+            policy=self._policy,
+            processes=tuple(self.runs),
+            findings=tuple(self._findings),
+        )
+
+    @property
+    def _policy(self) -> TimingPolicy:
+        return self._plan.policy
+
+    def _measure_process(self, process: int, deadline_s: float) -> bool:
+        """Whether blocks were measured; False once the deadline leaves no room for any."""
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            try:
+                return self._attempt(process, attempt, deadline_s)
+            except WorkerDied as error:
+                if attempt == MAX_ATTEMPTS:
+                    raise
+                self._note("worker-retried", "warning", f"{error}; process {process + 1} was started again")
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _attempt(self, process: int, attempt: int, deadline_s: float) -> bool:
+        rng = Random(f"{self._plan.seed}/{self._index}/{process}/{attempt}")  # noqa: S311
+        request = self._request(rng)
+        blocks: list[Block] = []
+        error: str | None = None
+        started_s = time.monotonic()
+        self._observe(process, 0)
+        try:
+            with self._start(request, rng) as worker:
+                ready = _expect_ready(worker)
+                self._prepare_s = time.monotonic() - started_s
+                self.runtime = ready.runtime
+                go = self._go(ready, process, rng, deadline_s)
+                worker.go(go)
+                for block in _blocks(worker):
+                    blocks.append(block)
+                    record = self._record(process, attempt, request, blocks, None)
+                    self._observe(process, len(go.orders), record)
+        except WorkerError as failure:
+            error = str(failure)
+            raise
+        finally:
+            if blocks or error:
+                self.runs.append(self._record(process, attempt, request, blocks, error))
+        return bool(blocks)
+
+    def _request(self, rng: Random) -> Request:
+        sides: list[Side] = ["baseline", "candidate"]
+        rng.shuffle(sides)
+        return Request(
+            pair=self._session.pair,
+            workload=self._session.workload,
+            policy=self._policy,
+            build_order=tuple(sides),
+            weight_seed=self._plan.seed,
+            process_seed=rng.getrandbits(32),
+        )
+
+    def _start(self, request: Request, rng: Random) -> WorkerSession:
+        """Thread counts must be in place before torch loads; padding moves the stack (Mytkowicz 2009)."""
+        threads = str(self._session.workload.threads)
+        environ = {
+            "OMP_NUM_THREADS": threads,
+            "MKL_NUM_THREADS": threads,
+            "PYTHONHASHSEED": str(rng.getrandbits(32)),
+            "SEBENCH_PADDING": "x" * rng.randrange(MAX_PADDING_BYTES),
+        }
+        return WorkerSession(
+            request, command=self._command, environ=environ, timeout_s=self._policy.timeout_s
+        )
+
+    def _go(self, ready: Ready, process: int, rng: Random, deadline_s: float) -> Go:
+        left_s = deadline_s - time.monotonic()
+        steps = self._steps_per_segment or steps_per_segment(ready.step_s, self._policy)
+        pace = Pace(self._prepare_s, block_seconds(ready.step_s, steps, self._policy))
+        if self._schedule is None:
+            self._steps_per_segment = steps
+            self._schedule = self._first_schedule(pace, left_s)
+            count = self._schedule.blocks
+        else:
+            count = next_blocks(self._schedule, process, pace, left_s)
+            if not self._policy.hard_budget:
+                count = max(count, min(self._policy.min_blocks, self._schedule.blocks))
+        planned_s = count * pace.block_s
+        return Go(
+            steps_per_segment=self._steps_per_segment,
+            orders=draw_orders(count, rng),
+            deadline_s=left_s - pace.block_s if self._policy.hard_budget else SOFT_DEADLINE_FACTOR * planned_s,
+        )
+
+    def _first_schedule(self, pace: Pace, left_s: float) -> Schedule:
+        schedule = first_schedule(self._policy, pace, left_s)
+        if schedule.downgraded:
+            self._note(
+                "budget-downgraded",
+                "warning",
+                f"the budget does not cover {self._policy.effort} effort: one process, {schedule.blocks} blocks",
+                "allow a larger --budget, or ask for --effort quick",
+            )
+        return schedule
+
+    def _record(
+        self, process: int, attempt: int, request: Request, blocks: list[Block], error: str | None
+    ) -> ProcessRun:
+        return ProcessRun(
+            process=process,
+            attempt=attempt,
+            seed=request.process_seed,
+            build_order=request.build_order,
+            steps_per_segment=self._steps_per_segment,
+            prepare_s=self._prepare_s,
+            blocks=tuple(blocks),
+            error=error,
+        )
+
+    def _note(self, code: str, severity: Any, message: str, hint: str | None = None) -> None:
+        self._findings.append(Finding(code=code, severity=severity, message=message, hint=hint))
+
+    def _observe(self, process: int, planned: int, running: ProcessRun | None = None) -> None:
+        measurement = self.measurement()
+        if running is not None:
+            measurement = replace(measurement, processes=(*measurement.processes, running))
+        schedule = self._schedule or Schedule(self._policy.processes, self._policy.min_blocks)
+        pair = self._session.pair
+        self._observer(
+            Progress(
+                session=self._index,
+                sessions=len(self._plan.sessions),
+                model=pair.candidate.model,
+                baseline=pair.baseline.variant,
+                candidate=pair.candidate.variant,
+                process=process,
+                processes=schedule.processes,
+                block=len(running.blocks) if running else 0,
+                blocks=planned or schedule.blocks,
+                ratio=running_headline(measurement),
+            )
+        )
+
+
+def _expect_ready(worker: WorkerSession) -> Ready:
+    reply = worker.receive()
+    if isinstance(reply, Failed):
+        raise WorkerFailed(reply.message)
+    if not isinstance(reply, Ready):
+        raise WorkerDied(f"a worker process sent {type(reply).__name__} before it was ready")
+    return reply
+
+
+def _blocks(worker: WorkerSession) -> Iterator[Block]:
+    while not isinstance(reply := worker.receive(), Done):
+        if isinstance(reply, Failed):
+            raise WorkerFailed(reply.message)
+        if isinstance(reply, Measured):
+            yield reply.block

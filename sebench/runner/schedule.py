@@ -1,0 +1,81 @@
+"""How many processes and blocks fit into a budget: pure arithmetic, fixed before samples are looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sebench.errors import BudgetError
+from sebench.schema import TimingPolicy
+
+# A t interval over fewer process estimates is too wide to be of use (docs/method.md).
+MIN_PROCESSES = 5
+MAX_PROCESSES = 30
+# Past this many blocks a process's own estimate is precise next to the spread between processes, and
+# further budget goes into more processes.
+GOOD_BLOCKS = 12
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What a process and a block cost on this machine, in seconds."""
+
+    prepare_s: float
+    block_s: float
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Processes, blocks in each, and whether the budget forced fewer processes than the effort asks for."""
+
+    processes: int
+    blocks: int
+    downgraded: bool = False
+
+
+def first_schedule(policy: TimingPolicy, pace: Pace, left_s: float) -> Schedule:
+    """Decide the shape of a measurement once the first process is ready.
+
+    Args:
+        policy: what was asked for.
+        pace: measured on the first process, which has been prepared already.
+        left_s: seconds to the end of this pair's budget.
+
+    Raises:
+        BudgetError: a hard budget that does not cover one block.
+    """
+    if policy.hard_budget and left_s < pace.block_s:
+        raise BudgetError(
+            f"--budget is too small for one block: preparing took {pace.prepare_s:.1f} s and a block takes "
+            f"{pace.block_s:.1f} s",
+            hint=f"allow at least {pace.prepare_s + policy.min_blocks * pace.block_s:.0f} s per pair",
+        )
+    if policy.processes > 1:
+        for processes in range(_most_processes(policy, pace, left_s), MIN_PROCESSES - 1, -1):
+            blocks = _blocks(processes, pace, left_s)
+            if blocks >= policy.min_blocks:
+                return Schedule(processes, blocks)
+        if not policy.hard_budget:
+            return Schedule(MIN_PROCESSES, policy.min_blocks)
+    blocks = _blocks(1, pace, left_s)
+    if not policy.hard_budget:
+        blocks = max(blocks, policy.min_blocks)
+    return Schedule(1, blocks, downgraded=policy.processes > 1)
+
+
+def next_blocks(planned: Schedule, done: int, pace: Pace, left_s: float) -> int:
+    """Blocks for a process that is ready now, `done` processes being finished.
+
+    Never more than planned; fewer where the machine turned out slower, down to none.
+    """
+    following = planned.processes - done - 1
+    fitting = int((left_s - following * pace.prepare_s) / ((following + 1) * pace.block_s))
+    return min(planned.blocks, max(fitting, 0))
+
+
+def _most_processes(policy: TimingPolicy, pace: Pace, left_s: float) -> int:
+    affordable = int((left_s + pace.prepare_s) / (pace.prepare_s + GOOD_BLOCKS * pace.block_s))
+    return max(policy.processes, min(affordable, MAX_PROCESSES))
+
+
+def _blocks(processes: int, pace: Pace, left_s: float) -> int:
+    return int((left_s - (processes - 1) * pace.prepare_s) / (processes * pace.block_s))

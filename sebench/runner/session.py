@@ -1,0 +1,120 @@
+"""One worker process as the runner sees it: start, talk, stop; its death is an exception with a cause."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import IO
+
+import msgspec
+
+from sebench.errors import WorkerError
+from sebench.worker.protocol import Go, Reply, Request
+
+WORKER_COMMAND = (sys.executable, "-m", "sebench.worker")
+_STOP_S = 5.0
+
+
+class WorkerDied(WorkerError):  # noqa: N818 - says what happened
+    """The process ended, or fell silent, without a word; worth one retry."""
+
+
+class WorkerSession:
+    """A worker process in a with-statement: it never outlives the block."""
+
+    def __init__(
+        self, request: Request, *, command: Sequence[str], environ: Mapping[str, str], timeout_s: float
+    ) -> None:
+        self._timeout_s = timeout_s
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the session
+        # Its own session: Ctrl-C reaches the runner alone, which then ends the worker in good order.
+        self._process = subprocess.Popen(
+            list(command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            env={**os.environ, **environ},
+            start_new_session=True,
+        )
+        self._replies: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self._send(request)
+
+    def receive(self) -> Reply:
+        """The worker's next message.
+
+        Raises:
+            WorkerDied: it ended or stayed silent for too long.
+        """
+        try:
+            line = self._replies.get(timeout=self._timeout_s)
+        except queue.Empty:
+            raise WorkerDied(f"a worker process was silent for {self._timeout_s:g} s") from None
+        if not line:
+            raise WorkerDied(self._cause_of_death())
+        return msgspec.json.decode(line, type=Reply)
+
+    def go(self, message: Go) -> None:
+        """Let it measure."""
+        self._send(message)
+
+    def __enter__(self) -> WorkerSession:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._process.poll() is None and kind is not None:
+            self._process.kill()
+        try:
+            self._process.wait(timeout=_STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._reader.join()
+        for stream in (self._process.stdin, self._process.stdout, self._errors):
+            if stream is not None:
+                _close(stream)
+
+    def _send(self, message: Request | Go) -> None:
+        assert self._process.stdin is not None  # noqa: S101 - stdin=PIPE above
+        try:
+            self._process.stdin.write(msgspec.json.encode(message) + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise WorkerDied(self._cause_of_death()) from None
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - stdout=PIPE above
+        for line in self._process.stdout:
+            self._replies.put(line)
+        self._replies.put(b"")
+
+    def _cause_of_death(self) -> str:
+        code = self._process.wait()
+        if code < 0:
+            name = signal.Signals(-code).name
+            guess = ", often the kernel's out-of-memory killer" if name == "SIGKILL" else ""
+            return f"a worker process was killed by {name}{guess}"
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        said = f": {lines[-1]}" if lines else ""
+        return f"a worker process ended with status {code}{said}"
+
+
+def _close(stream: IO[bytes]) -> None:
+    try:
+        stream.close()
+    except BrokenPipeError:
+        pass

@@ -1,0 +1,78 @@
+"""Statistics of the paired block design: pure functions on plain numbers (docs/method.md).
+
+A *block* is four segments, ABBA or BAAB (A = baseline, B = candidate), and yields one effect: a log-ratio
+or a difference in seconds. Blocks of one process share memory layout and library plans, so the process is
+the experimental unit and blocks are repeated looks at it.
+
+Nothing here reads a clock, draws a random number or drops a value for its size.
+"""
+
+from sebench.statistics.diagnostics import (
+    NEGLIGIBLE_LOG_RATIO,
+    CrossChecks,
+    OutlierCounts,
+    Quartiles,
+    Shift,
+    SuperBlocks,
+    coefficient_of_variation,
+    cross_checks,
+    estimators_disagree,
+    half_drift,
+    lag1_autocorrelation,
+    order_effect,
+    outlier_counts,
+    quartiles,
+    super_blocks,
+    theil_sen_slope,
+)
+from sebench.statistics.intervals import (
+    Limits,
+    hodges_lehmann,
+    order_statistic_coverage,
+    order_statistic_interval,
+    signed_rank_interval,
+    t_interval,
+)
+from sebench.statistics.paired import (
+    MIN_BLOCKS,
+    MIN_PROCESSES,
+    DifferenceHeadline,
+    Headline,
+    block_difference,
+    block_log_ratio,
+    difference_headline,
+    headline,
+)
+
+__all__ = [
+    "MIN_BLOCKS",
+    "MIN_PROCESSES",
+    "NEGLIGIBLE_LOG_RATIO",
+    "CrossChecks",
+    "DifferenceHeadline",
+    "Headline",
+    "Limits",
+    "OutlierCounts",
+    "Quartiles",
+    "Shift",
+    "SuperBlocks",
+    "block_difference",
+    "block_log_ratio",
+    "coefficient_of_variation",
+    "cross_checks",
+    "difference_headline",
+    "estimators_disagree",
+    "half_drift",
+    "headline",
+    "hodges_lehmann",
+    "lag1_autocorrelation",
+    "order_effect",
+    "order_statistic_coverage",
+    "order_statistic_interval",
+    "outlier_counts",
+    "quartiles",
+    "signed_rank_interval",
+    "super_blocks",
+    "t_interval",
+    "theil_sen_slope",
+]

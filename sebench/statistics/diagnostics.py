@@ -1,0 +1,187 @@
+"""Diagnostics: they grade and explain a headline, they never change it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from scipy.special import stdtrit
+
+from sebench.errors import WorkerError
+from sebench.statistics.intervals import hodges_lehmann
+from sebench.statistics.paired import MIN_BLOCKS, Headline
+from sebench.statistics.samples import FloatArray, Values, checked, mean_and_sd, pairwise_distances
+
+NEGLIGIBLE_LOG_RATIO = 0.005
+"""Drift and order effects below 0.5 % are never flagged, however significant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A contrast of two groups of blocks, in log-ratio units."""
+
+    difference: float
+    standard_error: float
+    degrees_of_freedom: int
+    significant: bool
+    """Beyond the two-sided 95 % t limit and beyond `NEGLIGIBLE_LOG_RATIO`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SuperBlocks:
+    """Adjacent blocks averaged `size` at a time until neighbours look independent."""
+
+    values: tuple[float, ...]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quartiles:
+    """Linear-interpolation quartiles."""
+
+    q1: float
+    median: float
+    q3: float
+
+
+@dataclass(frozen=True, slots=True)
+class OutlierCounts:
+    """Values beyond Tukey's fences; `mild` excludes `severe`. Information only: nothing is ever removed."""
+
+    mild: int
+    severe: int
+
+
+@dataclass(frozen=True, slots=True)
+class CrossChecks:
+    """Other estimates of the same ratio, without intervals."""
+
+    pooled_hodges_lehmann: float
+    ratio_of_medians: float
+    ratio_of_minima: float
+
+
+def half_drift(blocks_by_process: Sequence[Sequence[float]]) -> Shift | None:
+    """Steady state of the *ratio*: second half minus first half of each process's blocks.
+
+    Over processes where there are at least two, else between the halves of the one process. Absolute drift
+    that hits both sides alike is no concern and does not show here.
+
+    Returns:
+        None where it cannot be told: one process with fewer than 6 blocks, or no process with two blocks.
+    """
+    halves = [
+        (sample[: sample.size // 2], sample[sample.size - sample.size // 2 :])
+        for sample in (checked(blocks) for blocks in blocks_by_process if len(blocks) >= MIN_BLOCKS)
+    ]
+    if len(halves) > 1:
+        changes = [hodges_lehmann(late) - hodges_lehmann(early) for early, late in halves]
+        mean, sd = mean_and_sd(np.array(changes))
+        return _judged(mean, sd / math.sqrt(len(changes)), len(changes) - 1)
+    return _contrast(*halves[0]) if halves else None
+
+
+def theil_sen_slope(values: Values) -> float:
+    """Median of all pairwise slopes, per block (Theil 1950, Sen 1968); 0 for a single value."""
+    sample = checked(values)
+    later, earlier = np.tril_indices(sample.size, -1)
+    return float(np.median((sample[later] - sample[earlier]) / (later - earlier))) if later.size else 0.0
+
+
+def order_effect(orders: Sequence[str], log_ratios: Sequence[float]) -> Shift | None:
+    """Carry-over check: log-ratio in BAAB minus ABBA blocks; None below three blocks of either order."""
+    sample = checked(log_ratios)
+    baab = np.array([order == "BAAB" for order in orders])
+    if baab.size != sample.size:
+        raise WorkerError(f"{baab.size} block orders for {sample.size} blocks", hint="measure again")
+    return _contrast(sample[~baab], sample[baab])
+
+
+def lag1_autocorrelation(values: Values) -> float | None:
+    """r1 = sum (x_i - m)(x_{i+1} - m) / sum (x_i - m)^2; None below three values or without variance."""
+    sample = checked(values)
+    if sample.size < 3 or np.ptp(sample) == 0:
+        return None
+    centred = sample - sample.mean()
+    return float(centred[:-1] @ centred[1:] / (centred @ centred))
+
+
+def super_blocks(values: Values) -> SuperBlocks:
+    """Doubles the block until |r1| <= 2 / sqrt(n), with 6 or more left; a remainder joins the last one."""
+    merged, size = checked(values), 1
+    while merged.size >= 12:
+        r1 = lag1_autocorrelation(merged)
+        if r1 is None or abs(r1) <= 2 / math.sqrt(merged.size):
+            break
+        size *= 2
+        merged = _merge(checked(values), size)
+    return SuperBlocks(tuple(merged.tolist()), size)
+
+
+def quartiles(values: Values) -> Quartiles:
+    """Quartiles by linear interpolation (Hyndman & Fan type 7)."""
+    q1, median, q3 = np.quantile(checked(values), [0.25, 0.5, 0.75])
+    return Quartiles(float(q1), float(median), float(q3))
+
+
+def coefficient_of_variation(values: Values) -> float:
+    """Standard deviation / mean; 0 for a single value."""
+    mean, sd = mean_and_sd(checked(values))
+    return sd / mean
+
+
+def outlier_counts(values: Values) -> OutlierCounts:
+    """Values beyond 1.5 (mild) and 3 (severe) interquartile ranges from the quartiles (Tukey 1977)."""
+    sample, box = checked(values), quartiles(values)
+    beyond = np.maximum(box.q1 - sample, sample - box.q3)
+    severe = int(np.sum(beyond > 3 * (box.q3 - box.q1)))
+    return OutlierCounts(int(np.sum(beyond > 1.5 * (box.q3 - box.q1))) - severe, severe)
+
+
+def cross_checks(
+    blocks_by_process: Sequence[Sequence[float]], baseline: Sequence[float], candidate: Sequence[float]
+) -> CrossChecks:
+    """Ratios by other routes: pooled over all blocks, and from all segment values of each side."""
+    base, cand = checked(baseline), checked(candidate)
+    return CrossChecks(
+        math.exp(hodges_lehmann([value for blocks in blocks_by_process for value in blocks])),
+        float(np.median(cand) / np.median(base)),
+        float(cand.min() / base.min()),
+    )
+
+
+def estimators_disagree(result: Headline, checks: CrossChecks) -> bool:
+    """Whether a cross-check lies outside the headline's interval; False where there is no interval."""
+    if result.ci_low is None or result.ci_high is None:
+        return False
+    low, high = result.ci_low * (1 - 1e-9), result.ci_high * (1 + 1e-9)  # zero width must survive rounding
+    others = (checks.pooled_hodges_lehmann, checks.ratio_of_medians, checks.ratio_of_minima)
+    return any(not low <= other <= high for other in others)
+
+
+def _contrast(first: FloatArray, second: FloatArray) -> Shift | None:
+    """Second minus first, Hodges-Lehmann each, with its large-sample standard error.
+
+    The variance of the Hodges-Lehmann estimate of n normal values is (pi / 3) sigma^2 / n; sigma is
+    the median absolute pairwise difference within groups / 0.9539 (Shamos 1976), unmoved by stray spikes.
+    """
+    if min(first.size, second.size) < 3:
+        return None
+    within = np.concatenate([pairwise_distances(first), pairwise_distances(second)])
+    sigma = float(np.median(within)) / 0.9539
+    standard_error = sigma * math.sqrt(math.pi / 3 * (1 / first.size + 1 / second.size))
+    difference = hodges_lehmann(second) - hodges_lehmann(first)
+    return _judged(difference, standard_error, first.size + second.size - 2)
+
+
+def _judged(difference: float, standard_error: float, degrees_of_freedom: int) -> Shift:
+    limit = max(NEGLIGIBLE_LOG_RATIO, float(stdtrit(degrees_of_freedom, 0.975)) * standard_error)
+    return Shift(difference, standard_error, degrees_of_freedom, abs(difference) > limit)
+
+
+def _merge(values: FloatArray, size: int) -> FloatArray:
+    starts = [*range(0, values.size - values.size % size, size), values.size]
+    return np.array([values[start:end].mean() for start, end in pairwise(starts)])

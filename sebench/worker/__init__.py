@@ -1,0 +1,1 @@
+"""The measuring process: one request in, blocks out; it builds and measures, nothing else."""

@@ -1,0 +1,53 @@
+"""The messages between runner and worker: JSON lines over the worker's stdin and stdout."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from sebench.schema import Block, Pair, Side, TimingPolicy, Value, Workload
+
+
+class Request(Value, tag=True):
+    """Runner to worker, first: build this pair and warm it up."""
+
+    pair: Pair
+    workload: Workload
+    policy: TimingPolicy
+    build_order: tuple[Side, ...]
+    weight_seed: int
+    process_seed: int
+
+
+class Ready(Value, tag=True):
+    """Worker to runner: both sides are built, checked and warm."""
+
+    step_s: dict[Side, float]
+    runtime: dict[str, Any]
+
+
+class Go(Value, tag=True):
+    """Runner to worker: measure these blocks, but start none after `deadline_s` seconds from now."""
+
+    steps_per_segment: int
+    orders: tuple[Literal["ABBA", "BAAB"], ...]
+    deadline_s: float
+
+
+class Measured(Value, tag=True):
+    """Worker to runner: one block is done."""
+
+    block: Block
+
+
+class Done(Value, tag=True):
+    """Worker to runner: no more blocks will come."""
+
+
+class Failed(Value, tag=True):
+    """Worker to runner: it would fail again in the same way, so there is no point in retrying."""
+
+    code: Literal["build", "memory", "output", "device"]
+    message: str
+
+
+Reply = Ready | Measured | Done | Failed

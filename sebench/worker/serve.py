@@ -1,0 +1,141 @@
+"""One worker's life: read the request, build and warm up both sides, measure blocks, stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Literal, Protocol, TypeVar
+
+import msgspec
+from torch import nn
+
+from sebench import models
+from sebench.errors import SebenchError, WorkerError
+from sebench.profilers.device import Device, select_device
+from sebench.profilers.latency import Step, measure_block, warm_up
+from sebench.profilers.runtime import runtime_facts
+from sebench.profilers.workload import check_finite, inference_step, make_input
+from sebench.schema import ModelSpec, Side
+from sebench.worker.protocol import Done, Failed, Go, Measured, Ready, Reply, Request
+
+T = TypeVar("T")
+Code = Literal["build", "memory", "output", "device"]
+_OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")
+
+
+class Lines(Protocol):
+    """The readable end of a pipe."""
+
+    def readline(self) -> bytes:
+        """One line, or ``b""`` at the end."""
+
+
+class Sink(Protocol):
+    """The writable end of a pipe."""
+
+    def write(self, data: bytes, /) -> object:
+        """Write all of `data`."""
+
+
+Build = Callable[[ModelSpec, int], nn.Module]
+
+
+def build_module(spec: ModelSpec, seed: int) -> nn.Module:
+    """The network of `spec` with weights drawn from `seed`."""
+    module: nn.Module = models.build(spec, seed=seed).module
+    return module
+
+
+def serve(requests: Lines, replies: Sink, *, build: Build = build_module) -> None:
+    """Answer one request until its blocks are measured or it has failed.
+
+    Args:
+        requests: a `Request` line, then a `Go` line.
+        replies: receives `Ready`, `Measured` ..., `Done`, or `Failed` at any point.
+        build: makes a network; tests pass their own.
+    """
+    try:
+        _serve(requests, replies, build)
+    except _Fatal as error:
+        _send(replies, Failed(code=error.code, message=str(error)))
+
+
+def _serve(requests: Lines, replies: Sink, build: Build) -> None:
+    request = msgspec.json.decode(requests.readline(), type=Request)
+    device = _select(request)
+    rng = Random(request.process_seed)
+    with device.quiet():
+        steps = _prepare(request, build)
+        step_s = _guarded(lambda: warm_up(steps, device, request.policy))
+        _send(replies, Ready(step_s=step_s, runtime=runtime_facts()))
+        line = requests.readline()
+        if line:
+            _measure(msgspec.json.decode(line, type=Go), request, steps, device, rng, replies)
+    _send(replies, Done())
+
+
+def _measure(
+    go: Go, request: Request, steps: dict[Side, Step], device: Device, rng: Random, replies: Sink
+) -> None:
+    start = device.clock()
+    for order in go.orders:
+        if device.clock() - start > go.deadline_s:
+            break
+        block = measure_block(
+            steps,
+            order,
+            go.steps_per_segment,
+            device=device,
+            policy=request.policy,
+            threads=request.workload.threads,
+            rng=rng,
+        )
+        _send(replies, Measured(block=block))
+
+
+def _select(request: Request) -> Device:
+    try:
+        return select_device(request.workload.device, threads=request.workload.threads)
+    except SebenchError as error:
+        raise _Fatal("device", str(error)) from error
+
+
+def _prepare(request: Request, build: Build) -> dict[Side, Step]:
+    """Build in the drawn order (addresses differ between processes), then check both outputs."""
+    specs = {"baseline": request.pair.baseline, "candidate": request.pair.candidate}
+    batch = make_input(request.workload, seed=request.weight_seed)
+    steps: dict[Side, Step] = {}
+    for side in request.build_order:
+        spec = specs[side]
+        module = _guarded(lambda spec=spec: build(spec, request.weight_seed))  # type: ignore[misc]
+        steps[side] = step = inference_step(module, batch, request.workload)
+        output = _guarded(step)
+        try:
+            check_finite(output, f"{spec.model} {spec.variant}")
+        except WorkerError as error:
+            raise _Fatal("output", str(error)) from error
+    return steps
+
+
+def _guarded(action: Callable[[], T]) -> T:
+    try:
+        return action()
+    except MemoryError as error:
+        raise _Fatal("memory", "out of memory while building or warming up") from error
+    except SebenchError as error:
+        raise _Fatal("build", str(error)) from error
+    except RuntimeError as error:
+        text = str(error).splitlines()[0]
+        if any(sign in text for sign in _OUT_OF_MEMORY):
+            raise _Fatal("memory", f"out of memory: {text}") from error
+        raise _Fatal("build", f"the network does not run on this input: {text}") from error
+
+
+class _Fatal(Exception):
+    def __init__(self, code: Code, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def _send(replies: Sink, message: Reply) -> None:
+    replies.write(msgspec.json.encode(message) + b"\n")

@@ -1,0 +1,153 @@
+"""From raw samples to a comparison; the arithmetic is in the comments."""
+
+import math
+
+import pytest
+from tests import samples
+from tests.samples import block, process
+
+from sebench.analysis.comparison import compare
+from sebench.schema import Finding
+
+
+def latency(processes, **policy):
+    comparison = compare(samples.result(samples.measurement(processes, **policy)))
+    return comparison.metrics[-1]
+
+
+def codes(metric):
+    return {finding.code for finding in metric.findings}
+
+
+def test_static_metrics_are_exact_ratios():
+    comparison = compare(samples.result(samples.measurement([process([block(0.05, 0.051)] * 2)])))
+    by_name = {metric.metric: metric for metric in comparison.metrics}
+    params = by_name["params"]
+    assert (params.baseline.value, params.candidate.value, params.difference.estimate) == (100, 110, 10)
+    assert (params.ratio.estimate, params.ratio.ci_low, params.ratio.method) == (1.1, 1.1, "exact")
+    assert (params.exact, params.grade, params.workload) == (True, "A", None)
+    # bytes: 4 * params read + 40 written
+    assert (by_name["bytes"].baseline.value, by_name["bytes"].candidate.value) == (440, 480)
+    assert [metric.metric for metric in comparison.metrics] == [
+        "params", "macs", "paper_macs", "flops", "bytes", "latency",
+    ]  # fmt: skip
+
+
+def test_the_ratio_is_the_t_interval_over_process_estimates():
+    # Five processes, each with two equal blocks of its own ratio: the estimates are those ratios.
+    ratios = [1.01, 1.02, 1.03, 1.04, 1.05]
+    metric = latency([process([block(0.05, 0.05 * r)] * 2, n) for n, r in enumerate(ratios)])
+    logs = [math.log(r) for r in ratios]
+    mean = sum(logs) / 5
+    sd = math.sqrt(sum((value - mean) ** 2 for value in logs) / 4)
+    half = 2.7764451 * sd / math.sqrt(5)  # t(0.975, 4)
+    assert metric.ratio.estimate == pytest.approx(math.exp(mean), rel=1e-9)
+    assert metric.ratio.ci_low == pytest.approx(math.exp(mean - half), rel=1e-6)
+    assert metric.ratio.ci_high == pytest.approx(math.exp(mean + half), rel=1e-6)
+    assert (metric.ratio.scope, metric.ratio.processes, metric.ratio.blocks) == ("process", 5, 10)
+    assert (metric.unit, metric.exact, metric.workload) == ("s", False, samples.WORKLOAD)
+
+
+def test_quantities_are_medians_of_all_timed_steps():
+    metric = latency([process([block(0.05, 0.06), block(0.07, 0.08)])])
+    # 2 blocks x 2 segments x 2 steps: 0.05 x 4, 0.07 x 4
+    assert (metric.baseline.value, metric.baseline.n) == (pytest.approx(0.06), 8)
+    assert (metric.candidate.q1, metric.candidate.q3) == (pytest.approx(0.06), pytest.approx(0.08))
+    assert metric.difference.estimate == pytest.approx(0.01)
+
+
+def test_one_slow_step_does_not_stand_for_its_segment_and_is_not_dropped():
+    slow = samples.block(0.05, 0.05)
+    segment = type(slow.segments[0])(side="baseline", steps_s=(0.05, 0.05, 9.0))
+    slow = type(slow)(order="ABBA", segments=(segment, *slow.segments[1:]), canary_s=0.004)
+    metric = latency([process([slow] * 6)])
+    assert metric.ratio.estimate == pytest.approx(1.0)
+    assert metric.baseline.n == 6 * (3 + 2)
+
+
+def test_disturbed_blocks_are_left_out_and_counted():
+    good, bad = block(0.05, 0.055), block(0.05, 0.5, invalid=("steal",))
+    metric = latency([process([good] * 9 + [bad])])
+    assert metric.ratio.estimate == pytest.approx(1.1)
+    assert metric.ratio.blocks == 9
+    assert "blocks-dropped" in codes(metric)
+    # 3 of 9 is more than 20 %: grade C
+    metric = latency([process([good] * 6 + [bad] * 3)])
+    assert "blocks-dropped-many" in codes(metric)
+    assert metric.grade == "C"
+
+
+def test_a_process_that_failed_does_not_count():
+    runs = [process([block(0.05, 0.055)] * 6), process([block(0.05, 0.5)] * 3, 1, error="killed")]
+    assert latency(runs).ratio.estimate == pytest.approx(1.1)
+
+
+def test_nothing_measured_is_unavailable_with_the_reason():
+    metric = latency([process([], error="a worker process was killed by SIGKILL")])
+    assert (metric.status, metric.reason) == ("unavailable", "a worker process was killed by SIGKILL")
+    assert (metric.baseline.value, metric.ratio.estimate, metric.grade) == (None, None, "C")
+    only_bad = latency([process([block(0.05, 0.05, invalid=("throttled",))] * 2)])
+    assert only_bad.reason == "all 2 blocks were disturbed from outside (steal, throttling or clock jumps)"
+    assert latency([]).reason == "nothing was measured"
+
+
+def test_too_few_blocks_give_an_estimate_without_an_interval():
+    metric = latency([process([block(0.05, 0.055)] * 4)])
+    assert metric.ratio.estimate == pytest.approx(1.1)
+    assert (metric.ratio.ci_low, metric.ratio.ci_high) == (None, None)
+    assert "95 % interval needs 6 valid blocks" in metric.reason
+    assert metric.grade == "C"
+
+
+def noisy(count, ratio, spread, number=0, **fields):
+    """Blocks around a ratio, alternating in order, with a deterministic spread."""
+    return process(
+        [
+            block(0.05, 0.05 * ratio * (1 + spread * ((7 * i + number) % 5 - 2)), "ABBA" if i % 2 else "BAAB", **fields)
+            for i in range(count)
+        ],
+        number,
+    )
+
+
+def test_grades():
+    quiet = [noisy(8, 1.02, 0.001, n) for n in range(6)]
+    assert latency(quiet).grade == "A"
+    assert latency(quiet[:1]).grade == "B"  # one process is not repeated
+    assert "within-process" in codes(latency(quiet[:1]))
+    restless = [
+        process([block(0.05, 0.051 + 0.0001 * (i % 3), canary_s=0.004 * (1 + 0.03 * (i % 2))) for i in range(8)], n)
+        for n in range(6)
+    ]
+    assert latency(restless).grade == "B"  # canary varies by 1.5 %
+    busy = [
+        process([block(0.05, 0.051 + 0.0001 * (i % 3), canary_s=0.004 * (1 + 0.5 * (i % 2))) for i in range(8)], n)
+        for n in range(6)
+    ]
+    metric = latency(busy)
+    assert metric.grade == "C"
+    assert "canary-unstable" in codes(metric)
+
+
+def test_a_wide_interval_says_so_first():
+    metric = latency([process([block(0.05, 0.05 * r)] * 2, n) for n, r in enumerate([0.9, 1.0, 1.1, 1.2, 1.3])])
+    assert "too-noisy" in codes(metric)
+
+
+def test_drift_of_the_ratio_is_grade_c():
+    runs = [
+        process([block(0.05, 0.05 * (1.0 if i < 6 else 1.1) * (1 + 0.0005 * (i % 3))) for i in range(12)], n)
+        for n in range(6)
+    ]
+    metric = latency(runs)
+    assert "not-steady" in codes(metric)
+    assert metric.grade == "C"
+
+
+def test_findings_of_the_measurement_come_first():
+    retried = Finding(code="worker-retried", severity="warning", message="again")
+    measured = samples.measurement([noisy(8, 1.02, 0.001)])
+    measured = type(measured)(
+        workload=measured.workload, policy=measured.policy, processes=measured.processes, findings=(retried,)
+    )
+    assert compare(samples.result(measured)).metrics[-1].findings[0] == retried

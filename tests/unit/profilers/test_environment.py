@@ -1,0 +1,146 @@
+import subprocess
+import sys
+
+import msgspec
+import pytest
+
+from sebench.profilers.environment import capture_environment, fingerprint, usable_cores
+from sebench.schema import Environment
+
+CPU = "sys/devices/system/cpu"
+CGROUP_V2 = {
+    "proc/self/cgroup": "0::/job\n",
+    "proc/self/mountinfo": "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+    "sys/fs/cgroup/job/cpu.max": "150000 100000\n",
+    "sys/fs/cgroup/job/memory.max": "8589934592\n",
+}
+
+
+def tree(root, files):
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    return root
+
+
+def laptop():
+    """Two cores of two threads, on demand clocks, turbo; no container."""
+    files = {
+        "proc/cpuinfo": "processor : 0\nmodel name : Example CPU\nflags : avx2 fma\n",
+        "proc/self/status": "Cpus_allowed_list:\t0-3\n",
+        "proc/meminfo": "MemTotal: 16777216 kB\nMemAvailable: 8388608 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n",
+        "proc/loadavg": "0.10 0.20 0.30 1/100 1\n",
+        "proc/1/cgroup": "0::/init.scope\n",
+        f"{CPU}/online": "0-3",
+        f"{CPU}/intel_pstate/no_turbo": "0",
+    }
+    for cpu in range(4):
+        files[f"{CPU}/cpu{cpu}/topology/core_cpus_list"] = f"{cpu // 2 * 2}-{cpu // 2 * 2 + 1}"
+        files[f"{CPU}/cpu{cpu}/cpufreq/scaling_governor"] = "powersave"
+    return files
+
+
+def codes(environment):
+    return {finding.code for finding in environment.findings}
+
+
+def test_a_laptop(tmp_path):
+    environment = capture_environment(
+        root=tree(tmp_path, laptop()), environ={"OMP_NUM_THREADS": "2", "HOME": "/me"}
+    )
+    assert environment.cpu["usable_cores"] == 2
+    assert environment.memory["available_bytes"] == 8 * 2**30
+    assert environment.variables == {"OMP_NUM_THREADS": "2"}
+    assert environment.runtime == {}
+    assert codes(environment) == {"governor-not-performance", "turbo-on", "omp-threads-set"}
+
+
+def test_a_container_with_a_quota(tmp_path):
+    root = tree(tmp_path, laptop() | CGROUP_V2 | {".dockerenv": ""})
+    environment = capture_environment(root=root, environ={})
+    assert (environment.cpu["quota_cores"], environment.cpu["usable_cores"]) == (1.5, 1)
+    assert environment.memory["limit_bytes"] == 8 * 2**30
+    assert environment.platform["container"] == "docker"
+    assert {"cpu-quota-fractional", "few-cores", "container"} <= codes(environment)
+    assert usable_cores(root) == 1
+
+
+def test_no_proc_at_all(tmp_path):
+    environment = capture_environment(root=tmp_path, environ={})
+    assert environment.cpu["usable_cores"] is None
+    assert set(environment.memory.values()) == {None}
+    assert set(environment.load.values()) == {None}
+    assert environment.findings == ()
+    assert usable_cores(tmp_path) == 1
+
+
+def test_runtime_facts_are_passed_on(tmp_path):
+    facts = {"num_threads": 2}
+    environment = capture_environment(root=tmp_path, environ={}, runtime=facts)
+    assert environment.runtime == facts
+    assert environment.runtime is not facts
+
+
+def test_this_machine_survives_a_round_trip():
+    environment = capture_environment()
+    assert msgspec.json.decode(msgspec.json.encode(environment), type=Environment) == environment
+    assert environment.cpu["usable_cores"] == usable_cores() >= 1
+    assert fingerprint(environment) == fingerprint(capture_environment())
+
+
+def test_capturing_does_not_import_torch():
+    script = (
+        "import sys; from sebench.profilers.environment import capture_environment; capture_environment();"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def example(**changes):
+    base = Environment(
+        cpu={"model": "X", "isa": ["avx2"], "usable_cores": 4, "quota_cores": None},
+        memory={"available_bytes": 5},
+        platform={"machine": "x86_64", "hostname_hash": "abc"},
+        load={"load1": 0.1},
+        versions={"torch": "2.15.0+cu132", "numpy": "2.0"},
+        variables={},
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def test_fingerprint_is_a_sha256():
+    assert len(fingerprint(example())) == 64
+    assert int(fingerprint(example()), 16)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"load": {"load1": 9.0}},
+        {"memory": {"available_bytes": 1}},
+        {"runtime": {"num_threads": 2}},
+        {"versions": {"torch": "2.15.1"}},  # same minor version
+        {"variables": {"CUDA_VISIBLE_DEVICES": "0"}},
+        {"git": {"commit": "f" * 40}},
+    ],
+)
+def test_fingerprint_ignores_what_varies_on_one_set_up(changes):
+    assert fingerprint(example(**changes)) == fingerprint(example())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"cpu": {**example().cpu, "model": "Y"}},
+        {"cpu": {**example().cpu, "isa": ["avx2", "avx512f"]}},
+        {"cpu": {**example().cpu, "usable_cores": 2}},
+        {"cpu": {**example().cpu, "quota_cores": 4.0}},
+        {"platform": {"machine": "aarch64"}},
+        {"versions": {"torch": "2.14.0"}},
+        {"versions": {"torch": None}},
+        {"variables": {"OMP_PROC_BIND": "true"}},
+        {"variables": {"ATEN_CPU_CAPABILITY": "avx2"}},
+    ],
+)
+def test_fingerprint_differs_with_what_decides_a_timing(changes):
+    assert fingerprint(example(**changes)) != fingerprint(example())

@@ -1,0 +1,109 @@
+"""The sampler on a synthetic clock: order, counts and times are exact (method.md, T3 and T9)."""
+
+import math
+from random import Random
+
+import pytest
+from tests.fakes import FakeDevice
+
+from sebench import statistics
+from sebench.profilers import latency
+from sebench.profilers.probes import read_probe
+from sebench.schema import TimingPolicy
+
+POLICY = TimingPolicy(segment_s=0.1, min_steps=2, discard_steps=1, warmup_steps=3, warmup_busy_s=1.0)
+STILL = read_probe()
+
+
+def block(device, a, b, order="ABBA", steps=2, policy=POLICY):
+    sides = {"baseline": device.step("A", a), "candidate": device.step("B", b)}
+    return latency.measure_block(
+        sides, order, steps, device=device, policy=policy, threads=1, rng=Random(1), probe=lambda: STILL
+    )
+
+
+def log_ratio(measured):
+    return statistics.block_log_ratio(measured.order, [sum(s.steps_s) for s in measured.segments])
+
+
+def test_a_block_runs_discarded_and_timed_steps_in_its_order():
+    device = FakeDevice()
+    measured = block(device, 0.05, 0.06)
+    # per segment: 1 discarded, a barrier, then 2 timed steps with a barrier each
+    assert "".join(c for c in device.log if c != "sync") == "AAA" + "BBB" + "BBB" + "AAA"
+    assert device.log.count("sync") == 4 * 3
+    assert [segment.side for segment in measured.segments] == ["baseline", "candidate", "candidate", "baseline"]
+    assert all(len(segment.steps_s) == 2 for segment in measured.segments)
+    assert measured.invalid == ()
+
+
+@pytest.mark.parametrize("order", ["ABBA", "BAAB"])
+def test_constant_costs_give_the_exact_ratio(order):
+    measured = block(FakeDevice(), 0.050, 0.051, order)
+    assert math.exp(log_ratio(measured)) == pytest.approx(0.051 / 0.050, rel=1e-12)
+
+
+def test_the_first_step_after_a_switch_may_be_slow_without_harm():
+    device = FakeDevice()
+    last = {"letter": ""}
+
+    def costing(letter, base_s):
+        step = device.step(letter, lambda now: base_s * (1.5 if last["letter"] != letter else 1.0))
+
+        def run():
+            step()
+            last["letter"] = letter
+
+        return run
+
+    sides = {"baseline": costing("A", 0.05), "candidate": costing("B", 0.06)}
+    arguments = {"device": device, "threads": 1, "rng": Random(1), "probe": lambda: STILL}
+    measured = latency.measure_block(sides, "ABBA", 2, policy=POLICY, **arguments)
+    assert math.exp(log_ratio(measured)) == pytest.approx(1.2, rel=1e-12)
+
+
+def test_common_exponential_drift_cancels():
+    # every step costs base * exp(0.01 * now), for both sides alike
+    measured = block(FakeDevice(), lambda now: 0.05 * math.exp(0.01 * now), lambda now: 0.06 * math.exp(0.01 * now))
+    assert math.exp(log_ratio(measured)) == pytest.approx(1.2, rel=2e-4)
+
+
+def test_warm_up_alternates_until_steps_and_time_are_enough():
+    device = FakeDevice()
+    step_s = latency.warm_up(
+        {"baseline": device.step("A", 0.05), "candidate": device.step("B", 0.06)}, device, POLICY
+    )
+    letters = "".join(c for c in device.log if c != "sync")
+    # 0.11 s a round: 1.0 s are reached in the tenth
+    assert letters == "AB" * 10
+    assert step_s == {"baseline": pytest.approx(0.05), "candidate": pytest.approx(0.06)}
+
+
+def test_warm_up_goes_on_while_steps_get_faster_but_not_for_ever():
+    device = FakeDevice()
+    cost = lambda now: 0.05 * (1 + math.exp(-now / 1.0))  # noqa: E731
+    latency.warm_up({"baseline": device.step("A", cost), "candidate": device.step("B", cost)}, device, POLICY)
+    assert 1.0 < device.now_s <= 5.2
+    device = FakeDevice()
+    growing = lambda now: 0.05 + now  # noqa: E731
+    latency.warm_up({"baseline": device.step("A", growing), "candidate": device.step("B", growing)}, device, POLICY)
+    assert device.now_s > 5.0  # 5 times the minimum ends it
+
+
+@pytest.mark.parametrize(("fast_s", "steps"), [(0.05, 2), (0.051, 2), (0.049, 3), (0.008, 13), (3.0, 2)])
+def test_both_sides_run_as_many_steps_as_the_faster_needs(fast_s, steps):
+    # ceil(0.1 / fast), at least 2: 0.1 / 0.008 = 12.5
+    assert latency.steps_per_segment({"baseline": fast_s, "candidate": fast_s * 1.2}, POLICY) == steps
+
+
+def test_block_duration_counts_discarded_steps():
+    # (2 + 1) steps x 2 segments x (0.05 + 0.06) + 4 pauses of 2.5 ms on average + canary 10 ms
+    expected = 3 * 2 * 0.11 + 0.01 + 0.01
+    assert latency.block_seconds({"baseline": 0.05, "candidate": 0.06}, 2, POLICY) == pytest.approx(expected)
+
+
+def test_orders_are_a_fair_seeded_coin():
+    drawn = latency.draw_orders(1000, Random(7))
+    assert drawn == latency.draw_orders(1000, Random(7))
+    # binomial(1000, 1/2): 6 standard deviations are 95
+    assert abs(drawn.count("ABBA") - 500) < 95

@@ -1,0 +1,135 @@
+"""The runner with real worker processes whose networks are tiny and whose faults are chosen."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from tests import samples
+
+from sebench.analysis.comparison import compare
+from sebench.errors import BudgetError
+from sebench.runner.processes import ProcessSeries
+from sebench.schema import ModelSpec, Pair, Plan, Session, TimingPolicy, Workload
+
+FAULTY = Path(__file__).parents[2] / "workers" / "faulty.py"
+POLICY = TimingPolicy(
+    processes=2,
+    min_blocks=2,
+    budget_s=8.0,
+    segment_s=0.001,
+    warmup_busy_s=0.01,
+    timeout_s=60.0,
+    effort="quick",
+)
+PAIR = Pair(baseline=ModelSpec(model="toy"), candidate=ModelSpec(model="toy", variant="se"))
+PLAN = Plan(
+    sessions=(Session(pair=PAIR, workload=Workload(input_shape=(1, 3, 16, 16), threads=1)),),
+    policy=POLICY,
+    seed=3,
+)
+
+
+@pytest.fixture
+def series(tmp_path):
+    def start(fault, plan=PLAN, seen=None):
+        command = (sys.executable, str(FAULTY), fault, str(tmp_path / "marker"))
+        observer = seen.append if seen is not None else lambda progress: None
+        return ProcessSeries(plan, 0, observer=observer, command=command)
+
+    return start
+
+
+def measured(series, left_s=60.0):
+    import time
+
+    series.measure(deadline_s=time.monotonic() + left_s)
+    return series.measurement()
+
+
+def with_policy(**fields):
+    policy = TimingPolicy(**{**{name: getattr(POLICY, name) for name in POLICY.__struct_fields__}, **fields})
+    return Plan(sessions=PLAN.sessions, policy=policy, seed=PLAN.seed)
+
+
+def codes(measurement):
+    return [finding.code for finding in measurement.findings]
+
+
+def test_fresh_processes_deliver_whole_blocks(series):
+    seen = []
+    found = measured(series("none", with_policy(hard_budget=True, budget_s=8.0, processes=1), seen), left_s=8.0)
+    assert codes(found) == []
+    (run,) = found.processes
+    assert (run.error, run.attempt, run.process) == (None, 1, 0)
+    assert len(run.blocks) >= 2
+    first = run.blocks[0]
+    assert [s.side for s in first.segments] == [
+        {"A": "baseline", "B": "candidate"}[letter] for letter in first.order
+    ]
+    assert all(len(segment.steps_s) == run.steps_per_segment for segment in first.segments)
+    assert seen[0].ratio is None
+    assert seen[-1].ratio.blocks == len([b for b in run.blocks if not b.invalid])
+
+
+def test_the_same_seed_draws_the_same_plan(series):
+    first, second = (
+        measured(series("none", with_policy(processes=1, min_blocks=2)), left_s=0.1) for _ in range(2)
+    )
+    drawn = [(run.seed, run.build_order, [b.order for b in run.blocks][:2]) for run in first.processes]
+    again = [(run.seed, run.build_order, [b.order for b in run.blocks][:2]) for run in second.processes]
+    assert drawn == again
+
+
+def test_a_killed_worker_is_retried_once_with_a_new_seed_and_counted(series):
+    found = measured(series("die-once", with_policy(processes=1)), left_s=0.1)
+    assert codes(found)[0] == "worker-retried"
+    assert "killed by SIGKILL" in found.findings[0].message
+    died, second = found.processes
+    assert (died.attempt, second.attempt, second.error) == (1, 2, None)
+    assert died.seed != second.seed
+    assert "SIGKILL" in died.error
+    assert len(second.blocks) >= 2
+
+
+def test_a_worker_that_dies_again_is_reported(series):
+    found = measured(series("die", with_policy(processes=1)), left_s=0.1)
+    assert codes(found) == ["worker-retried", "worker-failed"]
+    metric = compare(samples.result(found)).metrics[-1]
+    assert metric.status == "unavailable"
+    assert "SIGKILL" in metric.reason
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("nan", "toy (plain|se) returned NaN or infinity in 1568 of 1568 outputs"),  # 8 x 14 x 14
+        ("memory", "out of memory: .*can't allocate memory"),
+        ("shape", "the network does not run on this input: mat1 and mat2"),
+        ("tuple", "returned tuple, not a tensor"),
+    ],
+)
+def test_what_would_fail_again_is_not_retried(series, fault, reason):
+    found = measured(series(fault))
+    assert codes(found) == ["worker-failed"]
+    assert len(found.processes) == 1
+    metric = compare(samples.result(found)).metrics[-1]
+    assert metric.status == "unavailable"
+    import re
+
+    assert re.search(reason, metric.reason)
+
+
+def test_an_exit_is_explained_with_the_last_words(series):
+    found = measured(series("exit"))
+    assert "ended with status 7: some library said no" in found.findings[-1].message
+
+
+def test_what_a_network_prints_is_not_taken_for_a_reply(series):
+    found = measured(series("chatty", with_policy(processes=1)), left_s=0.1)
+    assert codes(found) == []
+    assert len(found.processes) == 1
+
+
+def test_a_budget_that_is_gone_before_the_first_block_is_refused(series):
+    with pytest.raises(BudgetError, match="too small for one block: preparing took"):
+        measured(series("none", with_policy(hard_budget=True, budget_s=0.1)), left_s=0.1)

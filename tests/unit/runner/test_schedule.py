@@ -1,0 +1,61 @@
+"""Budgets to processes and blocks: arithmetic only."""
+
+import pytest
+
+from sebench.errors import BudgetError
+from sebench.runner.plan import timing_policy
+from sebench.runner.schedule import Pace, Schedule, first_schedule, next_blocks
+
+PACE = Pace(prepare_s=5.0, block_s=1.0)
+
+
+def test_standard_fills_its_soft_budget_with_six_processes():
+    # 75 s left: (75 - 5 * 5) / 6 = 8.3 blocks each
+    assert first_schedule(timing_policy("standard"), PACE, 75.0) == Schedule(6, 8)
+
+
+def test_a_generous_budget_goes_into_more_processes():
+    # (595 + 5) / (5 + 12) = 35.3 -> 30 at most; (595 - 29 * 5) / 30 = 15 blocks
+    assert first_schedule(timing_policy("standard", budget_s=600), PACE, 595.0) == Schedule(30, 15)
+
+
+def test_a_tight_budget_gives_up_one_process_before_blocks():
+    # 6 processes: (37 - 25) / 6 = 2 blocks, below 3; 5 processes: (37 - 20) / 5 = 3.4
+    assert first_schedule(timing_policy("standard", budget_s=42), PACE, 37.0) == Schedule(5, 3)
+
+
+def test_a_hard_budget_below_that_means_one_process():
+    # 5 processes: (30 - 20) / 5 = 2 blocks, below 3; one process: 30 blocks
+    policy = timing_policy("standard", budget_s=35)
+    assert first_schedule(policy, PACE, 30.0) == Schedule(1, 30, downgraded=True)
+
+
+def test_a_soft_budget_keeps_the_statistical_floor_instead():
+    slow = Pace(prepare_s=10.0, block_s=8.0)
+    assert first_schedule(timing_policy("standard"), slow, 65.0) == Schedule(5, 3)
+
+
+def test_quick_takes_what_fits_and_at_least_its_minimum():
+    assert first_schedule(timing_policy("quick"), PACE, 15.0) == Schedule(1, 15)
+    assert first_schedule(timing_policy("quick"), PACE, 3.0) == Schedule(1, 12)
+    assert first_schedule(timing_policy("quick", budget_s=8), PACE, 3.0) == Schedule(1, 3)
+
+
+def test_a_budget_below_one_block_is_refused_with_what_it_would_take():
+    with pytest.raises(BudgetError, match=r"too small for one block.*allow at least 17 s") as caught:
+        first_schedule(timing_policy("quick", budget_s=5), PACE, 0.5)
+    assert caught.value.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("done", "left_s", "expected"),
+    [
+        (1, 65.0, 8),  # on time: (65 - 4 * 5) / 5 = 9, planned 8
+        (1, 45.0, 5),  # late: (45 - 20) / 5 = 5
+        (5, 3.5, 3),  # last process: 3.5 / 1
+        (5, 0.5, 0),  # no time for a block
+        (5, -4.0, 0),
+    ],
+)
+def test_later_processes_shrink_when_time_runs_out(done, left_s, expected):
+    assert next_blocks(Schedule(6, 8), done, PACE, left_s) == expected
