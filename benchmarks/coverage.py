@@ -75,9 +75,15 @@ FEW = tuple(Design(p, b, known) for p, b in ((2, 6), (3, 4), (4, 3)) for known i
 FEW_NOISES = ("independent 1 %", "independent 1 %, process 1 %", "AR(1) 0.9", "neighbour x 1.3")
 
 
+def jitter(rng: np.random.Generator, shape: Shape, sd: float = 0.005) -> Floats:
+    """Normal in the log; lies under most other noises, for no clock repeats itself exactly."""
+    factor: Floats = np.exp(sd * rng.standard_normal(shape))
+    return factor
+
+
 def independent(sd: float) -> Builder:
-    """Normal in the log, independent from segment to segment."""
-    return lambda rng, shape: lambda t, ideal, side: ideal * np.exp(sd * rng.standard_normal(shape))
+    """Jitter alone."""
+    return lambda rng, shape: lambda t, ideal, side: ideal * jitter(rng, shape, sd)
 
 
 def skewed(rng: np.random.Generator, shape: Shape) -> Machine:
@@ -86,12 +92,12 @@ def skewed(rng: np.random.Generator, shape: Shape) -> Machine:
 
 
 def spikes(chance: float) -> Builder:
-    """Independent 0.5 %, and some segments last 1 + Pareto(1.5) times as long (infinite variance)."""
+    """Some segments last 1 + Pareto(1.5) times as long (infinite variance)."""
 
     def build(rng: np.random.Generator, shape: Shape) -> Machine:
         def elapsed(t: Floats, ideal: Floats, side: Sides) -> Floats:
             spike = np.where(rng.random(shape) < chance, rng.pareto(1.5, shape), 0.0)
-            return ideal * np.exp(0.005 * rng.standard_normal(shape)) * (1 + spike)
+            return ideal * jitter(rng, shape) * (1 + spike)
 
         return elapsed
 
@@ -99,12 +105,12 @@ def spikes(chance: float) -> Builder:
 
 
 def autoregressive(rng: np.random.Generator, shape: Shape) -> Machine:
-    """A slow wander of 3 %, correlated 0.9 from segment to segment, under 0.5 % of independent noise."""
+    """A slow wander of 3 %, correlated 0.9 from segment to segment."""
     state = 0.03 * rng.standard_normal(shape)
 
     def elapsed(t: Floats, ideal: Floats, side: Sides) -> Floats:
         state[...] = 0.9 * state + 0.03 * math.sqrt(1 - 0.9**2) * rng.standard_normal(shape)
-        return ideal * np.exp(state + 0.005 * rng.standard_normal(shape))
+        return ideal * np.exp(state) * jitter(rng, shape)
 
     return elapsed
 
@@ -119,23 +125,19 @@ def neighbour(rng: np.random.Generator, shape: Shape) -> Machine:
         for _ in range(4):  # quarters of a segment, each followed by a possible change of state
             share += busy / 4
             busy[...] ^= rng.random(shape) < -np.expm1(-(ideal + GAP_S) / 4 / dwell_s)
-        return ideal * (1 + 0.3 * share) * np.exp(0.005 * rng.standard_normal(shape))
+        return ideal * (1 + 0.3 * share) * jitter(rng, shape)
 
     return elapsed
 
 
 def bimodal(rng: np.random.Generator, shape: Shape) -> Machine:
     """The clock sits at one of two levels 8 % apart, drawn anew for each segment."""
-    return lambda t, ideal, side: (
-        ideal * np.where(rng.random(shape) < 0.5, 1.08, 1.0) * np.exp(0.005 * rng.standard_normal(shape))
-    )
+    return lambda t, ideal, side: ideal * np.where(rng.random(shape) < 0.5, 1.08, 1) * jitter(rng, shape)
 
 
-def over_time(factor: Callable[[Floats, Floats], Floats]) -> Builder:
-    """A deterministic course (start, duration) -> factor, under 0.5 % of independent noise."""
-    return lambda rng, shape: (
-        lambda t, ideal, side: ideal * factor(t, ideal) * np.exp(0.005 * rng.standard_normal(shape))
-    )
+def over_time(factor: Callable[[Floats], Floats]) -> Builder:
+    """A deterministic course, start time -> factor."""
+    return lambda rng, shape: lambda t, ideal, side: ideal * factor(t) * jitter(rng, shape)
 
 
 def sawtooth(rng: np.random.Generator, shape: Shape) -> Machine:
@@ -143,13 +145,13 @@ def sawtooth(rng: np.random.Generator, shape: Shape) -> Machine:
     phase_s = rng.uniform(0, 0.1, shape)
 
     def integral(x: Floats) -> Floats:
-        whole = np.floor(x)
-        return whole / 2 + (x - whole) ** 2 / 2
+        whole, part = np.divmod(x, 1)
+        return whole / 2 + part**2 / 2
 
     def elapsed(t: Floats, ideal: Floats, side: Sides) -> Floats:
         start, end = (t + phase_s) / 0.1, (t + phase_s + ideal) / 0.1
         mean = (integral(end) - integral(start)) / (end - start)
-        return ideal * (1 + 0.3 * mean) * np.exp(0.005 * rng.standard_normal(shape))
+        return ideal * (1 + 0.3 * mean) * jitter(rng, shape)
 
     return elapsed
 
@@ -184,8 +186,8 @@ _NOISES = (
     Noise("AR(1) 0.9", autoregressive),
     Noise("neighbour x 1.3", neighbour),
     Noise("bimodal clock", bimodal),
-    Noise("exponential warm-up", over_time(lambda t, ideal: 1 + 0.3 * np.exp(-t))),
-    Noise("linear drift 1 %/s", over_time(lambda t, ideal: 1 + 0.01 * t)),
+    Noise("exponential warm-up", over_time(lambda t: 1 + 0.3 * np.exp(-t))),
+    Noise("linear drift 1 %/s", over_time(lambda t: 1 + 0.01 * t)),
     Noise("quota sawtooth 100 ms", sawtooth),
     Noise("candidate six times as noisy", heteroscedastic),
     Noise("additive, symmetric", additive),

@@ -64,7 +64,7 @@ class Host:
             return None
         try:
             return question()
-        except (OSError, psutil.Error, AttributeError, RuntimeError, RuntimeWarning):
+        except (OSError, psutil.Error, RuntimeError, RuntimeWarning):
             return None
 
 

@@ -51,7 +51,7 @@ def read_cpu(host: Host) -> dict[str, Any]:
         "allowed_physical_cores": count_of(topology.allowed_cores),
         "shared_cores": topology.shared_cores,
         "quota_cores": quota,
-        "usable_cores": usable_corecount_of(topology, quota),
+        "usable_cores": usable_core_count(topology, quota),
         **_scaling(host, allowed or topology.online or (), cpuinfo),
         "caches": _caches(host),
         "numa_nodes": count_of(parse_cpu_list(host.text("sys/devices/system/node/online"))),

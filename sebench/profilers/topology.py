@@ -43,7 +43,7 @@ class Topology:
         return sum(1 for core in self.allowed_cores if core - set(self.allowed))
 
 
-def usable_corecount_of(topology: Topology, quota_cores: float | None) -> int | None:
+def usable_core_count(topology: Topology, quota_cores: float | None) -> int | None:
     """Threads a benchmark should use: one per allowed physical core, within the whole cores of the quota.
 
     Where the host hides which CPUs share a core, the smaller of the allowed CPUs and the physical cores.
@@ -77,7 +77,7 @@ def read_topology(host: Host, cpuinfo: CpuInfo) -> Topology:
         allowed=_online_only(allowed_cpus(host), online),
         cores=cores,
         sockets=sockets or None,
-        physical_cores=count_of(cores) or host.ask(lambda: psutil.cpucount_of(logical=False)),
+        physical_cores=count_of(cores) or host.ask(lambda: psutil.cpu_count(logical=False)),
     )
 
 
@@ -99,10 +99,11 @@ def _online_only(allowed: tuple[int, ...] | None, online: tuple[int, ...] | None
     return tuple(cpu for cpu in allowed if cpu in online)
 
 
-def _allowed_by_system_call() -> tuple[int, ...]:
+def _allowed_by_system_call() -> tuple[int, ...] | None:
     if hasattr(os, "sched_getaffinity"):
         return tuple(sorted(os.sched_getaffinity(0)))
-    return tuple(psutil.Process().cpu_affinity())  # AttributeError on macOS, which has no masks
+    process = psutil.Process()
+    return tuple(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else None  # macOS has no masks
 
 
 def _listed_cpus(cpuinfo: CpuInfo) -> tuple[int, ...] | None:

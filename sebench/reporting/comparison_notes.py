@@ -12,8 +12,8 @@ from sebench.schema import Comparison, Environment, Finding, MetricComparison
 
 CONVENTION = (
     "paper GFLOPs = MACs + 1 per residual-add element + 1 per squeezed element; the paper prints "
-    "multiply-adds as FLOPs. MACs: convolutions and linear layers. FLOPs = 2 x MACs + elementwise operations. "
-    "bytes: tensor bytes in and out of each op, no cache model."
+    "multiply-adds as FLOPs. MACs: convolutions and linear layers. FLOPs = 2 x MACs + elementwise "
+    "operations. bytes: tensor bytes in and out of each op, no cache model."
 )
 UNNAMED_CPU = "the paper does not name its CPU: its ratio can be compared, its times cannot"
 ABSOLUTE_TIMES = (
@@ -61,16 +61,26 @@ def _uncounted(comparisons: Iterable[Comparison]) -> Iterator[str]:
 
 
 def _sampling(metrics: Iterable[MetricComparison]) -> Iterator[str]:
+    """One line per way of measuring, with the range of sample sizes."""
+    steps: dict[tuple[str, float, str, str], list[int]] = {}
     for metric in metrics:
-        if metric.ratio.estimate is None:
-            continue
-        ratio = metric.ratio
-        scope = _WITHIN if ratio.scope == "within-process" else _BETWEEN
-        steps = f" of n = {metric.baseline.n} and {metric.candidate.n} steps" if metric.baseline.n else ""
+        if metric.ratio.estimate is not None:
+            ratio = metric.ratio
+            scope = _WITHIN if ratio.scope == "within-process" else _BETWEEN
+            found = steps.setdefault((label(metric), ratio.confidence, ratio.method, scope), [])
+            found.extend(n for n in (metric.baseline.n, metric.candidate.n) if n is not None)
+    for (name, confidence, method, scope), sizes in steps.items():
         yield (
-            f"{label(metric)}: median and quartiles{steps}; n = processes x blocks; difference and ratio "
-            f"with {confidence_text(ratio.confidence)} intervals, {ratio.method}; {scope}."
+            f"{name}: median and quartiles{_steps_text(sizes)}; n = processes x blocks; difference and "
+            f"ratio with {confidence_text(confidence)} intervals, {method}; {scope}."
         )
+
+
+def _steps_text(sizes: Sequence[int]) -> str:
+    if not sizes:
+        return ""
+    low, high = min(sizes), max(sizes)
+    return f" of {low} steps a side" if low == high else f" of {low} to {high} steps a side"
 
 
 def _reasons(comparisons: Iterable[Comparison]) -> Iterator[str]:

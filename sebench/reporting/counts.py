@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
-from sebench.analysis.costs import CostRow, Totals, attention_totals, by_op, by_site, by_stage, totals
+from sebench.analysis.costs import CostRow, attention_totals, by_op, by_site, by_stage, totals
 from sebench.reporting.document import EMPTY, Cell, Column, Document, Row, Section, Table, text_cell
 from sebench.reporting.uncounted import uncounted_text
 from sebench.schema import ModelCost, StaticCost
-from sebench.units import UNKNOWN, format_bytes, format_count, format_share
+from sebench.units import UNKNOWN, format_bytes, format_count, format_share, significant
 
 Breakdown = Literal["op", "stage", "site"]
 
 COUNT_CONVENTION = (
-    "MACs: convolutions and linear layers. paper MACs (printed as the paper's GFLOPs) = MACs + 1 per "
+    "MACs: convolutions and linear layers. paper GFLOPs (paper MACs) = MACs + 1 per "
     "residual-add element + 1 per squeezed element. FLOPs = 2 x MACs + elementwise operations. "
     "Bytes: tensors in and out of each op that is not a view, no cache model."
 )
+SHARE_NOTE = "of params, of MACs, of bytes: attention's share in the total"
+SAVED_NOTE = "saved: activation bytes that autograd keeps for the backward pass"
 NOTHING_UNCOUNTED = "Every op has a formula; nothing is left out of the totals."
+
+_DIGITS = 5
 
 _ROWS: Mapping[Breakdown, Callable[[StaticCost], tuple[CostRow, ...]]] = {
     "op": by_op,
@@ -73,83 +77,89 @@ def _ledger(models: Sequence[ModelCost], names: Sequence[str]) -> tuple[str, ...
 
 
 def _totals_table(models: Sequence[ModelCost]) -> Table:
+    # What all networks have in common goes into the title.
+    inputs = {_input_text(model.cost) for model in models}
     training = any(model.cost.phase == "training" for model in models)
+    common = len(inputs) == 1
     columns = (
         Column("model", "model"),
         Column("variant", "variant", role="fold"),
-        Column("input_shape", "input", role="fold"),
-        Column("phase", "phase", role="fold"),
+        Column("input", "input", role="data" if common else "fold"),
         Column("params", "params", "right"),
         Column("macs", "MACs", "right"),
-        Column("paper_macs", "paper MACs", "right", role="fold"),
+        Column("paper_macs", "paper GFLOPs", "right", role="fold"),
         Column("flops", "FLOPs", "right", role="fold"),
         Column("bytes_read", "bytes read", "right"),
         Column("bytes_written", "bytes written", "right", role="fold"),
-        *((Column("saved_bytes", "saved for backward", "right", role="fold"),) if training else ()),
+        *((Column("saved_bytes", "saved", "right", role="fold"),) if training else ()),
         Column("sites", "sites", "right"),
         Column("attention_params", "of params", "right"),
         Column("attention_macs", "of MACs", "right", role="fold"),
         Column("attention_bytes", "of bytes", "right", role="fold"),
         Column("buffers", "buffers", role="data"),
-        Column("dtype", "dtype", role="data"),
     )
     rows = tuple(_totals_row(model, training=training) for model in models)
-    return Table("Totals", columns, rows, notes=('"of": attention\'s share in the total',))
+    title = f"Totals, {inputs.pop()}" if common else "Totals"
+    return Table(title, columns, rows, (SHARE_NOTE, *((SAVED_NOTE,) if training else ())))
 
 
 def _totals_row(model: ModelCost, *, training: bool) -> Row:
     cost, whole, attention = model.cost, totals(model.cost), attention_totals(model.cost)
+    saved = whole.saved_bytes if cost.phase == "training" else None
     return (
         text_cell(model.spec.model),
         text_cell(model.spec.variant),
-        text_cell("x".join(map(str, cost.input_shape))),
-        text_cell(cost.phase),
-        *map(_count, (whole.params, whole.macs, whole.paper_macs, whole.flops)),
-        *map(_bytes, (whole.bytes_read, whole.bytes_written)),
-        *((_saved(whole, cost),) if training else ()),
+        text_cell(_input_text(cost)),
+        _count(whole.params),
+        _count(whole.macs),
+        Cell(significant(whole.paper_macs / 1e9, _DIGITS), whole.paper_macs),
+        _count(whole.flops),
+        _bytes(whole.bytes_read),
+        _bytes(whole.bytes_written),
+        *((_bytes(saved),) if training else ()),
         Cell(str(len(cost.sites)), len(cost.sites)),
         _share(attention.params, whole.params),
         _share(attention.macs, whole.macs),
         _share(attention.moved_bytes, whole.moved_bytes),
         Cell("", whole.buffers),
-        Cell("", cost.dtype),
     )
 
 
-def _saved(whole: Totals, cost: StaticCost) -> Cell:
-    return _bytes(whole.saved_bytes if cost.phase == "training" else None)
+def _input_text(cost: StaticCost) -> str:
+    return f"{'x'.join(map(str, cost.input_shape))} {cost.dtype} {cost.phase}"
 
 
 # --- breakdowns -----------------------------------------------------------------------------------------
 
 
 def _breakdown(cost: StaticCost, kind: Breakdown) -> Table:
-    found = _ROWS[kind](cost)
+    # Forward before backward, each in the order of the analysis.
+    found = sorted(_ROWS[kind](cost), key=lambda row: row.phase != "forward")
     training, sites = cost.phase == "training", kind == "site"
     saved = training and kind != "op"
     columns = (
+        *((Column("phase", "phase", role="group"),) if training else ()),
         Column(kind, kind),
         *((Column("stage_of_site", "stage", role="fold"),) if sites else ()),
-        *((Column("phase", "phase", role="fold"),) if training else ()),
         Column("calls", "calls", "right"),
         *((Column("params", "params", "right"),) if sites else ()),
         Column("macs", "MACs", "right"),
-        Column("paper_macs", "paper MACs", "right"),
+        Column("paper_macs", "paper", "right", detail="MACs"),
         Column("flops", "FLOPs", "right"),
-        Column("bytes_read", "bytes read", "right"),
-        Column("bytes_written", "bytes written", "right"),
-        *((Column("saved_bytes", "saved for backward", "right"),) if saved else ()),
+        Column("bytes_read", "bytes", "right", detail="read"),
+        Column("bytes_written", "bytes", "right", detail="written"),
+        *((Column("saved_bytes", "bytes", "right", detail="saved"),) if saved else ()),
     )
     rows = tuple(_cost_row(row, sites=sites, training=training, saved=saved) for row in found)
-    notes = () if rows else ("there is none in this network",)
-    return Table(f"By {kind}", columns, rows, notes)
+    empty = () if rows else ("there is none in this network",)
+    return Table(f"By {kind}", columns, rows, (*empty, *((SAVED_NOTE,) if saved and rows else ())))
 
 
 def _cost_row(row: CostRow, *, sites: bool, training: bool, saved: bool) -> Row:
     return (
+        *((text_cell(row.phase),) if training else ()),
         Cell(row.key or "(none)", row.key),
         *((text_cell(row.stage or ""),) if sites else ()),
-        *((text_cell(row.phase),) if training else ()),
         Cell(str(row.calls), row.calls),
         *((_params(row),) if sites else ()),
         *map(_count, (row.macs, row.paper_macs, row.flops)),
@@ -164,7 +174,7 @@ def _params(row: CostRow) -> Cell:
 
 
 def _count(value: int) -> Cell:
-    return Cell(format_count(value), value)
+    return Cell(format_count(value, _DIGITS), value)
 
 
 def _bytes(value: int | None) -> Cell:

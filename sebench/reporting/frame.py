@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sebench.reporting.document import Document, Table, Value, single_line
+from sebench.reporting.document import Document, Row, Table, Value, single_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,16 +17,15 @@ TABLE_KEY = "table"
 # A spreadsheet runs a cell that starts like this as a formula (OWASP, "CSV injection").
 _FORMULA_STARTS = ("=", "+", "-", "@")
 
+_Record = dict[str, Value]
+
 
 def to_frame(table: Table) -> pd.DataFrame:
     """`table` as a frame: one column per column key, data columns included.
 
     Values are those of the cells, unformatted; dtype object keeps integers exact beside unknowns (None).
     """
-    import pandas as pd  # noqa: PLC0415 - slow to import, and only this format needs it
-
-    rows = [[cell.value for cell in row] for row in table.rows]
-    return pd.DataFrame(rows, columns=[column.key for column in table.columns], dtype=object)
+    return _frame([column.key for column in table.columns], [_record(table, row) for row in table.rows])
 
 
 def render_csv(document: Document) -> str:
@@ -35,34 +35,33 @@ def render_csv(document: Document) -> str:
     leading ``table`` column that holds the title; what a table does not have stays empty. Unknown is empty.
     Texts that a spreadsheet would run as a formula start with an apostrophe.
     """
-    import pandas as pd  # noqa: PLC0415 - as above
-
     tables = document.tables
     if not tables:
         return ""
-    if len(tables) == 1:
-        merged = to_frame(tables[0])
-    else:
-        keys = list(dict.fromkeys(column.key for table in tables for column in table.columns))
-        records = [
-            {TABLE_KEY: table.title, **_record(table, position)}
-            for table in tables
-            for position in range(len(table.rows))
-        ]
-        merged = pd.DataFrame(records, columns=[TABLE_KEY, *keys], dtype=object)
-    return merged.map(_inert).to_csv(index=False, lineterminator="\n")
+    keys = list(dict.fromkeys(column.key for table in tables for column in table.columns))
+    records = [{TABLE_KEY: table.title, **_record(table, row)} for table in tables for row in table.rows]
+    if len(tables) > 1:
+        keys.insert(0, TABLE_KEY)
+    inert = [{key: _inert(value) for key, value in record.items()} for record in records]
+    return _frame(keys, inert).to_csv(index=False, lineterminator="\n")
 
 
-def _record(table: Table, position: int) -> dict[str, Value]:
-    cells = table.rows[position]
-    return {column.key: cell.value for column, cell in zip(table.columns, cells, strict=True)}
+def _record(table: Table, row: Row) -> _Record:
+    return {column.key: cell.value for column, cell in zip(table.columns, row, strict=True)}
+
+
+def _frame(keys: Sequence[str], records: Sequence[_Record]) -> pd.DataFrame:
+    import pandas as pd  # noqa: PLC0415 - slow to import, and only this format needs it
+
+    rows = [[record.get(key) for key in keys] for record in records]
+    return pd.DataFrame(rows, columns=list(keys), dtype=object)
 
 
 def _inert(value: Value) -> Value:
+    """`value` as may be written to a file that others open: finite, on one line, and not a formula."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if not isinstance(value, str):
         return value
-    # Imported text: also freed of control codes, as in every other format.
     text = single_line(value)
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

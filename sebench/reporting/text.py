@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 
+from rich.align import VerticalAlignMethod
 from rich.box import Box
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -90,7 +91,9 @@ def _print_table(console: Console, table: Table) -> None:
 def _print_grid(console: Console, table: Table, layout: Layout) -> None:
     # One grid for the head and one per group: a heading spans the line, for which rich has no cell.
     console.print(_grid(table, layout, show_header=True))
-    for group in row_groups(table):
+    for position, group in enumerate(row_groups(table)):
+        if position:
+            console.print()
         if group.heading:
             console.print(_text(group.heading, "bold"))
         grid = _grid(table, layout, show_header=False)
@@ -101,10 +104,11 @@ def _print_grid(console: Console, table: Table, layout: Layout) -> None:
 
 def _grid(table: Table, layout: Layout, *, show_header: bool) -> RichTable:
     padding = (0, layout.gap - 1, 0, 0)
+    vertical: VerticalAlignMethod = "bottom" if show_header else "top"
     grid = RichTable(box=_RULED, show_edge=False, pad_edge=False, padding=padding, show_header=show_header)
     for indices, width, heading in zip(layout.columns, layout.widths, layout.headings, strict=True):
         align = table.columns[indices[0]].align
-        grid.add_column(Text(heading), justify=align, width=width, overflow="fold", vertical="bottom")
+        grid.add_column(Text(heading), justify=align, width=width, overflow="fold", vertical=vertical)
     return grid
 
 

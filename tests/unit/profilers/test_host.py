@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import psutil
 import pytest
 
 from sebench.profilers.host import Host, lowest, parse_cpu_list, to_integer
@@ -57,7 +58,7 @@ def test_only_the_real_root_is_live(tmp_path):
     assert Host.at(tmp_path).ask(lambda: 1) is None
 
 
-@pytest.mark.parametrize("error", [OSError, AttributeError, RuntimeError])
+@pytest.mark.parametrize("error", [OSError, psutil.AccessDenied, RuntimeError, RuntimeWarning])
 def test_refused_system_calls_are_unknown(error):
     def refuse() -> int:
         raise error("no")
