@@ -69,16 +69,15 @@ class Design:
         return f"{self.processes} x {self.blocks}" + (", sigma known" if self.calibrated else "")
 
 
-PROCESS_DESIGNS = tuple(Design(p, b) for p, b in ((5, 3), (6, 3), (6, 4), (6, 8), (12, 8)))
-DESIGNS = (Design(1, 12), Design(1, 12, calibrated=True), *PROCESS_DESIGNS)
+REPLICATED = tuple(Design(p, b) for p, b in ((5, 3), (6, 3), (6, 4), (6, 8), (12, 8)))
+DESIGNS = (Design(1, 12), Design(1, 12, calibrated=True), *REPLICATED)
 FEW = tuple(Design(p, b, known) for p, b in ((2, 6), (3, 4), (4, 3)) for known in (False, True))
 FEW_NOISES = ("independent 1 %", "independent 1 %, process 1 %", "AR(1) 0.9", "neighbour x 1.3")
 
 
 def jitter(rng: np.random.Generator, shape: Shape, sd: float = 0.005) -> Floats:
     """Normal in the log; lies under most other noises, for no clock repeats itself exactly."""
-    factor: Floats = np.exp(sd * rng.standard_normal(shape))
-    return factor
+    return rng.lognormal(0, sd, shape)
 
 
 def independent(sd: float) -> Builder:
@@ -93,15 +92,11 @@ def skewed(rng: np.random.Generator, shape: Shape) -> Machine:
 
 def spikes(chance: float) -> Builder:
     """Some segments last 1 + Pareto(1.5) times as long (infinite variance)."""
-
-    def build(rng: np.random.Generator, shape: Shape) -> Machine:
-        def elapsed(t: Floats, ideal: Floats, side: Sides) -> Floats:
-            spike = np.where(rng.random(shape) < chance, rng.pareto(1.5, shape), 0.0)
-            return ideal * jitter(rng, shape) * (1 + spike)
-
-        return elapsed
-
-    return build
+    return lambda rng, shape: (
+        lambda t, ideal, side: (
+            ideal * jitter(rng, shape) * np.where(rng.random(shape) < chance, 1 + rng.pareto(1.5, shape), 1)
+        )
+    )
 
 
 def autoregressive(rng: np.random.Generator, shape: Shape) -> Machine:
@@ -145,8 +140,8 @@ def sawtooth(rng: np.random.Generator, shape: Shape) -> Machine:
     phase_s = rng.uniform(0, 0.1, shape)
 
     def integral(x: Floats) -> Floats:
-        whole, part = np.divmod(x, 1)
-        return whole / 2 + part**2 / 2
+        whole: Floats = np.floor(x)
+        return whole / 2 + (x - whole) ** 2 / 2
 
     def elapsed(t: Floats, ideal: Floats, side: Sides) -> Floats:
         start, end = (t + phase_s) / 0.1, (t + phase_s + ideal) / 0.1

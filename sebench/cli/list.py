@@ -32,7 +32,7 @@ def list_(
     check_output(output)
     document = reporting.catalog_document(
         models=models.list_models() if subject != Subject.VARIANTS else (),
-        variants=models.variant_options() if subject != Subject.MODELS else (),
+        variants=models.grammar() if subject != Subject.MODELS else (),
     )
     emit(
         reporting.render(

@@ -28,7 +28,7 @@ def convolution(call: Call) -> Work:
 def convolution_backward(call: Call) -> Work:
     """Each gradient asked for, of the input and of the weight, costs the forward pass once.
 
-    Own formula: torch before 2.12 counted grouped weight gradients `groups` times.
+    Own formula: torch's FlopCounterMode counts a grouped weight gradient `groups` times in many releases.
     """
     wants_input, wants_weight, wants_bias = call.arguments["output_mask"]
     gradient_numel = call.tensor("grad_output").numel()
@@ -76,8 +76,16 @@ def attention_backward(call: Call) -> Work:
     return Work(macs, 2 * macs + 8 * scores)
 
 
-_FUSED = "_scaled_dot_product_{}attention{}"
-_KERNELS = (("flash_", ""), ("flash_", "_for_cpu"), ("efficient_", ""), ("cudnn_", ""))
+_ATTENTION = tuple(
+    f"_scaled_dot_product_{kernel}"
+    for kernel in (
+        "flash_attention",
+        "flash_attention_for_cpu",
+        "efficient_attention",
+        "cudnn_attention",
+        "fused_attention_overrideable",
+    )
+)
 
 RULES = (
     Rule(
@@ -106,15 +114,13 @@ RULES = (
         linear,
     ),
     Rule(
-        tuple(_FUSED.format(kernel, suffix) for kernel, suffix in _KERNELS)
-        + ("_scaled_dot_product_fused_attention_overrideable", "_scaled_dot_product_attention_math"),
+        _ATTENTION,
         "scores x (d + d_v), scores = N x heads x queries x keys",
         "2 x MACs + 6 per score",
         attention,
     ),
     Rule(
-        tuple(_FUSED.format(kernel, suffix + "_backward") for kernel, suffix in _KERNELS)
-        + ("_scaled_dot_product_fused_attention_overrideable_backward",),
+        tuple(f"{op}_backward" for op in _ATTENTION),
         "scores x (3 d + 2 d_v)",
         "2 x MACs + 8 per score",
         attention_backward,

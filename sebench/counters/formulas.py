@@ -1,12 +1,12 @@
-"""Every op sebench has an opinion on: counted by a formula, or free; the rest goes to the uncounted ledger."""
+"""Every op sebench knows: counted by a formula, or free; all others go to the uncounted ledger."""
 
 from __future__ import annotations
 
-from sebench.counters import contractions, elementwise
-from sebench.counters.elementwise import FREE
+from sebench.counters import contractions, elementwise, normalisation, pooling
+from sebench.counters.op_names import FREE
 from sebench.counters.work import Rule, plain_name
 
-RULES: tuple[Rule, ...] = contractions.RULES + elementwise.RULES
+RULES: tuple[Rule, ...] = contractions.RULES + elementwise.RULES + pooling.RULES + normalisation.RULES
 _RULE_OF = {name: rule for rule in RULES for name in rule.ops}
 _FREE = frozenset(FREE)
 
@@ -24,10 +24,10 @@ def is_free(op: str) -> bool:
 def rules_table() -> str:
     """The op table of docs/counting.md (a test keeps the two equal)."""
     lines = ["| aten ops | MACs | FLOPs |", "|---|---|---|"]
-    lines += [f"| {_names(rule.ops)} | {rule.macs} | {rule.flops} |" for rule in RULES]
-    lines.append(f"| {_names(FREE)} | free | free |")
+    lines += [f"| {_quoted(rule.ops)} | {rule.macs} | {rule.flops} |" for rule in RULES]
+    lines.append(f"| {_quoted(FREE)} | free | free, no bytes |")
     return "\n".join(lines)
 
 
-def _names(ops: tuple[str, ...]) -> str:
+def _quoted(ops: tuple[str, ...]) -> str:
     return ", ".join(f"`{name}`" for name in ops)

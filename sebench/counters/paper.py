@@ -11,14 +11,10 @@ import torch
 from sebench.counters.work import Call, tensors
 
 _REDUCTIONS = frozenset(
-    "mean sum amax amin max min var std var_mean std_mean linalg_vector_norm".split()  # noqa: SIM905 - reads better
+    ("mean", "sum", "amax", "amin", "max", "min", "var", "std", "var_mean", "std_mean", "linalg_vector_norm")
 )
-_ADAPTIVE = frozenset(
-    f"{kind}_pool{rank}d" for kind in ("_adaptive_avg", "adaptive_max") for rank in (2, 3)
-)
-_POOLS = frozenset(
-    ("avg_pool2d", "avg_pool3d", "max_pool2d_with_indices", "max_pool3d_with_indices")
-)
+_ADAPTIVE = frozenset(f"{kind}_pool{rank}d" for kind in ("_adaptive_avg", "adaptive_max") for rank in (2, 3))
+_POOLS = frozenset(("avg_pool2d", "avg_pool3d", "max_pool2d_with_indices", "max_pool3d_with_indices"))
 _FIRST_SPATIAL = 2
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from sebench.counters.dispatch import storage_id
+from sebench.counters.traffic import storage_id
 from sebench.schema import SavedBytes
 
 if TYPE_CHECKING:
@@ -39,5 +39,6 @@ class SavedActivations(torch.autograd.graph.saved_tensors_hooks):
     def rows(self) -> tuple[SavedBytes, ...]:
         """Saved bytes by stage and site, first saved first."""
         return tuple(
-            SavedBytes(stage=stage, site=site, saved_bytes=count) for (stage, site), count in self._bytes.items()
+            SavedBytes(stage=stage, site=site, saved_bytes=total)
+            for (stage, site), total in self._bytes.items()
         )

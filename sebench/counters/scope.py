@@ -69,7 +69,7 @@ class AutogradScope(Scope):
         return self._in_backward_phase(owner)
 
     def _owner(self, node: torch.autograd.graph.Node) -> Frame:
-        number = node._sequence_nr()  # type: ignore[attr-defined]
+        number = node._sequence_nr()
         return self._frames[bisect_right(self._starts, number) - 1]
 
     def _in_backward_phase(self, frame: Frame) -> Frame:

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from sebench.counters.dispatch import CountingMode, Price, storage_id
+from sebench.counters.dispatch import CountingMode
+from sebench.counters.memo import Price
 from sebench.counters.saved import SavedActivations
 from sebench.counters.scope import AutogradScope, Frame, Scope, frames_of
+from sebench.counters.traffic import storage_id
 from sebench.counters.twin import Twin, named_modules, traced, twin_of
 from sebench.counters.work import tensors
 from sebench.errors import BuildError, SebenchError, UsageError, near_matches
@@ -40,9 +42,12 @@ class Request:
         if self.phase not in ("inference", "training"):
             raise UsageError(f"unknown phase {self.phase!r}", hint="use 'inference' or 'training'")
         if self.dtype not in DTYPES:
-            raise UsageError(f"counting knows no dtype {self.dtype!r}", hint=f"use one of {', '.join(DTYPES)}")
+            known = ", ".join(DTYPES)
+            raise UsageError(f"counting knows no dtype {self.dtype!r}", hint=f"use one of {known}")
         if not self.input_shape or any(size < 1 for size in self.input_shape):
-            raise UsageError(f"input shape {self.input_shape} is empty", hint="give sizes such as 1, 3, 224, 224")
+            raise UsageError(
+                f"input shape {self.input_shape} is empty", hint="give one such as 1, 3, 224, 224"
+            )
 
 
 def static_cost(model: nn.Module, request: Request) -> StaticCost:
@@ -114,8 +119,9 @@ def _forward(twin: Twin, scope: Scope, request: Request, batch: torch.Tensor) ->
     except Exception as error:
         place = f" (in '{scope.failed.module}')" if scope.failed and scope.failed.module else ""
         reason = (str(error).splitlines() or [type(error).__name__])[0]
+        network = f"{type(twin.root).__name__}{place}"
         raise BuildError(
-            f"an input of shape {request.input_shape} does not fit {type(twin.root).__name__}{place}: {reason}",
+            f"an input of shape {request.input_shape} does not fit {network}: {reason}",
             hint="choose another input shape",
         ) from error
 

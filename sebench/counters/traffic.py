@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from sebench.counters.elementwise import trains_statistics
+from sebench.counters.normalisation import BATCH_NORM, uses_batch_statistics
 from sebench.counters.work import Call, tensors
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Traffic(NamedTuple):
 
 
 def footprint_bytes(tensor: torch.Tensor) -> int:
-    """Bytes behind a tensor: expanded (stride 0) and overlapping dimensions count the memory they cover once."""
+    """Bytes behind a tensor; expanded (stride 0) and overlapping dimensions count their memory once."""
     if tensor.numel() == 0:
         return 0
     distinct, span = 1, 1
@@ -32,6 +32,11 @@ def footprint_bytes(tensor: torch.Tensor) -> int:
         distinct *= size if stride else 1
         span += (size - 1) * stride
     return min(distinct, span) * tensor.element_size()
+
+
+def storage_id(tensor: torch.Tensor) -> int:
+    """Identity of the memory behind a tensor; meta storages have no address but are distinct objects."""
+    return int(tensor.untyped_storage()._cdata)
 
 
 def traffic(func: OpOverload, call: Call) -> Traffic:
@@ -52,6 +57,6 @@ def traffic(func: OpOverload, call: Call) -> Traffic:
 
 def _updated_statistics(call: Call) -> list[torch.Tensor]:
     """Running statistics that batch norm updates although its schema does not say so."""
-    if "running_mean" not in call.arguments or "backward" in call.name or not trains_statistics(call):
+    if call.name not in BATCH_NORM or not uses_batch_statistics(call):
         return []
-    return list(tensors([call.arguments["running_mean"], call.arguments["running_var"]]))
+    return list(tensors([call.arguments.get("running_mean"), call.arguments.get("running_var")]))

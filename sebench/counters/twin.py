@@ -20,7 +20,7 @@ from sebench.counters.scope import Frame, Scope
 from sebench.errors import BuildError
 
 _SHARED_TYPES = frozenset(
-    (bool, int, float, complex, str, bytes, NoneType, type, FunctionType, torch.dtype, torch.Size, torch.device)
+    (bool, int, float, complex, str, bytes, NoneType, type, FunctionType, torch.dtype, torch.Size)
 )
 _DICTS = (dict, OrderedDict)
 _SEQUENCES = (tuple, list, set)
@@ -43,7 +43,11 @@ class Twin(NamedTuple):
 
 
 def named_modules(model: nn.Module) -> dict[str, nn.Module]:
-    """Every module by its name in the uncompiled model (``_orig_mod`` does not appear)."""
+    """Every module by its name in the uncompiled model (``_orig_mod`` does not appear).
+
+    Raises:
+        BuildError: A TorchScript module.
+    """
     return dict(_walk(model, "", set()))
 
 
@@ -51,6 +55,8 @@ def _walk(module: nn.Module, name: str, seen: set[int]) -> Iterator[tuple[str, n
     module = _eager(module)
     if id(module) in seen:
         return
+    if isinstance(module, torch.jit.ScriptModule):
+        raise BuildError(f"module '{name}' is TorchScript, hiding its code", hint="count the eager model")
     seen.add(id(module))
     yield name, module
     for child_name, child in module._modules.items():
@@ -60,7 +66,9 @@ def _walk(module: nn.Module, name: str, seen: set[int]) -> Iterator[tuple[str, n
 
 def _eager(module: nn.Module) -> nn.Module:
     """The module behind a torch.compile wrapper: counting a compiled graph counts something else."""
-    original = module._modules.get("_orig_mod")
+    original: nn.Module | None = (
+        getattr(module, "_orig_mod", None) if "_orig_mod" in module._modules else None
+    )
     return module if original is None else original
 
 
@@ -68,12 +76,12 @@ def twin_of(originals: dict[str, nn.Module], *, dtype: torch.dtype, training: bo
     """Copy a model's structure onto the meta device.
 
     Args:
-        originals: The model's `named_modules`; TorchScript hides its structure and is refused.
+        originals: The model's `named_modules`.
         dtype: What floating-point parameters and buffers become, as ``model.to(dtype)`` does.
         training: The mode every module of the twin is in.
 
     Raises:
-        BuildError: A TorchScript module, or a lazy one that has not seen an input yet.
+        BuildError: A lazy module that has not seen an input yet.
     """
     memo: dict[int, Any] = {}
     parameters: list[torch.Tensor] = []
@@ -81,7 +89,7 @@ def twin_of(originals: dict[str, nn.Module], *, dtype: torch.dtype, training: bo
     for name, module in originals.items():
         parameters += _put_on_meta(module._parameters.values(), name, dtype, memo)
         buffers += _put_on_meta(module._buffers.values(), name, dtype, memo)
-    modules = {name: _blank(module, name, memo) for name, module in originals.items()}
+    modules = {name: _blank(module, memo) for name, module in originals.items()}
     for name, module in originals.items():
         _fill(modules[name], module, memo, training=training)
     return Twin(modules[""], modules, tuple(parameters), tuple(buffers))
@@ -98,7 +106,7 @@ def _put_on_meta(
 
 def _on_meta(tensor: torch.Tensor, module: str, dtype: torch.dtype) -> torch.Tensor:
     if torch.nn.parameter.is_lazy(tensor):
-        raise BuildError(f"module '{module}' is lazy and has no shape yet", hint="run one input through it first")
+        raise BuildError(f"module '{module}' is lazy and has no shape yet", hint="run an input through it")
     dtype = dtype if tensor.is_floating_point() else tensor.dtype
     if tensor.is_meta and tensor.dtype == dtype:
         return tensor
@@ -106,9 +114,7 @@ def _on_meta(tensor: torch.Tensor, module: str, dtype: torch.dtype) -> torch.Ten
     return nn.Parameter(bare, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else bare
 
 
-def _blank(module: nn.Module, name: str, memo: dict[int, Any]) -> nn.Module:
-    if isinstance(module, torch.jit.ScriptModule):
-        raise BuildError(f"module '{name}' is TorchScript and hides its structure", hint="count the eager model")
+def _blank(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
     blank: nn.Module = object.__new__(type(module))
     memo[id(module)] = blank
     return blank

@@ -1,19 +1,25 @@
 """Native networks and the attention variants they come in. Importing this package does not import torch."""
 
 from sebench.models.building import BuiltModel, build
-from sebench.models.registry import ModelInfo, check_image_size, list_models, model_info
+from sebench.models.foreign import is_foreign
+from sebench.models.grammar import GrammarRow, grammar
+from sebench.models.registry import ModelInfo, check_image_size, list_models, model_info, native_image_size
 from sebench.models.resolution import resolve
 from sebench.models.variants import Variant, hidden_channels, parse_variant
 
 __all__ = [
     "BuiltModel",
+    "GrammarRow",
     "ModelInfo",
     "Variant",
     "build",
     "check_image_size",
+    "grammar",
     "hidden_channels",
+    "is_foreign",
     "list_models",
     "model_info",
+    "native_image_size",
     "parse_variant",
     "resolve",
 ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sebench.errors import BuildError, DeviceError
+from sebench.models.foreign import IMAGE_SIZE, build_foreign, is_foreign
 from sebench.models.registry import ModelInfo, model_info
 from sebench.models.resolution import resolve
 from sebench.models.variants import parse_variant
@@ -36,9 +37,9 @@ class BuiltModel:
 
 
 def build(spec: ModelSpec, *, seed: int | None = 0, device: str = "cpu") -> BuiltModel:
-    """Build a native network in evaluation mode.
+    """Build a network in evaluation mode.
 
-    Weights depend on `seed` and on each parameter's name alone: a plain network and its variants agree to the
+    Weights of native networks depend on `seed` and on each parameter's name alone: a plain network and its variants agree to the
     bit wherever they share a parameter, on every device.
 
     Args:
@@ -56,8 +57,10 @@ def build(spec: ModelSpec, *, seed: int | None = 0, device: str = "cpu") -> Buil
     from sebench.models.slots import Slots
 
     spec = resolve(spec)
-    info = model_info(spec.model)
     target = _parse_device(device)
+    if is_foreign(spec.model):
+        return _build_foreign(spec, seed, target)
+    info = model_info(spec.model)
     slots = Slots(parse_variant(spec.variant))
     with torch.device("meta"):
         module = _factory(info)(slots, **_factory_options(spec, info))
@@ -71,6 +74,17 @@ def build(spec: ModelSpec, *, seed: int | None = 0, device: str = "cpu") -> Buil
         sites=tuple(name for name, child in module.named_modules() if id(child) in filled),
         stages={name: name.removeprefix("stage") for name, _ in module.named_children()},
         input_shape=(1, 3, info.image_size, info.image_size),
+    )
+
+
+def _build_foreign(spec: ModelSpec, seed: int | None, device: torch.device) -> BuiltModel:
+    import torch
+
+    torch.manual_seed(secrets.randbits(63) if seed is None else seed)
+    with device:
+        module = build_foreign(spec.model).eval()
+    return BuiltModel(
+        spec=spec, module=module, sites=(), stages={}, input_shape=(1, 3, IMAGE_SIZE, IMAGE_SIZE)
     )
 
 

@@ -82,7 +82,8 @@ def _from_torchvision(name: str, attribute: str) -> Callable[[], Any]:
 
     if attribute not in models.list_models():
         raise UnknownModelError(
-            f"unknown model {name!r}", hint=near_matches(attribute, models.list_models()) or "see torchvision.models"
+            f"unknown model {name!r}",
+            hint=near_matches(attribute, models.list_models()) or "see torchvision.models",
         )
     options = {"init_weights": False} if attribute in ("inception_v3", "googlenet") else {}
     return lambda: models.get_model(attribute, weights=None, **options)

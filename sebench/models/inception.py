@@ -157,18 +157,12 @@ def conv_chain(
     return nn.Sequential(*chain)
 
 
-def pooled_conv(in_channels: int, out_channels: int) -> nn.Sequential:
-    """3x3 average pooling that keeps the grid, then a 1x1 convolution."""
-    pool = nn.AvgPool2d(3, 1, padding=1, count_include_pad=False)
-    return sequence(pool=pool, conv=ConvNormAct(in_channels, out_channels))
-
-
 def _grid35(channels: int, pooled: int) -> nn.Module:
     return Concat(
         conv1x1=ConvNormAct(channels, 64),
         conv5x5=conv_chain(channels, (48, 1), (64, 5)),
         double3x3=conv_chain(channels, (64, 1), (96, 3), (96, 3)),
-        pool=pooled_conv(channels, pooled),
+        pool=_pooled_conv(channels, pooled),
     )
 
 
@@ -186,7 +180,7 @@ def _grid17(middle: int) -> nn.Module:
         conv1x1=ConvNormAct(768, 192),
         conv7x7=conv_chain(768, (middle, 1), (middle, row), (192, column)),
         double7x7=conv_chain(768, (middle, 1), (middle, column), (middle, row), (middle, column), (192, row)),
-        pool=pooled_conv(768, 192),
+        pool=_pooled_conv(768, 192),
     )
 
 
@@ -206,5 +200,10 @@ def _grid8(channels: int) -> nn.Module:
         conv1x1=ConvNormAct(channels, 320),
         conv3x3=sequence(reduce=ConvNormAct(channels, 384), split=split()),
         double3x3=sequence(reduce=conv_chain(channels, (448, 1), (384, 3)), split=split()),
-        pool=pooled_conv(channels, 192),
+        pool=_pooled_conv(channels, 192),
     )
+
+
+def _pooled_conv(in_channels: int, out_channels: int) -> nn.Sequential:
+    """3x3 average pooling that keeps the grid, then a 1x1 convolution."""
+    return sequence(pool=nn.AvgPool2d(3, 1, padding=1), conv=ConvNormAct(in_channels, out_channels))

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from sebench.models.inception import conv_chain, inception_stem, pooled_conv
+from sebench.models.inception import conv_chain, inception_stem
 from sebench.models.layers import Concat, ConvNormAct, classifier, sequence
 from sebench.models.slots import Slots, SlottedBlock
 
@@ -63,7 +63,7 @@ def _mixed_5b() -> nn.Module:
         conv1x1=ConvNormAct(192, 96),
         conv5x5=conv_chain(192, (48, 1), (64, 5)),
         double3x3=conv_chain(192, (64, 1), (96, 3), (96, 3)),
-        pool=pooled_conv(192, 64),
+        pool=sequence(pool=nn.AvgPool2d(3, 1, padding=1, count_include_pad=False), conv=ConvNormAct(192, 64)),
     )
 
 

@@ -16,6 +16,7 @@ from typing import Literal
 
 from sebench.errors import UnknownModelError, UsageError, near_matches
 from sebench.models.variants import Position
+from sebench.models.foreign import IMAGE_SIZE, is_foreign
 
 StrideIn = Literal["1x1", "3x3"]
 
@@ -33,7 +34,7 @@ class ModelInfo:
     """Module of `sebench.models` that builds it, with a function of the network's name."""
     description: str
     source: str
-    """Where the network's costs were published."""
+    """Where the paper has the network."""
     image_size: int = 224
     min_image_size: int = 32
     """Smallest square input that every layer can work on, or the total stride where that is larger."""
@@ -83,13 +84,26 @@ def model_info(name: str) -> ModelInfo:
         raise UnknownModelError(f"unknown model {name!r}", hint=hint) from None
 
 
+def native_image_size(model: str) -> int:
+    """Side in pixels of the square input that a network was published with; 224 for networks of others.
+
+    Raises:
+        UnknownModelError: No such network.
+    """
+    return IMAGE_SIZE if is_foreign(model) else model_info(model).image_size
+
+
 def check_image_size(model: str, size: int) -> None:
-    """Refuse a square input that the network cannot work on.
+    """Refuse a square input that the network cannot work on; nothing is known of networks of others.
 
     Raises:
         UnknownModelError: No such network.
         UsageError: `size` is not positive or below the network's minimum.
     """
+    if size < 1:
+        raise UsageError(f"image size {size} is not positive")
+    if is_foreign(model):
+        return
     info = model_info(model)
     if size < info.min_image_size:
         raise UsageError(
@@ -171,7 +185,7 @@ _MODELS: tuple[ModelInfo, ...] = (
         name="alexnet",
         family="alexnet",
         description="AlexNet, one-tower form",
-        source="CVPR section 3",
+        source="CVPR section 3, no figures",
         min_image_size=63,
         stage_channels={1: 64, 2: 192, 3: 384},
     ),
@@ -186,7 +200,7 @@ _MODELS: tuple[ModelInfo, ...] = (
         name="inception_v3",
         family="inception",
         description="Inception-v3 without auxiliary classifier",
-        source="CVPR Table 4",
+        source="CVPR Table 4, plain only",
         image_size=299,
         min_image_size=75,
         stage_channels={3: 288, 4: 768, 5: 2048},

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import get_args
 
 import msgspec
 
 from sebench.errors import UsageError, VariantError
-from sebench.models.registry import ModelInfo, list_models, model_info
+from sebench.models.foreign import is_foreign, resolve_foreign
+from sebench.models.registry import ModelInfo, StrideIn, list_models, model_info
 from sebench.models.variants import ATTENTION_OPTIONS, Variant, format_stages, parse_variant
 from sebench.schema import ModelSpec
 
@@ -23,6 +25,8 @@ def resolve(spec: ModelSpec) -> ModelSpec:
         VariantError: The variant is outside the grammar or does not fit the network.
         UsageError: Number of classes or stride that this network cannot have.
     """
+    if is_foreign(spec.model):
+        return resolve_foreign(spec)
     info = model_info(spec.model)
     variant = parse_variant(spec.variant)
     if variant.attention is not None:
@@ -68,12 +72,12 @@ def _resolve_num_classes(spec: ModelSpec, info: ModelInfo) -> int | None:
     return None if spec.num_classes == info.num_classes else spec.num_classes
 
 
-def _resolve_stride_in(spec: ModelSpec, info: ModelInfo) -> str | None:
-    if spec.stride_in is None or spec.stride_in == info.default_stride_in:
+def _resolve_stride_in(spec: ModelSpec, info: ModelInfo) -> StrideIn | None:
+    if spec.stride_in is None:
         return None
     if info.default_stride_in is None:
         able = ", ".join(model.name for model in list_models() if model.default_stride_in)
-        raise UsageError(
-            f"{info.name} has one place to stride, so no stride-in option", hint=f"these do: {able}"
-        )
-    return spec.stride_in
+        raise UsageError(f"stride-in does not apply to {info.name}", hint=f"it applies to {able}")
+    if spec.stride_in not in get_args(StrideIn):
+        raise UsageError(f"no stride-in {spec.stride_in!r}", hint="choose 1x1 or 3x3")
+    return None if spec.stride_in == info.default_stride_in else spec.stride_in

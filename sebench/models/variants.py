@@ -60,6 +60,9 @@ class Option:
     name: str
     field: str
     parse: Callable[[str], Any]
+    values: str
+    """What may stand behind the ``=``."""
+    meaning: str
     render: Callable[[Any], str] = str
 
 
@@ -161,13 +164,13 @@ def _parse_stages(text: str) -> tuple[int, ...]:
     return tuple(sorted(stages))
 
 
-def _choice(name: str, values: tuple[str, ...]) -> Option:
+def _choice(name: str, values: tuple[str, ...], meaning: str) -> Option:
     def parse(text: str) -> str:
         if text not in values:
             raise _unknown(f"{name} value", text, values)
         return text
 
-    return Option(name, name, parse)
+    return Option(name, name, parse, "|".join(values), meaning)
 
 
 def _parse_bias(text: str) -> bool:
@@ -178,12 +181,16 @@ def _parse_bias(text: str) -> bool:
 
 _DEFAULTS: Mapping[str, Any] = {field.name: field.default for field in fields(Variant)}
 
-_REDUCTION = Option("r", "reduction", _parse_reduction)
-_STAGE_SET = Option("stages", "stages", _parse_stages, format_stages)
-_POSITION = _choice("position", get_args(Position))
-_SQUEEZE = _choice("squeeze", get_args(Squeeze))
-_EXCITATION = _choice("excitation", get_args(Excitation))
-_BIAS = Option("bias", "bias", _parse_bias, lambda value: str(value).lower())
+_REDUCTION = Option("r", "reduction", _parse_reduction, "1, 2, ...", "reduction ratio: h = max(1, C // r)")
+_STAGE_SET = Option(
+    "stages", "stages", _parse_stages, "2-4 or 2+4", "stages that carry it, in the paper's numbering", format_stages
+)
+_POSITION = _choice("position", get_args(Position), "place in the block; standard is before the add")
+_SQUEEZE = _choice("squeeze", get_args(Squeeze), "pooling; none is the NoSqueeze ablation")
+_EXCITATION = _choice("excitation", get_args(Excitation), "gate")
+_BIAS = Option(
+    "bias", "bias", _parse_bias, "true|false", "biases in the two layers", lambda value: str(value).lower()
+)
 
 ATTENTION_OPTIONS: Mapping[str, tuple[Option, ...]] = {
     "se": (_REDUCTION, _STAGE_SET, _POSITION, _SQUEEZE, _EXCITATION, _BIAS),

@@ -49,7 +49,7 @@ def count_document(models: Sequence[ModelCost], by: Sequence[Breakdown] = ()) ->
                 if by
             ),
         ),
-        notes=(COUNT_CONVENTION, *_ledger(models, names)),
+        notes=(COUNT_CONVENTION, *_saved_note(models), *_ledger(models, names)),
     )
 
 
@@ -62,6 +62,10 @@ def model_text(model: ModelCost) -> str:
     if spec.stride_in is not None:
         parts.append(f"stride in the {spec.stride_in}")
     return ", ".join(parts)
+
+
+def _saved_note(models: Sequence[ModelCost]) -> tuple[str, ...]:
+    return (SAVED_NOTE,) if any(model.cost.phase == "training" for model in models) else ()
 
 
 def _ledger(models: Sequence[ModelCost], names: Sequence[str]) -> tuple[str, ...]:
@@ -100,7 +104,7 @@ def _totals_table(models: Sequence[ModelCost]) -> Table:
     )
     rows = tuple(_totals_row(model, training=training) for model in models)
     title = f"Totals, {inputs.pop()}" if common else "Totals"
-    return Table(title, columns, rows, (SHARE_NOTE, *((SAVED_NOTE,) if training else ())))
+    return Table(title, columns, rows, (SHARE_NOTE,))
 
 
 def _totals_row(model: ModelCost, *, training: bool) -> Row:
@@ -151,8 +155,7 @@ def _breakdown(cost: StaticCost, kind: Breakdown) -> Table:
         *((Column("saved_bytes", "bytes", "right", detail="saved"),) if saved else ()),
     )
     rows = tuple(_cost_row(row, sites=sites, training=training, saved=saved) for row in found)
-    empty = () if rows else ("there is none in this network",)
-    return Table(f"By {kind}", columns, rows, (*empty, *((SAVED_NOTE,) if saved and rows else ())))
+    return Table(f"By {kind}", columns, rows, () if rows else ("there is none in this network",))
 
 
 def _cost_row(row: CostRow, *, sites: bool, training: bool, saved: bool) -> Row:

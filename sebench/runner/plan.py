@@ -103,7 +103,7 @@ def input_shape(name: str, batch_size: int, image_size: int | None) -> tuple[int
     """
     if batch_size < 1:
         raise UsageError(f"--batch-size {batch_size} is not positive")
-    size = models.model_info(name).image_size if image_size is None else image_size
+    size = models.native_image_size(name) if image_size is None else image_size
     models.check_image_size(name, size)
     return (batch_size, 3, size, size)
 

@@ -1,0 +1,96 @@
+"""What the registry says of each network agrees with the network that is built."""
+
+from collections import defaultdict
+
+import pytest
+import torch
+
+from sebench.errors import UnknownModelError, UsageError
+from sebench.models import build, check_image_size, list_models, model_info
+from sebench.schema import ModelSpec
+
+NAMES = [info.name for info in list_models()]
+
+
+def test_the_native_networks():
+    assert NAMES == [
+        "resnet50",
+        "resnet101",
+        "resnet152",
+        "resnext50_32x4d",
+        "resnext101_32x4d",
+        "senet154",
+        "vgg16_bn",
+        "alexnet",
+        "bn_inception",
+        "inception_v3",
+        "inception_resnet_v2",
+        "mobilenet_v1",
+        "shufflenet_v1_g3",
+        "cifar_resnet110",
+        "cifar_resnet164",
+        "cifar_wrn16_8",
+        "cifar_wrn28_10",
+        "cifar_shakeshake26_2x96d",
+    ]
+
+
+def test_unknown_names_get_near_matches_and_the_listing():
+    with pytest.raises(UnknownModelError) as caught:
+        model_info("resnet5O")
+    assert str(caught.value).startswith("unknown model 'resnet5O'; did you mean 'resnet50'")
+    assert str(caught.value).endswith("(run `sebench list` to see all)")
+    with pytest.raises(UnknownModelError, match="unknown model 'zzz'; run `sebench list` to see all"):
+        model_info("zzz")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_stages_and_widths_are_those_of_the_slots(name):
+    info = model_info(name)
+    for position in info.positions:
+        built = build(ModelSpec(model=name, variant=f"se(position={position})"), device="meta")
+        widest = defaultdict(int)
+        for site in built.sites:
+            stage = int(built.stages[site.split(".")[0]])
+            widest[stage] = max(widest[stage], built.module.get_submodule(site).excite.fc1.in_features)
+        assert tuple(widest) == info.stages
+        assert {stage: info.widest_channels((stage,), position) for stage in info.stages} == widest
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_smallest_image_works(name):
+    info = model_info(name)
+    check_image_size(name, info.min_image_size)
+    built = build(ModelSpec(model=name, variant="se"), device="meta")
+    size = info.min_image_size
+    assert built.module(torch.empty(2, 3, size, size, device="meta")).shape == (2, info.num_classes)
+
+
+@pytest.mark.parametrize("name", ["alexnet", "inception_v3", "inception_resnet_v2"])
+def test_below_an_unpadded_networks_smallest_image_nothing_works(name):
+    size = model_info(name).min_image_size - 1
+    module = build(ModelSpec(model=name), device="meta").module
+    with pytest.raises(RuntimeError):
+        module(torch.empty(1, 3, size, size, device="meta"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_small_images_are_refused(name):
+    size = model_info(name).min_image_size - 1
+    with pytest.raises(
+        UsageError, match=f"image size {size} is too small for {name}; use at least {size + 1}"
+    ):
+        check_image_size(name, size)
+
+
+@pytest.mark.parametrize("size", [0, -224])
+def test_images_have_a_positive_size(size):
+    with pytest.raises(UsageError, match=f"image size {size} is "):
+        check_image_size("resnet50", size)
+
+
+def test_large_inputs_are_refused_at_8x8():
+    for info in list_models():
+        if info.image_size > 32:
+            with pytest.raises(UsageError):
+                check_image_size(info.name, 8)

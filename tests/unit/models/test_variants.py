@@ -1,0 +1,133 @@
+"""The variant grammar: what it reads, how it prints, what it refuses."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sebench.errors import VariantError
+from sebench.models.variants import Variant, format_stages, hidden_channels, parse_variant
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("plain", "plain"),
+        ("plain()", "plain"),
+        (" Plain ", "plain"),
+        ("se", "se"),
+        ("SE", "se"),
+        ("se()", "se"),
+        ("se(r=16)", "se"),
+        ("se(r=8)", "se(r=8)"),
+        ("  se ( R = 8 )  ", "se(r=8)"),
+        ("se(r=08)", "se(r=8)"),
+        ("se(stages=2-4)", "se(stages=2-4)"),
+        ("se(stages=2+3+4)", "se(stages=2-4)"),
+        ("se(stages=2,4)", "se(stages=2+4)"),
+        ("se(stages=2, 4-5)", "se(stages=2+4-5)"),
+        ("se(stages=5,4,2)", "se(stages=2+4-5)"),
+        ("se(stages=3 + 3)", "se(stages=3)"),
+        ("se(stages=2,4,r=8)", "se(r=8,stages=2+4)"),
+        ("se(position=standard,squeeze=avg,excitation=sigmoid,bias=true)", "se"),
+        (
+            "se(bias=false,excitation=tanh,squeeze=max,position=pre,stages=3-4,r=2)",
+            "se(r=2,stages=3-4,position=pre,squeeze=max,excitation=tanh,bias=false)",
+        ),
+        ("se(position=3X3)", "se(position=3x3)"),
+        ("se(bias=True)", "se"),
+    ],
+)
+def test_reads_and_prints_the_canonical_form(text, canonical):
+    assert str(parse_variant(text)) == canonical
+
+
+def test_fields():
+    assert parse_variant("plain") == Variant()
+    assert parse_variant(
+        "se(r=8,stages=2-3,position=post,squeeze=none,excitation=relu,bias=false)"
+    ) == Variant(
+        attention="se",
+        reduction=8,
+        stages=(2, 3),
+        position="post",
+        squeeze="none",
+        excitation="relu",
+        bias=False,
+    )
+
+
+@given(
+    st.builds(
+        Variant,
+        attention=st.just("se"),
+        reduction=st.integers(1, 4096),
+        stages=st.none() | st.sets(st.integers(1, 9), min_size=1).map(lambda stages: tuple(sorted(stages))),
+        position=st.sampled_from(["standard", "pre", "post", "identity", "3x3"]),
+        squeeze=st.sampled_from(["avg", "max", "avgmax", "none"]),
+        excitation=st.sampled_from(["sigmoid", "relu", "tanh", "hardsigmoid"]),
+        bias=st.booleans(),
+    )
+)
+def test_printing_and_reading_are_inverse(variant):
+    assert parse_variant(str(variant)) == variant
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "attention missing; choose from plain, se"),
+        ("plane", "unknown attention 'plane'; did you mean 'plain'?"),
+        ("cbam", "unknown attention 'cbam'; choose from plain, se"),
+        ("se r=8", "unknown attention 'se r=8'; choose from plain, se"),
+        ("plain(r=8)", "the plain network has no options; write plain, or name an attention"),
+        ("se(", "unbalanced parentheses; write it as NAME(option=value,...)"),
+        ("se)", "unbalanced parentheses; write it as NAME(option=value,...)"),
+        ("se(r=8))", "unbalanced parentheses; write it as NAME(option=value,...)"),
+        ("se((r=8)", "unbalanced parentheses; write it as NAME(option=value,...)"),
+        ("se(r=8)x", "unbalanced parentheses; write it as NAME(option=value,...)"),
+        ("se(r=0)", "r must be a whole number of at least 1, not '0'; for example r=16"),
+        ("se(r=-4)", "r must be a whole number of at least 1, not '-4'; for example r=16"),
+        ("se(r=1.5)", "r must be a whole number of at least 1, not '1.5'; for example r=16"),
+        ("se(r=8,r=8)", "option 'r' is given twice; keep one of them"),
+        ("se(r)", "option 'r' has no value; write r=..."),
+        ("se(r=)", "option 'r' has no value; write r=..."),
+        (
+            "se(r=8,)",
+            "option missing; choose from r, stages, position, squeeze, excitation, bias",
+        ),
+        ("se(stage=2)", "unknown option 'stage'; did you mean 'stages'?"),
+        ("se(squeze=avg)", "unknown option 'squeze'; did you mean 'squeeze'?"),
+        (
+            "se(position=pst)",
+            "unknown position value 'pst'; did you mean 'post'?",
+        ),
+        (
+            "se(squeeze=sum)",
+            "unknown squeeze value 'sum'; choose from avg, max, avgmax, none",
+        ),
+        ("se(bias=yes)", "unknown bias value 'yes'; choose from true, false"),
+        ("se(stages=4-2)", "'4-2' is no stage or run of stages; for example stages=2+4-5"),
+        ("se(stages=2++4)", "'' is no stage or run of stages; for example stages=2+4-5"),
+        ("se(stages=two)", "'two' is no stage or run of stages; for example stages=2+4-5"),
+        ("se(stages=2-9999)", "'2-9999' is no stage or run of stages; for example stages=2+4-5"),
+    ],
+)
+def test_refuses_in_one_line(text, message):
+    with pytest.raises(VariantError) as caught:
+        parse_variant(text)
+    assert str(caught.value) == f"variant {text!r}: {message}"
+
+
+@pytest.mark.parametrize("text", ["se(r=" + "9" * 5000 + ")", "se(r=²)", "se(stages=٢)"])
+def test_numbers_are_short_ascii(text):
+    with pytest.raises(VariantError):
+        parse_variant(text)
+
+
+def test_hidden_channels_are_floored_and_never_zero():
+    # BN-Inception's widths (topologies): 1056 // 16 = 66, 608 // 16 = 38; ResNet-110: 16 // 16 = 1
+    assert [hidden_channels(c, 16) for c in (1056, 608, 64, 16, 8)] == [66, 38, 4, 1, 1]
+
+
+def test_stage_sets_print_as_runs():
+    assert format_stages((5, 2, 3)) == "2-3+5"

@@ -1,0 +1,43 @@
+from types import SimpleNamespace
+
+import pytest
+
+from sebench.reporting import catalog_document
+from sebench.reporting.catalog import stages_text
+
+MODEL = SimpleNamespace(
+    name="resnet50",
+    family="resnet",
+    image_size=224,
+    num_classes=1000,
+    stages=(2, 3, 4, 5),
+    source="CVPR Table 2",
+)
+VARIANT = SimpleNamespace(syntax="se(r=8)", meaning="reduction ratio of the bottleneck", default="16")
+
+
+def test_models_and_variants():
+    models, variants = catalog_document(models=[MODEL], variants=[VARIANT]).tables
+    assert [cell.text for cell in models.rows[0]] == [
+        "resnet50",
+        "resnet",
+        "224",
+        "1000",
+        "2-5",
+        "CVPR Table 2",
+    ]
+    assert [cell.value for cell in models.rows[0]][2:4] == [224, 1000]
+    assert [cell.text for cell in variants.rows[0]] == ["se(r=8)", "reduction ratio of the bottleneck", "16"]
+
+
+def test_what_is_not_asked_for_is_left_out():
+    assert [table.title for table in catalog_document(models=[MODEL]).tables] == ["Models"]
+    assert [table.title for table in catalog_document(variants=[VARIANT]).tables] == ["Variants"]
+    assert catalog_document().tables == ()
+
+
+@pytest.mark.parametrize(
+    ("stages", "text"), [((2, 3, 4, 5), "2-5"), ((2, 4), "2, 4"), ((3,), "3"), ((), "-"), ((1, 2), "1-2")]
+)
+def test_stages(stages, text):
+    assert stages_text(stages) == text
