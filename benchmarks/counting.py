@@ -151,7 +151,7 @@ def warm_rounds(network: nn.Module, tools: list[str], rounds: int, seed: int) ->
 def cold_call(tool: str, name: str, variant: str) -> float:
     """Seconds of importing a tool (torch itself apart) and its first count, in a fresh process."""
     command = [sys.executable, __file__, "--cold-call", tool, name, variant]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
 def time_cold_call(tool: str, name: str, variant: str) -> float:

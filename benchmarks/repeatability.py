@@ -4,12 +4,12 @@ Three methods measure SE/plain of one network, each in the same wall-clock budge
 fresh processes, in random order within each round:
 
 * ``sebench``: ``sebench compare --effort quick``: randomised ABBA/BAAB blocks;
-* ``torch``: ``torch.utils.benchmark.Timer(...).blocked_autorange`` on one model, then on the other; medians;
+* ``torch``: ``torch.utils.benchmark`` ``blocked_autorange`` on one model, then on the other; medians;
 * ``sequence``: N steps of one model, then of the other; means (what most benchmark scripts do).
 
 Run it alone on the machine::
 
-    python benchmarks/repeatability.py --model resnet50 --rounds 8 --budget 25 --output reports/repeatability.md
+    python benchmarks/repeatability.py --rounds 8 --budget 25 --output reports/repeatability.md
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ def main() -> None:
     """Run the rounds, or, as a child process, one measurement."""
     arguments = _parse()
     if arguments.child:
-        print(json.dumps(_measure_here(arguments.child, arguments.model, arguments.threads, arguments.budget)))
+        print(
+            json.dumps(_measure_here(arguments.child, arguments.model, arguments.threads, arguments.budget))
+        )
         return
     ratios: dict[str, list[float]] = {method: [] for method in METHODS}
     for round_number in range(arguments.rounds):
@@ -61,7 +63,7 @@ def _measure(method: str, arguments: argparse.Namespace) -> float:
     else:
         options = f"--child {method} --model {arguments.model} --threads {arguments.threads}"
         command = [__file__, *options.split(), "--budget", str(arguments.budget)]
-    done = subprocess.run([sys.executable, *command], check=True, capture_output=True, text=True)  # noqa: S603
+    done = subprocess.run([sys.executable, *command], check=True, capture_output=True, text=True)
     answer = json.loads(done.stdout)
     if method != "sebench":
         return float(answer)
@@ -122,8 +124,8 @@ def _report(ratios: Mapping[str, list[float]], arguments: argparse.Namespace) ->
     lines = [
         "# Repeatability of the overhead ratio",
         "",
-        f"SE / plain of {arguments.model}, batch 1, CPU inference; {arguments.rounds} fresh processes per method, "
-        f"{arguments.budget:g} s each with start-up, methods in random order within each round.",
+        f"SE / plain of {arguments.model}, batch 1, CPU inference; {arguments.rounds} fresh processes per "
+        f"method, {arguments.budget:g} s each with start-up, methods in random order within each round.",
         "",
         f"{datetime.now(UTC):%Y-%m-%d}, {environment.cpu.get('model')}, {arguments.threads} threads, "
         f"Python {platform.python_version()}, torch {environment.versions.get('torch')}. "
@@ -139,16 +141,23 @@ def _report(ratios: Mapping[str, list[float]], arguments: argparse.Namespace) ->
             f"{min(values):.4f} | {max(values):.4f} | {spread / own:.1f} |"
         )
     lines += ["", "Ratios in the order they were measured:", ""]
-    lines += [f"- {method}: {', '.join(f'{value:.4f}' for value in values)}" for method, values in ratios.items()]
-    lines += ["", f"Made by `python benchmarks/repeatability.py --model {arguments.model} "
-              f"--rounds {arguments.rounds} --budget {arguments.budget:g} --threads {arguments.threads}`."]  # fmt: skip
+    lines += [
+        f"- {method}: {', '.join(f'{value:.4f}' for value in values)}" for method, values in ratios.items()
+    ]
+    options = f"--model {arguments.model} --rounds {arguments.rounds} --budget {arguments.budget:g}"
+    lines += [
+        "",
+        f"Made by `python benchmarks/repeatability.py {options} --threads {arguments.threads}`.",
+    ]
     return "\n".join(lines)
 
 
 def _parse() -> argparse.Namespace:
     from sebench.profilers.environment import usable_cores
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", default="resnet50")
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--budget", type=float, default=25.0, help="seconds per measurement")

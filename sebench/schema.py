@@ -14,6 +14,8 @@ SCHEMA = "sebench/1"
 
 Phase = Literal["inference", "training"]
 Side = Literal["baseline", "candidate"]
+StrideIn = Literal["1x1", "3x3"]
+MemoryFormat = Literal["contiguous", "channels_last"]
 Effort = Literal["quick", "standard", "rigorous"]
 Severity = Literal["info", "warning", "error"]
 Grade = Literal["A", "B", "C"]
@@ -34,7 +36,7 @@ class ModelSpec(Value, frozen=True, kw_only=True):
     variant: str = "plain"
     num_classes: int | None = None
     """None keeps the number the network was published with (1000, or 10 on CIFAR)."""
-    stride_in: Literal["1x1", "3x3"] | None = None
+    stride_in: StrideIn | None = None
     """Where a bottleneck ResNet strides; None is the network's own place."""
 
 
@@ -54,7 +56,7 @@ class Workload(Value, frozen=True, kw_only=True):
     input_shape: tuple[int, ...]
     """With the batch in front, e.g. ``(1, 3, 224, 224)``."""
     dtype: str = "float32"
-    memory_format: Literal["contiguous", "channels_last"] = "contiguous"
+    memory_format: MemoryFormat = "contiguous"
     threads: int = 1
 
 
@@ -63,7 +65,7 @@ class TimingPolicy(Value, frozen=True, kw_only=True):
 
     effort: Effort = "standard"
     processes: int = 6
-    min_blocks: int = 3
+    min_blocks: int = 4
     budget_s: float = 75.0
     """Time to fill per pair; a hard limit only where `hard_budget` says so."""
     hard_budget: bool = False

@@ -7,7 +7,6 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -49,16 +48,18 @@ def check_writable(path: Path) -> None:
     """Fail before an hour of measuring rather than after it.
 
     Raises:
-        DataFileError: `path` is a directory or its directory cannot be written.
+        DataFileError: `path` is a directory, or its directory does not take files.
     """
     if path.is_dir():
         raise DataFileError(f"cannot write {path}: it is a directory", hint="name a file")
     parent = next(folder for folder in (path.parent, *path.parent.parents) if folder.exists())
-    if not parent.is_dir():
-        raise DataFileError(f"cannot write {path}: {parent} is not a directory", hint="choose another path")
-    target = path if path.exists() else parent
-    if not os.access(target, os.W_OK):
-        raise DataFileError(f"cannot write {path}: {target} is not writable", hint="choose another path")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise DataFileError(f"cannot write {path}: it is write-protected", hint="choose another path")
+    try:
+        with tempfile.TemporaryFile(dir=parent):
+            pass
+    except OSError as error:
+        raise _cannot_write(path, error) from error
 
 
 class ResultStore:
@@ -123,7 +124,7 @@ class CountCache:
         return self.directory / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
 
 
-def _check_header(path: Path, raw: Any) -> None:
+def _check_header(path: Path, raw: object) -> None:
     schema = raw.get("schema") if isinstance(raw, dict) else None
     if not isinstance(schema, str) or not schema.startswith("sebench/"):
         raise DataFileError(f"{path} is not a sebench file", hint="pass a file from .sebench/results")
@@ -142,7 +143,9 @@ def _write_through(path: Path, text: str) -> None:
 
 
 def _cannot_write(path: Path, error: OSError) -> DataFileError:
-    return DataFileError(f"cannot write {path}: {error.strerror}", hint="choose another path or free some space")
+    return DataFileError(
+        f"cannot write {path}: {error.strerror}", hint="choose another path or free some space"
+    )
 
 
 def _inherit_mode(path: Path) -> None:

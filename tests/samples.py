@@ -68,9 +68,7 @@ def cost(params, macs):
 
 
 def result(measured, **fields):
-    pair = Pair(
-        baseline=ModelSpec(model="resnet50"), candidate=ModelSpec(model="resnet50", variant="se")
-    )
+    pair = Pair(baseline=ModelSpec(model="resnet50"), candidate=ModelSpec(model="resnet50", variant="se"))
     values = {
         "id": "20260102T030405Z-resnet50-plain-se-abcdef",
         "created_at": "2026-01-02T03:04:05+00:00",

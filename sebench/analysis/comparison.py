@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics as stdlib_statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sebench import statistics
 from sebench.analysis.costs import Totals, totals
@@ -23,7 +23,7 @@ from sebench.schema import (
 )
 
 # metric, unit, how to read it off the totals
-_STATIC = (
+_STATIC: tuple[tuple[str, str, Callable[[Totals], int]], ...] = (
     ("params", "1", lambda cost: cost.params),
     ("macs", "MAC", lambda cost: cost.macs),
     ("paper_macs", "MAC", lambda cost: cost.paper_macs),
@@ -50,9 +50,7 @@ def compare(result: Result) -> Comparison:
             *_static_metrics(baseline, candidate),
             *(_sampled_metric(measurement) for measurement in result.measurements),
         ),
-        uncounted=tuple(
-            dict.fromkeys((*result.baseline_cost.uncounted, *result.candidate_cost.uncounted))
-        ),
+        uncounted=tuple(dict.fromkeys((*result.baseline_cost.uncounted, *result.candidate_cost.uncounted))),
         findings=result.findings,
     )
 
@@ -92,9 +90,7 @@ def _segment_values(block: Block) -> list[float]:
 
 
 def _static_metrics(baseline: Totals, candidate: Totals) -> list[MetricComparison]:
-    return [
-        _exact(metric, unit, read(baseline), read(candidate)) for metric, unit, read in _STATIC
-    ]
+    return [_exact(metric, unit, read(baseline), read(candidate)) for metric, unit, read in _STATIC]
 
 
 def _exact(metric: str, unit: str, baseline: int, candidate: int) -> MetricComparison:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from sebench.schema import OpCost, Phase, SavedBytes, StaticCost, Value
 
 
-class Totals(Value):
+class Totals(Value, frozen=True, kw_only=True):
     """Sums over a set of ops; exact integers, bytes where the name says so."""
 
     params: int
@@ -27,7 +27,7 @@ class Totals(Value):
         return self.bytes_read + self.bytes_written
 
 
-class CostRow(Value):
+class CostRow(Value, frozen=True, kw_only=True):
     """One line of a breakdown; `key` is an op, a stage or the path of a site."""
 
     key: str
@@ -130,4 +130,3 @@ def _grouped(ops: Iterable[OpCost], key: Callable[[OpCost], str]) -> list[CostRo
 
 def _saved(phase: Phase, row: CostRow, saved_bytes: int) -> int | None:
     return saved_bytes if phase == "training" and row.phase == "forward" else None
-

@@ -18,7 +18,9 @@ TOO_NOISY_RATIO = 0.05
 MIN_CPU_RATIO = 0.90
 MIN_TIMER_TICKS = 1000
 
-_DISQUALIFYING = frozenset({"not-steady", "no-interval", "canary-unstable", "blocks-dropped-many", "interrupted"})
+_DISQUALIFYING = frozenset(
+    {"not-steady", "no-interval", "canary-unstable", "blocks-dropped-many", "interrupted"}
+)
 
 
 def grade(measurement: Measurement, headline: statistics.Headline, findings: Iterable[Finding]) -> Grade:
@@ -104,7 +106,9 @@ def _dropped(measurement: Measurement) -> Iterator[Finding]:
     if not invalid:
         return
     reasons = sorted({reason for block in invalid for reason in block.invalid})
-    message = f"{len(invalid)} of {len(blocks)} blocks were left out for reasons outside: {', '.join(reasons)}"
+    message = (
+        f"{len(invalid)} of {len(blocks)} blocks were left out for reasons outside: {', '.join(reasons)}"
+    )
     many = len(invalid) > MAX_INVALID_RATIO * len(blocks)
     yield _warning("blocks-dropped-many" if many else "blocks-dropped", message, "see 'sebench env'")
 
@@ -112,7 +116,9 @@ def _dropped(measurement: Measurement) -> Iterator[Finding]:
 def _steadiness(log_ratios: Sequence[Sequence[float]]) -> Iterator[Finding]:
     drift = statistics.half_drift(log_ratios)
     if drift is not None and drift.significant:
-        message = f"the ratio drifted by {drift.difference * 100:+.2f} % between the halves of the measurement"
+        message = (
+            f"the ratio drifted by {drift.difference * 100:+.2f} % between the halves of the measurement"
+        )
         yield _warning("not-steady", message, "let the machine settle and measure again")
 
 
@@ -121,7 +127,9 @@ def _order(blocks: Sequence[Block], log_ratios: Sequence[Sequence[float]]) -> It
         [block.order for block in blocks], [value for process in log_ratios for value in process]
     )
     if effect is not None and effect.significant:
-        message = f"ABBA and BAAB blocks differ by {effect.difference * 100:+.2f} %: one side disturbs the other"
+        message = (
+            f"ABBA and BAAB blocks differ by {effect.difference * 100:+.2f} %: one side disturbs the other"
+        )
         yield _warning("order-effect", message)
 
 
@@ -153,7 +161,9 @@ def _resolution(blocks: Sequence[Block]) -> Iterator[Finding]:
     tick_s = time.get_clock_info("perf_counter").resolution
     shortest_s = min(sum(segment.steps_s) for block in blocks for segment in block.segments)
     if shortest_s < MIN_TIMER_TICKS * tick_s:
-        yield _warning("timer-coarse", f"a segment took {shortest_s:.2g} s, the timer ticks every {tick_s:.2g} s")
+        yield _warning(
+            "timer-coarse", f"a segment took {shortest_s:.2g} s, the timer ticks every {tick_s:.2g} s"
+        )
 
 
 def _preemption(blocks: Sequence[Block]) -> Iterator[Finding]:

@@ -67,9 +67,13 @@ def say(message: str) -> None:
 
 
 def show_findings(findings: Iterable[Finding], *, quiet: bool) -> None:
-    """Findings on stderr, each once; quiet keeps the errors only."""
+    """Warnings and errors on stderr, each once; quiet keeps the errors only.
+
+    What is merely good to know stands in the documents and in ``sebench env``.
+    """
+    shown = ("error",) if quiet else ("warning", "error")
     for finding in dict.fromkeys(findings):
-        if quiet and finding.severity != "error":
+        if finding.severity not in shown:
             continue
         hint = f" ({finding.hint})" if finding.hint else ""
         say(f"{finding.severity}: {finding.message}{hint}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import sys
 import time
@@ -25,7 +26,7 @@ from sebench.errors import EXIT_ERROR, EXIT_OK, DeviceError, Interrupted, UsageE
 from sebench.store import ResultStore, check_writable
 
 if TYPE_CHECKING:
-    from sebench.schema import Comparison, Environment, Finding, Result
+    from sebench.schema import Comparison, Finding, Phase, Result
 
 _DEFAULT_STORE = Path(".sebench/results")
 
@@ -36,32 +37,31 @@ def compare(
     variant: options.Variants = ["se"],  # noqa: B006 - Typer reads it, nobody mutates it
     baseline: Annotated[str, typer.Option("--baseline", help="Variant to compare with.")] = "plain",
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
-    phase: options.PhaseOption = options.PhaseName.INFERENCE,
+    phase: options.PhaseOption = "inference",
     batch_size: Annotated[int, typer.Option("--batch-size", "-b", help="Images per step.")] = 1,
     image_size: options.ImageSize = None,
     num_classes: options.NumClasses = None,
     stride_in: options.Stride = None,
-    dtype: options.DtypeOption = options.Dtype.FLOAT32,
-    memory_format: Annotated[
-        options.MemoryFormat, typer.Option("--memory-format", help="Layout of input and weights.")
-    ] = options.MemoryFormat.CONTIGUOUS,
+    dtype: options.DtypeOption = "float32",
+    memory_format: options.Layout = "contiguous",
     threads: Annotated[
-        int | None, typer.Option("--threads", help="Intra-op threads; default: the cores this process may use.")
+        int | None,
+        typer.Option("--threads", help="Intra-op threads; default: the cores this process may use."),
     ] = None,
-    effort: Annotated[
-        options.EffortName,
-        typer.Option("--effort", help="quick: one process; standard: six; rigorous: twelve or more."),
-    ] = options.EffortName.STANDARD,
+    effort: options.EffortOption = "standard",
     budget: Annotated[
         float | None, typer.Option("--budget", help="Seconds for the whole command, shared by the pairs.")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", help="Fixes weights, order and pauses; default: drawn and recorded.")
+        int | None,
+        typer.Option("--seed", help="Fixes weights, order and pauses; default: drawn and recorded."),
     ] = None,
-    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Use counts kept from earlier runs.")] = True,
+    cache: Annotated[
+        bool, typer.Option("--cache/--no-cache", help="Use counts kept from earlier runs.")
+    ] = True,
     save: Annotated[Path, typer.Option("--save", help="Directory for the raw results.")] = _DEFAULT_STORE,
     no_save: Annotated[bool, typer.Option("--no-save", help="Do not store the raw results.")] = False,
-    output_format: options.FormatOption = options.Format.TABLE,
+    output_format: options.FormatOption = "table",
     output: options.Output = "-",
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -79,15 +79,15 @@ def compare(
         variants=variant,
         baseline=baseline,
         seed=secrets.randbits(31) if seed is None else seed,
-        effort=effort.value,
+        effort=effort,
         budget_s=budget,
         image_size=image_size,
         num_classes=num_classes,
-        stride_in=stride_in and stride_in.value,
+        stride_in=stride_in,
         device=_measurable(device, phase, dtype),
         batch_size=batch_size,
-        dtype=dtype.value,
-        memory_format=memory_format.value,
+        dtype=dtype,
+        memory_format=memory_format,
         threads=usable_cores() if threads is None else threads,
     )
     collector = _Collector(None if no_save else save, quiet=quiet)
@@ -116,7 +116,7 @@ class _Collector:
         self._store = ResultStore(directory) if directory else None
         self._quiet = quiet
         self.comparisons: list[Comparison] = []
-        self._environment: Environment | None = None
+        self._results: list[Result] = []
 
     def check(self) -> None:
         """Refuse a directory that cannot be written before measuring for it.
@@ -132,26 +132,34 @@ class _Collector:
 
         if self._store:
             self._store.add(result)
-        self._environment = result.environment
+        self._results.append(result)
         self.comparisons.append(conclude(result))
 
     def present(self, output_format: options.Format, output: str) -> int:
         """Write the comparison; the status tells whether every pair was measured."""
         from sebench import reporting
 
-        if output_format is options.Format.JSON:
-            text = reporting.comparison_json(self.comparisons, self._environment)
+        first = self._results[0]
+        if output_format == "json":
+            text = reporting.comparison_json(self.comparisons, first.environment)
         else:
-            document = reporting.comparison_document(self.comparisons, self._environment)
+            on_terminal = output_format == "table" and output == "-"
+            document = reporting.comparison_document(
+                self.comparisons,
+                first.environment,
+                as_published=[_as_published(result) for result in self._results],
+                measured_at=first.created_at,
+                with_findings=not on_terminal,
+            )
             text = reporting.render(
-                document, output_format.value, width=display_width(output), color=use_color(output)
+                document, output_format, width=display_width(output), color=use_color(output)
             )
         emit(text, output)
         show_findings(self._findings(), quiet=self._quiet)
         return self._status()
 
     def _findings(self) -> list[Finding]:
-        of_machine = self._environment.findings if self._environment else ()
+        of_machine = self._results[0].environment.findings
         of_pairs = [
             finding
             for comparison in self.comparisons
@@ -172,17 +180,31 @@ class _Collector:
         return EXIT_ERROR if missing else EXIT_OK
 
 
-def _measurable(device: str, phase: options.PhaseName, dtype: options.Dtype) -> str:
+def _as_published(result: Result) -> bool:
+    """Whether the paper's own figures are about this very network at this very input."""
+    from sebench import models
+
+    spec, shape = result.pair.candidate, result.baseline_cost.input_shape
+    return (
+        spec.num_classes is None
+        and spec.stride_in is None
+        and shape[-1] == models.native_image_size(spec.model)
+    )
+
+
+def _measurable(device: str, phase: Phase, dtype: options.Dtype) -> str:
     """The device to measure on, refused here where a worker would only find out later."""
-    if phase is not options.PhaseName.INFERENCE:
+    if phase != "inference":
         raise UsageError(
             "--phase training is counted but not timed in this version",
             hint="use 'sebench count --phase training', or leave --phase out",
         )
     if device not in ("auto", "cpu"):
+        if not re.fullmatch(r"cuda(:\d+)?", device):
+            raise UsageError(f"--device {device!r} is not a device", hint="use auto, cpu, cuda or cuda:N")
         from sebench.profilers.device import missing_device
 
         raise DeviceError(missing_device(device))
-    if dtype is options.Dtype.TF32:
+    if dtype == "tf32":
         raise UsageError("--dtype tf32 exists on CUDA devices only", hint="use --dtype float32 on the CPU")
     return "cpu"

@@ -10,7 +10,7 @@ from sebench.cli._boundary import check_output, display_width, emit, guarded, us
 
 @guarded
 def env(
-    output_format: options.FormatOption = options.Format.TABLE,
+    output_format: options.FormatOption = "table",
     output: options.Output = "-",
     debug: options.Debug = False,
 ) -> None:
@@ -23,12 +23,12 @@ def env(
     check_output(output)
     environment = capture_environment(runtime=runtime_facts())
     environment = replace(environment, findings=findings_for(environment))
-    if output_format is options.Format.JSON:
+    if output_format == "json":
         text = reporting.environment_json(environment)
     else:
         text = reporting.render(
             reporting.environment_document(environment),
-            output_format.value,
+            output_format,
             width=display_width(output),
             color=use_color(output),
         )

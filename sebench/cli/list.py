@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, display_width, emit, guarded, use_color
 
-
-class Subject(StrEnum):
-    """What to list."""
-
-    ALL = "all"
-    MODELS = "models"
-    VARIANTS = "variants"
+Subject = Literal["all", "models", "variants"]
 
 
 @guarded
 def list_(
-    subject: Annotated[Subject, typer.Argument(help="What to list.")] = Subject.ALL,
-    output_format: options.FormatOption = options.Format.TABLE,
+    subject: Annotated[Subject, typer.Argument(help="What to list.")] = "all",
+    output_format: options.FormatOption = "table",
     output: options.Output = "-",
     debug: options.Debug = False,
 ) -> None:
@@ -30,13 +23,15 @@ def list_(
     from sebench import models, reporting
 
     check_output(output)
-    document = reporting.catalog_document(
-        models=models.list_models() if subject != Subject.VARIANTS else (),
-        variants=models.grammar() if subject != Subject.MODELS else (),
-    )
-    emit(
-        reporting.render(
-            document, output_format.value, width=display_width(output), color=use_color(output)
-        ),
-        output,
-    )
+    networks = models.list_models() if subject != "variants" else ()
+    variants = models.grammar() if subject != "models" else ()
+    if output_format == "json":
+        text = reporting.catalog_json(models=networks, variants=variants)
+    else:
+        text = reporting.render(
+            reporting.catalog_document(models=networks, variants=variants),
+            output_format,
+            width=display_width(output),
+            color=use_color(output),
+        )
+    emit(text, output)

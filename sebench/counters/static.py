@@ -117,13 +117,19 @@ def _forward(twin: Twin, scope: Scope, request: Request, batch: torch.Tensor) ->
     except SebenchError:
         raise
     except Exception as error:
-        place = f" (in '{scope.failed.module}')" if scope.failed and scope.failed.module else ""
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        network = f"{type(twin.root).__name__}{place}"
-        raise BuildError(
-            f"an input of shape {request.input_shape} does not fit {network}: {reason}",
-            hint="choose another input shape",
-        ) from error
+        raise _refusal(error, twin, scope, request) from error
+
+
+def _refusal(error: Exception, twin: Twin, scope: Scope, request: Request) -> BuildError:
+    place = f" (in '{scope.failed.module}')" if scope.failed and scope.failed.module else ""
+    network = f"{type(twin.root).__name__}{place}"
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    if isinstance(error, NotImplementedError) or "meta tensor" in reason:
+        return BuildError(f"{network} needs real data: {reason}", hint="counting knows shapes, no values")
+    return BuildError(
+        f"an input of shape {request.input_shape} does not fit {network}: {reason}",
+        hint="choose another input shape",
+    )
 
 
 def _backward(scope: AutogradScope, outputs: list[torch.Tensor], trained: list[torch.Tensor]) -> None:

@@ -41,7 +41,7 @@ def storage_id(tensor: torch.Tensor) -> int:
 
 def traffic(func: OpOverload, call: Call) -> Traffic:
     """Every tensor argument is read once, every result and every mutated argument written once."""
-    written: dict[int, torch.Tensor] = {id(tensor): tensor for tensor in tensors(call.result)}
+    written = {id(tensor): tensor for tensor in _results(call)}
     read: list[torch.Tensor] = []
     for argument in func._schema.arguments:
         given = list(tensors(call.arguments[argument.name]))
@@ -53,6 +53,13 @@ def traffic(func: OpOverload, call: Call) -> Traffic:
     for tensor in _updated_statistics(call):
         written[id(tensor)] = tensor
     return Traffic(sum(map(footprint_bytes, read)), sum(map(footprint_bytes, written.values())))
+
+
+def _results(call: Call) -> list[torch.Tensor]:
+    """The results; batch norm's saved statistics are placeholders where it used the running ones."""
+    if call.name in BATCH_NORM and not uses_batch_statistics(call):
+        return [call.output]
+    return list(tensors(call.result))
 
 
 def _updated_statistics(call: Call) -> list[torch.Tensor]:

@@ -124,11 +124,13 @@ def _fill(blank: nn.Module, module: nn.Module, memo: dict[int, Any], *, training
     """Give a blank module its attributes; children, tensors and cycles resolve through the memo."""
     attributes = blank.__dict__
     for key, value in module.__dict__.items():
-        attributes[key] = value if type(value) in _SHARED_TYPES else _copied(value, memo)
+        if key != "_modules":
+            attributes[key] = value if type(value) in _SHARED_TYPES else _copied(value, memo)
+    attributes["_modules"] = {
+        name: None if child is None else memo[id(_eager(child))] for name, child in module._modules.items()
+    }
     attributes["training"] = training
     attributes["_compiled_call_impl"] = None  # set by Module.compile()
-    for name, child in module._modules.items():  # drops torch.compile wrappers
-        blank._modules[name] = None if child is None else memo[id(_eager(child))]
 
 
 def _copied(value: Any, memo: dict[int, Any]) -> Any:  # noqa: ANN401 - attributes are anything

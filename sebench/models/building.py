@@ -39,8 +39,8 @@ class BuiltModel:
 def build(spec: ModelSpec, *, seed: int | None = 0, device: str = "cpu") -> BuiltModel:
     """Build a network in evaluation mode.
 
-    Weights of native networks depend on `seed` and on each parameter's name alone: a plain network and its variants agree to the
-    bit wherever they share a parameter, on every device.
+    Weights of native networks depend on `seed` and on each parameter's name alone: a plain network and its
+    variants agree to the bit wherever they share a parameter, on every device.
 
     Args:
         spec: What to build; resolved first.

@@ -22,7 +22,7 @@ IMAGE_SIZE = 224
 
 
 def is_foreign(name: str) -> bool:
-    """Whether `name` has the form ``torchvision:NAME``, ``timm:NAME``, ``module:factory`` or ``file.py:factory``."""
+    """Whether `name` is ``torchvision:NAME``, ``timm:NAME``, ``module:factory`` or ``file.py:factory``."""
     return ":" in name
 
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sebench.errors import UnknownModelError, UsageError, near_matches
-from sebench.models.variants import Position
 from sebench.models.foreign import IMAGE_SIZE, is_foreign
+from sebench.models.variants import Position
 
 StrideIn = Literal["1x1", "3x3"]
 

@@ -40,7 +40,6 @@ class ShuffleUnit(SlottedBlock):
         super().__init__(slots, stage, at)
         middle = out_channels // 4
         self.reduce = ConvNormAct(in_channels, middle, groups=first_groups)
-        self.shuffle = nn.ChannelShuffle(_GROUPS)
         self.depthwise = ConvNormAct(middle, middle, 3, stride=2 if strided else 1, groups=middle, relu=False)
         self.expand = ConvNormAct(middle, branch_channels, groups=_GROUPS, relu=False)
         self.pool = nn.AvgPool2d(3, 2, padding=1) if strided else None
@@ -48,7 +47,7 @@ class ShuffleUnit(SlottedBlock):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, in, H, W) to (N, out, H, W), half the grid where in and out differ."""
-        y = self.shuffle(self.reduce(self.attend("pre", x)))
+        y = _shuffle_channels(self.reduce(self.attend("pre", x)))
         y = self.attend("standard", self.expand(self.depthwise(y)))
         if self.pool is None:
             y += self.attend("identity", x)
@@ -71,3 +70,10 @@ def shufflenet_v1_g3(slots: Slots, num_classes: int) -> nn.Module:
             in_channels = channels
         parts[f"stage{stage}"] = nn.Sequential(*blocks)
     return sequence(**parts, head=classifier(in_channels, num_classes))
+
+
+def _shuffle_channels(x: Tensor) -> Tensor:
+    """Transpose groups and their channels; written out so that every device runs the same copy."""
+    n, channels, height, width = x.shape
+    grouped = x.view(n, _GROUPS, channels // _GROUPS, height, width)
+    return grouped.transpose(1, 2).reshape(n, channels, height, width)

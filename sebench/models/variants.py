@@ -183,7 +183,12 @@ _DEFAULTS: Mapping[str, Any] = {field.name: field.default for field in fields(Va
 
 _REDUCTION = Option("r", "reduction", _parse_reduction, "1, 2, ...", "reduction ratio: h = max(1, C // r)")
 _STAGE_SET = Option(
-    "stages", "stages", _parse_stages, "2-4 or 2+4", "stages that carry it, in the paper's numbering", format_stages
+    "stages",
+    "stages",
+    _parse_stages,
+    "2-4 or 2+4",
+    "stages that carry it, in the paper's numbering",
+    format_stages,
 )
 _POSITION = _choice("position", get_args(Position), "place in the block; standard is before the add")
 _SQUEEZE = _choice("squeeze", get_args(Squeeze), "pooling; none is the NoSqueeze ablation")

@@ -47,8 +47,6 @@ def select_device(name: str, *, threads: int) -> Device:
 
 def missing_device(name: str) -> str:
     """Why `name` cannot be measured on, as one line."""
-    if not name.startswith("cuda"):
-        return f"--device {name!r} is not a device; use auto, cpu, cuda or cuda:N"
     import torch  # noqa: PLC0415 - only this branch needs it
 
     if not torch.cuda.is_available():

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 from sebench.errors import UsageError, near_matches
 from sebench.reporting.catalog import catalog_document
 from sebench.reporting.comparison import comparison_document
-from sebench.reporting.contract import comparison_json, count_json, environment_json
+from sebench.reporting.contract import catalog_json, comparison_json, count_json, environment_json
 from sebench.reporting.counts import count_document
 from sebench.reporting.document import Document
 from sebench.reporting.environment import environment_document
@@ -19,6 +19,7 @@ __all__ = [
     "Document",
     "Format",
     "catalog_document",
+    "catalog_json",
     "comparison_document",
     "comparison_json",
     "count_document",

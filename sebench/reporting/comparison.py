@@ -30,6 +30,7 @@ def comparison_document(
     *,
     as_published: bool | Sequence[bool] = False,
     measured_at: str | None = None,
+    with_findings: bool = True,
 ) -> Document:
     """What `sebench compare` shows.
 
@@ -39,6 +40,7 @@ def comparison_document(
         as_published: Whether both networks of a pair are as the paper built them (class count, stride, native
             image size), for all or one by one. Only then are the paper's own figures shown.
         measured_at: UTC, ISO 8601.
+        with_findings: Whether the notes repeat the findings; not where they are shown beside the document.
 
     Raises:
         ValueError: `as_published` has not one entry per comparison.
@@ -65,6 +67,7 @@ def comparison_document(
             environment,
             papers=[(entry.metric, entry.paper) for entry in entries if entry.paper],
             measured_at=measured_at,
+            with_findings=with_findings,
         ),
     )
 

@@ -30,6 +30,7 @@ def notes(
     *,
     papers: Sequence[tuple[MetricComparison, PaperPair]],
     measured_at: str | None,
+    with_findings: bool = True,
 ) -> tuple[str, ...]:
     """All notes under a comparison, in the order in which a reader needs them."""
     if not comparisons:
@@ -41,7 +42,7 @@ def notes(
         *_sampling(timed),
         *_reasons(comparisons),
         *_sources(papers),
-        *_findings(comparisons, environment),
+        *(_findings(comparisons, environment) if with_findings else ()),
         *(environment_lines(environment, measured_at) if environment else ()),
         *((ABSOLUTE_TIMES,) if timed else ()),
     )
@@ -97,11 +98,11 @@ def _sources(papers: Sequence[tuple[MetricComparison, PaperPair]]) -> Iterator[s
     sources: dict[str, dict[str, None]] = {}
     for metric, pair in papers:
         for figure in pair.figures:
-            note = f" ({figure.note})" if figure.note else ""
-            sources.setdefault(label(metric), {})[f"{figure.source}{note}"] = None
+            found = sources.setdefault(f"{label(metric)}: {figure.source}", {})
+            found.update({figure.note: None} if figure.note else {})
     if sources:
-        listed = "; ".join(f"{name}: {', '.join(found)}" for name, found in sources.items())
-        yield f"paper, baseline/candidate (Hu et al., CVPR 2018): {listed}"
+        listed = (f"{source} ({', '.join(noted)})" if noted else source for source, noted in sources.items())
+        yield f"paper, baseline/candidate (Hu et al., CVPR 2018): {'; '.join(listed)}"
     if any(figure.metric == "cpu_inference_latency" for _, pair in papers for figure in pair.figures):
         yield UNNAMED_CPU
 

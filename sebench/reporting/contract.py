@@ -14,9 +14,12 @@ from typing import Any
 import msgspec
 
 from sebench.analysis.costs import CostRow, Totals, attention_totals, by_op, by_site, by_stage, totals
+from sebench.reporting.catalog import ModelRow, VariantRow
 from sebench.reporting.finite import finite_metric
 from sebench.schema import SCHEMA, Comparison, Environment, MetricComparison, ModelCost
 
+_MODEL_FIELDS = ("name", "family", "image_size", "num_classes", "stages", "source")
+_VARIANT_FIELDS = ("syntax", "meaning", "default")
 _ATTENTION_FIELDS = ("params", "macs", "flops", "bytes_read", "bytes_written")
 
 
@@ -37,6 +40,15 @@ def comparison_json(comparisons: Sequence[Comparison], environment: Environment 
 def environment_json(environment: Environment) -> str:
     """The ``environment`` document."""
     return _text("environment", {"environment": _plain(environment)})
+
+
+def catalog_json(*, models: Sequence[ModelRow] = (), variants: Sequence[VariantRow] = ()) -> str:
+    """The ``catalog`` document: what `sebench list` shows."""
+    content = {
+        "models": [{name: getattr(model, name) for name in _MODEL_FIELDS} for model in models],
+        "variants": [{name: getattr(variant, name) for name in _VARIANT_FIELDS} for variant in variants],
+    }
+    return _text("catalog", content)
 
 
 def count_json(models: Sequence[ModelCost]) -> str:

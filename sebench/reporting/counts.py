@@ -44,7 +44,7 @@ def count_document(models: Sequence[ModelCost], by: Sequence[Breakdown] = ()) ->
         body=(
             _totals_table(models),
             *(
-                Section(name, tuple(_breakdown(model.cost, kind) for kind in by))
+                Section(name, tuple(_breakdown(model, kind) for kind in by))
                 for name, model in zip(names, models, strict=True)
                 if by
             ),
@@ -136,12 +136,15 @@ def _input_text(cost: StaticCost) -> str:
 # --- breakdowns -----------------------------------------------------------------------------------------
 
 
-def _breakdown(cost: StaticCost, kind: Breakdown) -> Table:
+def _breakdown(model: ModelCost, kind: Breakdown) -> Table:
+    cost = model.cost
     # Forward before backward, each in the order of the analysis.
     found = sorted(_ROWS[kind](cost), key=lambda row: row.phase != "forward")
     training, sites = cost.phase == "training", kind == "site"
     saved = training and kind != "op"
     columns = (
+        Column("model", "model", role="data"),
+        Column("variant", "variant", role="data"),
         *((Column("phase", "phase", role="group"),) if training else ()),
         Column(kind, kind),
         *((Column("stage_of_site", "stage", role="fold"),) if sites else ()),
@@ -154,7 +157,8 @@ def _breakdown(cost: StaticCost, kind: Breakdown) -> Table:
         Column("bytes_written", "bytes", "right", detail="written"),
         *((Column("saved_bytes", "bytes", "right", detail="saved"),) if saved else ()),
     )
-    rows = tuple(_cost_row(row, sites=sites, training=training, saved=saved) for row in found)
+    names = (text_cell(model.spec.model), text_cell(model.spec.variant))
+    rows = tuple((*names, *_cost_row(row, sites=sites, training=training, saved=saved)) for row in found)
     return Table(f"By {kind}", columns, rows, () if rows else ("there is none in this network",))
 
 

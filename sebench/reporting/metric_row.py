@@ -118,7 +118,7 @@ def paper_pair(comparison: Comparison, metric: MetricComparison) -> PaperPair | 
 
 def _scale(metric: MetricComparison) -> Scale:
     known = [abs(side.value) for side in (metric.baseline, metric.candidate) if side.value is not None]
-    return unit_scale(metric.unit, max(known)) if known else Scale(1.0, metric.unit)
+    return unit_scale(metric.unit, max(known)) if known else Scale(1.0, "")
 
 
 def _quantities(metric: MetricComparison, scale: Scale) -> tuple[Cell, Cell]:
@@ -197,7 +197,7 @@ def _sizes(metric: MetricComparison) -> Cell:
         return EMPTY
     ratio = metric.ratio
     if not ratio.processes:
-        return Cell(UNKNOWN, 0)
+        return Cell("", 0)
     per_process, remainder = divmod(ratio.blocks, ratio.processes)
     blocks = f"{ratio.blocks}" if remainder else f"{ratio.processes} x {per_process}"
     return Cell(blocks, ratio.blocks)

@@ -16,7 +16,7 @@ from sebench.errors import WorkerError
 from sebench.profilers.latency import block_seconds, draw_orders, steps_per_segment
 from sebench.runner.schedule import Pace, Schedule, first_schedule, next_blocks
 from sebench.runner.session import WorkerDied, WorkerSession
-from sebench.schema import Block, Finding, Measurement, Plan, ProcessRun, Side, TimingPolicy
+from sebench.schema import Block, Finding, Measurement, Plan, ProcessRun, Severity, Side, TimingPolicy
 from sebench.worker.protocol import Done, Failed, Go, Measured, Ready, Request
 
 MAX_ATTEMPTS = 2
@@ -44,7 +44,7 @@ class Progress:
 Observer = Callable[[Progress], None]
 
 
-class WorkerFailed(WorkerError):
+class WorkerFailed(WorkerError):  # noqa: N818 - says what happened
     """The worker said why it cannot measure; it would say so again."""
 
 
@@ -78,7 +78,7 @@ class ProcessSeries:
                 self._note(
                     "fewer-processes",
                     "warning",
-                    f"the budget ended after {process} of {self._schedule.processes if self._schedule else 1} processes",
+                    f"the budget ended after {process} processes",
                     "allow a larger --budget",
                 )
                 return
@@ -109,7 +109,7 @@ class ProcessSeries:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _attempt(self, process: int, attempt: int, deadline_s: float) -> bool:
-        rng = Random(f"{self._plan.seed}/{self._index}/{process}/{attempt}")  # noqa: S311
+        rng = Random(f"{self._plan.seed}/{self._index}/{process}/{attempt}")
         request = self._request(rng)
         blocks: list[Block] = []
         error: str | None = None
@@ -160,7 +160,7 @@ class ProcessSeries:
         )
 
     def _go(self, ready: Ready, process: int, rng: Random, deadline_s: float) -> Go:
-        left_s = deadline_s - time.monotonic()
+        left_s, hard = deadline_s - time.monotonic(), self._policy.hard_budget
         steps = self._steps_per_segment or steps_per_segment(ready.step_s, self._policy)
         pace = Pace(self._prepare_s, block_seconds(ready.step_s, steps, self._policy))
         if self._schedule is None:
@@ -169,14 +169,10 @@ class ProcessSeries:
             count = self._schedule.blocks
         else:
             count = next_blocks(self._schedule, process, pace, left_s)
-            if not self._policy.hard_budget:
+            if not hard:
                 count = max(count, min(self._policy.min_blocks, self._schedule.blocks))
-        planned_s = count * pace.block_s
-        return Go(
-            steps_per_segment=self._steps_per_segment,
-            orders=draw_orders(count, rng),
-            deadline_s=left_s - pace.block_s if self._policy.hard_budget else SOFT_DEADLINE_FACTOR * planned_s,
-        )
+        latest_s = left_s - pace.block_s if hard else SOFT_DEADLINE_FACTOR * count * pace.block_s
+        return Go(steps_per_segment=steps, orders=draw_orders(count, rng), deadline_s=latest_s)
 
     def _first_schedule(self, pace: Pace, left_s: float) -> Schedule:
         schedule = first_schedule(self._policy, pace, left_s)
@@ -184,7 +180,7 @@ class ProcessSeries:
             self._note(
                 "budget-downgraded",
                 "warning",
-                f"the budget does not cover {self._policy.effort} effort: one process, {schedule.blocks} blocks",
+                f"the budget is short of {self._policy.effort} effort: one process, {schedule.blocks} blocks",
                 "allow a larger --budget, or ask for --effort quick",
             )
         return schedule
@@ -203,7 +199,7 @@ class ProcessSeries:
             error=error,
         )
 
-    def _note(self, code: str, severity: Any, message: str, hint: str | None = None) -> None:
+    def _note(self, code: str, severity: Severity, message: str, hint: str | None = None) -> None:
         self._findings.append(Finding(code=code, severity=severity, message=message, hint=hint))
 
     def _observe(self, process: int, planned: int, running: ProcessRun | None = None) -> None:

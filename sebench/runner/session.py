@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import signal
@@ -60,7 +61,8 @@ class WorkerSession:
             raise WorkerDied(f"a worker process was silent for {self._timeout_s:g} s") from None
         if not line:
             raise WorkerDied(self._cause_of_death())
-        return msgspec.json.decode(line, type=Reply)
+        reply: Reply = msgspec.json.decode(line, type=Reply)
+        return reply
 
     def go(self, message: Go) -> None:
         """Let it measure."""
@@ -114,7 +116,5 @@ class WorkerSession:
 
 
 def _close(stream: IO[bytes]) -> None:
-    try:
+    with contextlib.suppress(BrokenPipeError):  # what was still buffered has no reader any more
         stream.close()
-    except BrokenPipeError:
-        pass

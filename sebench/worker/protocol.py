@@ -7,7 +7,7 @@ from typing import Any, Literal
 from sebench.schema import Block, Pair, Side, TimingPolicy, Value, Workload
 
 
-class Request(Value, tag=True):
+class Request(Value, frozen=True, kw_only=True, tag=True):
     """Runner to worker, first: build this pair and warm it up."""
 
     pair: Pair
@@ -18,14 +18,14 @@ class Request(Value, tag=True):
     process_seed: int
 
 
-class Ready(Value, tag=True):
+class Ready(Value, frozen=True, kw_only=True, tag=True):
     """Worker to runner: both sides are built, checked and warm."""
 
     step_s: dict[Side, float]
     runtime: dict[str, Any]
 
 
-class Go(Value, tag=True):
+class Go(Value, frozen=True, kw_only=True, tag=True):
     """Runner to worker: measure these blocks, but start none after `deadline_s` seconds from now."""
 
     steps_per_segment: int
@@ -33,17 +33,17 @@ class Go(Value, tag=True):
     deadline_s: float
 
 
-class Measured(Value, tag=True):
+class Measured(Value, frozen=True, kw_only=True, tag=True):
     """Worker to runner: one block is done."""
 
     block: Block
 
 
-class Done(Value, tag=True):
+class Done(Value, frozen=True, kw_only=True, tag=True):
     """Worker to runner: no more blocks will come."""
 
 
-class Failed(Value, tag=True):
+class Failed(Value, frozen=True, kw_only=True, tag=True):
     """Worker to runner: it would fail again in the same way, so there is no point in retrying."""
 
     code: Literal["build", "memory", "output", "device"]

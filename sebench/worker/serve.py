@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Literal, Protocol, TypeVar
 
@@ -15,7 +15,7 @@ from sebench.profilers.device import Device, select_device
 from sebench.profilers.latency import Step, measure_block, warm_up
 from sebench.profilers.runtime import runtime_facts
 from sebench.profilers.workload import check_finite, inference_step, make_input
-from sebench.schema import ModelSpec, Side
+from sebench.schema import Block, ModelSpec, Side
 from sebench.worker.protocol import Done, Failed, Go, Measured, Ready, Reply, Request
 
 T = TypeVar("T")
@@ -63,25 +63,23 @@ def serve(requests: Lines, replies: Sink, *, build: Build = build_module) -> Non
 def _serve(requests: Lines, replies: Sink, build: Build) -> None:
     request = msgspec.json.decode(requests.readline(), type=Request)
     device = _select(request)
-    rng = Random(request.process_seed)
     with device.quiet():
         steps = _prepare(request, build)
         step_s = _guarded(lambda: warm_up(steps, device, request.policy))
         _send(replies, Ready(step_s=step_s, runtime=runtime_facts()))
         line = requests.readline()
         if line:
-            _measure(msgspec.json.decode(line, type=Go), request, steps, device, rng, replies)
+            for block in _blocks(msgspec.json.decode(line, type=Go), request, steps, device):
+                _send(replies, Measured(block=block))
     _send(replies, Done())
 
 
-def _measure(
-    go: Go, request: Request, steps: dict[Side, Step], device: Device, rng: Random, replies: Sink
-) -> None:
-    start = device.clock()
+def _blocks(go: Go, request: Request, steps: dict[Side, Step], device: Device) -> Iterator[Block]:
+    rng, start = Random(request.process_seed), device.clock()
     for order in go.orders:
         if device.clock() - start > go.deadline_s:
             break
-        block = measure_block(
+        yield measure_block(
             steps,
             order,
             go.steps_per_segment,
@@ -90,7 +88,6 @@ def _measure(
             threads=request.workload.threads,
             rng=rng,
         )
-        _send(replies, Measured(block=block))
 
 
 def _select(request: Request) -> Device:
@@ -131,7 +128,7 @@ def _guarded(action: Callable[[], T]) -> T:
         raise _Fatal("build", f"the network does not run on this input: {text}") from error
 
 
-class _Fatal(Exception):
+class _Fatal(Exception):  # noqa: N818 - not an error of this program
     def __init__(self, code: Code, message: str) -> None:
         super().__init__(message)
         self.code = code

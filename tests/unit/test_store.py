@@ -5,11 +5,11 @@ import os
 from pathlib import Path
 
 import pytest
-from tests import samples
 
 from sebench.errors import DataFileError
 from sebench.schema import ModelCost, ModelSpec
 from sebench.store import CountCache, ResultStore, check_writable, load_result, write_atomic
+from tests import samples
 
 SAMPLE = samples.result(samples.measurement([samples.process([samples.block(0.05, 0.051)])]))
 
@@ -84,7 +84,7 @@ def test_paths_that_cannot_be_written_are_found_before_measuring(tmp_path):
     with pytest.raises(DataFileError, match="it is a directory"):
         check_writable(tmp_path)
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataFileError, match="file is not a directory"):
+    with pytest.raises(DataFileError, match="out.json: Not a directory"):
         check_writable(tmp_path / "file" / "out.json")
 
 
@@ -101,4 +101,6 @@ def test_the_count_cache_forgets_broken_entries(tmp_path):
 
 def test_a_cache_that_cannot_be_written_is_no_error(tmp_path):
     (tmp_path / "file").write_text("")
-    CountCache(tmp_path / "file" / "cache").put("key", ModelCost(spec=ModelSpec(model="m"), cost=samples.cost(1, 1)))
+    CountCache(tmp_path / "file" / "cache").put(
+        "key", ModelCost(spec=ModelSpec(model="m"), cost=samples.cost(1, 1))
+    )

@@ -3,11 +3,11 @@
 import math
 
 import pytest
-from tests import samples
-from tests.samples import block, process
 
 from sebench.analysis.comparison import compare
 from sebench.schema import Finding
+from tests import samples
+from tests.samples import block, process
 
 
 def latency(processes, **policy):
@@ -103,7 +103,12 @@ def noisy(count, ratio, spread, number=0, **fields):
     """Blocks around a ratio, alternating in order, with a deterministic spread."""
     return process(
         [
-            block(0.05, 0.05 * ratio * (1 + spread * ((7 * i + number) % 5 - 2)), "ABBA" if i % 2 else "BAAB", **fields)
+            block(
+                0.05,
+                0.05 * ratio * (1 + spread * ((7 * i + number) % 5 - 2)),
+                "ABBA" if i % 2 else "BAAB",
+                **fields,
+            )
             for i in range(count)
         ],
         number,
@@ -116,12 +121,17 @@ def test_grades():
     assert latency(quiet[:1]).grade == "B"  # one process is not repeated
     assert "within-process" in codes(latency(quiet[:1]))
     restless = [
-        process([block(0.05, 0.051 + 0.0001 * (i % 3), canary_s=0.004 * (1 + 0.03 * (i % 2))) for i in range(8)], n)
+        process(
+            [block(0.05, 0.051 + 0.0001 * (i % 3), canary_s=0.004 * (1 + 0.03 * (i % 2))) for i in range(8)],
+            n,
+        )
         for n in range(6)
     ]
     assert latency(restless).grade == "B"  # canary varies by 1.5 %
     busy = [
-        process([block(0.05, 0.051 + 0.0001 * (i % 3), canary_s=0.004 * (1 + 0.5 * (i % 2))) for i in range(8)], n)
+        process(
+            [block(0.05, 0.051 + 0.0001 * (i % 3), canary_s=0.004 * (1 + 0.5 * (i % 2))) for i in range(8)], n
+        )
         for n in range(6)
     ]
     metric = latency(busy)
@@ -130,7 +140,9 @@ def test_grades():
 
 
 def test_a_wide_interval_says_so_first():
-    metric = latency([process([block(0.05, 0.05 * r)] * 2, n) for n, r in enumerate([0.9, 1.0, 1.1, 1.2, 1.3])])
+    metric = latency(
+        [process([block(0.05, 0.05 * r)] * 2, n) for n, r in enumerate([0.9, 1.0, 1.1, 1.2, 1.3])]
+    )
     assert "too-noisy" in codes(metric)
 
 

@@ -7,8 +7,8 @@ import sys
 import pytest
 import torch
 
-from sebench.errors import DeviceError, VariantError
-from sebench.models import build, list_models, model_info
+from sebench.errors import BuildError, DeviceError, VariantError
+from sebench.models import build, initialisation, list_models, model_info
 from sebench.schema import ModelSpec
 
 NAMES = [info.name for info in list_models()]
@@ -27,14 +27,13 @@ def state(model, variant="plain", **options):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_plain_names_are_nested_in_those_of_every_variant(name):
-    plain = {key: value.shape for key, value in state(name, device="meta").items()}
-    for position in model_info(name).positions:
-        attended = {
-            key: value.shape for key, value in state(name, f"se(position={position})", device="meta").items()
-        }
-        assert plain.items() < attended.items()
-        assert all(".attention." in key for key in attended.keys() - plain.keys())
+def test_plain_names_are_nested_in_those_of_the_attended_network(name):
+    plain, attended = (
+        {key: value.shape for key, value in state(name, variant, device="meta").items()}
+        for variant in ("plain", "se")
+    )
+    assert plain.items() < attended.items()
+    assert all(".attention." in key for key in attended.keys() - plain.keys())
 
 
 @pytest.mark.parametrize("name", ["resnet50", *SMALL])
@@ -159,6 +158,23 @@ def test_missing_devices_are_refused_in_one_line(device):
         build(ModelSpec(model="cifar_resnet110"), device=device)
     assert str(caught.value).startswith(f"device {device!r} is not usable: ")
     assert "\n" not in str(caught.value)
+
+
+def test_weights_that_do_not_fit_are_a_build_error(monkeypatch):
+    def exhausted(_network):
+        raise RuntimeError("not enough memory\nwith details")
+
+    monkeypatch.setattr(initialisation, "allocate", exhausted)
+    with pytest.raises(BuildError) as caught:
+        build(ModelSpec(model="cifar_resnet110"))
+    assert str(caught.value) == (
+        "cifar_resnet110 does not fit on cpu: not enough memory; free memory or use a smaller model"
+    )
+
+
+def test_a_module_without_initialisation_is_a_bug_that_shows():
+    with pytest.raises(TypeError, match="no initialisation for GroupNorm at '0'"):
+        initialisation.initialise(torch.nn.Sequential(torch.nn.GroupNorm(1, 4)), 0)
 
 
 def test_importing_and_resolving_needs_no_torch():

@@ -143,7 +143,7 @@ def test_shuffle_unit_attends_at(position, strided):
     shortcut = nn.functional.avg_pool2d(x, 3, 2, padding=1) if strided else x
 
     def branch(y):
-        return unit.expand(unit.depthwise(unit.shuffle(unit.reduce(y))))
+        return unit.expand(unit.depthwise(nn.functional.channel_shuffle(unit.reduce(y), 3)))
 
     def join(left, right):
         return torch.relu(torch.cat((left, right), 1) if strided else left + right)

@@ -4,12 +4,12 @@ import math
 from random import Random
 
 import pytest
-from tests.fakes import FakeDevice
 
 from sebench import statistics
 from sebench.profilers import latency
 from sebench.profilers.probes import read_probe
 from sebench.schema import TimingPolicy
+from tests.fakes import FakeDevice
 
 POLICY = TimingPolicy(segment_s=0.1, min_steps=2, discard_steps=1, warmup_steps=3, warmup_busy_s=1.0)
 STILL = read_probe()
@@ -32,7 +32,12 @@ def test_a_block_runs_discarded_and_timed_steps_in_its_order():
     # per segment: 1 discarded, a barrier, then 2 timed steps with a barrier each
     assert "".join(c for c in device.log if c != "sync") == "AAA" + "BBB" + "BBB" + "AAA"
     assert device.log.count("sync") == 4 * 3
-    assert [segment.side for segment in measured.segments] == ["baseline", "candidate", "candidate", "baseline"]
+    assert [segment.side for segment in measured.segments] == [
+        "baseline",
+        "candidate",
+        "candidate",
+        "baseline",
+    ]
     assert all(len(segment.steps_s) == 2 for segment in measured.segments)
     assert measured.invalid == ()
 
@@ -64,7 +69,9 @@ def test_the_first_step_after_a_switch_may_be_slow_without_harm():
 
 def test_common_exponential_drift_cancels():
     # every step costs base * exp(0.01 * now), for both sides alike
-    measured = block(FakeDevice(), lambda now: 0.05 * math.exp(0.01 * now), lambda now: 0.06 * math.exp(0.01 * now))
+    measured = block(
+        FakeDevice(), lambda now: 0.05 * math.exp(0.01 * now), lambda now: 0.06 * math.exp(0.01 * now)
+    )
     assert math.exp(log_ratio(measured)) == pytest.approx(1.2, rel=2e-4)
 
 
@@ -86,7 +93,9 @@ def test_warm_up_goes_on_while_steps_get_faster_but_not_for_ever():
     assert 1.0 < device.now_s <= 5.2
     device = FakeDevice()
     growing = lambda now: 0.05 + now  # noqa: E731
-    latency.warm_up({"baseline": device.step("A", growing), "candidate": device.step("B", growing)}, device, POLICY)
+    latency.warm_up(
+        {"baseline": device.step("A", growing), "candidate": device.step("B", growing)}, device, POLICY
+    )
     assert device.now_s > 5.0  # 5 times the minimum ends it
 
 

@@ -1,8 +1,9 @@
+import json
 from types import SimpleNamespace
 
 import pytest
 
-from sebench.reporting import catalog_document
+from sebench.reporting import catalog_document, catalog_json
 from sebench.reporting.catalog import stages_text
 
 MODEL = SimpleNamespace(
@@ -41,3 +42,21 @@ def test_what_is_not_asked_for_is_left_out():
 )
 def test_stages(stages, text):
     assert stages_text(stages) == text
+
+
+def test_json():
+    assert json.loads(catalog_json(models=[MODEL], variants=[VARIANT])) == {
+        "schema": "sebench/1",
+        "kind": "catalog",
+        "models": [
+            {
+                "name": "resnet50",
+                "family": "resnet",
+                "image_size": 224,
+                "num_classes": 1000,
+                "stages": [2, 3, 4, 5],
+                "source": "CVPR Table 2",
+            }
+        ],
+        "variants": [{"syntax": "se(r=8)", "meaning": "reduction ratio of the bottleneck", "default": "16"}],
+    }

@@ -4,12 +4,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests import samples
 
 from sebench.analysis.comparison import compare
 from sebench.errors import BudgetError
 from sebench.runner.processes import ProcessSeries
 from sebench.schema import ModelSpec, Pair, Plan, Session, TimingPolicy, Workload
+from tests import samples
 
 FAULTY = Path(__file__).parents[2] / "workers" / "faulty.py"
 POLICY = TimingPolicy(
@@ -57,7 +57,9 @@ def codes(measurement):
 
 def test_fresh_processes_deliver_whole_blocks(series):
     seen = []
-    found = measured(series("none", with_policy(hard_budget=True, budget_s=8.0, processes=1), seen), left_s=8.0)
+    found = measured(
+        series("none", with_policy(hard_budget=True, budget_s=8.0, processes=1), seen), left_s=8.0
+    )
     assert codes(found) == []
     (run,) = found.processes
     assert (run.error, run.attempt, run.process) == (None, 1, 0)

@@ -20,19 +20,19 @@ def test_a_generous_budget_goes_into_more_processes():
 
 
 def test_a_tight_budget_gives_up_one_process_before_blocks():
-    # 6 processes: (37 - 25) / 6 = 2 blocks, below 3; 5 processes: (37 - 20) / 5 = 3.4
-    assert first_schedule(timing_policy("standard", budget_s=42), PACE, 37.0) == Schedule(5, 3)
+    # 6 processes: (42 - 25) / 6 = 2 blocks, below 4; 5 processes: (42 - 20) / 5 = 4.4
+    assert first_schedule(timing_policy("standard", budget_s=47), PACE, 42.0) == Schedule(5, 4)
 
 
 def test_a_hard_budget_below_that_means_one_process():
-    # 5 processes: (30 - 20) / 5 = 2 blocks, below 3; one process: 30 blocks
+    # 5 processes: (30 - 20) / 5 = 2 blocks, below 4; one process: 30 blocks
     policy = timing_policy("standard", budget_s=35)
     assert first_schedule(policy, PACE, 30.0) == Schedule(1, 30, downgraded=True)
 
 
 def test_a_soft_budget_keeps_the_statistical_floor_instead():
     slow = Pace(prepare_s=10.0, block_s=8.0)
-    assert first_schedule(timing_policy("standard"), slow, 65.0) == Schedule(5, 3)
+    assert first_schedule(timing_policy("standard"), slow, 65.0) == Schedule(5, 4)
 
 
 def test_quick_takes_what_fits_and_at_least_its_minimum():

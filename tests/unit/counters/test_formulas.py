@@ -1,0 +1,35 @@
+"""The op tables themselves: no op twice, and the docs page shows what the code does."""
+
+from collections import Counter
+from pathlib import Path
+
+import torch
+
+from sebench.counters.formulas import RULES, is_free, rule_for, rules_table
+from sebench.counters.op_names import FREE
+
+DOCS = Path(__file__).parents[3] / "docs" / "counting.md"
+
+
+def test_no_op_has_two_formulas():
+    names = Counter(name for rule in RULES for name in rule.ops) + Counter(FREE)
+    assert [name for name, uses in names.items() if uses > 1] == []
+
+
+def test_known_names_are_real_ops():
+    unreal = [name for rule in RULES for name in rule.ops if not _exists(name)]
+    assert sorted(unreal) == []
+
+
+def _exists(name):
+    return hasattr(torch.ops.aten, name) or hasattr(torch.ops.aten, f"{name}_")
+
+
+def test_in_place_ops_share_the_formula():
+    assert rule_for("aten.add_") is rule_for("aten.add")
+    assert is_free("aten.squeeze_")
+    assert rule_for("torchvision.nms") is None
+
+
+def test_docs_show_this_table():
+    assert rules_table() in DOCS.read_text(encoding="utf-8"), "regenerate the table with rules_table()"
