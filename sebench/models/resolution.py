@@ -56,7 +56,7 @@ def _fit(variant: Variant, info: ModelInfo) -> Variant:
     if has_ratio and variant.reduction > widest:
         raise VariantError(
             f"variant {str(variant)!r}: r exceeds every attended tensor of {info.name}",
-            hint=f"the widest has {widest} channels",
+            hint=f"the widest has {widest} channels, where r={widest} leaves h = 1",
         )
     if variant.stages == info.stages:
         return dataclasses.replace(variant, stages=None)

@@ -1,0 +1,177 @@
+"""Every mistake a user can make is one line on stderr with the next step, and the right exit code."""
+
+import json
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from sebench.cli import app
+
+NETS = """
+import torch
+from torch import nn
+
+class NaN(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+    def forward(self, x):
+        return self.conv(x).mean((1, 2, 3)) * float("nan")
+
+def broken():
+    raise RuntimeError("no such weights")
+
+def text():
+    return "not a module"
+
+class Fixed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(3 * 32 * 32, 10)
+    def forward(self, x):
+        return self.fc(x.flatten(1))
+"""
+
+
+def sebench(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def nets(tmp_path):
+    path = tmp_path / "nets.py"
+    path.write_text(NETS)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ("-m resnet5", 2, "unknown model 'resnet5'; did you mean 'resnet50'"),
+        ("-m banana", 2, "unknown model 'banana'; run `sebench list` to see all"),
+        ("-m resnet50 -v es", 2, "unknown attention 'es'; choose from plain, se"),
+        ("-m resnet50 -v se(sqeeze=max)", 2, "unknown option 'sqeeze'; did you mean 'squeeze'?"),
+        ("-m resnet50 -v se(squeeze=maxx)", 2, "unknown squeeze value 'maxx'; did you mean 'max'"),
+        ("-m resnet50 -v se(r=0)", 2, "r must be a whole number of at least 1, not '0'"),
+        ("-m resnet50 -v se(r=-4)", 2, "r must be a whole number of at least 1, not '-4'"),
+        ("-m resnet50 -v se(r=2.5)", 2, "r must be a whole number of at least 1, not '2.5'"),
+        ("-m resnet50 -v se(r=2049)", 2, "the widest has 2048 channels.*h = 1"),
+        ("-m resnet50 -v se(stages=2-9)", 2, "has no stage 6-9; its stages are 2-5"),
+        ("-m vgg16_bn -v se(position=pre)", 2, "vgg16_bn has no position 'pre'; it has standard"),
+        ("-m vgg16_bn --stride-in 3x3", 2, "stride-in does not apply to vgg16_bn; it applies to resnet50"),
+        ("-m resnet50 --num-classes 0", 2, "number of classes 0 is not positive"),
+        ("-m resnet50 --batch-size 0", 2, "--batch-size 0 is not positive"),
+        ("-m resnet50 --batch-size -1", 2, "--batch-size -1 is not positive"),
+        ("-m resnet50 --image-size 0", 2, "image size 0 is not positive"),
+        ("-m resnet50 --image-size -224", 2, "image size -224 is not positive"),
+        ("-m resnet50 --image-size 8", 2, "image size 8 is too small for resnet50; use at least 32"),
+        ("-m vgg16_bn --image-size 8", 2, "image size 8 is too small for vgg16_bn; use at least 32"),
+        ("-m torchvision:resnet5 -v plain", 2, "unknown model 'torchvision:resnet5'; did you mean"),
+        ("-m torchvision:resnet18 -v se", 2, "torchvision:resnet18 is taken as it is; use --variant plain"),
+        ("-m no_such_package.nets:net -v plain", 2, "No module named 'no_such_package'"),
+        ("-m gone.py:net -v plain", 2, "there is no file gone.py"),
+    ],
+)
+@pytest.mark.parametrize("command", ["compare", "count"])
+def test_names_and_numbers_that_cannot_be_meant(command, arguments, code, message):
+    result = sebench(command, *arguments.split())
+    assert result.exit_code == code
+    assert re.search(message, result.stderr)
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ("--device cuda", 1, "torch .* sees no CUDA device here; use --device cpu"),
+        ("--device gpu", 2, "--device 'gpu' is not a device; use auto, cpu, cuda or cuda:N"),
+        ("--threads 0", 2, "--threads 0 is not positive"),
+        ("--budget 0", 2, "--budget 0 is not a positive number of seconds"),
+        ("--budget nan", 2, "--budget nan is not a positive number of seconds"),
+        ("--dtype tf32", 2, "--dtype tf32 exists on CUDA devices only; use --dtype float32"),
+        ("--phase training", 2, "--phase training is counted but not timed in this version"),
+    ],
+)
+def test_workloads_that_cannot_be_measured(arguments, code, message):
+    result = sebench("compare", "--model", "resnet50", *arguments.split())
+    assert result.exit_code == code
+    assert re.search(message, result.stderr)
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["compare", "count"])
+def test_output_paths_are_checked_before_anything_is_done(command, tmp_path):
+    result = sebench(command, "-m", "resnet50", "-o", tmp_path)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"cannot write {tmp_path}: it is a directory; name a file" in result.stderr
+    blocked = tmp_path / "file"
+    blocked.write_text("mine")
+    result = sebench(command, "-m", "resnet50", "-o", blocked / "out.json")
+    assert result.exit_code == 1
+    assert "Not a directory" in result.stderr
+    assert blocked.read_text() == "mine"
+
+
+def test_a_results_directory_that_cannot_be_written_is_refused_first(tmp_path):
+    (tmp_path / "file").write_text("")
+    result = sebench("compare", "-m", "resnet50", "--save", tmp_path / "file" / "results")
+    assert result.exit_code == 1
+    assert "cannot write" in result.stderr
+
+
+def test_a_full_disk_is_one_line():
+    result = sebench("count", "-m", "cifar_resnet110", "-o", "/dev/full")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        "sebench: error: cannot write /dev/full: No space left on device; "
+        "choose another path or free some space\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("broken", "nets.py:broken cannot be built: RuntimeError: no such weights"),
+        ("text", "nets.py:text returned str, not a torch.nn.Module"),
+        ("Fixed", r"does not accept input|\(1, 3, 224, 224\)"),
+    ],
+)
+def test_a_network_of_the_users_own_that_cannot_be_counted(nets, name, message):
+    result = sebench("count", "-m", f"{nets}:{name}", "-v", "plain")
+    assert result.exit_code == 1
+    assert re.search(message, result.stderr)
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_misspelt_factory_is_matched(nets):
+    result = sebench("count", "-m", f"{nets}:Fixd", "-v", "plain")
+    assert result.exit_code == 2
+    assert "has no function 'Fixd'; did you mean 'Fixed'" in result.stderr
+
+
+def test_a_network_that_returns_nan_is_reported_and_the_counts_remain(nets, tmp_path):
+    result = sebench(
+        *f"compare -m {nets}:NaN -v plain --effort quick --no-save --image-size 32 --format json".split()
+    )
+    assert result.exit_code == 1
+    assert "NaN plain: no latency" in result.stderr
+    assert "returned NaN or infinity in 1 of 1 outputs" in result.stderr
+    metrics = {m["metric"]: m for m in json.loads(result.stdout)["comparisons"][0]["metrics"]}
+    assert metrics["params"]["baseline"]["value"] == 4 * 3 * 9 + 4
+    assert metrics["latency"]["status"] == "unavailable"
+    assert metrics["latency"]["ratio"]["estimate"] is None
+
+
+def test_h_of_one_is_allowed():
+    result = sebench("count", "-m", "cifar_resnet110", "-v", "se(r=64)", "--format", "json")
+    assert result.exit_code == 0
+    (model,) = json.loads(result.stdout)["models"]
+    assert model["variant"] == "se(r=64)"
+
+
+def test_a_missing_command_or_model_is_wrong_usage():
+    assert sebench("compar").exit_code == 2
+    assert sebench("compare").exit_code == 2
+    assert "Missing option '--model'" in sebench("count").stderr

@@ -1,0 +1,192 @@
+"""`sebench compare` as a user runs it: processes, streams, files, signals. No timing is asserted."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from sebench.store import load_result
+
+QUICK = "--device cpu --effort quick --threads 1"
+NO_LOWER_BOUND = 300.0  # seconds to wait for an event before calling it missing
+
+
+def metrics_of(comparison):
+    return {metric["metric"]: metric for metric in comparison["metrics"]}
+
+
+def check_ratio(metric):
+    ratio = metric["ratio"]
+    assert ratio["ci_low"] <= ratio["estimate"] <= ratio["ci_high"]
+    assert ratio["confidence"] == 0.95
+    assert all(math.isfinite(ratio[key]) for key in ("estimate", "ci_low", "ci_high"))
+
+
+def test_json_satisfies_the_contract_and_the_raw_result_is_stored(sebench, tmp_path):
+    done = sebench(f"compare --model cifar_resnet110 {QUICK} --seed 7 --format json")
+    assert "\x1b" not in done.stdout + done.stderr
+    document = json.loads(done.stdout)
+    assert (document["schema"], document["kind"]) == ("sebench/1", "comparison")
+    assert document["environment"]["cpu"]["usable_cores"] >= 1
+    assert document["environment"]["runtime"]["num_threads"] == 1
+    (comparison,) = document["comparisons"]
+    assert (comparison["model"], comparison["baseline"], comparison["candidate"]) == (
+        "cifar_resnet110",
+        "plain",
+        "se",
+    )
+    metrics = metrics_of(comparison)
+    assert list(metrics) == ["params", "macs", "paper_macs", "flops", "bytes", "latency"]
+    assert metrics["params"]["baseline"]["value"] == 1_730_522
+    assert metrics["macs"]["baseline"]["value"] == 253_149_824
+    assert all(metric["exact"] and "workload" not in metric for name, metric in metrics.items() if name != "latency")
+    latency = metrics["latency"]
+    assert (latency["unit"], latency["exact"], latency["status"]) == ("s", False, "ok")
+    assert latency["workload"] == {
+        "device": "cpu",
+        "phase": "inference",
+        "batch_size": 1,
+        "input_shape": [1, 3, 32, 32],
+        "dtype": "float32",
+        "memory_format": "contiguous",
+        "threads": 1,
+    }
+    assert latency["ratio"]["scope"] == "within-process"
+    assert latency["ratio"]["processes"] == 1
+    check_ratio(latency)
+    assert latency["grade"] in "BC"
+
+    (path,) = (tmp_path / ".sebench" / "results").glob("*.json")
+    stored = load_result(path)
+    assert stored.seed == 7
+    (run,) = stored.measurements[0].processes
+    assert len([block for block in run.blocks if not block.invalid]) == latency["ratio"]["blocks"]
+    assert stored.command[1:3] == ("compare", "--model")
+
+
+def test_several_models_and_variants_give_one_markdown_table_over_processes(sebench, tmp_path):
+    (tmp_path / "nets.py").write_text(
+        "from torch import nn\n"
+        "def tiny():\n    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.LazyLinear(4))\n"
+        "def small():\n    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())\n"
+    )
+    done = sebench(
+        "compare -m nets.py:small -m cifar_resnet110 -v plain --baseline plain --image-size 32 "
+        "--effort quick --budget 24 --threads 1 --no-save --format markdown -o out.md"
+    )
+    assert done.stdout == ""
+    text = (tmp_path / "out.md").read_text()
+    assert text.count("| latency") == 2
+    assert "A/A" in text
+    assert not (tmp_path / ".sebench").exists()
+
+
+def test_interrupting_saves_what_was_measured_and_says_so(tmp_path):
+    process = start("compare -m cifar_resnet110 --effort standard --budget 100 --threads 1 --format json", tmp_path)
+    wait_for_blocks(process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=NO_LOWER_BOUND)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert "interrupted" in err
+    assert psutil_children(process.pid) == []
+    if out:  # pressed after the first block
+        (path,) = (tmp_path / ".sebench" / "results").glob("*.json")
+        assert load_result(path).findings[0].code == "interrupted"
+        assert json.loads(out)["comparisons"][0]["findings"][0]["code"] == "interrupted"
+
+
+def test_a_killed_worker_is_retried(tmp_path):
+    process = start("compare -m cifar_resnet110 --effort quick --budget 40 --threads 1 --format json", tmp_path)
+    worker = wait_for_worker(process)
+    worker.kill()
+    out, err = process.communicate(timeout=NO_LOWER_BOUND)
+    assert process.returncode == 0, err
+    assert "killed by SIGKILL" in err
+    latency = metrics_of(json.loads(out)["comparisons"][0])["latency"]
+    assert latency["status"] == "ok"
+    assert "worker-retried" in [finding["code"] for finding in latency["findings"]]
+
+
+@pytest.mark.parametrize("arguments", ["--help", "compare --help", "list", "env --help"])
+def test_help_and_list_import_no_torch(arguments, tmp_path):
+    code = (
+        "import sys; sys.argv = ['sebench', *sys.argv[1:]]\n"
+        "from sebench.cli import main\n"
+        "try:\n    main()\n"
+        "except SystemExit as error:\n    assert not error.code, error.code\n"
+        "assert 'torch' not in sys.modules and 'pandas' not in sys.modules and 'scipy' not in sys.modules\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments.split()], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_repeated_count_imports_no_torch(sebench, tmp_path):
+    first = sebench("count -m cifar_resnet110 --format json")
+    # A torch that cannot be imported proves that the second count does not try to.
+    (tmp_path / "torch.py").write_text("raise ImportError('torch was imported')")
+    second = sebench("count -m cifar_resnet110 --format json", PYTHONPATH=str(tmp_path))
+    assert second.stdout == first.stdout
+    third = sebench("count -m cifar_resnet110 --no-cache", check=False, PYTHONPATH=str(tmp_path))
+    assert third.returncode == 1
+    assert "torch was imported" in third.stderr
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path):
+    done = subprocess.run(
+        f"{sys.executable} -m sebench list | head -n 1; exit ${{PIPESTATUS[0]}}",
+        shell=True,  # noqa: S602 - a pipe is what is tested
+        executable="/bin/bash",
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def start(arguments, folder):
+    return subprocess.Popen(
+        [sys.executable, "-m", "sebench", *arguments.split()],
+        cwd=folder,
+        env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def wait_for_worker(process):
+    """The worker process, as soon as there is one."""
+    deadline = time.monotonic() + NO_LOWER_BOUND
+    while time.monotonic() < deadline:
+        for child in psutil_children(process.pid):
+            if "sebench.worker" in " ".join(child.cmdline()):
+                return child
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    raise AssertionError("no worker was started")
+
+
+def wait_for_blocks(process):
+    """Return once a worker runs and has used some seconds of CPU: it is warming up or measuring."""
+    worker = wait_for_worker(process)
+    deadline = time.monotonic() + NO_LOWER_BOUND
+    while sum(worker.cpu_times()[:2]) < 8 and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def psutil_children(pid):
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
