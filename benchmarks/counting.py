@@ -47,6 +47,19 @@ def sebench_counter(network: nn.Module) -> Counter:
     return lambda: sum(op.macs for op in count(network, INPUT_SHAPE).ops)
 
 
+def unprimed_counter(network: nn.Module) -> Counter:
+    """sebench.count when nothing was counted before: its process-wide memo is emptied for each call."""
+    from sebench.counters.memo import forget
+
+    primed = sebench_counter(network)
+
+    def run() -> float:
+        forget()
+        return primed()
+
+    return run
+
+
 def fvcore_counter(network: nn.Module) -> Counter:
     """Fvcore FlopCountAnalysis ("flop" = MAC), by jit tracing."""
     from fvcore.nn import FlopCountAnalysis
@@ -99,6 +112,7 @@ def torchinfo_counter(network: nn.Module) -> Counter:
 
 TOOLS: dict[str, tuple[str, Callable[[nn.Module], Counter]]] = {
     REFERENCE: ("sebench", sebench_counter),
+    "sebench, memo emptied": ("sebench", unprimed_counter),
     "torch FlopCounterMode, meta": ("torch", torch_counter),
     "thop": ("thop", thop_counter),
     "ptflops": ("ptflops", ptflops_counter),
@@ -187,6 +201,7 @@ def report(rounds: int, seed: int, *, cold: bool) -> str:
         "",
         "`ms`: median (quartiles) of a warm call. `ratio`: to sebench in the same round, median (range). "
         "`first`: import of the tool and first call in a fresh process, torch loaded, ms. "
+        "sebench remembers priced calls within a process; `memo emptied` forgets them before each call. "
         "`reports`: the tool's own figure (torch counts 2 per multiply-add).",
     ]
     for name, variant in NETWORKS:

@@ -66,6 +66,11 @@ def remember(key: Key, answer: Answer) -> None:
     _ANSWERS[key] = answer
 
 
+def forget() -> None:
+    """Empty the memo, as in a fresh process."""
+    _ANSWERS.clear()
+
+
 def describe(values: tuple[Any, ...] | list[Any], parts: list[Any]) -> bool:
     """Append a hashable description of op arguments; False where the call must not be memoised.
 

@@ -101,7 +101,7 @@ def test_counting_twice_gives_the_same_rows_with_and_without_the_memo(monkeypatc
 
 
 def test_the_memo_is_bounded(monkeypatch):
-    memo._ANSWERS.clear()
+    memo.forget()
     monkeypatch.setattr(memo, "_LIMIT", 1)
     expected = count(network(), SHAPE)
     assert len(memo._ANSWERS) <= 1
