@@ -66,11 +66,12 @@ class TimingPolicy(Value, frozen=True, kw_only=True):
     effort: Effort = "standard"
     processes: int = 6
     min_blocks: int = 4
-    budget_s: float = 75.0
+    budget_s: float = 80.0
     """Time to fill per pair; a hard limit only where `hard_budget` says so."""
     hard_budget: bool = False
-    segment_s: float = 0.1
-    min_steps: int = 2
+    segment_s: float = 0.04
+    """Shortest timed part of a segment: a fine interleaving follows a restless machine best."""
+    min_steps: int = 1
     discard_steps: int = 1
     warmup_steps: int = 3
     warmup_busy_s: float = 1.0

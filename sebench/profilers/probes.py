@@ -64,14 +64,16 @@ class Interference:
     """``steal``, ``throttled``, ``clock-jump``: why the block does not count; empty where it does."""
 
 
-def read_probe(root: Path = LIVE_ROOT) -> Probe:
+def read_probe(root: Path = LIVE_ROOT, *, cpus: tuple[int, ...] | None = None) -> Probe:
     """Reads all counters now: a handful of small files, well below a millisecond.
 
     Args:
         root: Directory that stands for ``/`` (clocks are always this machine's).
+        cpus: The CPUs of the workload; by default those this thread may run on now, which are too few
+            once an OpenMP runtime has bound it to one place.
     """
     host = Host.at(root)
-    cpus = allowed_cpus(host)
+    cpus = allowed_cpus(host) if cpus is None else cpus
     table = read_cpu_ticks(host)
     stopped = throttling(host)
     return Probe(

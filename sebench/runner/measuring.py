@@ -54,12 +54,13 @@ def run(
     origin_s = time.monotonic() if started_s is None else started_s
     environment = capture_environment()
     for index, session in enumerate(plan.sessions):
+        begun_s = time.monotonic() if index else origin_s
         costs = _static_costs(session, cache)
         series = ProcessSeries(plan, index, observer=observer, command=command)
         assemble = _Assembly(plan, session, environment, costs, argv)
         try:
             with FileLock(_lock_path(session.workload.device)):
-                series.measure(deadline_s=_deadline_s(plan, index, origin_s))
+                series.measure(deadline_s=_deadline_s(plan, index, origin_s, begun_s))
         except KeyboardInterrupt:
             if any(process.blocks for process in series.runs):
                 yield assemble.result(series, interrupted=True)
@@ -67,11 +68,11 @@ def run(
         yield assemble.result(series)
 
 
-def _deadline_s(plan: Plan, index: int, origin_s: float) -> float:
+def _deadline_s(plan: Plan, index: int, origin_s: float, begun_s: float) -> float:
     """Pairs share a hard budget from the start of the command; a soft one is each pair's own."""
     if plan.policy.hard_budget:
         return origin_s + (index + 1) * plan.policy.budget_s
-    return time.monotonic() + plan.policy.budget_s
+    return begun_s + plan.policy.budget_s
 
 
 def _static_costs(session: Session, cache: CountCache | None) -> tuple[StaticCost, StaticCost]:

@@ -20,9 +20,9 @@ from sebench.schema import (
 )
 
 _EFFORTS: dict[Effort, dict[str, Any]] = {
-    "quick": {"processes": 1, "min_blocks": 12, "budget_s": 18.0},
+    "quick": {"processes": 1, "min_blocks": 12, "budget_s": 21.0},
     # Hodges-Lehmann of three blocks cannot withstand one spike, of four it can (reports/coverage.md).
-    "standard": {"processes": 6, "min_blocks": 4, "budget_s": 75.0},
+    "standard": {"processes": 6, "min_blocks": 4, "budget_s": 80.0},
     "rigorous": {"processes": 12, "min_blocks": 8, "budget_s": 600.0, "warmup_busy_s": 2.0},
 }
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -19,6 +20,7 @@ from sebench.runner.session import WorkerDied, WorkerSession
 from sebench.schema import Block, Finding, Measurement, Plan, ProcessRun, Severity, Side, TimingPolicy
 from sebench.worker.protocol import Done, Failed, Go, Measured, Ready, Request
 
+_PLACEMENT_VARIABLES = ("OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY")
 MAX_ATTEMPTS = 2
 MAX_PADDING_BYTES = 4096
 # A soft budget only plans; a machine that turns out slower may take this much longer.
@@ -147,12 +149,13 @@ class ProcessSeries:
         )
 
     def _start(self, request: Request, rng: Random) -> WorkerSession:
-        """Thread counts must be in place before torch loads; padding moves the stack (Mytkowicz 2009)."""
         threads = str(self._session.workload.threads)
         environ = {
             "OMP_NUM_THREADS": threads,
             "MKL_NUM_THREADS": threads,
+            **_thread_placement(os.environ),
             "PYTHONHASHSEED": str(rng.getrandbits(32)),
+            # The size of the environment moves the stack, which alone changes timings (Mytkowicz 2009).
             "SEBENCH_PADDING": "x" * rng.randrange(MAX_PADDING_BYTES),
         }
         return WorkerSession(
@@ -222,6 +225,17 @@ class ProcessSeries:
                 ratio=running_headline(measurement),
             )
         )
+
+
+def _thread_placement(environ: Mapping[str, str]) -> dict[str, str]:
+    """One OpenMP thread per core, unless the user has placed them.
+
+    Must be in place before torch loads. Unplaced threads may share a core for a while, on one side of a
+    pair only: small operations then wait for each other.
+    """
+    if any(name in environ for name in _PLACEMENT_VARIABLES):
+        return {}
+    return {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
 
 
 def _expect_ready(worker: WorkerSession) -> Ready:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from random import Random
 from typing import Literal, Protocol, TypeVar
 
@@ -13,6 +15,7 @@ from sebench import models
 from sebench.errors import SebenchError, WorkerError
 from sebench.profilers.device import Device, select_device
 from sebench.profilers.latency import Step, measure_block, warm_up
+from sebench.profilers.probes import Probe, read_probe
 from sebench.profilers.runtime import runtime_facts
 from sebench.profilers.workload import check_finite, inference_step, make_input
 from sebench.schema import Block, ModelSpec, Side
@@ -62,19 +65,27 @@ def serve(requests: Lines, replies: Sink, *, build: Build = build_module) -> Non
 
 def _serve(requests: Lines, replies: Sink, build: Build) -> None:
     request = msgspec.json.decode(requests.readline(), type=Request)
+    probe = partial(read_probe, cpus=read_probe().cpus)  # before OpenMP binds this thread to one of them
     device = _select(request)
     with device.quiet():
         steps = _prepare(request, build)
         step_s = _guarded(lambda: warm_up(steps, device, request.policy))
-        _send(replies, Ready(step_s=step_s, runtime=runtime_facts()))
+        _send(replies, Ready(step_s=step_s, runtime={**runtime_facts(), "variables": openmp_variables()}))
         line = requests.readline()
         if line:
-            for block in _blocks(msgspec.json.decode(line, type=Go), request, steps, device):
+            for block in _blocks(msgspec.json.decode(line, type=Go), request, steps, device, probe):
                 _send(replies, Measured(block=block))
     _send(replies, Done())
 
 
-def _blocks(go: Go, request: Request, steps: dict[Side, Step], device: Device) -> Iterator[Block]:
+def openmp_variables() -> dict[str, str]:
+    """The thread settings this process was started with."""
+    return {name: value for name, value in os.environ.items() if name.startswith(("OMP_", "MKL_", "KMP_"))}
+
+
+def _blocks(
+    go: Go, request: Request, steps: dict[Side, Step], device: Device, probe: Callable[[], Probe]
+) -> Iterator[Block]:
     rng, start = Random(request.process_seed), device.clock()
     for order in go.orders:
         if device.clock() - start > go.deadline_s:
@@ -87,6 +98,7 @@ def _blocks(go: Go, request: Request, steps: dict[Side, Step], device: Device) -
             policy=request.policy,
             threads=request.workload.threads,
             rng=rng,
+            probe=probe,
         )
 
 
