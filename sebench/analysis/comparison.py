@@ -48,7 +48,10 @@ def compare(result: Result) -> Comparison:
         candidate=result.pair.candidate.variant,
         metrics=(
             *_static_metrics(baseline, candidate),
-            *(_sampled_metric(measurement) for measurement in result.measurements),
+            *(
+                _sampled_metric(measurement, result.environment.findings)
+                for measurement in result.measurements
+            ),
         ),
         uncounted=tuple(dict.fromkeys((*result.baseline_cost.uncounted, *result.candidate_cost.uncounted))),
         findings=result.findings,
@@ -109,7 +112,7 @@ def _exact(metric: str, unit: str, baseline: int, candidate: int) -> MetricCompa
     )
 
 
-def _sampled_metric(measurement: Measurement) -> MetricComparison:
+def _sampled_metric(measurement: Measurement, machine: Sequence[Finding]) -> MetricComparison:
     valid = valid_by_process(measurement)
     if not valid:
         return _unavailable(measurement)
@@ -140,7 +143,7 @@ def _sampled_metric(measurement: Measurement) -> MetricComparison:
             processes=headline.processes,
             blocks=headline.blocks,
         ),
-        grade=grade(measurement, headline, findings),
+        grade=grade(measurement, headline, (*machine, *findings)),
         reason=headline.reason,
         findings=findings,
     )

@@ -18,7 +18,7 @@ COUNT_CONVENTION = (
     "residual-add element + 1 per squeezed element. FLOPs = 2 x MACs + elementwise operations. "
     "Bytes: tensors in and out of each op that is not a view, no cache model."
 )
-SHARE_NOTE = "of params, of MACs, of bytes: attention's share in the total"
+SHARE_NOTE = "of params, of bytes: attention's share in the total"
 SAVED_NOTE = "saved: activation bytes that autograd keeps for the backward pass"
 NOTHING_UNCOUNTED = "Every op has a formula; nothing is left out of the totals."
 
@@ -87,19 +87,20 @@ def _totals_table(models: Sequence[ModelCost]) -> Table:
     common = len(inputs) == 1
     columns = (
         Column("model", "model"),
-        Column("variant", "variant", role="fold"),
+        Column("variant", "variant"),
         Column("input", "input", role="data" if common else "fold"),
         Column("params", "params", "right"),
         Column("macs", "MACs", "right"),
-        Column("paper_macs", "paper GFLOPs", "right", role="fold"),
-        Column("flops", "FLOPs", "right", role="fold"),
-        Column("bytes_read", "bytes read", "right"),
-        Column("bytes_written", "bytes written", "right", role="fold"),
-        *((Column("saved_bytes", "saved", "right", role="fold"),) if training else ()),
+        Column("paper_macs", "paper GFLOPs", "right"),
+        Column("flops", "FLOPs", "right"),
+        Column("bytes", "bytes", "right"),
+        Column("bytes_read", "bytes read", "right", role="data"),
+        Column("bytes_written", "bytes written", "right", role="data"),
+        *((Column("saved_bytes", "saved", "right"),) if training else ()),
         Column("sites", "sites", "right"),
         Column("attention_params", "of params", "right"),
-        Column("attention_macs", "of MACs", "right", role="fold"),
-        Column("attention_bytes", "of bytes", "right", role="fold"),
+        Column("attention_macs", "of MACs", "right", role="data"),
+        Column("attention_bytes", "of bytes", "right"),
         Column("buffers", "buffers", role="data"),
     )
     rows = tuple(_totals_row(model, training=training) for model in models)
@@ -118,6 +119,7 @@ def _totals_row(model: ModelCost, *, training: bool) -> Row:
         _count(whole.macs),
         Cell(significant(whole.paper_macs / 1e9, _DIGITS), whole.paper_macs),
         _count(whole.flops),
+        _bytes(whole.moved_bytes),
         _bytes(whole.bytes_read),
         _bytes(whole.bytes_written),
         *((_bytes(saved),) if training else ()),

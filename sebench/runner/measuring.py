@@ -76,10 +76,14 @@ def _deadline_s(plan: Plan, index: int, origin_s: float, begun_s: float) -> floa
 
 
 def _static_costs(session: Session, cache: CountCache | None) -> tuple[StaticCost, StaticCost]:
-    """Per image: static metrics have no workload, so they are counted at batch 1."""
+    """Per image: static metrics have no workload, so they are counted at batch 1.
+
+    Under autocast parameters and most activations stay in float32, which is what is counted.
+    """
     shape = (1, *session.workload.input_shape[1:])
+    dtype = "float32" if session.workload.dtype.startswith("amp-") else session.workload.dtype
     baseline, candidate = (
-        count_model(spec, shape, dtype=session.workload.dtype, cache=cache).cost
+        count_model(spec, shape, dtype=dtype, cache=cache).cost
         for spec in (session.pair.baseline, session.pair.candidate)
     )
     return baseline, candidate

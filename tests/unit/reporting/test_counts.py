@@ -28,6 +28,7 @@ def test_totals(make):
         "macs": 5512,  # 1000 + 4000 + 512
         "paper_macs": 5640,  # + 64 adds + 64 squeezed
         "flops": 11_216,  # 2000 + 8000 + 64 + 64 + 1024 + 64
+        "bytes": 3216,
         "bytes_read": 1680,  # 400 + 512 + 256 + 512
         "bytes_written": 1536,  # 1024 + 256 + 256
         "sites": 1,

@@ -1,0 +1,17 @@
+"""Every example runs as it is and prints what it promises."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def test_count_variants():
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "count_variants.py")], capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    plain, se, *_ = done.stdout.splitlines()
+    assert plain.split() == ["plain", "0", "sites", "25,557,032", "params", "3,857,973,248", "MACs"]
+    assert se.split() == ["se", "16", "sites", "28,088,024", "params", "3,860,488,192", "MACs"]
