@@ -46,7 +46,9 @@ class _Announcer:
         self._session = -1
 
     def __call__(self, progress: Progress) -> None:
-        if progress.session != self._session:
+        if progress.waiting:
+            say("waiting: another sebench run is measuring on this device")
+        elif progress.session != self._session:
             self._session = progress.session
             say(
                 f"measuring {progress.model}: {progress.candidate} against {progress.baseline} "
@@ -75,7 +77,9 @@ def _rich_bar() -> Iterator[Observer]:
                 task,
                 completed=_completed(progress),
                 description=(
-                    f"{progress.model} {progress.candidate}/{progress.baseline} "
+                    "waiting for another sebench run"
+                    if progress.waiting
+                    else f"{progress.model} {progress.candidate}/{progress.baseline} "
                     f"process {progress.process + 1}/{progress.processes}"
                 ),
                 ratio=describe_ratio(progress),

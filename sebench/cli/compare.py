@@ -186,7 +186,8 @@ def _as_published(result: Result) -> bool:
 
     spec, shape = result.pair.candidate, result.baseline_cost.input_shape
     return (
-        spec.num_classes is None
+        result.pair.baseline != spec
+        and spec.num_classes is None
         and spec.stride_in is None
         and shape[-1] == models.native_image_size(spec.model)
     )

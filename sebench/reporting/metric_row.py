@@ -199,7 +199,7 @@ def _sizes(metric: MetricComparison) -> Cell:
     if not ratio.processes:
         return Cell("", 0)
     per_process, remainder = divmod(ratio.blocks, ratio.processes)
-    blocks = f"{ratio.blocks}" if remainder else f"{ratio.processes} x {per_process}"
+    blocks = f"{ratio.processes} x {'~' if remainder else ''}{per_process}"
     return Cell(blocks, ratio.blocks)
 
 

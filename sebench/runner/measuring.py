@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock
+import platformdirs
+from filelock import FileLock, Timeout
 from msgspec.structs import replace
 
 import sebench
@@ -59,7 +60,7 @@ def run(
         series = ProcessSeries(plan, index, observer=observer, command=command)
         assemble = _Assembly(plan, session, environment, costs, argv)
         try:
-            with FileLock(_lock_path(session.workload.device)):
+            with _alone_on(session.workload.device, series):
                 series.measure(deadline_s=_deadline_s(plan, index, origin_s, begun_s))
         except KeyboardInterrupt:
             if any(process.blocks for process in series.runs):
@@ -89,9 +90,21 @@ def _static_costs(session: Session, cache: CountCache | None) -> tuple[StaticCos
     return baseline, candidate
 
 
-def _lock_path(device: str) -> Path:
-    """Two measurements on one device would time each other."""
-    return Path(tempfile.gettempdir()) / f"sebench-{device.replace(':', '-')}.lock"
+@contextmanager
+def _alone_on(device: str, series: ProcessSeries) -> Iterator[None]:
+    """Two measurements on one device would time each other: the later one waits, and says so."""
+    folder = Path(platformdirs.user_cache_dir("sebench"))
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / f"{device.replace(':', '-')}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        series.announce_waiting()
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class _Assembly:

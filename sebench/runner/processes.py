@@ -41,6 +41,8 @@ class Progress:
     block: int
     blocks: int
     ratio: statistics.Headline | None = None
+    waiting: bool = False
+    """Another run holds the device."""
 
 
 Observer = Callable[[Progress], None]
@@ -85,6 +87,10 @@ class ProcessSeries:
                 )
                 return
             process += 1
+
+    def announce_waiting(self) -> None:
+        """Tell the observer that nothing happens until another run has ended."""
+        self._observe(0, 0, waiting=True)
 
     def measurement(self) -> Measurement:
         """All that was recorded so far."""
@@ -205,7 +211,9 @@ class ProcessSeries:
     def _note(self, code: str, severity: Severity, message: str, hint: str | None = None) -> None:
         self._findings.append(Finding(code=code, severity=severity, message=message, hint=hint))
 
-    def _observe(self, process: int, planned: int, running: ProcessRun | None = None) -> None:
+    def _observe(
+        self, process: int, planned: int, running: ProcessRun | None = None, *, waiting: bool = False
+    ) -> None:
         measurement = self.measurement()
         if running is not None:
             measurement = replace(measurement, processes=(*measurement.processes, running))
@@ -223,6 +231,7 @@ class ProcessSeries:
                 block=len(running.blocks) if running else 0,
                 blocks=planned or schedule.blocks,
                 ratio=running_headline(measurement),
+                waiting=waiting,
             )
         )
 

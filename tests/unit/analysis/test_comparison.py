@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from msgspec import structs
 
 from sebench.analysis.comparison import compare
 from sebench.schema import Finding
@@ -163,3 +164,11 @@ def test_findings_of_the_measurement_come_first():
         workload=measured.workload, policy=measured.policy, processes=measured.processes, findings=(retried,)
     )
     assert compare(samples.result(measured)).metrics[-1].findings[0] == retried
+
+
+def test_a_warning_about_the_machine_costs_the_grade_a():
+    quiet = samples.measurement([noisy(8, 1.02, 0.001, n) for n in range(6)])
+    warned = Finding(code="load-high", severity="warning", message="busy")
+    environment = structs.replace(samples.ENVIRONMENT, findings=(warned,))
+    comparison = compare(samples.result(quiet, environment=environment))
+    assert comparison.metrics[-1].grade == "B"

@@ -7,7 +7,7 @@ import pytest
 
 from sebench.analysis.comparison import compare
 from sebench.errors import BudgetError
-from sebench.runner.processes import ProcessSeries
+from sebench.runner.processes import ProcessSeries, _thread_placement
 from sebench.schema import ModelSpec, Pair, Plan, Session, TimingPolicy, Workload
 from tests import samples
 
@@ -135,3 +135,9 @@ def test_what_a_network_prints_is_not_taken_for_a_reply(series):
 def test_a_budget_that_is_gone_before_the_first_block_is_refused(series):
     with pytest.raises(BudgetError, match="too small for one block: preparing took"):
         measured(series("none", with_policy(hard_budget=True, budget_s=0.1)), left_s=0.1)
+
+
+def test_threads_are_placed_unless_the_user_has_placed_them():
+    assert _thread_placement({}) == {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
+    assert _thread_placement({"OMP_PLACES": "sockets"}) == {}
+    assert _thread_placement({"GOMP_CPU_AFFINITY": "0"}) == {}

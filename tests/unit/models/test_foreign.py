@@ -1,0 +1,85 @@
+"""Networks of others are taken as they are; what cannot be loaded is said in one line."""
+
+import pytest
+
+from sebench.errors import BuildError, UnknownModelError, UsageError, VariantError
+from sebench.models import build, check_image_size, is_foreign, native_image_size, resolve
+from sebench.schema import ModelSpec
+
+NETS = """
+from torch import nn
+
+def net():
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+
+NUMBER = 3
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "own_nets.py").write_text(NETS)
+    (tmp_path / "broken_nets.py").write_text("raise ValueError('half finished')")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_colon_marks_a_foreign_name():
+    assert is_foreign("torchvision:resnet18")
+    assert is_foreign("nets.py:net")
+    assert not is_foreign("resnet50")
+
+
+def test_a_factory_in_a_file(folder):
+    built = build(ModelSpec(model="own_nets.py:net"), seed=1)
+    assert (built.sites, built.stages, built.input_shape) == ((), {}, (1, 3, 224, 224))
+    assert not built.module.training
+    again = build(ModelSpec(model="own_nets.py:net"), seed=1)
+    assert (built.module[0].weight == again.module[0].weight).all()
+
+
+def test_a_factory_in_a_module_of_the_working_directory(folder):
+    assert build(ModelSpec(model="own_nets:net"), device="meta").module[0].weight.is_meta
+
+
+def test_torchvision_by_name():
+    built = build(ModelSpec(model="torchvision:resnet18"), device="meta")
+    assert sum(p.numel() for p in built.module.parameters()) == 11_689_512
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("own_nets.py:nte", UnknownModelError, "has no function 'nte'; did you mean 'net'"),
+        ("own_nets.py:NUMBER", UnknownModelError, "has no function 'NUMBER'"),
+        ("broken_nets.py:net", BuildError, "cannot be imported: ValueError: half finished"),
+        ("nowhere.py:net", UnknownModelError, "there is no file nowhere.py"),
+        ("no_such_module:net", UnknownModelError, "No module named 'no_such_module'"),
+        ("torchvision:resnet81", UnknownModelError, "unknown model 'torchvision:resnet81'; did you mean"),
+    ],
+)
+def test_what_cannot_be_loaded(folder, name, error, message):
+    with pytest.raises(error, match=message):
+        build(ModelSpec(model=name))
+
+
+def test_timm_is_an_extra(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "timm", None)
+    with pytest.raises(
+        UnknownModelError, match=r"needs timm, which is not installed; pip install 'sebench\[timm\]'"
+    ):
+        build(ModelSpec(model="timm:resnet18"))
+
+
+def test_options_of_native_networks_are_refused():
+    with pytest.raises(VariantError, match="is taken as it is"):
+        resolve(ModelSpec(model="torchvision:resnet18", variant="se"))
+    with pytest.raises(UsageError, match="no --num-classes"):
+        resolve(ModelSpec(model="torchvision:resnet18", num_classes=10))
+
+
+def test_image_sizes_of_foreign_networks_are_only_checked_for_sense():
+    assert native_image_size("torchvision:resnet18") == 224
+    check_image_size("torchvision:resnet18", 8)
+    with pytest.raises(UsageError, match="image size 0 is not positive"):
+        check_image_size("torchvision:resnet18", 0)

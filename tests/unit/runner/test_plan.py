@@ -1,0 +1,51 @@
+"""From names and numbers to a plan; nothing is built."""
+
+import pytest
+
+from sebench.errors import UsageError
+from sebench.runner.plan import input_shape, make_plan, timing_policy
+from sebench.schema import ModelSpec
+
+
+def plan(**fields):
+    values = {"names": ["resnet50"], "variants": ["se"], "baseline": "plain", "seed": 1, "threads": 2}
+    return make_plan(**{**values, **fields})
+
+
+def test_every_model_meets_every_variant_at_its_own_size():
+    made = plan(names=["resnet50", "inception_v3"], variants=["se", "se(r=8)"])
+    assert [(s.pair.candidate.model, s.pair.candidate.variant) for s in made.sessions] == [
+        ("resnet50", "se"),
+        ("resnet50", "se(r=8)"),
+        ("inception_v3", "se"),
+        ("inception_v3", "se(r=8)"),
+    ]
+    assert made.sessions[0].workload.input_shape == (1, 3, 224, 224)
+    assert made.sessions[2].workload.input_shape == (1, 3, 299, 299)
+
+
+def test_the_same_pair_spelled_differently_is_measured_once():
+    made = plan(names=["resnet50", "resnet50"], variants=["se", "SE( r = 16 )"], num_classes=1000)
+    assert len(made.sessions) == 1
+    assert made.sessions[0].pair.candidate == ModelSpec(model="resnet50", variant="se")
+
+
+def test_a_budget_is_hard_and_shared_by_the_pairs():
+    made = plan(variants=["se", "se(r=8)"], budget_s=60.0)
+    assert (made.policy.budget_s, made.policy.hard_budget) == (30.0, True)
+    assert not plan().policy.hard_budget
+
+
+@pytest.mark.parametrize(
+    ("effort", "processes", "blocks"), [("quick", 1, 12), ("standard", 6, 4), ("rigorous", 12, 8)]
+)
+def test_effort_levels(effort, processes, blocks):
+    policy = timing_policy(effort)
+    assert (policy.processes, policy.min_blocks, policy.effort) == (processes, blocks, effort)
+
+
+def test_nothing_to_compare_is_refused():
+    with pytest.raises(UsageError, match="nothing to compare"):
+        plan(names=[])
+    with pytest.raises(UsageError, match="--batch-size 0 is not positive"):
+        input_shape("resnet50", 0, None)
