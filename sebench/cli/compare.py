@@ -147,7 +147,7 @@ class _Collector:
             document = reporting.comparison_document(
                 self.comparisons,
                 first.environment,
-                as_published=[_as_published(result) for result in self._results],
+                as_published=[as_published(result) for result in self._results],
                 measured_at=first.created_at,
                 with_findings=not on_terminal,
             )
@@ -180,7 +180,7 @@ class _Collector:
         return EXIT_ERROR if missing else EXIT_OK
 
 
-def _as_published(result: Result) -> bool:
+def as_published(result: Result) -> bool:
     """Whether the paper's own figures are about this very network at this very input."""
     from sebench import models
 
