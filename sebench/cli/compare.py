@@ -22,7 +22,7 @@ from sebench.cli._boundary import (
     use_color,
 )
 from sebench.cli._progress import progress_bar
-from sebench.errors import EXIT_ERROR, EXIT_OK, DeviceError, Interrupted, UsageError
+from sebench.errors import EXIT_ERROR, EXIT_OK, DeviceError, SebenchError, UsageError
 from sebench.store import ResultStore, check_writable
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def compare(
                 argv=("sebench", *sys.argv[1:]),
             ):
                 collector.add(result)
-    except Interrupted:
+    except SebenchError:  # interrupted, or out of budget: what was measured is still worth showing
         if collector.comparisons:
             collector.present(output_format, output)
         raise

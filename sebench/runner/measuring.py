@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -93,9 +95,7 @@ def _static_costs(session: Session, cache: CountCache | None) -> tuple[StaticCos
 @contextmanager
 def _alone_on(device: str, series: ProcessSeries) -> Iterator[None]:
     """Two measurements on one device would time each other: the later one waits, and says so."""
-    folder = Path(platformdirs.user_cache_dir("sebench"))
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / f"{device.replace(':', '-')}.lock")
+    lock = FileLock(_lock_folder() / f"sebench-{device.replace(':', '-')}.lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -105,6 +105,15 @@ def _alone_on(device: str, series: ProcessSeries) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _lock_folder() -> Path:
+    folder = Path(platformdirs.user_cache_dir("sebench"))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:  # no home to write to, as in many containers
+        return Path(tempfile.gettempdir())
+    return folder if os.access(folder, os.W_OK) else Path(tempfile.gettempdir())
 
 
 class _Assembly:
