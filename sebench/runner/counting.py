@@ -17,7 +17,7 @@ from sebench.store import CountCache
 
 _PACKAGE = Path(__file__).parent.parent
 # Everything a count depends on: networks, counters, and the layout of the stored value.
-_COUNTED_SOURCES = ("models", "counters", "schema.py")
+_COUNTED_SOURCES = ("models", "counters", "schema")
 
 
 def default_cache() -> CountCache:

@@ -1,0 +1,140 @@
+"""The printed figures, from ``data/published.csv`` or from a file of the user's own with the same columns."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from sebench.errors import DataFileError
+from sebench.schema import Value
+
+COLUMNS = ("source", "model", "variant", "metric", "value", "note")
+
+NUMERIC_METRICS = frozenset(
+    (
+        "gflops",
+        "mflops",
+        "params_m",
+        "params_added_m",
+        "params_rel_increase_pct",
+        "params_saved_pct",
+        "gflops_rel_increase_pct",
+        "size_mib",
+        "weights",
+        "gpu_train_ms",
+        "cpu_infer_ms",
+    )
+)
+"""Cost metrics: their values must be numbers. "gflops" and "mflops" are multiply-adds, as printed."""
+
+
+class PublishedFigure(Value, frozen=True, kw_only=True):
+    """One printed figure."""
+
+    line: int
+    """In its file; the header is line 1."""
+    source: str
+    """Where it is printed, e.g. ``CVPR18 Table 2``."""
+    model: str
+    """As printed."""
+    variant: str
+    """As printed."""
+    metric: str
+    value: str
+    """Digits as printed: 7.60 is not 7.6. Empty where the source prints no figure."""
+    note: str = ""
+
+    @property
+    def number(self) -> Decimal | None:
+        """The printed number in the printed unit; None where the value is text."""
+        try:
+            number = Decimal(self.value)
+        except InvalidOperation:
+            return None
+        return number if number.is_finite() else None
+
+    @property
+    def approximate(self) -> bool:
+        """Printed as "about"."""
+        return self.note.startswith("~")
+
+
+@cache
+def published_figures() -> tuple[PublishedFigure, ...]:
+    """The figures that come with sebench, in the order of their sources.
+
+    Raises:
+        DataFileError: the installed data file is missing or damaged.
+    """
+    try:
+        data = (files("sebench") / "data" / "published.csv").read_bytes()
+    except OSError as error:
+        raise DataFileError(f"data/published.csv: {error.strerror}", hint="reinstall sebench") from error
+    return parse_figures(data, "data/published.csv")
+
+
+def read_figures(path: Path) -> tuple[PublishedFigure, ...]:
+    """The figures in a file of the user's own.
+
+    Raises:
+        DataFileError: it cannot be read, or is not a table of figures; names file, line and column.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataFileError(f"{path}: {error.strerror}") from error
+    return parse_figures(data, str(path))
+
+
+def parse_figures(data: bytes, name: str) -> tuple[PublishedFigure, ...]:
+    """The figures in CSV `data`; a byte-order mark and any line ends are accepted.
+
+    Args:
+        data: UTF-8 text with the columns of `COLUMNS` in any order; further columns are ignored.
+        name: The file's, for errors.
+
+    Raises:
+        DataFileError: no UTF-8, no rows, a missing column, or a cost that is not a number.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataFileError(
+            f"{name}: not UTF-8 text (byte {error.start})", hint="save it as UTF-8 CSV"
+        ) from error
+    try:
+        figures = tuple(_rows(text, name))
+    except csv.Error as error:
+        raise DataFileError(f"{name}: not CSV: {error}") from error
+    if not figures:
+        raise DataFileError(
+            f"{name}: no figures in it", hint=f"give rows below the header {','.join(COLUMNS)}"
+        )
+    return figures
+
+
+def _rows(text: str, name: str) -> Iterator[PublishedFigure]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    header = reader.fieldnames
+    missing = [column for column in COLUMNS if column not in (header or ())]
+    if header is not None and missing:
+        raise DataFileError(
+            f"{name}: no column {missing[0]!r}", hint=f"the header must have {','.join(COLUMNS)}"
+        )
+    for row in reader:
+        yield _figure({column: (row[column] or "").strip() for column in COLUMNS}, reader.line_num, name)
+
+
+def _figure(row: dict[str, str], line: int, name: str) -> PublishedFigure:
+    figure = PublishedFigure(line=line, **row)
+    if figure.metric in NUMERIC_METRICS and figure.value and figure.number is None:
+        raise DataFileError(
+            f"{name} line {line}: {figure.value!r} is not a number",
+            hint=f"{figure.metric} takes one such as 3.86",
+        )
+    return figure

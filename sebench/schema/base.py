@@ -1,0 +1,22 @@
+"""The root of all values, and the words they share."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+SCHEMA = "sebench/1"
+
+Phase = Literal["inference", "training"]
+Side = Literal["baseline", "candidate"]
+StrideIn = Literal["1x1", "3x3"]
+MemoryFormat = Literal["contiguous", "channels_last"]
+Effort = Literal["quick", "standard", "rigorous"]
+Severity = Literal["info", "warning", "error"]
+Grade = Literal["A", "B", "C"]
+Status = Literal["ok", "unavailable"]
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True):
+    """Root of all values here; gives equality, hashing and JSON in one place."""

@@ -1,0 +1,68 @@
+"""What is concluded from costs and samples."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sebench.schema.base import Grade, Status, Value
+from sebench.schema.costs import UncountedOp
+from sebench.schema.measurements import Finding
+from sebench.schema.request import Workload
+
+
+class Quantity(Value, frozen=True, kw_only=True):
+    """One side of a metric: its value (median where sampled), quartiles and number of values."""
+
+    value: float | int | None
+    q1: float | None = None
+    q3: float | None = None
+    n: int | None = None
+
+
+class Interval(Value, frozen=True, kw_only=True):
+    """An estimate with its confidence limits, in the metric's unit."""
+
+    estimate: float | int | None
+    ci_low: float | int | None = None
+    ci_high: float | int | None = None
+
+
+class Ratio(Value, frozen=True, kw_only=True):
+    """Candidate over baseline, and how it was arrived at."""
+
+    estimate: float | None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    confidence: float = 0.95
+    method: str
+    scope: Literal["process", "within-process"] | None = None
+    processes: int = 0
+    blocks: int = 0
+
+
+class MetricComparison(Value, frozen=True, kw_only=True):
+    """One row of a comparison."""
+
+    metric: str
+    unit: str
+    exact: bool
+    workload: Workload | None = None
+    baseline: Quantity
+    candidate: Quantity
+    difference: Interval
+    ratio: Ratio
+    grade: Grade
+    status: Status = "ok"
+    reason: str | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+class Comparison(Value, frozen=True, kw_only=True):
+    """A pair with everything concluded about it."""
+
+    model: str
+    baseline: str
+    candidate: str
+    metrics: tuple[MetricComparison, ...]
+    uncounted: tuple[UncountedOp, ...] = ()
+    findings: tuple[Finding, ...] = ()

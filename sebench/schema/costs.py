@@ -1,0 +1,72 @@
+"""Static costs: what a network costs before any clock runs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sebench.schema.base import Phase, Value
+from sebench.schema.request import ModelSpec
+
+
+class OpCost(Value, frozen=True, kw_only=True):
+    """Cost of one aten op in one module: sums over its `calls`."""
+
+    op: str
+    module: str
+    """Fully qualified name of the innermost module; the root is ``""``."""
+    stage: str
+    """Paper numbering: ``stem``, ``2`` .. ``5``, ``head``; ``""`` where a network has no stages."""
+    site: str | None = None
+    """Path of the attention module it belongs to, if any."""
+    phase: Literal["forward", "backward"] = "forward"
+    calls: int = 1
+    macs: int = 0
+    paper_macs: int = 0
+    flops: int = 0
+    bytes_read: int = 0
+    bytes_written: int = 0
+
+
+class SiteCost(Value, frozen=True, kw_only=True):
+    """One place where an attention module sits."""
+
+    path: str
+    stage: str
+    params: int
+
+
+class SavedBytes(Value, frozen=True, kw_only=True):
+    """Activation bytes that autograd keeps for the backward pass, deduplicated by storage."""
+
+    stage: str
+    site: str | None
+    saved_bytes: int
+
+
+class UncountedOp(Value, frozen=True, kw_only=True):
+    """An op that has no formula: it is in no total, and every report says so."""
+
+    op: str
+    calls: int
+
+
+class StaticCost(Value, frozen=True, kw_only=True):
+    """What a network costs before any clock runs; exact integers."""
+
+    input_shape: tuple[int, ...]
+    dtype: str = "float32"
+    phase: Phase = "inference"
+    params: int
+    buffers: int
+    """Elements of all buffers; params + buffers is what the paper's parameter column counts."""
+    sites: tuple[SiteCost, ...] = ()
+    ops: tuple[OpCost, ...] = ()
+    saved: tuple[SavedBytes, ...] = ()
+    uncounted: tuple[UncountedOp, ...] = ()
+
+
+class ModelCost(Value, frozen=True, kw_only=True):
+    """A static cost with the network it belongs to."""
+
+    spec: ModelSpec
+    cost: StaticCost

@@ -1,0 +1,70 @@
+"""What is asked for: networks, pairs, workloads and the plan to measure them."""
+
+from __future__ import annotations
+
+from sebench.schema.base import Effort, MemoryFormat, Phase, StrideIn, Value
+
+
+class ModelSpec(Value, frozen=True, kw_only=True):
+    """One network: a name, a canonical variant string and the options that change its graph."""
+
+    model: str
+    variant: str = "plain"
+    num_classes: int | None = None
+    """None keeps the number the network was published with (1000, or 10 on CIFAR)."""
+    stride_in: StrideIn | None = None
+    """Where a bottleneck ResNet strides; None is the network's own place."""
+
+
+class Pair(Value, frozen=True, kw_only=True):
+    """The unit of thought: the same network as baseline and as candidate."""
+
+    baseline: ModelSpec
+    candidate: ModelSpec
+
+
+class Workload(Value, frozen=True, kw_only=True):
+    """What one step computes; part of a result's identity."""
+
+    device: str = "cpu"
+    phase: Phase = "inference"
+    batch_size: int = 1
+    input_shape: tuple[int, ...]
+    """With the batch in front, e.g. ``(1, 3, 224, 224)``."""
+    dtype: str = "float32"
+    memory_format: MemoryFormat = "contiguous"
+    threads: int = 1
+
+
+class TimingPolicy(Value, frozen=True, kw_only=True):
+    """How hard to measure (docs/method.md)."""
+
+    effort: Effort = "standard"
+    processes: int = 6
+    min_blocks: int = 4
+    budget_s: float = 80.0
+    """Time to fill per pair; a hard limit only where `hard_budget` says so."""
+    hard_budget: bool = False
+    segment_s: float = 0.04
+    """Shortest timed part of a segment: a fine interleaving follows a restless machine best."""
+    min_steps: int = 1
+    discard_steps: int = 1
+    warmup_steps: int = 3
+    warmup_busy_s: float = 1.0
+    confidence: float = 0.95
+    timeout_s: float = 120.0
+
+
+class Session(Value, frozen=True, kw_only=True):
+    """A pair under one workload: what the worker processes of one measurement run."""
+
+    pair: Pair
+    workload: Workload
+
+
+class Plan(Value, frozen=True, kw_only=True):
+    """Everything `compare` will do, drawn up before anything is measured."""
+
+    sessions: tuple[Session, ...]
+    policy: TimingPolicy
+    seed: int
