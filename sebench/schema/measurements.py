@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import msgspec
+
 from sebench.schema.base import SCHEMA, Severity, Side, Value
 from sebench.schema.costs import StaticCost
 from sebench.schema.request import Pair, TimingPolicy, Workload
@@ -71,11 +73,11 @@ class Environment(Value, frozen=True, kw_only=True):
     memory: dict[str, Any]
     platform: dict[str, Any]
     load: dict[str, Any]
-    runtime: dict[str, Any] = {}
+    runtime: dict[str, Any] = msgspec.field(default_factory=dict)
     """What torch said about itself; empty until torch has been imported."""
     versions: dict[str, str | None]
     variables: dict[str, str]
-    git: dict[str, Any] = {}
+    git: dict[str, Any] = msgspec.field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
 
