@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sebench.profilers.device import Timing
+
+CANARY_S = 0.004
+
 
 class FakeDevice:
     """Time passes only when a step runs or somebody pauses.
@@ -21,8 +25,25 @@ class FakeDevice:
     def clock(self) -> float:
         return self.now_s
 
-    def synchronize(self) -> None:
+    def timed(self, step, count: int) -> Timing:
         self.log.append("sync")
+        steps_s, forward_s = [], []
+        for _ in range(count):
+            start_s, self._marked_s = self.now_s, None
+            step()
+            steps_s.append(self.now_s - start_s)
+            if self._marked_s is not None:
+                forward_s.append(self._marked_s - start_s)
+        return Timing(steps_s=tuple(steps_s), forward_s=tuple(forward_s))
+
+    def mark(self) -> None:
+        self._marked_s = self.now_s
+
+    def canary_s(self) -> float:
+        return CANARY_S
+
+    def state(self) -> None:
+        return None
 
     def pause(self, duration_s: float) -> None:
         self.now_s += duration_s

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-import statistics as stdlib_statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+
+from msgspec.structs import replace
 
 from sebench import statistics
 from sebench.analysis.costs import Totals, totals
 from sebench.analysis.grading import grade, latency_findings
+from sebench.analysis.sampled import (
+    SAMPLED,
+    Read,
+    differences_s,
+    log_ratios,
+    metrics_of,
+    valid_by_process,
+)
 from sebench.schema import (
     Block,
     Comparison,
     Finding,
+    Grade,
     Interval,
     Measurement,
     MetricComparison,
-    ProcessRun,
     Quantity,
     Ratio,
     Result,
@@ -49,8 +58,9 @@ def compare(result: Result) -> Comparison:
         metrics=(
             *_static_metrics(baseline, candidate),
             *(
-                _sampled_metric(measurement, result.environment.findings)
+                metric
                 for measurement in result.measurements
+                for metric in _sampled_metrics(measurement, result.environment.findings)
             ),
         ),
         uncounted=tuple(dict.fromkeys((*result.baseline_cost.uncounted, *result.candidate_cost.uncounted))),
@@ -58,38 +68,10 @@ def compare(result: Result) -> Comparison:
     )
 
 
-def valid_blocks(run: ProcessRun) -> tuple[Block, ...]:
-    """The blocks that count: of a process that finished, and free of external interference."""
-    return () if run.error else tuple(block for block in run.blocks if not block.invalid)
-
-
-def valid_by_process(measurement: Measurement) -> list[tuple[Block, ...]]:
-    """The blocks that count, grouped by process; processes without any are left out."""
-    return [blocks for run in measurement.processes if (blocks := valid_blocks(run))]
-
-
 def running_headline(measurement: Measurement) -> statistics.Headline | None:
     """The ratio as far as it is known; None before the first valid block."""
-    ratios = _log_ratios(valid_by_process(measurement))
+    ratios = log_ratios(valid_by_process(measurement))
     return statistics.headline(ratios, confidence=measurement.policy.confidence) if ratios else None
-
-
-def _log_ratios(valid: Sequence[Sequence[Block]]) -> list[list[float]]:
-    """One log-ratio per block, grouped by process."""
-    return [[_block_ratio(block) for block in blocks] for blocks in valid]
-
-
-def _block_ratio(block: Block) -> float:
-    return statistics.block_log_ratio(block.order, _segment_values(block))
-
-
-def _block_difference(block: Block) -> float:
-    return statistics.block_difference(block.order, _segment_values(block))
-
-
-def _segment_values(block: Block) -> list[float]:
-    # The median keeps one preempted step from standing for its segment; it drops no segment.
-    return [stdlib_statistics.median(segment.steps_s) for segment in block.segments]
 
 
 def _static_metrics(baseline: Totals, candidate: Totals) -> list[MetricComparison]:
@@ -112,24 +94,34 @@ def _exact(metric: str, unit: str, baseline: int, candidate: int) -> MetricCompa
     )
 
 
-def _sampled_metric(measurement: Measurement, machine: Sequence[Finding]) -> MetricComparison:
+def _sampled_metrics(measurement: Measurement, machine: Sequence[Finding]) -> Iterator[MetricComparison]:
+    """The headline with its findings, then what else the same samples tell."""
     valid = valid_by_process(measurement)
     if not valid:
-        return _unavailable(measurement)
-    ratios = _log_ratios(valid)
-    confidence = measurement.policy.confidence
-    headline = statistics.headline(ratios, confidence=confidence)
-    difference = statistics.difference_headline(
-        [[_block_difference(block) for block in blocks] for blocks in valid], confidence=confidence
-    )
+        yield _unavailable(measurement)
+        return
+    ratios = log_ratios(valid)
+    headline = statistics.headline(ratios, confidence=measurement.policy.confidence)
     findings = (*measurement.findings, *latency_findings(measurement, valid, ratios, headline))
+    graded = grade(measurement, headline, (*machine, *findings))
+    for name in metrics_of(valid):
+        metric = _sampled_metric(name, measurement, valid, graded)
+        yield replace(metric, findings=findings) if name == "latency" else metric
+
+
+def _sampled_metric(
+    name: str, measurement: Measurement, valid: Sequence[Sequence[Block]], graded: Grade
+) -> MetricComparison:
+    read, confidence = SAMPLED[name], measurement.policy.confidence
+    headline = statistics.headline(log_ratios(valid, read), confidence=confidence)
+    difference = statistics.difference_headline(differences_s(valid, read), confidence=confidence)
     return MetricComparison(
-        metric=measurement.metric,
+        metric=name,
         unit=measurement.unit,
         exact=False,
         workload=measurement.workload,
-        baseline=_quantity(valid, "baseline"),
-        candidate=_quantity(valid, "candidate"),
+        baseline=_quantity(valid, read, "baseline"),
+        candidate=_quantity(valid, read, "candidate"),
         difference=Interval(
             estimate=difference.estimate, ci_low=difference.ci_low, ci_high=difference.ci_high
         ),
@@ -143,23 +135,22 @@ def _sampled_metric(measurement: Measurement, machine: Sequence[Finding]) -> Met
             processes=headline.processes,
             blocks=headline.blocks,
         ),
-        grade=grade(measurement, headline, (*machine, *findings)),
+        grade=graded,
         reason=headline.reason,
-        findings=findings,
     )
 
 
-def _quantity(valid: Sequence[Sequence[Block]], side: Side) -> Quantity:
-    steps = [
-        step
+def _quantity(valid: Sequence[Sequence[Block]], read: Read, side: Side) -> Quantity:
+    values = [
+        value
         for blocks in valid
         for block in blocks
         for segment in block.segments
         if segment.side == side
-        for step in segment.steps_s
+        for value in read(segment)
     ]
-    quartiles = statistics.quartiles(steps)
-    return Quantity(value=quartiles.median, q1=quartiles.q1, q3=quartiles.q3, n=len(steps))
+    quartiles = statistics.quartiles(values)
+    return Quantity(value=quartiles.median, q1=quartiles.q1, q3=quartiles.q3, n=len(values))
 
 
 def _unavailable(measurement: Measurement) -> MetricComparison:

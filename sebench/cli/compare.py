@@ -23,10 +23,11 @@ from sebench.cli._boundary import (
 )
 from sebench.cli._progress import progress_bar
 from sebench.errors import EXIT_ERROR, EXIT_OK, DeviceError, SebenchError, UsageError
+from sebench.schema import Execution, Optimizer, Phase
 from sebench.store import ResultStore, check_writable
 
 if TYPE_CHECKING:
-    from sebench.schema import Comparison, Finding, Phase, Result
+    from sebench.schema import Comparison, Finding, Result
 
 _DEFAULT_STORE = Path(".sebench/results")
 
@@ -37,8 +38,21 @@ def compare(
     variant: options.Variants = ["se"],  # noqa: B006 - Typer reads it, nobody mutates it
     baseline: Annotated[str, typer.Option("--baseline", help="Variant to compare with.")] = "plain",
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
-    phase: options.PhaseOption = "inference",
-    batch_size: Annotated[int, typer.Option("--batch-size", "-b", help="Images per step.")] = 1,
+    phase: Annotated[
+        Phase | None,
+        typer.Option(
+            "--phase",
+            help="training = forward + backward; default: inference, on a GPU both.",
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            "--batch-size",
+            "-b",
+            help="Images per step; default: 1, in training 16 on the CPU and 256 elsewhere.",
+        ),
+    ] = None,
     image_size: options.ImageSize = None,
     num_classes: options.NumClasses = None,
     stride_in: options.Stride = None,
@@ -48,6 +62,15 @@ def compare(
         int | None,
         typer.Option("--threads", help="Intra-op threads; default: the cores this process may use."),
     ] = None,
+    execution: Annotated[
+        Execution, typer.Option("--exec", help="How steps run; compile and capture times are kept apart.")
+    ] = "eager",
+    optimizer: Annotated[
+        Optimizer, typer.Option("--optimizer", help="Include the update of the weights in the training step.")
+    ] = "none",
+    world_size: Annotated[
+        int, typer.Option("--world-size", help="Data-parallel processes that share the batch.")
+    ] = 1,
     effort: options.EffortOption = "standard",
     budget: Annotated[
         float | None, typer.Option("--budget", help="Seconds for the whole command, shared by the pairs.")
@@ -69,6 +92,7 @@ def compare(
     """Compare each network without and with attention: params, MACs, bytes and latency, side by side."""
     started_s = time.monotonic()
     from sebench.profilers.environment import usable_cores
+    from sebench.runner.conditions import Conditions
     from sebench.runner.counting import default_cache
     from sebench.runner.measuring import run
     from sebench.runner.plan import make_plan
@@ -84,11 +108,17 @@ def compare(
         image_size=image_size,
         num_classes=num_classes,
         stride_in=stride_in,
-        device=_measurable(device, phase, dtype),
-        batch_size=batch_size,
-        dtype=dtype,
-        memory_format=memory_format,
-        threads=usable_cores() if threads is None else threads,
+        conditions=Conditions(
+            device=_measurable(device),
+            phase=phase,
+            batch_size=batch_size,
+            dtype=dtype,
+            memory_format=memory_format,
+            threads=usable_cores() if threads is None else threads,
+            execution=execution,
+            optimizer=optimizer,
+            world_size=world_size,
+        ),
     )
     collector = _Collector(None if no_save else save, quiet=quiet)
     collector.check()
@@ -193,19 +223,12 @@ def as_published(result: Result) -> bool:
     )
 
 
-def _measurable(device: str, phase: Phase, dtype: options.Dtype) -> str:
+def _measurable(device: str) -> str:
     """The device to measure on, refused here where a worker would only find out later."""
-    if phase != "inference":
-        raise UsageError(
-            "--phase training is counted but not timed in this version",
-            hint="use 'sebench count --phase training', or leave --phase out",
-        )
     if device not in ("auto", "cpu"):
         if not re.fullmatch(r"cuda(:\d+)?", device):
             raise UsageError(f"--device {device!r} is not a device", hint="use auto, cpu, cuda or cuda:N")
-        from sebench.profilers.device import missing_device
+        from sebench.profilers.selection import missing_device
 
         raise DeviceError(missing_device(device))
-    if dtype == "tf32":
-        raise UsageError("--dtype tf32 exists on CUDA devices only", hint="use --dtype float32 on the CPU")
     return "cpu"

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 
 import torch
 
+from sebench.profilers.device import Step, Timing
+from sebench.profilers.probes import canary
+
 
 class CpuDevice:
     """Times on `time.perf_counter`; nothing is asynchronous, so there is nothing to synchronize."""
@@ -17,13 +20,35 @@ class CpuDevice:
 
     def __init__(self, *, threads: int) -> None:
         torch.set_num_threads(threads)
+        self._marked_s: float | None = None
 
     def clock(self) -> float:
         """Monotonic seconds with sub-microsecond resolution."""
         return time.perf_counter()
 
-    def synchronize(self) -> None:
-        """Nothing to wait for."""
+    def timed(self, step: Step, count: int) -> Timing:
+        """Time each step on its own; on the CPU a returned step is a finished one."""
+        times = [self._timed(step) for _ in range(count)]
+        forward = tuple(forward_s for _, forward_s in times if forward_s is not None)
+        return Timing(steps_s=tuple(step_s for step_s, _ in times), forward_s=forward)
+
+    def _timed(self, step: Step) -> tuple[float, float | None]:
+        self._marked_s = None
+        start_s = self.clock()
+        step()
+        end_s = self.clock()
+        return end_s - start_s, None if self._marked_s is None else self._marked_s - start_s
+
+    def mark(self) -> None:
+        """Note the time at which the forward pass ended."""
+        self._marked_s = self.clock()
+
+    def canary_s(self) -> float:
+        """Fixed integer work."""
+        return canary(clock=self.clock)
+
+    def state(self) -> None:
+        """The host's probes say all there is to say about a CPU."""
 
     def pause(self, duration_s: float) -> None:
         """Sleep between segments (never inside one)."""

@@ -1,11 +1,29 @@
-"""What the sampler needs from a device, and how a name becomes one."""
+"""What the sampler needs from a device."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
-from sebench.errors import DeviceError
+from sebench.schema import DeviceState
+
+Step = Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How long some steps took, in seconds per step."""
+
+    steps_s: tuple[float, ...]
+    """One per step, or one mean where the device runs asynchronously."""
+    forward_s: tuple[float, ...] = ()
+    """The part of each up to `Device.mark`; empty where the step does not call it."""
+    device_s: float | None = None
+    """Mean by the device's own events over the same span; None where it has none."""
+    submit_s: float | None = None
+    """Mean host time to hand a step over; None where steps return finished."""
 
 
 class Device(Protocol):
@@ -18,37 +36,20 @@ class Device(Protocol):
     def clock(self) -> float:
         """Monotonic seconds."""
 
-    def synchronize(self) -> None:
-        """Return once all work handed to the device is done."""
+    def timed(self, step: Step, count: int) -> Timing:
+        """Run `step` `count` times between two barriers and time them."""
+
+    def mark(self) -> None:
+        """Called by a training step between forward and backward."""
 
     def pause(self, duration_s: float) -> None:
         """Idle, so that segments do not lock onto a periodic disturbance."""
 
+    def canary_s(self) -> float:
+        """Time of a fixed piece of work that has nothing to do with the networks."""
+
+    def state(self) -> DeviceState | None:
+        """Clocks, temperature and neighbours right now; None where there is nothing to read."""
+
     def quiet(self) -> AbstractContextManager[None]:
         """The timed region: no garbage collection, no denormals; restores what it changed."""
-
-
-def select_device(name: str, *, threads: int) -> Device:
-    """The device called `name`.
-
-    Args:
-        name: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; ``auto`` is the CPU.
-        threads: intra-op threads to set on the CPU.
-
-    Raises:
-        DeviceError: the device is absent, or one that this version cannot measure.
-    """
-    from sebench.profilers.cpu import CpuDevice  # noqa: PLC0415 - imports torch
-
-    if name in ("auto", "cpu"):
-        return CpuDevice(threads=threads)
-    raise DeviceError(missing_device(name))
-
-
-def missing_device(name: str) -> str:
-    """Why `name` cannot be measured on, as one line."""
-    import torch  # noqa: PLC0415 - only this branch needs it
-
-    if not torch.cuda.is_available():
-        return f"--device {name}: torch {torch.__version__} sees no CUDA device here; use --device cpu"
-    return f"--device {name}: GPU timing is not part of this version yet; use --device cpu"

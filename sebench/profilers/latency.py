@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Literal
 
-from sebench.profilers.device import Device
-from sebench.profilers.probes import Probe, canary, interference, read_probe
+from sebench.profilers.device import Device, Step
+from sebench.profilers.probes import Probe, interference, read_probe
 from sebench.schema import Block, Segment, Side, TimingPolicy
 
-Step = Callable[[], object]
 Order = Literal["ABBA", "BAAB"]
 
 SIDES: dict[str, Side] = {"A": "baseline", "B": "candidate"}
@@ -43,7 +42,7 @@ def warm_up(steps: Mapping[Side, Step], device: Device, policy: TimingPolicy) ->
     start = device.clock()
     while not _is_warm(times, device.clock() - start, policy):
         for side, step in steps.items():
-            times[side].append(_timed(step, device))
+            times[side].extend(device.timed(step, 1).steps_s)
     return {side: min(values[len(values) // 2 :]) for side, values in times.items()}
 
 
@@ -79,36 +78,36 @@ def measure_block(
         The block with every timed step, a canary time and what the host did meanwhile.
     """
     before, start = probe(), device.clock()
-    segments = []
+    segments, states = [], [device.state()]
     for letter in order:
         device.pause(rng.uniform(0, MAX_PAUSE_S))
         side = SIDES[letter]
         segments.append(_measure_segment(steps[side], side, steps_in_segment, device, policy))
+        states.append(device.state())
     wall_s = device.clock() - start
     outside = interference(before, probe(), wall_s=wall_s, threads=threads)
     return Block(
         order=order,
         segments=tuple(segments),
-        canary_s=canary(clock=device.clock),
+        canary_s=device.canary_s(),
         steal_ratio=outside.steal_ratio,
         throttled_periods=outside.throttled_periods,
         cpu_ratio=outside.cpu_ratio,
         invalid=outside.invalid,
+        device_states=tuple(state for state in states if state is not None),
     )
 
 
 def _measure_segment(step: Step, side: Side, count: int, device: Device, policy: TimingPolicy) -> Segment:
-    for _ in range(policy.discard_steps):
-        step()
-    device.synchronize()
-    return Segment(side=side, steps_s=tuple(_timed(step, device) for _ in range(count)))
-
-
-def _timed(step: Step, device: Device) -> float:
-    start = device.clock()
-    step()
-    device.synchronize()
-    return device.clock() - start
+    device.timed(step, policy.discard_steps)
+    timing = device.timed(step, count)
+    return Segment(
+        side=side,
+        steps_s=timing.steps_s,
+        forward_s=timing.forward_s,
+        device_s=timing.device_s,
+        submit_s=timing.submit_s,
+    )
 
 
 def _is_warm(times: Mapping[Side, list[float]], busy_s: float, policy: TimingPolicy) -> bool:

@@ -6,10 +6,14 @@ from collections.abc import Callable
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from sebench.errors import WorkerError
 from sebench.schema import Workload
 
+# Small enough that random targets do not drive the weights out of range during a measurement.
+SGD_LEARNING_RATE = 1e-6
+_LOGITS_RANK = 2
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
@@ -29,14 +33,7 @@ def inference_step(module: nn.Module, batch: torch.Tensor, workload: Workload) -
     Returns:
         A callable that runs one step and returns the network's output.
     """
-    module = module.eval().to(
-        device=workload.device,
-        dtype=_module_dtype(workload),
-        memory_format=_MEMORY_FORMATS[workload.memory_format],  # type: ignore[call-overload]
-    )
-    autocast = torch.autocast(
-        torch.device(workload.device).type, torch.bfloat16, enabled=workload.dtype == "amp-bfloat16"
-    )
+    module, autocast = _placed(module.eval(), workload), _autocast(workload)
 
     def step() -> torch.Tensor:
         with torch.inference_mode(), autocast:
@@ -44,6 +41,89 @@ def inference_step(module: nn.Module, batch: torch.Tensor, workload: Workload) -
             return output
 
     return step
+
+
+def make_targets(workload: Workload, output: object, *, seed: int) -> torch.Tensor:
+    """One class per image, uniformly drawn.
+
+    Args:
+        workload: its batch and device.
+        output: what the network returns for a batch, ``(N, classes)``.
+        seed: of the draw.
+
+    Raises:
+        WorkerError: no such output, so there is no cross-entropy of it.
+    """
+    if not isinstance(output, torch.Tensor) or output.dim() != _LOGITS_RANK:
+        shape = (
+            f"of shape {tuple(output.shape)}" if isinstance(output, torch.Tensor) else type(output).__name__
+        )
+        raise WorkerError(f"training needs logits of shape (N, classes), and the network returns one {shape}")
+    classes = output.shape[1]
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(classes, workload.input_shape[:1], generator=generator).to(workload.device)
+
+
+def training_step(
+    module: nn.Module,
+    batch: torch.Tensor,
+    targets: torch.Tensor,
+    workload: Workload,
+    mark: Callable[[], None] = lambda: None,
+) -> Callable[[], torch.Tensor]:
+    """Zero the gradients, forward, cross-entropy, backward; then the optimizer, if the workload has one.
+
+    A batch that is emulated runs as micro-batches whose gradients add up to that of the mean loss.
+
+    Args:
+        module: the network; left in train mode, with gradients.
+        batch: of the workload's shape.
+        targets: one class per image.
+        workload: dtype, layout, optimizer, micro-batch.
+        mark: called between forward and backward, where there is one of each.
+
+    Returns:
+        A callable that runs one step and returns the detached loss.
+    """
+    module, autocast = _placed(module.train(), workload), _autocast(workload)
+    size = workload.micro_batch_size or len(batch)
+    chunks = tuple(zip(torch.split(batch, size), torch.split(targets, size), strict=True))
+    mark_forward = mark if len(chunks) == 1 else lambda: None
+    update = _update(module, workload)
+
+    def step() -> torch.Tensor:
+        module.zero_grad(set_to_none=True)
+        total = torch.zeros((), device=batch.device)
+        for images, classes in chunks:
+            with autocast:
+                loss = functional.cross_entropy(module(images), classes) * (len(classes) / len(batch))
+            mark_forward()
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.detach()
+        update()
+        return total
+
+    return step
+
+
+def _update(module: nn.Module, workload: Workload) -> Callable[[], object]:
+    if workload.optimizer == "none":
+        return lambda: None
+    return torch.optim.SGD(module.parameters(), lr=SGD_LEARNING_RATE, momentum=0.9).step
+
+
+def _placed(module: nn.Module, workload: Workload) -> nn.Module:
+    placed: nn.Module = module.to(
+        device=workload.device,
+        dtype=_module_dtype(workload),
+        memory_format=_MEMORY_FORMATS[workload.memory_format],  # type: ignore[call-overload]
+    )
+    return placed
+
+
+def _autocast(workload: Workload) -> torch.autocast:
+    device = torch.device(workload.device).type
+    return torch.autocast(device, torch.bfloat16, enabled=workload.dtype == "amp-bfloat16")
 
 
 def check_finite(output: object, label: str) -> None:

@@ -17,6 +17,9 @@ _LABELS = {
     "flops": "FLOPs",
     "bytes": "bytes",
     "latency": "latency",
+    "forward_latency": "forward",
+    "backward_latency": "backward",
+    "device_latency": "device time",
     "peak_memory": "peak memory",
     "energy": "energy",
 }

@@ -22,7 +22,7 @@ from sebench.profilers.findings import findings_for
 from sebench.runner.counting import count_model
 from sebench.runner.processes import Observer, ProcessSeries
 from sebench.runner.session import WORKER_COMMAND
-from sebench.schema import Environment, Finding, Plan, Result, Session, StaticCost
+from sebench.schema import Environment, Finding, Pair, Plan, Result, Session, StaticCost
 from sebench.store import CountCache
 
 
@@ -35,7 +35,7 @@ def run(
     argv: Sequence[str] = (),
     command: Sequence[str] = WORKER_COMMAND,
 ) -> Iterator[Result]:
-    """Measure every session of a plan.
+    """Measure every pair of a plan.
 
     Args:
         plan: what to do.
@@ -46,8 +46,8 @@ def run(
         command: how a worker is started.
 
     Yields:
-        One result per session as soon as it is complete. Interrupted, the session at hand is yielded
-        with what it has.
+        One result per pair as soon as it is complete. Interrupted, the pair at hand is yielded with what
+        it has.
 
     Raises:
         Interrupted: after Ctrl-C.
@@ -56,19 +56,27 @@ def run(
     """
     origin_s = time.monotonic() if started_s is None else started_s
     environment = capture_environment()
-    for index, session in enumerate(plan.sessions):
-        begun_s = time.monotonic() if index else origin_s
-        costs = _static_costs(session, cache)
-        series = ProcessSeries(plan, index, observer=observer, command=command)
-        assemble = _Assembly(plan, session, environment, costs, argv)
+    for pair, indices in _by_pair(plan):
+        assembly = _Assembly(plan, pair, environment, _static_costs(plan.sessions[indices[0]], cache), argv)
         try:
-            with _alone_on(session.workload.device, series):
-                series.measure(deadline_s=_deadline_s(plan, index, origin_s, begun_s))
+            for index in indices:
+                begun_s = time.monotonic() if index else origin_s
+                series = assembly.begin(ProcessSeries(plan, index, observer=observer, command=command))
+                with _alone_on(plan.sessions[index].workload.device, series):
+                    series.measure(deadline_s=_deadline_s(plan, index, origin_s, begun_s))
         except KeyboardInterrupt:
-            if any(process.blocks for process in series.runs):
-                yield assemble.result(series, interrupted=True)
+            if assembly.has_samples:
+                yield assembly.result(interrupted=True)
             raise Interrupted("interrupted") from None
-        yield assemble.result(series)
+        yield assembly.result()
+
+
+def _by_pair(plan: Plan) -> Iterator[tuple[Pair, list[int]]]:
+    """The sessions of a plan by pair: one result holds all that was measured of a pair."""
+    indices: dict[Pair, list[int]] = {}
+    for index, session in enumerate(plan.sessions):
+        indices.setdefault(session.pair, []).append(index)
+    yield from indices.items()
 
 
 def _deadline_s(plan: Plan, index: int, origin_s: float, begun_s: float) -> float:
@@ -117,35 +125,46 @@ def _lock_folder() -> Path:
 
 
 class _Assembly:
-    """Puts what is known about one session into a `Result`."""
+    """Collects what is known about one pair and puts it into a `Result`."""
 
     def __init__(
         self,
         plan: Plan,
-        session: Session,
+        pair: Pair,
         environment: Environment,
         costs: tuple[StaticCost, StaticCost],
         argv: Sequence[str],
     ) -> None:
-        self._plan, self._session, self._argv = plan, session, tuple(argv)
+        self._plan, self._pair, self._argv = plan, pair, tuple(argv)
         self._environment = environment
         self._baseline_cost, self._candidate_cost = costs
+        self._series: list[ProcessSeries] = []
 
-    def result(self, series: ProcessSeries, *, interrupted: bool = False) -> Result:
+    def begin(self, series: ProcessSeries) -> ProcessSeries:
+        """Take up what `series` is going to measure."""
+        self._series.append(series)
+        return series
+
+    @property
+    def has_samples(self) -> bool:
+        return any(process.blocks for series in self._series for process in series.runs)
+
+    def result(self, *, interrupted: bool = False) -> Result:
         now = datetime.now(UTC)
-        environment = replace(self._environment, runtime=series.runtime)
-        threads = self._session.workload.threads
+        measurements = tuple(series.measurement() for series in self._series)
+        environment = replace(self._environment, runtime=self._series[-1].runtime)
+        threads = max(measurement.workload.threads for measurement in measurements)
         return Result(
-            id=_identifier(self._session, now),
+            id=_identifier(self._pair, now),
             created_at=now.isoformat(timespec="seconds"),
             sebench=sebench.__version__,
             command=self._argv,
             seed=self._plan.seed,
-            pair=self._session.pair,
+            pair=self._pair,
             environment=replace(environment, findings=findings_for(environment, threads=threads)),
             baseline_cost=self._baseline_cost,
             candidate_cost=self._candidate_cost,
-            measurements=(series.measurement(),),
+            measurements=measurements,
             findings=(_INTERRUPTED,) if interrupted else (),
         )
 
@@ -158,8 +177,7 @@ _INTERRUPTED = Finding(
 )
 
 
-def _identifier(session: Session, now: datetime) -> str:
-    pair = session.pair
+def _identifier(pair: Pair, now: datetime) -> str:
     words = (pair.baseline.model, pair.baseline.variant, pair.candidate.variant)
     name = "-".join("".join(c if c.isalnum() else "_" for c in word).strip("_") for word in words)
     return f"{now:%Y%m%dT%H%M%S%fZ}-{name[:80]}-{secrets.token_hex(3)}"

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sebench import models
 from sebench.errors import UsageError
+from sebench.runner.conditions import Conditions, workloads
 from sebench.schema import (
     Effort,
-    MemoryFormat,
     ModelSpec,
     Pair,
     Plan,
     Session,
     StrideIn,
     TimingPolicy,
-    Workload,
 )
 
 _EFFORTS: dict[Effort, dict[str, Any]] = {
@@ -27,13 +26,13 @@ _EFFORTS: dict[Effort, dict[str, Any]] = {
 }
 
 
-def timing_policy(effort: Effort, *, budget_s: float | None = None, pairs: int = 1) -> TimingPolicy:
+def timing_policy(effort: Effort, *, budget_s: float | None = None, sessions: int = 1) -> TimingPolicy:
     """The policy of an effort level.
 
     Args:
         effort: how many processes and blocks to aim at.
-        budget_s: seconds for the whole command, shared evenly by the pairs; a hard limit.
-        pairs: how many pairs share it.
+        budget_s: seconds for the whole command, shared evenly by the sessions; a hard limit.
+        sessions: how many share it.
 
     Raises:
         UsageError: the budget is not positive.
@@ -42,7 +41,7 @@ def timing_policy(effort: Effort, *, budget_s: float | None = None, pairs: int =
     if budget_s is not None:
         if not budget_s > 0:
             raise UsageError(f"--budget {budget_s:g} is not a positive number of seconds")
-        settings |= {"budget_s": budget_s / pairs, "hard_budget": True}
+        settings |= {"budget_s": budget_s / sessions, "hard_budget": True}
     return TimingPolicy(effort=effort, **settings)
 
 
@@ -51,66 +50,53 @@ def make_plan(
     names: Sequence[str],
     variants: Sequence[str],
     baseline: str,
+    conditions: Conditions,
     seed: int,
-    threads: int,
     effort: Effort = "standard",
     budget_s: float | None = None,
     num_classes: int | None = None,
     stride_in: StrideIn | None = None,
-    batch_size: int = 1,
     image_size: int | None = None,
-    device: str = "cpu",
-    dtype: str = "float32",
-    memory_format: MemoryFormat = "contiguous",
 ) -> Plan:
-    """Every model with every variant against the baseline, under one kind of workload.
+    """Every model with every variant against the baseline, under the same conditions.
 
     Args:
         names: model names; duplicates are measured once.
         variants: candidate variants.
         baseline: the variant they are compared with.
+        conditions: device, phase, batch and the like.
         seed: fixes weights, orders and pauses.
-        threads: see `Workload`.
         effort: see `timing_policy`.
         budget_s: see `timing_policy`.
         num_classes: see `ModelSpec`.
         stride_in: see `ModelSpec`.
-        batch_size: images per step.
-        image_size: side of the square input in pixels; None is each network's own.
-        device: see `Workload`.
-        dtype: see `Workload`.
-        memory_format: see `Workload`.
+        image_size: of the input; None is each network's own.
 
     Raises:
         UsageError: a name, variant or number that cannot be meant.
     """
-    if threads < 1:
-        raise UsageError(f"--threads {threads} is not positive")
 
-    def session(name: str, variant: str) -> Session:
+    def sessions(name: str, variant: str) -> Iterator[Session]:
         baseline_spec, candidate_spec = (
             resolve_spec(name, text, num_classes=num_classes, stride_in=stride_in)
             for text in (baseline, variant)
         )
-        return Session(
-            pair=Pair(baseline=baseline_spec, candidate=candidate_spec),
-            workload=Workload(
-                device=device,
-                batch_size=batch_size,
-                input_shape=input_shape(name, batch_size, image_size),
-                dtype=dtype,
-                memory_format=memory_format,
-                threads=threads,
-            ),
-        )
+        pair = Pair(baseline=baseline_spec, candidate=candidate_spec)
+        image_shape = input_shape(name, 1, image_size)[1:]
+        for workload in workloads(conditions, image_shape):
+            yield Session(pair=pair, workload=workload)
 
     # As keys of a dict: spelled differently, the same pair is still measured once.
-    sessions = tuple(dict.fromkeys(session(name, variant) for name in names for variant in variants))
-    if not sessions:
+    planned = tuple(
+        dict.fromkeys(
+            session for name in names for variant in variants for session in sessions(name, variant)
+        )
+    )
+    if not planned:
         raise UsageError("nothing to compare", hint="name at least one --model and one --variant")
     return Plan(
-        sessions=sessions,
-        policy=timing_policy(effort, budget_s=budget_s, pairs=len(sessions)),
+        sessions=planned,
+        policy=timing_policy(effort, budget_s=budget_s, sessions=len(planned)),
         seed=seed,
     )
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from sebench.schema.base import SCHEMA, Severity, Side, Value
-from sebench.schema.costs import StaticCost
+from sebench.schema.costs import SavedBytes, StaticCost
 from sebench.schema.request import Pair, TimingPolicy, Workload
 
 
@@ -25,6 +25,27 @@ class Segment(Value, frozen=True, kw_only=True):
 
     side: Side
     steps_s: tuple[float, ...]
+    """One time per step; on asynchronous devices one mean for the segment, taken between two barriers."""
+    forward_s: tuple[float, ...] = ()
+    """The forward part of each of `steps_s`, in training."""
+    device_s: float | None = None
+    """The same span by the device's own events, per step; None where it has none."""
+    submit_s: float | None = None
+    """What the host took to hand a step over to an asynchronous device, per step."""
+
+
+class DeviceState(Value, frozen=True, kw_only=True):
+    """What the accelerator's management library said at one instant. Unknown is None."""
+
+    sm_clock_hz: float | None = None
+    memory_clock_hz: float | None = None
+    temperature_c: float | None = None
+    power_w: float | None = None
+    slowdowns: tuple[str, ...] = ()
+    """Reasons for reduced clocks that hold right now, e.g. ``hw-thermal``."""
+    used_bytes: int | None = None
+    """Of the whole device, other processes included."""
+    other_processes: int | None = None
 
 
 class Block(Value, frozen=True, kw_only=True):
@@ -40,6 +61,8 @@ class Block(Value, frozen=True, kw_only=True):
     """Process CPU time over threads x wall time."""
     invalid: tuple[str, ...] = ()
     """External reasons fixed beforehand (steal, throttling, clock); never a slow value."""
+    device_states: tuple[DeviceState, ...] = ()
+    """Read before the first and after every segment; empty on the CPU."""
 
 
 class ProcessRun(Value, frozen=True, kw_only=True):
@@ -51,6 +74,8 @@ class ProcessRun(Value, frozen=True, kw_only=True):
     build_order: tuple[Side, ...]
     steps_per_segment: int
     prepare_s: float
+    compile_s: dict[Side, float] = msgspec.field(default_factory=dict)
+    """What compiling or capturing took, where `Workload.execution` does; it is in no other time."""
     blocks: tuple[Block, ...] = ()
     error: str | None = None
 
@@ -66,10 +91,81 @@ class Measurement(Value, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
 
 
+class MemoryRun(Value, frozen=True, kw_only=True):
+    """Memory of one side in one fresh process. Unknown is None."""
+
+    process: int
+    side: Side
+    peak_bytes: int | None = None
+    """Most that torch's allocator held at once during a warm step."""
+    reserved_bytes: int | None = None
+    """Most that torch had taken from the device."""
+    used_bytes: int | None = None
+    """Of the whole device after the step, other processes included."""
+    resident_bytes: int | None = None
+    """Peak resident set beyond that of a process which only imported torch (CPU)."""
+    error: str | None = None
+
+
+class MemoryMeasurement(Value, frozen=True, kw_only=True):
+    """Peak memory of both sides, each in processes of its own."""
+
+    workload: Workload
+    processes: tuple[MemoryRun, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+class EnergyWindow(Value, frozen=True, kw_only=True):
+    """Energy of many steps of one side, read off a counter before and after."""
+
+    side: Side
+    steps: int
+    duration_s: float
+    energy_joules: float
+
+
+class EnergyBlock(Value, frozen=True, kw_only=True):
+    """Four windows, ABBA or BAAB."""
+
+    order: Literal["ABBA", "BAAB"]
+    windows: tuple[EnergyWindow, ...]
+
+
+class EnergyRun(Value, frozen=True, kw_only=True):
+    """One fresh worker process."""
+
+    process: int
+    idle_w: float | None = None
+    blocks: tuple[EnergyBlock, ...] = ()
+    error: str | None = None
+
+
+class EnergyMeasurement(Value, frozen=True, kw_only=True):
+    """Energy of a pair; without a readable counter only the reason."""
+
+    workload: Workload
+    counter: str | None = None
+    """What was read: ``nvml`` (the whole board) or ``rapl`` (the CPU packages)."""
+    reason: str | None = None
+    """Why there is nothing."""
+    processes: tuple[EnergyRun, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+class SavedForBackward(Value, frozen=True, kw_only=True):
+    """Exact activation bytes that autograd keeps for the backward pass, of both sides."""
+
+    workload: Workload
+    baseline: tuple[SavedBytes, ...]
+    candidate: tuple[SavedBytes, ...]
+
+
 class Environment(Value, frozen=True, kw_only=True):
     """The machine as a benchmark sees it. Unknown facts are None."""
 
     cpu: dict[str, Any]
+    device: dict[str, Any] = msgspec.field(default_factory=dict)
+    """The accelerator of the measurement; empty on the CPU."""
     memory: dict[str, Any]
     platform: dict[str, Any]
     load: dict[str, Any]
@@ -97,4 +193,7 @@ class Result(Value, frozen=True, kw_only=True):
     baseline_cost: StaticCost
     candidate_cost: StaticCost
     measurements: tuple[Measurement, ...] = ()
+    memory: tuple[MemoryMeasurement, ...] = ()
+    energy: tuple[EnergyMeasurement, ...] = ()
+    saved: SavedForBackward | None = None
     findings: tuple[Finding, ...] = ()

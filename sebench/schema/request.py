@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sebench.schema.base import Effort, MemoryFormat, Phase, StrideIn, Value
+from sebench.schema.base import Effort, Execution, MemoryFormat, Optimizer, Phase, StrideIn, Value
 
 
 class ModelSpec(Value, frozen=True, kw_only=True):
@@ -34,6 +34,22 @@ class Workload(Value, frozen=True, kw_only=True):
     dtype: str = "float32"
     memory_format: MemoryFormat = "contiguous"
     threads: int = 1
+    """Intra-op threads on the CPU, of each process."""
+    execution: Execution = "eager"
+    optimizer: Optimizer = "none"
+    """``none`` leaves the update of the weights out, as the paper's forward + backward does."""
+    world_size: int = 1
+    """Data-parallel processes; `batch_size` is divided among them."""
+    micro_batch_size: int | None = None
+    """Set where the batch does not fit and is emulated by accumulating over smaller ones. Batch norm sees
+    those, so the result is never compared with a native one."""
+    cudnn_benchmark: bool = True
+    """cuDNN searches for its fastest convolution plans (CUDA only)."""
+
+    @property
+    def emulated(self) -> bool:
+        """Whether the batch was accumulated from smaller ones."""
+        return self.micro_batch_size is not None
 
 
 class TimingPolicy(Value, frozen=True, kw_only=True):

@@ -9,15 +9,17 @@ from random import Random
 from typing import Literal, Protocol, TypeVar
 
 import msgspec
+import torch
 from torch import nn
 
 from sebench import models
 from sebench.errors import SebenchError, WorkerError
-from sebench.profilers.device import Device, select_device
-from sebench.profilers.latency import Step, measure_block, warm_up
+from sebench.profilers.device import Device, Step
+from sebench.profilers.latency import measure_block, warm_up
 from sebench.profilers.probes import Probe, read_probe
 from sebench.profilers.runtime import runtime_facts
-from sebench.profilers.workload import check_finite, inference_step, make_input
+from sebench.profilers.selection import select_device
+from sebench.profilers.workload import check_finite, inference_step, make_input, make_targets, training_step
 from sebench.schema import Block, ModelSpec, Side
 from sebench.worker.protocol import Done, Failed, Go, Measured, Ready, Reply, Request
 
@@ -69,7 +71,7 @@ def _serve(requests: Lines, replies: Sink, build: Build) -> None:
     probe = partial(read_probe, cpus=read_probe().cpus)  # before OpenMP binds this thread to one of them
     device = _select(request)
     with device.quiet():
-        steps = _prepare(request, build)
+        steps = _prepare(request, build, device)
         step_s = _guarded(lambda: warm_up(steps, device, request.policy))
         _send(replies, Ready(step_s=step_s, runtime={**runtime_facts(), "variables": openmp_variables()}))
         line = requests.readline()
@@ -108,12 +110,12 @@ def _blocks(
 
 def _select(request: Request) -> Device:
     try:
-        return select_device(request.workload.device, threads=request.workload.threads)
+        return select_device(request.workload)
     except SebenchError as error:
         raise _Fatal("device", str(error)) from error
 
 
-def _prepare(request: Request, build: Build) -> dict[Side, Step]:
+def _prepare(request: Request, build: Build, device: Device) -> dict[Side, Step]:
     """Build in the drawn order (addresses differ between processes), then check both outputs."""
     specs = {"baseline": request.pair.baseline, "candidate": request.pair.candidate}
     batch = make_input(request.workload, seed=request.weight_seed)
@@ -121,13 +123,22 @@ def _prepare(request: Request, build: Build) -> dict[Side, Step]:
     for side in request.build_order:
         spec = specs[side]
         module = _guarded(lambda spec=spec: build(spec, request.weight_seed))  # type: ignore[misc]
-        steps[side] = step = inference_step(module, batch, request.workload)
+        steps[side] = step = _guarded(lambda module=module: _step(module, batch, request, device))  # type: ignore[misc]
         output = _guarded(step)
         try:
             check_finite(output, f"{spec.model} {spec.variant}")
         except WorkerError as error:
             raise _Fatal("output", str(error)) from error
     return steps
+
+
+def _step(module: nn.Module, batch: torch.Tensor, request: Request, device: Device) -> Step:
+    workload = request.workload
+    forward = inference_step(module, batch, workload)
+    if workload.phase == "inference":
+        return forward
+    targets = make_targets(workload, forward(), seed=request.weight_seed)
+    return training_step(module, batch, targets, workload, device.mark)
 
 
 def _guarded(action: Callable[[], T]) -> T:

@@ -91,7 +91,11 @@ def test_names_and_numbers_that_cannot_be_meant(command, arguments, code, messag
         ("--budget 0", 2, "--budget 0 is not a positive number of seconds"),
         ("--budget nan", 2, "--budget nan is not a positive number of seconds"),
         ("--dtype tf32", 2, "--dtype tf32 exists on CUDA devices only; use --dtype float32"),
-        ("--phase training", 2, "--phase training is counted but not timed in this version"),
+        ("--exec cudagraph", 2, "--exec cudagraph exists on CUDA devices only, not on cpu; use --exec eager"),
+        ("--optimizer sgd", 2, "--optimizer sgd needs a training step; add --phase training"),
+        ("--world-size 2", 2, "--world-size 2 needs a training step: .*; add --phase training"),
+        ("--phase training --world-size 3", 2, "--batch-size 16 cannot be divided evenly among 3 processes"),
+        ("--phase training --batch-size 0", 2, "--batch-size 0 is not positive"),
     ],
 )
 def test_workloads_that_cannot_be_measured(arguments, code, message):

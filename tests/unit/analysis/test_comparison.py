@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from sebench.analysis.comparison import compare
-from sebench.schema import Finding
+from sebench.schema import Block, Finding, Segment
 from tests import samples
 from tests.samples import block, process
 
@@ -172,3 +172,37 @@ def test_a_warning_about_the_machine_costs_the_grade_a():
     environment = structs.replace(samples.ENVIRONMENT, findings=(warned,))
     comparison = compare(samples.result(quiet, environment=environment))
     assert comparison.metrics[-1].grade == "B"
+
+
+def split_block(order="ABBA"):
+    """Steps of 30 and 33 ms, of which the forward passes take 10 and 12 ms, and the device's own view."""
+    times = {"A": ("baseline", 0.030, 0.010, 0.029), "B": ("candidate", 0.033, 0.012, 0.031)}
+    segments = tuple(
+        Segment(side=side, steps_s=(step_s,), forward_s=(forward_s,), device_s=device_s)
+        for side, step_s, forward_s, device_s in (times[letter] for letter in order)
+    )
+    return Block(order=order, segments=segments, canary_s=0.004)
+
+
+def test_a_training_step_is_split_into_forward_and_backward():
+    measured = samples.measurement([process([split_block()] * 6, number) for number in range(6)])
+    metrics = {
+        metric.metric: metric for metric in compare(samples.result(measured)).metrics if not metric.exact
+    }
+    assert list(metrics) == ["latency", "forward_latency", "backward_latency", "device_latency"]
+    # 33/30; 12/10; (33 - 12)/(30 - 10); 31/29
+    expected = {"latency": 1.1, "forward_latency": 1.2, "backward_latency": 1.05, "device_latency": 31 / 29}
+    for name, ratio in expected.items():
+        assert metrics[name].ratio.estimate == pytest.approx(ratio, rel=1e-12)
+        assert metrics[name].grade == metrics["latency"].grade
+    assert metrics["backward_latency"].difference.estimate == pytest.approx(0.001, rel=1e-9)
+    assert metrics["forward_latency"].findings == ()
+
+
+def test_a_part_that_one_segment_lacks_is_not_shown():
+    whole = split_block()
+    last = structs.replace(whole.segments[3], forward_s=())
+    partial = structs.replace(whole, segments=(*whole.segments[:3], last))
+    measured = samples.measurement([process([whole, partial] * 6)])
+    names = [metric.metric for metric in compare(samples.result(measured)).metrics if not metric.exact]
+    assert names == ["latency", "device_latency"]

@@ -29,9 +29,9 @@ def log_ratio(measured):
 def test_a_block_runs_discarded_and_timed_steps_in_its_order():
     device = FakeDevice()
     measured = block(device, 0.05, 0.06)
-    # per segment: 1 discarded, a barrier, then 2 timed steps with a barrier each
+    # per segment: a barrier and 1 discarded step, a barrier and 2 timed steps
     assert "".join(c for c in device.log if c != "sync") == "AAA" + "BBB" + "BBB" + "AAA"
-    assert device.log.count("sync") == 4 * 3
+    assert device.log.count("sync") == 4 * 2
     assert [segment.side for segment in measured.segments] == [
         "baseline",
         "candidate",

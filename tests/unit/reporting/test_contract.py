@@ -23,6 +23,11 @@ WORKLOAD = {
     "dtype": str,
     "memory_format": {"contiguous", "channels_last"},
     "threads": int,
+    "execution": {"eager", "cudagraph", "compile"},
+    "optimizer": {"none", "sgd"},
+    "world_size": int,
+    "micro_batch_size": (int, type(None)),
+    "cudnn_benchmark": bool,
 }
 METRIC = {
     "metric": str,

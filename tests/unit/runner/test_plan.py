@@ -3,13 +3,14 @@
 import pytest
 
 from sebench.errors import UsageError
+from sebench.runner.conditions import Conditions
 from sebench.runner.plan import input_shape, make_plan, timing_policy
 from sebench.schema import ModelSpec
 
 
 def plan(**fields):
-    values = {"names": ["resnet50"], "variants": ["se"], "baseline": "plain", "seed": 1, "threads": 2}
-    return make_plan(**{**values, **fields})
+    values = {"names": ["resnet50"], "variants": ["se"], "baseline": "plain", "seed": 1}
+    return make_plan(**{**values, "conditions": Conditions(threads=2), **fields})
 
 
 def test_every_model_meets_every_variant_at_its_own_size():

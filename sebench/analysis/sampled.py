@@ -1,0 +1,66 @@
+"""What is read off the segments of a block: the step, its parts, and the device's own view of it."""
+
+from __future__ import annotations
+
+import statistics as stdlib_statistics
+from collections.abc import Callable, Mapping, Sequence
+
+from sebench import statistics
+from sebench.schema import Block, Measurement, ProcessRun, Segment
+
+Read = Callable[[Segment], Sequence[float]]
+"""The sampled values of one segment, in seconds per step; empty where it has none."""
+
+
+def _backward_s(segment: Segment) -> tuple[float, ...]:
+    if not segment.forward_s:
+        return ()
+    return tuple(
+        step_s - forward_s for step_s, forward_s in zip(segment.steps_s, segment.forward_s, strict=True)
+    )
+
+
+SAMPLED: Mapping[str, Read] = {
+    "latency": lambda segment: segment.steps_s,
+    "forward_latency": lambda segment: segment.forward_s,
+    "backward_latency": _backward_s,
+    "device_latency": lambda segment: () if segment.device_s is None else (segment.device_s,),
+}
+"""By metric; the first is the headline, the others are shown where there is something to read."""
+
+
+def valid_blocks(run: ProcessRun) -> tuple[Block, ...]:
+    """The blocks that count: of a process that finished, and free of external interference."""
+    return () if run.error else tuple(block for block in run.blocks if not block.invalid)
+
+
+def valid_by_process(measurement: Measurement) -> list[tuple[Block, ...]]:
+    """The blocks that count, grouped by process; processes without any are left out."""
+    return [blocks for run in measurement.processes if (blocks := valid_blocks(run))]
+
+
+def metrics_of(valid: Sequence[Sequence[Block]]) -> tuple[str, ...]:
+    """The metrics that every segment of these blocks has."""
+    segments = [segment for blocks in valid for block in blocks for segment in block.segments]
+    return tuple(name for name, read in SAMPLED.items() if all(read(segment) for segment in segments))
+
+
+def log_ratios(valid: Sequence[Sequence[Block]], read: Read = SAMPLED["latency"]) -> list[list[float]]:
+    """One log-ratio per block, grouped by process."""
+    return [
+        [statistics.block_log_ratio(block.order, _segment_values(block, read)) for block in blocks]
+        for blocks in valid
+    ]
+
+
+def differences_s(valid: Sequence[Sequence[Block]], read: Read = SAMPLED["latency"]) -> list[list[float]]:
+    """One difference per block, candidate minus baseline, grouped by process."""
+    return [
+        [statistics.block_difference(block.order, _segment_values(block, read)) for block in blocks]
+        for blocks in valid
+    ]
+
+
+def _segment_values(block: Block, read: Read) -> list[float]:
+    # The median keeps one preempted step from standing for its segment; it drops no segment.
+    return [stdlib_statistics.median(read(segment)) for segment in block.segments]

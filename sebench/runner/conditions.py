@@ -1,0 +1,114 @@
+"""The conditions that a command asks for, to the workloads that are measured under them."""
+
+from __future__ import annotations
+
+from sebench.errors import UsageError
+from sebench.schema import Execution, MemoryFormat, Optimizer, Phase, Value, Workload
+
+CPU_TRAINING_BATCH = 16
+ACCELERATOR_TRAINING_BATCH = 256
+"""The paper's minibatch (Section 4)."""
+
+
+class Conditions(Value, frozen=True, kw_only=True):
+    """Everything about a step that is not the network; None leaves the choice to sebench."""
+
+    device: str = "cpu"
+    """A device of torch, e.g. ``cpu`` or ``cuda:0``."""
+    phase: Phase | None = None
+    batch_size: int | None = None
+    """Images per step, over all processes."""
+    dtype: str = "float32"
+    memory_format: MemoryFormat = "contiguous"
+    threads: int = 1
+    execution: Execution = "eager"
+    optimizer: Optimizer = "none"
+    world_size: int = 1
+
+
+def workloads(conditions: Conditions, image_shape: tuple[int, ...]) -> tuple[Workload, ...]:
+    """What to measure.
+
+    Without a phase that is what the paper's Section 4 reports: inference of a single image on the CPU, and on
+    an accelerator the training step of a large batch too.
+
+    Args:
+        conditions: as asked for.
+        image_shape: of one image, e.g. ``(3, 224, 224)``.
+
+    Raises:
+        UsageError: conditions that contradict each other.
+    """
+    _check(conditions)
+    if conditions.phase is not None:
+        return (_workload(conditions, conditions.phase, image_shape),)
+    if conditions.device == "cpu":
+        return (_workload(conditions, "inference", image_shape),)
+    single_image = Conditions(threads=conditions.threads)
+    return (
+        _workload(single_image, "inference", image_shape),
+        _workload(conditions, "training", image_shape),
+    )
+
+
+def default_batch_size(device: str, phase: Phase) -> int:
+    """Images per step where nothing is said."""
+    if phase == "inference":
+        return 1
+    return CPU_TRAINING_BATCH if device == "cpu" else ACCELERATOR_TRAINING_BATCH
+
+
+def _workload(conditions: Conditions, phase: Phase, image_shape: tuple[int, ...]) -> Workload:
+    batch_size = conditions.batch_size or default_batch_size(conditions.device, phase)
+    return Workload(
+        device=conditions.device,
+        phase=phase,
+        batch_size=batch_size,
+        input_shape=(batch_size, *image_shape),
+        dtype=conditions.dtype,
+        memory_format=conditions.memory_format,
+        threads=conditions.threads,
+        execution=conditions.execution,
+        optimizer=conditions.optimizer,
+        world_size=conditions.world_size,
+    )
+
+
+def _check(conditions: Conditions) -> None:
+    on_cpu = conditions.device == "cpu"
+    trains = conditions.phase == "training" or (conditions.phase is None and not on_cpu)
+    if conditions.threads < 1:
+        raise UsageError(f"--threads {conditions.threads} is not positive")
+    if conditions.batch_size is not None and conditions.batch_size < 1:
+        raise UsageError(f"--batch-size {conditions.batch_size} is not positive")
+    if on_cpu and conditions.dtype == "tf32":
+        raise UsageError("--dtype tf32 exists on CUDA devices only", hint="use --dtype float32 on the CPU")
+    if conditions.execution == "cudagraph" and not conditions.device.startswith("cuda"):
+        raise UsageError(
+            f"--exec cudagraph exists on CUDA devices only, not on {conditions.device}",
+            hint="use --exec eager or --exec compile",
+        )
+    if conditions.optimizer != "none" and not trains:
+        raise UsageError(
+            f"--optimizer {conditions.optimizer} needs a training step", hint="add --phase training"
+        )
+    _check_world(conditions, trains=trains)
+
+
+def _check_world(conditions: Conditions, *, trains: bool) -> None:
+    world_size = conditions.world_size
+    if world_size < 1:
+        raise UsageError(f"--world-size {world_size} is not positive")
+    if world_size == 1:
+        return
+    if not trains:
+        raise UsageError(
+            f"--world-size {world_size} needs a training step: inference exchanges nothing",
+            hint="add --phase training",
+        )
+    batch_size = conditions.batch_size or default_batch_size(conditions.device, "training")
+    if batch_size % world_size:
+        raise UsageError(
+            f"--batch-size {batch_size} cannot be divided evenly among {world_size} processes",
+            hint=f"use a multiple of {world_size}",
+        )

@@ -1,0 +1,58 @@
+"""From what was asked for to workloads."""
+
+import pytest
+
+from sebench.errors import UsageError
+from sebench.runner.conditions import Conditions, workloads
+
+IMAGE = (3, 224, 224)
+
+
+def made(**fields):
+    return [(w.device, w.phase, w.input_shape) for w in workloads(Conditions(**fields), IMAGE)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, [("cpu", "inference", (1, *IMAGE))]),
+        ({"batch_size": 8}, [("cpu", "inference", (8, *IMAGE))]),
+        ({"phase": "training"}, [("cpu", "training", (16, *IMAGE))]),
+        ({"phase": "training", "batch_size": 4}, [("cpu", "training", (4, *IMAGE))]),
+        ({"device": "cuda:0", "phase": "inference"}, [("cuda:0", "inference", (1, *IMAGE))]),
+        ({"device": "cuda:0", "phase": "training"}, [("cuda:0", "training", (256, *IMAGE))]),
+        # Section 4 of the paper: a single image on the CPU, and a minibatch of 256 on the GPU
+        ({"device": "cuda:0"}, [("cpu", "inference", (1, *IMAGE)), ("cuda:0", "training", (256, *IMAGE))]),
+        (
+            {"device": "cuda:0", "batch_size": 64},
+            [("cpu", "inference", (1, *IMAGE)), ("cuda:0", "training", (64, *IMAGE))],
+        ),
+    ],
+)
+def test_what_is_measured_where(fields, expected):
+    assert made(**fields) == expected
+
+
+def test_the_single_image_on_the_cpu_is_as_the_paper_has_it_whatever_the_gpu_does():
+    asked = Conditions(device="cuda:0", dtype="tf32", execution="cudagraph", optimizer="sgd", threads=4)
+    single_image, training = workloads(asked, IMAGE)
+    assert (single_image.dtype, single_image.execution, single_image.threads) == ("float32", "eager", 4)
+    assert (training.dtype, training.execution, training.optimizer) == ("tf32", "cudagraph", "sgd")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"threads": 0}, "--threads 0 is not positive"),
+        ({"batch_size": 0}, "--batch-size 0 is not positive"),
+        ({"dtype": "tf32"}, "--dtype tf32 exists on CUDA devices only"),
+        ({"execution": "cudagraph"}, "--exec cudagraph exists on CUDA devices only, not on cpu"),
+        ({"optimizer": "sgd"}, "--optimizer sgd needs a training step"),
+        ({"world_size": 0, "phase": "training"}, "--world-size 0 is not positive"),
+        ({"world_size": 2, "phase": "inference"}, "--world-size 2 needs a training step"),
+        ({"world_size": 3, "phase": "training"}, "--batch-size 16 cannot be divided evenly among 3"),
+    ],
+)
+def test_conditions_that_contradict_each_other(fields, message):
+    with pytest.raises(UsageError, match=message):
+        made(**fields)
