@@ -47,6 +47,7 @@ PhaseOption = Annotated[Phase, typer.Option("--phase", help="training = forward 
 DtypeOption = Annotated[Dtype, typer.Option("--dtype", help="Number format.")]
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="Output format.")]
 Output = Annotated[str, typer.Option("--output", "-o", help="File to write; - is standard output.")]
+Cache = Annotated[bool, typer.Option("--cache/--no-cache", help="Use counts kept from earlier runs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Errors only on standard error.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Layout = Annotated[MemoryFormat, typer.Option("--memory-format", help="Layout of input and weights.")]

@@ -79,9 +79,7 @@ def compare(
         int | None,
         typer.Option("--seed", help="Fixes weights, order and pauses; default: drawn and recorded."),
     ] = None,
-    cache: Annotated[
-        bool, typer.Option("--cache/--no-cache", help="Use counts kept from earlier runs.")
-    ] = True,
+    cache: options.Cache = True,
     save: Annotated[Path, typer.Option("--save", help="Directory for the raw results.")] = _DEFAULT_STORE,
     no_save: Annotated[bool, typer.Option("--no-save", help="Do not store the raw results.")] = False,
     output_format: options.FormatOption = "table",

@@ -30,9 +30,7 @@ def count(
     num_classes: options.NumClasses = None,
     stride_in: options.Stride = None,
     dtype: options.DtypeOption = "float32",
-    cache: Annotated[
-        bool, typer.Option("--cache/--no-cache", help="Use counts kept from earlier runs.")
-    ] = True,
+    cache: options.Cache = True,
     output_format: options.FormatOption = "table",
     output: options.Output = "-",
     quiet: options.Quiet = False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from importlib.resources import files
@@ -31,6 +31,20 @@ NUMERIC_METRICS = frozenset(
     )
 )
 """Cost metrics: their values must be numbers. "gflops" and "mflops" are multiply-adds, as printed."""
+
+METRIC_LABELS: Mapping[str, str] = {
+    "gflops": "GFLOPs",
+    "mflops": "MFLOPs",
+    "params_m": "M params",
+    "params_added_m": "M params added",
+    "params_rel_increase_pct": "% params added",
+    "params_saved_pct": "% params saved",
+    "gflops_rel_increase_pct": "% GFLOPs added",
+    "size_mib": "MiB",
+    "weights": "FC weights",
+    "se_fc_dims": "FC widths",
+}
+"""Metrics as a reader knows them; others are shown by name."""
 
 
 class PublishedFigure(Value, frozen=True, kw_only=True):
@@ -59,9 +73,14 @@ class PublishedFigure(Value, frozen=True, kw_only=True):
         return number if number.is_finite() else None
 
     @property
+    def label(self) -> str:
+        """The metric as a reader knows it."""
+        return METRIC_LABELS.get(self.metric, self.metric)
+
+    @property
     def approximate(self) -> bool:
         """Printed as "about"."""
-        return self.note.startswith("~")
+        return self.note.partition(";")[0].strip() == "~"
 
 
 @cache

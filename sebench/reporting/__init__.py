@@ -11,6 +11,12 @@ from sebench.reporting.contract import catalog_json, comparison_json, count_json
 from sebench.reporting.counts import count_document
 from sebench.reporting.document import Document
 from sebench.reporting.environment import environment_document
+from sebench.reporting.verification import (
+    conventions_document,
+    conventions_json,
+    verification_document,
+    verification_json,
+)
 
 Format = Literal["table", "markdown", "csv"]
 """Formats of a document; JSON is a contract of its own (`sebench.reporting.contract`)."""
@@ -22,11 +28,15 @@ __all__ = [
     "catalog_json",
     "comparison_document",
     "comparison_json",
+    "conventions_document",
+    "conventions_json",
     "count_document",
     "count_json",
     "environment_document",
     "environment_json",
     "render",
+    "verification_document",
+    "verification_json",
 ]
 
 

@@ -34,12 +34,12 @@ def comparison_json(comparisons: Sequence[Comparison], environment: Environment 
         "environment": None if environment is None else _plain(environment),
         "comparisons": [_comparison(comparison) for comparison in comparisons],
     }
-    return _text("comparison", content)
+    return document_json("comparison", content)
 
 
 def environment_json(environment: Environment) -> str:
     """The ``environment`` document."""
-    return _text("environment", {"environment": _plain(environment)})
+    return document_json("environment", {"environment": _plain(environment)})
 
 
 def catalog_json(*, models: Sequence[ModelRow] = (), variants: Sequence[VariantRow] = ()) -> str:
@@ -48,15 +48,16 @@ def catalog_json(*, models: Sequence[ModelRow] = (), variants: Sequence[VariantR
         "models": [{name: getattr(model, name) for name in _MODEL_FIELDS} for model in models],
         "variants": [{name: getattr(variant, name) for name in _VARIANT_FIELDS} for variant in variants],
     }
-    return _text("catalog", content)
+    return document_json("catalog", content)
 
 
 def count_json(models: Sequence[ModelCost]) -> str:
     """The ``count`` document."""
-    return _text("count", {"models": [_model(model) for model in models]})
+    return document_json("count", {"models": [_model(model) for model in models]})
 
 
-def _text(kind: str, content: Mapping[str, Any]) -> str:
+def document_json(kind: str, content: Mapping[str, Any]) -> str:
+    """A document of one kind, with the schema in front."""
     document = {"schema": SCHEMA, "kind": kind, **content}
     return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from sebench.paper.quotation import PaperFigure, latency_metric, paper_figures
 from sebench.reporting.answers import ratio_text
 from sebench.reporting.document import EMPTY, Cell, Column, Row
-from sebench.reporting.paper import PaperFigure, latency_metric, paper_figures
 from sebench.schema import Comparison, MetricComparison, Quantity, Workload
 from sebench.units import UNKNOWN, Scale, decimals_for, format_ratio, significant, unit_scale
 

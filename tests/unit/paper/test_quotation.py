@@ -1,7 +1,6 @@
 import pytest
 
-from sebench.errors import DataFileError
-from sebench.reporting import paper
+from sebench.paper import quotation as paper
 from sebench.schema import Workload
 
 
@@ -63,34 +62,3 @@ def workload(**changes):
 )
 def test_timings_go_with_the_papers_workloads_only(changes, metric):
     assert paper.latency_metric(workload(**changes)) == metric
-
-
-GOOD = 'model = "m"\nvariant = "se"\nmetric = "params"\ntext = "1.0"\nunit = "M"\nsource = "Table 2"\n'
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("[[figures]]\n" + GOOD.replace('"1.0"', '"one"'), "data/paper.toml"),
-        ("[[figures]]\n" + GOOD.replace('text = "1.0"', "text = 1.0"), "Expected `str`, got `float`"),
-        ("[[figures]]\n" + GOOD.replace('"M"', '"furlongs"'), "Invalid enum value 'furlongs'"),
-        ("[[figures]]\n" + GOOD.replace('model = "m"\n', ""), "missing required field `model`"),
-        ("figures = [", "data/paper.toml"),
-        ("other = 1", "figures"),
-    ],
-)
-def test_a_damaged_file_is_refused_by_name(text, message):
-    with pytest.raises(DataFileError, match=message) as caught:
-        paper.parse_paper_figures(text)
-    assert "reinstall" in caught.value.hint
-
-
-def test_a_good_text_is_read():
-    (figure,) = paper.parse_paper_figures("[[figures]]\n" + GOOD)
-    assert (figure.value, figure.note) == (1e6, "")
-
-
-def test_a_missing_file_is_named(monkeypatch, tmp_path):
-    monkeypatch.setattr(paper, "files", lambda package: tmp_path)
-    with pytest.raises(DataFileError, match=r"data/paper\.toml: No such file"):
-        paper.all_paper_figures.__wrapped__()

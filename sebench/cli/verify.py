@@ -1,0 +1,122 @@
+"""``sebench verify``: recomputes every published cost figure and says which hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from sebench.cli import _options as options
+from sebench.cli._boundary import check_output, display_width, emit, guarded, use_color
+from sebench.errors import EXIT_GATE_FAILED, EXIT_OK, UsageError, near_matches
+
+if TYPE_CHECKING:
+    from sebench.paper.audit import Audit, AuditedFigure
+    from sebench.paper.figures import PublishedFigure
+
+ClassName = Literal["reproduced", "within_tolerance", "contradicted", "not_reproducible", "quoted_only"]
+
+
+@guarded
+def verify(
+    figures: Annotated[
+        Path | None,
+        typer.Option("--figures", help="Your own CSV of figures (source,model,variant,metric,value,note)."),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option("--source", help="Only sources that contain this text, e.g. 'Table 2'.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Only this model, as printed, e.g. ResNet-50.")
+    ] = None,
+    metric: Annotated[str | None, typer.Option("--metric", help="Only this metric, e.g. gflops.")] = None,
+    verdict: Annotated[ClassName | None, typer.Option("--class", help="Only figures of this class.")] = None,
+    convention: Annotated[
+        str, typer.Option("--convention", help="How operations are counted; see --conventions.")
+    ] = "paper",
+    conventions: Annotated[
+        bool, typer.Option("--conventions", help="Show how many figures each convention reproduces.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit 3 if a figure of the paper itself is contradicted.")
+    ] = False,
+    cache: options.Cache = True,
+    output_format: options.FormatOption = "table",
+    output: options.Output = "-",
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> int:
+    """Recompute every published cost figure; say which hold, which do not, and why."""
+    from sebench import reporting
+    from sebench.paper.audit import Audit, audit, score
+    from sebench.paper.conventions import CONVENTIONS, convention_named
+    from sebench.paper.figures import published_figures, read_figures
+    from sebench.runner.auditing import counter, known_models
+    from sebench.runner.counting import default_cache
+
+    check_output(output)
+    chosen = convention_named(convention)
+    printed = published_figures() if figures is None else read_figures(figures)
+    count, known = counter(default_cache() if cache else None), known_models()
+    width, color = display_width(output), use_color(output)
+    if conventions:
+        scores = {name: tuple(score(printed, each, count, known)) for name, each in CONVENTIONS.items()}
+        if output_format == "json":
+            emit(reporting.conventions_json(scores), output)
+        else:
+            document = reporting.conventions_document(scores)
+            emit(reporting.render(document, output_format, width=width, color=color), output)
+        return EXIT_OK
+    wanted = _filtered(printed, "--source", source, lambda figure: figure.source, contains=True)
+    wanted = _filtered(wanted, "--model", model, lambda figure: figure.model)
+    wanted = _filtered(wanted, "--metric", metric, lambda figure: figure.metric)
+    found = audit(
+        wanted,
+        convention=chosen,
+        count=count,
+        known_models=known,
+        file="data/published.csv" if figures is None else str(figures),
+        context=printed,
+    )
+    if verdict is not None:
+        found = Audit(convention=found.convention, figures=_of_class(found, verdict))
+    if output_format == "json":
+        emit(reporting.verification_json(found), output)
+    else:
+        with_quoted = output_format != "table" or verdict == "quoted_only"
+        document = reporting.verification_document(found, with_quoted=with_quoted)
+        emit(reporting.render(document, output_format, width=width, color=color), output)
+    return EXIT_GATE_FAILED if strict and found.contradicts_the_paper else EXIT_OK
+
+
+def _filtered(
+    figures: Sequence[PublishedFigure],
+    option: str,
+    text: str | None,
+    read: Callable[[PublishedFigure], str],
+    *,
+    contains: bool = False,
+) -> Sequence[PublishedFigure]:
+    """The figures that an option asks for; asking for none is a mistake."""
+    if text is None:
+        return figures
+    wanted = text.casefold()
+    found = [
+        figure
+        for figure in figures
+        if (wanted in read(figure).casefold() if contains else wanted == read(figure).casefold())
+    ]
+    if not found:
+        values = dict.fromkeys(read(figure) for figure in figures)
+        hint = near_matches(text, values) or f"there are {', '.join(filter(None, values))}"
+        raise UsageError(f"{option} {text!r} matches no figure", hint=hint)
+    return found
+
+
+def _of_class(audit: Audit, verdict: ClassName) -> tuple[AuditedFigure, ...]:
+    found = tuple(audited for audited in audit.figures if audited.verdict == verdict)
+    if not found:
+        raise UsageError(f"--class {verdict}: no figure is of this class here")
+    return found

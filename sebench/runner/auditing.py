@@ -1,0 +1,34 @@
+"""Counts the networks that published figures are about."""
+
+from __future__ import annotations
+
+from sebench import models
+from sebench.paper.quantities import Count
+from sebench.paper.subjects import Subject
+from sebench.runner.counting import count_model
+from sebench.runner.plan import input_shape, resolve_spec
+from sebench.schema import StaticCost
+from sebench.store import CountCache
+
+
+def known_models() -> frozenset[str]:
+    """Names in sebench's registry."""
+    return frozenset(info.name for info in models.list_models())
+
+
+def counter(cache: CountCache | None) -> Count:
+    """A function that counts a subject at batch 1, each once.
+
+    Args:
+        cache: of earlier runs; None counts afresh.
+    """
+    counted: dict[Subject, StaticCost] = {}
+
+    def count(subject: Subject) -> StaticCost:
+        if subject not in counted:
+            spec = resolve_spec(subject.model, subject.variant, stride_in=subject.stride_in)
+            shape = input_shape(subject.model, 1, subject.image_size)
+            counted[subject] = count_model(spec, shape, cache=cache).cost
+        return counted[subject]
+
+    return count
