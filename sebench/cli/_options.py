@@ -18,6 +18,13 @@ def _complete_model(incomplete: str) -> list[str]:
     return [info.name for info in models.list_models() if info.name.startswith(incomplete)]
 
 
+def parse_image_size(text: str | None) -> int | tuple[int, int] | None:
+    """The value of `ImageSize`; None where nothing was said."""
+    from sebench import models
+
+    return None if text is None else models.parse_image_size(text)
+
+
 Models = Annotated[
     list[str],
     typer.Option(
@@ -31,8 +38,8 @@ Variants = Annotated[
     list[str], typer.Option("--variant", "-v", help="Variant, e.g. se or 'se(r=8,stages=2-4)'; repeatable.")
 ]
 ImageSize = Annotated[
-    int | None,
-    typer.Option("--image-size", help="Side of the square input in pixels; default: the network's own."),
+    str | None,
+    typer.Option("--image-size", help="Side of the input, or HEIGHTxWIDTH; default: the network's own."),
 ]
 NumClasses = Annotated[
     int | None, typer.Option("--num-classes", help="Width of the classifier; default: the network's own.")

@@ -103,7 +103,7 @@ def compare(
         seed=secrets.randbits(31) if seed is None else seed,
         effort=effort,
         budget_s=budget,
-        image_size=image_size,
+        image_size=options.parse_image_size(image_size),
         num_classes=num_classes,
         stride_in=stride_in,
         conditions=Conditions(
@@ -217,7 +217,7 @@ def as_published(result: Result) -> bool:
         result.pair.baseline != spec
         and spec.num_classes is None
         and spec.stride_in is None
-        and shape[-1] == models.native_image_size(spec.model)
+        and shape[-2:] == models.native_image_size(spec.model)
     )
 
 

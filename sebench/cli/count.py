@@ -42,7 +42,8 @@ def count(
     from sebench.runner.plan import input_shape, resolve_spec
 
     check_output(output)
-    shape_of = {name: input_shape(name, batch_size, image_size) for name in dict.fromkeys(model)}
+    size = options.parse_image_size(image_size)
+    shape_of = {name: input_shape(name, batch_size, size) for name in dict.fromkeys(model)}
     specs = [
         resolve_spec(name, text, num_classes=num_classes, stride_in=stride_in)
         for name in shape_of

@@ -3,23 +3,37 @@
 from sebench.models.building import BuiltModel, build
 from sebench.models.foreign import is_foreign
 from sebench.models.grammar import GrammarRow, grammar
-from sebench.models.registry import ModelInfo, check_image_size, list_models, model_info, native_image_size
+from sebench.models.registry import (
+    ImageSize,
+    ModelInfo,
+    check_image_size,
+    height_width,
+    image_size_text,
+    list_models,
+    model_info,
+    native_image_size,
+    parse_image_size,
+)
 from sebench.models.resolution import resolve
 from sebench.models.variants import Variant, hidden_channels, parse_variant
 
 __all__ = [
     "BuiltModel",
     "GrammarRow",
+    "ImageSize",
     "ModelInfo",
     "Variant",
     "build",
     "check_image_size",
     "grammar",
+    "height_width",
     "hidden_channels",
+    "image_size_text",
     "is_foreign",
     "list_models",
     "model_info",
     "native_image_size",
+    "parse_image_size",
     "parse_variant",
     "resolve",
 ]

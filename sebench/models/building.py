@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sebench.errors import BuildError, DeviceError
 from sebench.models.foreign import IMAGE_SIZE, build_foreign, is_foreign
-from sebench.models.registry import ModelInfo, model_info
+from sebench.models.registry import ModelInfo, height_width, model_info
 from sebench.models.resolution import resolve
 from sebench.models.variants import parse_variant
 from sebench.schema import ModelSpec
@@ -73,7 +73,7 @@ def build(spec: ModelSpec, *, seed: int | None = 0, device: str = "cpu") -> Buil
         module=module,
         sites=tuple(name for name, child in module.named_modules() if id(child) in filled),
         stages={name: name.removeprefix("stage") for name, _ in module.named_children()},
-        input_shape=(1, 3, info.image_size, info.image_size),
+        input_shape=(1, 3, *height_width(info.image_size)),
     )
 
 

@@ -10,6 +10,7 @@ open a stage), AlexNet by the size of its grid (55, 27, 13). What comes before t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -19,6 +20,8 @@ from sebench.models.foreign import IMAGE_SIZE, is_foreign
 from sebench.models.variants import Position
 
 StrideIn = Literal["1x1", "3x3"]
+ImageSize = int | tuple[int, int]
+"""Side of a square in pixels, or height and width."""
 
 _NO_BRANCH: tuple[Position, ...] = ("standard",)
 _RESIDUAL: tuple[Position, ...] = ("standard", "pre", "post", "identity")
@@ -35,7 +38,8 @@ class ModelInfo:
     description: str
     source: str
     """Where the paper has the network."""
-    image_size: int = 224
+    image_size: ImageSize = 224
+    """Of the input: the side of a square, or height and width."""
     min_image_size: int = 32
     """Smallest square input that every layer can work on, or the total stride where that is larger."""
     num_classes: int = 1000
@@ -64,6 +68,27 @@ class ModelInfo:
         return max(channels[stage] for stage in (self.stages if stages is None else stages))
 
 
+def parse_image_size(text: str) -> ImageSize:
+    """``224`` or ``800x1333`` (height x width).
+
+    Raises:
+        UsageError: it is neither.
+    """
+    found = re.fullmatch(r"(-?\d+)(?:x(\d+))?", text.strip())
+    if not found:
+        raise UsageError(
+            f"--image-size {text!r} is no size", hint="give a side, e.g. 224, or height x width, 800x1333"
+        )
+    height, width = int(found[1]), int(found[2] or found[1])
+    return height if height == width else (height, width)
+
+
+def image_size_text(size: ImageSize) -> str:
+    """A size as it is given on the command line."""
+    height, width = height_width(size)
+    return str(height) if height == width else f"{height}x{width}"
+
+
 def list_models() -> tuple[ModelInfo, ...]:
     """All native networks, in the order of the paper's tables."""
     return _MODELS
@@ -84,31 +109,37 @@ def model_info(name: str) -> ModelInfo:
         raise UnknownModelError(f"unknown model {name!r}", hint=hint) from None
 
 
-def native_image_size(model: str) -> int:
-    """Side in pixels of the square input that a network was published with; 224 for networks of others.
+def height_width(size: ImageSize) -> tuple[int, int]:
+    """Height and width in pixels."""
+    return (size, size) if isinstance(size, int) else size
+
+
+def native_image_size(model: str) -> tuple[int, int]:
+    """Height and width of the input that a network was published with; 224 x 224 for networks of others.
 
     Raises:
         UnknownModelError: No such network.
     """
-    return IMAGE_SIZE if is_foreign(model) else model_info(model).image_size
+    return height_width(IMAGE_SIZE if is_foreign(model) else model_info(model).image_size)
 
 
-def check_image_size(model: str, size: int) -> None:
-    """Refuse a square input that the network cannot work on; nothing is known of networks of others.
+def check_image_size(model: str, size: ImageSize) -> None:
+    """Refuse an input that the network cannot work on; nothing is known of networks of others.
 
     Raises:
         UnknownModelError: No such network.
         UsageError: `size` is not positive or below the network's minimum.
     """
-    if size < 1:
-        raise UsageError(f"image size {size} is not positive")
+    smallest = min(height_width(size))
+    if smallest < 1:
+        raise UsageError(f"image size {image_size_text(size)} is not positive")
     if is_foreign(model):
         return
     info = model_info(model)
-    if size < info.min_image_size:
+    if smallest < info.min_image_size:
         raise UsageError(
-            f"image size {size} is too small for {model}",
-            hint=f"use at least {info.min_image_size} (native size {info.image_size})",
+            f"image size {image_size_text(size)} is too small for {model}",
+            hint=f"use at least {info.min_image_size} (native size {image_size_text(info.image_size)})",
         )
 
 
@@ -156,6 +187,22 @@ def _cifar(
         stage_channels=dict(zip(stages, channels, strict=True)),
         middle_channels=dict(zip(stages, middle, strict=True)) if middle else None,
         positions=_BOTTLENECK if middle else _RESIDUAL,
+    )
+
+
+def _faster_rcnn(depth: int) -> ModelInfo:
+    return ModelInfo(
+        name=f"fasterrcnn_resnet{depth}_fpn",
+        family="detection",
+        description=f"Faster R-CNN with FPN on ResNet-{depth} v1, 1000 proposals",
+        source="CVPR Table 6, TPAMI Table 7",
+        image_size=(800, 1333),
+        min_image_size=64,
+        num_classes=91,
+        stage_channels=_FOUR_STAGES,
+        middle_channels={2: 64, 3: 128, 4: 256, 5: 512},
+        positions=_BOTTLENECK,
+        default_stride_in="1x1",
     )
 
 
@@ -244,6 +291,8 @@ _MODELS: tuple[ModelInfo, ...] = (
         num_classes=10,
         stage_channels={2: 96, 3: 192, 4: 384},
     ),
+    _faster_rcnn(50),
+    _faster_rcnn(101),
 )
 
 _BY_NAME = {info.name: info for info in _MODELS}

@@ -21,8 +21,8 @@ class ModelRow(Protocol):
         """Networks that are built alike."""
 
     @property
-    def image_size(self) -> int:
-        """Native height and width in pixels."""
+    def image_size(self) -> int | tuple[int, int]:
+        """Native side, or height and width, in pixels."""
 
     @property
     def num_classes(self) -> int:
@@ -53,6 +53,11 @@ class VariantRow(Protocol):
         """The value where nothing is said; empty where there is none."""
 
 
+def _image_size(size: int | tuple[int, int]) -> Cell:
+    text = str(size) if isinstance(size, int) else "x".join(map(str, size))
+    return Cell(text, size if isinstance(size, int) else text)
+
+
 def catalog_document(*, models: Sequence[ModelRow] = (), variants: Sequence[VariantRow] = ()) -> Document:
     """The native networks and the variant grammar, each in the order given; an empty one is left out."""
     tables = (*((_models(models),) if models else ()), *((_variants(variants),) if variants else ()))
@@ -72,7 +77,7 @@ def _models(models: Sequence[ModelRow]) -> Table:
         (
             text_cell(model.name),
             text_cell(model.family),
-            Cell(str(model.image_size), model.image_size),
+            _image_size(model.image_size),
             Cell(str(model.num_classes), model.num_classes),
             text_cell(stages_text(model.stages)),
             text_cell(model.source),

@@ -56,7 +56,7 @@ def make_plan(
     budget_s: float | None = None,
     num_classes: int | None = None,
     stride_in: StrideIn | None = None,
-    image_size: int | None = None,
+    image_size: models.ImageSize | None = None,
 ) -> Plan:
     """Every model with every variant against the baseline, under the same conditions.
 
@@ -114,7 +114,7 @@ def resolve_spec(
     )
 
 
-def input_shape(name: str, batch_size: int, image_size: int | None) -> tuple[int, int, int, int]:
+def input_shape(name: str, batch_size: int, image_size: models.ImageSize | None) -> tuple[int, int, int, int]:
     """Shape of the input of model `name`: its own image size unless another is given.
 
     Raises:
@@ -122,6 +122,6 @@ def input_shape(name: str, batch_size: int, image_size: int | None) -> tuple[int
     """
     if batch_size < 1:
         raise UsageError(f"--batch-size {batch_size} is not positive")
-    size = models.native_image_size(name) if image_size is None else image_size
+    size = models.native_image_size(name) if image_size is None else models.height_width(image_size)
     models.check_image_size(name, size)
-    return (batch_size, 3, size, size)
+    return (batch_size, 3, *size)

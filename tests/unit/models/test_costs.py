@@ -75,7 +75,8 @@ def macs(built):
 
 
 def test_every_network_is_pinned():
-    assert list(COSTS) == [info.name for info in list_models()]
+    classifiers = [info.name for info in list_models() if info.family != "detection"]
+    assert list(COSTS) == classifiers  # the detectors have a test of their own
 
 
 @pytest.mark.parametrize("model", COSTS)

@@ -79,7 +79,7 @@ def test_options_of_native_networks_are_refused():
 
 
 def test_image_sizes_of_foreign_networks_are_only_checked_for_sense():
-    assert native_image_size("torchvision:resnet18") == 224
+    assert native_image_size("torchvision:resnet18") == (224, 224)
     check_image_size("torchvision:resnet18", 8)
     with pytest.raises(UsageError, match="image size 0 is not positive"):
         check_image_size("torchvision:resnet18", 0)

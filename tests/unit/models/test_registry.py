@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sebench.errors import UnknownModelError, UsageError
-from sebench.models import build, check_image_size, list_models, model_info
+from sebench.models import build, check_image_size, height_width, list_models, model_info, parse_image_size
 from sebench.schema import ModelSpec
 
 NAMES = [info.name for info in list_models()]
@@ -32,6 +32,8 @@ def test_the_native_networks():
         "cifar_wrn16_8",
         "cifar_wrn28_10",
         "cifar_shakeshake26_2x96d",
+        "fasterrcnn_resnet50_fpn",
+        "fasterrcnn_resnet101_fpn",
     ]
 
 
@@ -63,7 +65,9 @@ def test_the_smallest_image_works(name):
     check_image_size(name, info.min_image_size)
     built = build(ModelSpec(model=name, variant="se"), device="meta")
     size = info.min_image_size
-    assert built.module(torch.empty(2, 3, size, size, device="meta")).shape == (2, info.num_classes)
+    output = built.module(torch.empty(2, 3, size, size, device="meta"))
+    scores = output[0] if isinstance(output, tuple) else output  # a detector scores 1000 boxes per image
+    assert scores.shape == (2000 if isinstance(output, tuple) else 2, info.num_classes)
 
 
 @pytest.mark.parametrize("name", ["alexnet", "inception_v3", "inception_resnet_v2"])
@@ -91,6 +95,27 @@ def test_images_have_a_positive_size(size):
 
 def test_large_inputs_are_refused_at_8x8():
     for info in list_models():
-        if info.image_size > 32:
+        if min(height_width(info.image_size)) > 32:
             with pytest.raises(UsageError):
                 check_image_size(info.name, 8)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("224", 224), (" 224 ", 224), ("800x1333", (800, 1333)), ("32x32", 32), ("0", 0)]
+)
+def test_sizes_are_a_side_or_height_and_width(text, size):
+    assert parse_image_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "x", "12x", "x12", "--1", "abc", "1e3", "800 x 1333", "3x4x5", "224.0"])
+def test_what_is_no_size_is_refused(text):
+    with pytest.raises(UsageError, match="--image-size .* is no size; give a side, e.g. 224, or"):
+        parse_image_size(text)
+
+
+def test_either_side_may_be_too_small():
+    check_image_size("resnet50", (32, 400))
+    with pytest.raises(UsageError, match="image size 31x400 is too small for resnet50; use at least 32 "):
+        check_image_size("resnet50", (31, 400))
+    with pytest.raises(UsageError, match="image size 400x0 is not positive"):
+        check_image_size("resnet50", (400, 0))
