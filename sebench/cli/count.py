@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sebench.cli import _options as options
-from sebench.cli._boundary import check_output, display_width, emit, guarded, use_color
+from sebench.cli._boundary import check_output, complain, display_width, emit, guarded, use_color
+from sebench.errors import EXIT_GATE_FAILED, EXIT_OK
+
+if TYPE_CHECKING:
+    from sebench.schema import ModelSpec, Phase
 
 
 class Breakdown(StrEnum):
@@ -30,12 +34,19 @@ def count(
     num_classes: options.NumClasses = None,
     stride_in: options.Stride = None,
     dtype: options.DtypeOption = "float32",
+    cross_check: Annotated[
+        bool, typer.Option("--cross-check", help="Compare with torch, fvcore, thop, ptflops and torchinfo.")
+    ] = False,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="With --cross-check: exit 3 if a difference stays unexplained."),
+    ] = False,
     cache: options.Cache = True,
     output_format: options.FormatOption = "table",
     output: options.Output = "-",
     quiet: options.Quiet = False,
     debug: options.Debug = False,
-) -> None:
+) -> int:
     """Count parameters, MACs, FLOPs and bytes moved; by op, stage and attention site."""
     from sebench import reporting
     from sebench.runner.counting import count_model, default_cache
@@ -49,6 +60,11 @@ def count(
         for name in shape_of
         for text in dict.fromkeys(variant)
     ]
+    specs = list(dict.fromkeys(specs))
+    if cross_check:
+        return _cross_check(
+            [(spec, shape_of[spec.model]) for spec in specs], phase, strict, output_format, output
+        )
     counts = [
         count_model(
             spec,
@@ -57,7 +73,7 @@ def count(
             dtype=dtype,
             cache=default_cache() if cache else None,
         )
-        for spec in dict.fromkeys(specs)
+        for spec in specs
     ]
     if output_format == "json":
         text = reporting.count_json(counts)
@@ -65,3 +81,27 @@ def count(
         document = reporting.count_document(counts, by=[way.value for way in by])
         text = reporting.render(document, output_format, width=display_width(output), color=use_color(output))
     emit(text, output)
+    return EXIT_OK
+
+
+def _cross_check(
+    networks: list[tuple[ModelSpec, tuple[int, ...]]],
+    phase: Phase,
+    strict: bool,
+    output_format: options.Format,
+    output: str,
+) -> int:
+    from sebench import reporting
+    from sebench.runner.cross_checking import cross_check_model
+
+    checks = [cross_check_model(spec, shape, phase=phase) for spec, shape in networks]
+    if output_format == "json":
+        text = reporting.cross_check_json(checks)
+    else:
+        document = reporting.cross_check_document(checks)
+        text = reporting.render(document, output_format, width=display_width(output), color=use_color(output))
+    emit(text, output)
+    left = reporting.unexplained(checks)
+    for line in left:
+        complain(line)
+    return EXIT_GATE_FAILED if strict and left else EXIT_OK

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import nn
@@ -130,16 +130,27 @@ def check_finite(output: object, label: str) -> None:
     """Refuse NaN and infinity: arithmetic on them has its own speed.
 
     Raises:
-        WorkerError: the output is not a tensor, or not finite.
+        WorkerError: there is no tensor in the output, or one is not finite.
     """
-    if not isinstance(output, torch.Tensor):
-        raise WorkerError(f"{label} returned {type(output).__name__}, not a tensor")
-    if not torch.isfinite(output).all():
-        bad = int((~torch.isfinite(output)).sum())
+    found = list(_tensors(output))
+    if not found:
+        raise WorkerError(f"{label} returned {type(output).__name__} without a tensor in it")
+    bad = sum(int((~torch.isfinite(tensor)).sum()) for tensor in found)
+    if bad:
+        total = sum(tensor.numel() for tensor in found)
         raise WorkerError(
-            f"{label} returned NaN or infinity in {bad} of {output.numel()} outputs",
+            f"{label} returned NaN or infinity in {bad} of {total} outputs",
             hint="try --dtype float32, or check the network's weights",
         )
+
+
+def _tensors(output: object) -> Iterator[torch.Tensor]:
+    """The tensors in nested tuples, lists and mappings."""
+    if isinstance(output, torch.Tensor):
+        yield output
+    elif isinstance(output, (Mapping, tuple, list)):
+        for item in output.values() if isinstance(output, Mapping) else output:
+            yield from _tensors(item)
 
 
 def _module_dtype(workload: Workload) -> torch.dtype:

@@ -9,6 +9,7 @@ from sebench.reporting.catalog import catalog_document
 from sebench.reporting.comparison import comparison_document
 from sebench.reporting.contract import catalog_json, comparison_json, count_json, environment_json
 from sebench.reporting.counts import count_document
+from sebench.reporting.cross_check import cross_check_document, cross_check_json, unexplained
 from sebench.reporting.document import Document
 from sebench.reporting.environment import environment_document
 from sebench.reporting.verification import (
@@ -32,9 +33,12 @@ __all__ = [
     "conventions_json",
     "count_document",
     "count_json",
+    "cross_check_document",
+    "cross_check_json",
     "environment_document",
     "environment_json",
     "render",
+    "unexplained",
     "verification_document",
     "verification_json",
 ]

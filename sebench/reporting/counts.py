@@ -8,7 +8,7 @@ from typing import Literal
 from sebench.analysis.costs import CostRow, attention_totals, by_op, by_site, by_stage, totals
 from sebench.reporting.document import EMPTY, Cell, Column, Document, Row, Section, Table, text_cell
 from sebench.reporting.uncounted import uncounted_text
-from sebench.schema import ModelCost, StaticCost
+from sebench.schema import ModelCost, ModelSpec, StaticCost
 from sebench.units import UNKNOWN, format_bytes, format_count, format_share, significant
 
 Breakdown = Literal["op", "stage", "site"]
@@ -55,7 +55,11 @@ def count_document(models: Sequence[ModelCost], by: Sequence[Breakdown] = ()) ->
 
 def model_text(model: ModelCost) -> str:
     """The network with whatever sets it apart from its published form."""
-    spec = model.spec
+    return spec_text(model.spec)
+
+
+def spec_text(spec: ModelSpec) -> str:
+    """A network with whatever sets it apart from its published form."""
     parts = [f"{spec.model} {spec.variant}"]
     if spec.num_classes is not None:
         parts.append(f"{spec.num_classes} classes")

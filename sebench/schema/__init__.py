@@ -33,6 +33,11 @@ from sebench.schema.costs import (
     StaticCost,
     UncountedOp,
 )
+from sebench.schema.cross_check import (
+    Attribution,
+    CrossCheck,
+    ToolCheck,
+)
 from sebench.schema.measurements import (
     Block,
     DeviceState,
@@ -61,8 +66,10 @@ from sebench.schema.request import (
 
 __all__ = [
     "SCHEMA",
+    "Attribution",
     "Block",
     "Comparison",
+    "CrossCheck",
     "DeviceState",
     "Effort",
     "EnergyBlock",
@@ -101,6 +108,7 @@ __all__ = [
     "Status",
     "StrideIn",
     "TimingPolicy",
+    "ToolCheck",
     "UncountedOp",
     "Value",
     "Workload",

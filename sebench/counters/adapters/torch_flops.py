@@ -1,0 +1,72 @@
+"""torch.utils.flop_counter.FlopCounterMode: formulas for matrix products, convolutions and fused attention.
+
+It counts a multiply-add as two, hence the half.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode, flop_registry
+
+from sebench.counters.adapters.observation import Observation
+from sebench.counters.work import tensors
+from sebench.schema import Attribution, Phase
+
+
+class TorchFlops:
+    """Half of `FlopCounterMode.get_total_flops`."""
+
+    name = "torch"
+    distribution = "torch"
+    phases: tuple[Phase, ...] = ("inference", "training")
+
+    def count(self, model: nn.Module, batch: torch.Tensor, phase: Phase) -> int:
+        """Forward, and in training the backward from a dense gradient of every output."""
+        training = phase == "training"
+        model.train(training)
+        with torch.set_grad_enabled(training), FlopCounterMode(display=False) as counter:
+            outputs = [tensor for tensor in tensors(model(batch)) if tensor.requires_grad]
+            if training and outputs:
+                torch.autograd.backward(outputs, [torch.empty_like(output) for output in outputs])
+        return int(counter.get_total_flops()) // 2
+
+    def differences(self, seen: Observation) -> Iterator[Attribution]:
+        """Ops without a formula; grouped weight gradients, which old releases count once per group."""
+        for op in seen.cost.ops:
+            if op.macs and not _has_formula(op.op):
+                yield Attribution(op=op.op, macs=-op.macs, why="FlopCounterMode has no formula for it")
+        if seen.cost.phase == "training" and _counts_groups_repeatedly():
+            yield from _grouped_weight_gradients(seen)
+
+
+def _has_formula(op: str) -> bool:
+    packet = getattr(torch.ops.aten, op.removeprefix("aten."), None)
+    return packet in flop_registry
+
+
+def _grouped_weight_gradients(seen: Observation) -> Iterator[Attribution]:
+    forward = seen.macs_by_module()
+    for call in {call.path: call for call in seen.module_calls}.values():
+        groups = getattr(call.module, "groups", 1)
+        if groups > 1 and isinstance(call.module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
+            yield Attribution(
+                op="aten.convolution_backward",
+                macs=(groups - 1) * forward[call.path],
+                why="this release of torch counts grouped weight gradients once per group",
+            )
+
+
+def _counts_groups_repeatedly() -> bool:
+    """Ask the formula: the weight gradient of two groups of one channel, 1x1 on one pixel, is 2 MACs."""
+    batch, weight, output = (1, 2, 1, 1), (2, 1, 1, 1), (1, 2, 1, 1)
+    formula = flop_registry[torch.ops.aten.convolution_backward]
+    tensors_ = [torch.empty(shape, device="meta") for shape in (output, batch, weight)]
+    gradients = (None, torch.empty(weight, device="meta"), None)
+    flops = formula(
+        *tensors_, None, [1, 1], [0, 0], [1, 1], False, [0, 0], 2, [False, True, False], out_val=gradients
+    )
+    return int(flops) > 2 * prod(output)

@@ -1,0 +1,68 @@
+"""``sebench count --cross-check`` as a user runs it."""
+
+import json
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from sebench.cli import app
+from sebench.counters import cross_check
+from sebench.schema import Attribution
+
+NET = f"{Path(__file__).parent / 'functional_net.py'}:net"
+
+
+def count(*arguments):
+    return CliRunner().invoke(app, ["count", "--cross-check", *arguments])
+
+
+def test_a_network_of_ones_own_has_a_complete_ledger():
+    result = count("-m", NET, "-v", "plain", "--strict", "--format", "json")
+    assert result.exit_code == 0
+    document = json.loads(result.stdout)
+    assert (document["schema"], document["kind"]) == ("sebench/1", "cross_check")
+    (network,) = document["models"]
+    found = {tool["tool"]: tool for tool in network["tools"]}
+    assert {tool["unexplained"] for tool in found.values()} == {0}
+    explained = {part["op"]: part["macs"] for part in found["fvcore"]["attributed"]}
+    # 112 x 112 after the interpolation: BN 2 x 8, pooling 8, bilinear 4 x 3 per position; attention
+    # 16 x 16 x (4 + 4); layer norm 5 x 16 x 4
+    assert explained == {
+        "aten.batch_norm": 16 * 12_544,
+        "aten.adaptive_avg_pool2d": 8 * 12_544,
+        "aten.upsample": 12 * 12_544,
+        "aten.scaled_dot_product_attention": -2_048,
+        "aten.layer_norm": 320,
+    }
+
+
+def test_the_table_names_the_tools_and_their_rules():
+    shown = count("-m", "cifar_resnet164").stdout
+    assert "sebench: 244,500,992 MACs, 1x3x32x32, inference." in shown
+    assert "batch norm: 2 per element" in shown
+    assert "cifar_resnet164 se" in shown
+    assert len(count("-m", "cifar_resnet164", "--format", "csv").stdout.splitlines()) > 10
+
+
+def test_strict_fails_where_a_difference_stays_unexplained(monkeypatch):
+    class Wrong:
+        name, distribution, phases = "wrong", "torch", ("inference",)
+
+        def count(self, model, batch, phase):
+            return 244_500_992 + 12
+
+        def differences(self, seen):
+            yield Attribution(op="aten.add", macs=5, why="a rule")
+
+    monkeypatch.setattr(cross_check, "TOOLS", (Wrong(),))
+    result = count("-m", "cifar_resnet164", "-v", "plain", "--strict")
+    assert result.exit_code == 3
+    assert "cifar_resnet164 plain: wrong counts +7 MACs that no rule explains" in result.stderr
+    assert count("-m", "cifar_resnet164", "-v", "plain").exit_code == 0
+
+
+def test_training_is_torchs_alone():
+    tools = json.loads(count("-m", "cifar_resnet164", "-v", "se", "--phase", "training", "-f", "json").stdout)
+    statuses = {tool["tool"]: tool["status"] for tool in tools["models"][0]["tools"]}
+    assert statuses.pop("torch") == "ok"
+    assert set(statuses.values()) == {"unavailable"}

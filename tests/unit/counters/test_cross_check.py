@@ -1,0 +1,194 @@
+"""Other counters beside ours: every difference is predicted by the tool's own rules, or stays visible."""
+
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from sebench import models
+from sebench.counters import count
+from sebench.counters.adapters.fvcore import Fvcore
+from sebench.counters.adapters.thop import Thop
+from sebench.counters.adapters.torch_flops import TorchFlops
+from sebench.counters.cross_check import TOOLS, cross_check
+from sebench.schema import Attribution, ModelSpec
+
+NAMES = ["torch", "fvcore", "thop", "ptflops", "torchinfo"]
+
+
+def checks(factory, shape, phase="inference", tools=TOOLS):
+    def build():
+        with torch.device("meta"):
+            return factory()
+
+    return {c.tool: c for c in cross_check(build, count(build(), shape, phase=phase), tools=tools)}
+
+
+def native(model, variant="plain", phase="inference"):
+    spec = ModelSpec(model=model, variant=variant)
+    built = models.build(spec, seed=None, device="meta")
+    cost = count(built.module, built.input_shape, phase=phase)
+    found = cross_check(lambda: models.build(spec, seed=None, device="meta").module, cost)
+    return {check.tool: check for check in found}
+
+
+def ledger(check):
+    return {part.op: part.macs for part in check.attributed}
+
+
+def test_resnet50_with_se():
+    found = native("resnet50", "se")
+    # BN outputs 10,587,136; head pooling 2048 x 49 = 100,352 inputs; biases 1000 + 16,048; BN parameters 53,120.
+    # The squeeze is a mean and the scale a product: nobody sees either.
+    assert {name: check.difference for name, check in found.items()} == {
+        "torch": 0,
+        "fvcore": 2 * 10_587_136 + 100_352,
+        "thop": 4 * 10_587_136 + 100_352 + 2048,
+        "ptflops": 17_048,
+        "torchinfo": 53_120 + 17_048,
+    }
+    assert {check.unexplained for check in found.values()} == {0}
+    assert ledger(found["fvcore"]) == {"aten.batch_norm": 21_174_272, "aten.adaptive_avg_pool2d": 100_352}
+
+
+@pytest.mark.parametrize("variant", ["plain", "se"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        i.name
+        for i in models.list_models()
+        if i.name.startswith(("bn_", "mob", "shuf", "vgg", "cifar_resnet164"))
+    ],
+)
+def test_nothing_stays_unexplained_on_native_networks(model, variant):
+    assert {name: c.unexplained for name, c in native(model, variant).items()} == dict.fromkeys(NAMES, 0)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "densenet121", "mobilenet_v3_small", "swin_t", "vit_b_16"])
+def test_nothing_stays_unexplained_on_torchvisions(name):
+    import torchvision
+
+    found = checks(lambda: torchvision.models.get_model(name), (1, 3, 224, 224))
+    assert {tool: c.unexplained for tool, c in found.items() if c.status == "ok"} == dict.fromkeys(NAMES, 0)
+
+
+class SqueezeByModule(nn.Module):
+    def __init__(self, by_module):
+        super().__init__()
+        self.pool = nn.AdaptiveAvgPool2d(1) if by_module else None
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x):
+        squeezed = self.pool(x).flatten(1) if self.pool else x.mean((2, 3))
+        return x * torch.sigmoid(self.fc(squeezed))[:, :, None, None]
+
+
+def test_a_squeeze_is_seen_only_if_it_is_a_module():
+    by_module = checks(lambda: SqueezeByModule(True), (1, 4, 8, 8))
+    by_mean = checks(lambda: SqueezeByModule(False), (1, 4, 8, 8))
+    # 4 x 64 inputs; thop adds the 4 outputs
+    assert ledger(by_module["fvcore"]) == {"aten.adaptive_avg_pool2d": 256}
+    assert ledger(by_module["thop"]) == {"AdaptiveAvgPool2d": 260}
+    assert by_mean["fvcore"].difference == by_mean["thop"].difference == 0
+    assert {c.unexplained for c in (*by_module.values(), *by_mean.values())} == {0}
+
+
+def test_functional_products_are_not_seen_by_hooks():
+    class Product(nn.Module):
+        def forward(self, x):
+            return x @ x.transpose(1, 2)
+
+    found = checks(Product, (1, 4, 8))
+    assert found["torch"].macs == found["fvcore"].macs == 4 * 8 * 4
+    assert ledger(found["thop"]) == ledger(found["torchinfo"]) == {"Product": -128}
+
+
+def test_torchinfo_takes_a_sequence_for_one_position():
+    found = checks(lambda: nn.Linear(8, 5), (1, 7, 8))["torchinfo"]
+    assert (found.macs, found.unexplained) == (8 * 5 + 5, 0)  # ours 7 x 8 x 5
+
+
+def test_thop_hooks_and_adds_up_a_shared_module_once_per_place():
+    class Shared(nn.Module):
+        def __init__(self):
+            super().__init__()
+            inner = nn.Linear(4, 4)
+            self.one, self.other = nn.Sequential(inner), nn.Sequential(inner)
+
+        def forward(self, x):
+            return self.other(self.one(x))
+
+    found = checks(Shared, (1, 4))
+    assert found["torch"].macs == 32
+    assert (found["thop"].macs, found["thop"].unexplained) == (128, 0)  # 2 calls x 2 hooks x 2 places x 16
+
+
+def test_grouped_weight_gradients_that_torch_counts_once_per_group():
+    found = native("mobilenet_v1", phase="training")
+    check = found["torch"]
+    assert check.unexplained == 0
+    if check.difference:
+        (part,) = check.attributed
+        assert part.op == "aten.convolution_backward"
+        # sum over the 13 depthwise convolutions of (C - 1) x 9 x C x output positions
+        widths = [
+            (32, 112),
+            (64, 56),
+            (128, 56),
+            (128, 28),
+            (256, 28),
+            (256, 14),
+            *[(512, 14)] * 5,
+            (512, 7),
+            (1024, 7),
+        ]
+        assert part.macs == sum((c - 1) * 9 * c * side**2 for c, side in widths)
+    reasons = {name: found[name].reason for name in NAMES[1:]}
+    assert reasons == dict.fromkeys(NAMES[1:], "counts the forward pass only")
+
+
+# --- what goes wrong ------------------------------------------------------------------------------------
+
+
+class FakeTool:
+    name, distribution, phases = "fake", "no-such-distribution", ("inference",)
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def count(self, model, batch, phase):
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def differences(self, seen):
+        yield Attribution(op="aten.mm", macs=5, why="a rule")
+
+
+def test_what_no_rule_predicts_is_left_over():
+    found = checks(lambda: nn.Linear(4, 4), (1, 4), tools=[FakeTool(28)])["fake"]
+    assert (found.difference, found.unexplained, found.version) == (12, 7, None)
+
+
+def test_a_tool_that_is_missing_or_crashes_says_so_and_the_others_go_on(monkeypatch):
+    monkeypatch.setitem(sys.modules, "thop", None)
+    crash = FakeTool(ValueError("no such layer\nmore"))
+    found = checks(lambda: nn.Linear(4, 4), (1, 4), tools=[Thop(), crash, FakeTool(KeyError()), TorchFlops()])
+    assert (found["thop"].status, found["thop"].reason) == ("unavailable", "not installed; pip install thop")
+    assert found["torch"].macs == 16
+    found = checks(lambda: nn.Linear(4, 4), (1, 4), tools=[crash])["fake"]
+    assert (found.status, found.reason, found.macs) == ("failed", "ValueError: no such layer", None)
+
+
+def test_tools_leave_nothing_behind_and_say_nothing(capfd, recwarn):
+    before = (nn.Linear.forward, torch.nn.functional.linear, torch.matmul, torch.Tensor.__matmul__)
+    native("cifar_resnet164", "se")
+    assert (nn.Linear.forward, torch.nn.functional.linear, torch.matmul, torch.Tensor.__matmul__) == before
+    assert capfd.readouterr() == ("", "")
+    assert not recwarn.list
+
+
+def test_fvcore_traces_a_copy_with_values():
+    module = nn.BatchNorm2d(3, affine=False, device="meta")
+    assert Fvcore().count(module, torch.empty(1, 3, 2, 2, device="meta"), "inference") == 12
