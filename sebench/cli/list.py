@@ -9,7 +9,7 @@ import typer
 from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, display_width, emit, guarded, use_color
 
-Subject = Literal["all", "models", "variants"]
+Subject = Literal["all", "models", "variants", "tables"]
 
 
 @guarded
@@ -19,17 +19,19 @@ def list_(
     output: options.Output = "-",
     debug: options.Debug = False,
 ) -> None:
-    """List models and variants."""
+    """List models, variants and tables."""
     from sebench import models, reporting
+    from sebench.paper.tables.registry import TABLES
 
     check_output(output)
-    networks = models.list_models() if subject != "variants" else ()
-    variants = models.grammar() if subject != "models" else ()
+    networks = models.list_models() if subject in ("all", "models") else ()
+    variants = models.grammar() if subject in ("all", "variants") else ()
+    tables = tuple(TABLES.values()) if subject in ("all", "tables") else ()
     if output_format == "json":
-        text = reporting.catalog_json(models=networks, variants=variants)
+        text = reporting.catalog_json(models=networks, variants=variants, tables=tables)
     else:
         text = reporting.render(
-            reporting.catalog_document(models=networks, variants=variants),
+            reporting.catalog_document(models=networks, variants=variants, tables=tables),
             output_format,
             width=display_width(output),
             color=use_color(output),

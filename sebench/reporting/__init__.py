@@ -12,6 +12,10 @@ from sebench.reporting.counts import count_document
 from sebench.reporting.cross_check import cross_check_document, cross_check_json, unexplained
 from sebench.reporting.document import Document
 from sebench.reporting.environment import environment_document
+from sebench.reporting.paper_table import (
+    paper_tables_document,
+    paper_tables_json,
+)
 from sebench.reporting.verification import (
     conventions_document,
     conventions_json,
@@ -19,7 +23,7 @@ from sebench.reporting.verification import (
     verification_json,
 )
 
-Format = Literal["table", "markdown", "csv"]
+Format = Literal["table", "markdown", "csv", "latex"]
 """Formats of a document; JSON is a contract of its own (`sebench.reporting.contract`)."""
 
 __all__ = [
@@ -37,6 +41,8 @@ __all__ = [
     "cross_check_json",
     "environment_document",
     "environment_json",
+    "paper_tables_document",
+    "paper_tables_json",
     "render",
     "unexplained",
     "verification_document",
@@ -49,7 +55,7 @@ def render(document: Document, format: str, *, width: int | None = None, color: 
 
     Args:
         document: What to say.
-        format: ``table`` (terminal), ``markdown`` (GitHub) or ``csv`` (raw values).
+        format: ``table`` (terminal), ``markdown`` (GitHub), ``csv`` (raw values) or ``latex`` (booktabs).
         width: Characters per line of ``table``; None where there is no terminal.
         color: Emphasis by ANSI codes, ``table`` only.
 
@@ -68,6 +74,10 @@ def render(document: Document, format: str, *, width: int | None = None, color: 
         from sebench.reporting.frame import render_csv  # noqa: PLC0415
 
         return render_csv(document)
+    if format == "latex":
+        from sebench.reporting.latex import render_latex  # noqa: PLC0415
+
+        return render_latex(document)
     formats = get_args(Format)
     hint = near_matches(format, formats) or f"use {', '.join(formats)}"
     raise UsageError(f"--format {format!r} is not a document format", hint=hint)

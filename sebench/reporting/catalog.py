@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Protocol
 
+from sebench.paper.tables.registry import TableInfo
 from sebench.reporting.document import Cell, Column, Document, Table, text_cell
 
 
@@ -58,10 +59,25 @@ def _image_size(size: int | tuple[int, int]) -> Cell:
     return Cell(text, size if isinstance(size, int) else text)
 
 
-def catalog_document(*, models: Sequence[ModelRow] = (), variants: Sequence[VariantRow] = ()) -> Document:
-    """The native networks and the variant grammar, each in the order given; an empty one is left out."""
-    tables = (*((_models(models),) if models else ()), *((_variants(variants),) if variants else ()))
-    return Document("What sebench can build", tables)
+def catalog_document(
+    *,
+    models: Sequence[ModelRow] = (),
+    variants: Sequence[VariantRow] = (),
+    tables: Sequence[TableInfo] = (),
+) -> Document:
+    """Networks, variant grammar and the papers' tables, each in the order given; an empty one is left out."""
+    parts = (
+        *((_models(models),) if models else ()),
+        *((_variants(variants),) if variants else ()),
+        *((_tables(tables),) if tables else ()),
+    )
+    return Document("What sebench can build", parts)
+
+
+def _tables(tables: Sequence[TableInfo]) -> Table:
+    columns = (Column("name", "table"), Column("title", "shows"), Column("source", "source"))
+    rows = tuple((text_cell(info.name), text_cell(info.title), text_cell(info.source)) for info in tables)
+    return Table("Tables of the papers", columns, rows, ("sebench table NAME; all prints every one",))
 
 
 def _models(models: Sequence[ModelRow]) -> Table:

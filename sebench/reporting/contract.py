@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from sebench.analysis.costs import CostRow, Totals, attention_totals, by_op, by_site, by_stage, totals
+from sebench.paper.tables.registry import TableInfo
 from sebench.reporting.catalog import ModelRow, VariantRow
 from sebench.reporting.finite import finite_metric
 from sebench.schema import SCHEMA, Comparison, Environment, MetricComparison, ModelCost
@@ -42,11 +43,17 @@ def environment_json(environment: Environment) -> str:
     return document_json("environment", {"environment": _plain(environment)})
 
 
-def catalog_json(*, models: Sequence[ModelRow] = (), variants: Sequence[VariantRow] = ()) -> str:
+def catalog_json(
+    *,
+    models: Sequence[ModelRow] = (),
+    variants: Sequence[VariantRow] = (),
+    tables: Sequence[TableInfo] = (),
+) -> str:
     """The ``catalog`` document: what `sebench list` shows."""
     content = {
         "models": [{name: getattr(model, name) for name in _MODEL_FIELDS} for model in models],
         "variants": [{name: getattr(variant, name) for name in _VARIANT_FIELDS} for variant in variants],
+        "tables": [msgspec.to_builtins(info) for info in tables],
     }
     return document_json("catalog", content)
 

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from sebench import reporting
 from sebench.analysis.comparison import compare
+from sebench.cli import app
 from sebench.cli.compare import as_published
 from sebench.store import load_result
 
@@ -34,3 +36,18 @@ def test_a_report_has_not_drifted_from_its_data(path):
     )
     committed = ROOT / result.command[result.command.index("-o") + 1]
     assert committed.read_text().rstrip("\n") == reporting.render(document, "markdown").rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "report"),
+    [
+        (["table", "all", "--results", "reports/cpu-amd-epyc/data"], "tables.md"),
+        (["verify"], "verification.md"),
+        (["verify", "--conventions"], "conventions.md"),
+    ],
+)
+def test_reports_on_the_papers_figures_are_what_the_code_says_today(arguments, report, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    result = CliRunner().invoke(app, [*arguments, "--format", "markdown"])
+    assert result.exit_code == 0
+    assert result.stdout.rstrip("\n") == (ROOT / "reports" / report).read_text().rstrip("\n")

@@ -29,8 +29,8 @@ class Faulty(nn.Module):
             raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 1 TiB")
         if self.fault == "shape":
             raise RuntimeError("mat1 and mat2 shapes cannot be multiplied (1x8 and 9x9)")
-        if self.fault == "tuple":
-            return (x, x)
+        if self.fault == "text":
+            return "words"
         if self.fault == "chatty":
             sys.stdout.write("a network that prints\n")
         if self.calls > 20 and self.should_die():

@@ -22,8 +22,8 @@ def module_differences(
     Args:
         seen: the calls and our count.
         price: the tool's rule.
-        per_occurrence: the tool hooks a shared module once per place where it hangs in the tree, and adds it up
-            once per place.
+        per_occurrence: the tool hooks a shared module once per place where it hangs in the tree, and adds it
+            up once per place.
     """
     ours, priced = seen.macs_by_module(), Counter[str]()
     kinds, rules = dict(seen.classes), dict[str, str]()

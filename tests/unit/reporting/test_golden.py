@@ -13,7 +13,7 @@ from sebench.reporting import (
 )
 
 MEASURED_AT = "2026-10-01T12:00:00Z"
-EXTENSIONS = {"table": "txt", "markdown": "md", "csv": "csv"}
+EXTENSIONS = {"table": "txt", "markdown": "md", "csv": "csv", "latex": "tex"}
 FORMATS = pytest.mark.parametrize("format_", EXTENSIONS)
 
 

@@ -33,7 +33,7 @@ def documents(make):
     )
 
 
-@pytest.mark.parametrize("format_", ["table", "markdown", "csv"])
+@pytest.mark.parametrize("format_", ["table", "markdown", "csv", "latex"])
 def test_no_control_codes_in_any_format(make, format_):
     for document in documents(make):
         text = render(document, format_)
@@ -73,7 +73,8 @@ def test_json_holds_hostile_text_unchanged(make):
 
 
 @pytest.mark.parametrize(
-    ("format_", "hint"), [("markdwon", "did you mean 'markdown'?"), ("pdf", "use table, markdown, csv")]
+    ("format_", "hint"),
+    [("markdwon", "did you mean 'markdown'?"), ("pdf", "use table, markdown, csv, latex")],
 )
 def test_unknown_format(make, format_, hint):
     with pytest.raises(UsageError, match=f"--format '{format_}'") as caught:

@@ -107,7 +107,7 @@ def test_a_worker_that_dies_again_is_reported(series):
         ("nan", "toy (plain|se) returned NaN or infinity in 1568 of 1568 outputs"),  # 8 x 14 x 14
         ("memory", "out of memory: .*can't allocate memory"),
         ("shape", "the network does not run on this input: mat1 and mat2"),
-        ("tuple", "without a tensor in it"),
+        ("text", "returned str without a tensor in it"),
     ],
 )
 def test_what_would_fail_again_is_not_retried(series, fault, reason):

@@ -1,0 +1,50 @@
+"""``sebench table``: the papers' tables with today's figures beside the printed ones."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sebench.cli import _options as options
+from sebench.cli._boundary import check_output, display_width, emit, guarded, use_color
+from sebench.cli._progress import progress_bar
+
+_DEFAULT_RESULTS = Path(".sebench/results")
+
+
+@guarded
+def table(
+    name: Annotated[str, typer.Argument(help="1, 2, 3, 7, section4, ... or all; see 'sebench list tables'.")],
+    results: Annotated[
+        Path, typer.Option("--results", help="Stored results that section4 takes times from.")
+    ] = _DEFAULT_RESULTS,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Time ResNet-50 for section4 now (20 s), and store the result.")
+    ] = False,
+    cache: options.Cache = True,
+    output_format: options.FormatOption = "table",
+    output: options.Output = "-",
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Recompute a table of the papers: published value, value here, difference; 'all' for every one."""
+    from sebench import reporting
+    from sebench.paper.tables.registry import table_names
+    from sebench.runner.counting import default_cache
+    from sebench.runner.tabulating import build_tables, measure_section4
+
+    check_output(output)
+    names, counts = table_names(name), default_cache() if cache else None
+    if measure:
+        with progress_bar(quiet=quiet) as observer:
+            measure_section4(results, cache=counts, observer=observer, argv=("sebench", *sys.argv[1:]))
+    tables = build_tables(names, cache=counts, results=results)
+    if output_format == "json":
+        text = reporting.paper_tables_json(tables)
+    else:
+        document = reporting.paper_tables_document(tables)
+        text = reporting.render(document, output_format, width=display_width(output), color=use_color(output))
+    emit(text, output)

@@ -1,0 +1,1 @@
+"""The papers' tables with today's figures beside the printed ones; `registry.TABLES` lists them."""

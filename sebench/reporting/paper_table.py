@@ -1,0 +1,94 @@
+"""The papers' tables as a document: printed | here | difference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from sebench.paper.tables.values import Entry, EntryColumn, PaperTable, TableRow
+from sebench.reporting.contract import document_json
+from sebench.reporting.document import (
+    Cell,
+    Column,
+    Document,
+    Paragraph,
+    Part,
+    Row,
+    Section,
+    Table,
+    text_cell,
+)
+from sebench.units import UNKNOWN
+
+SAME = "="
+
+
+def paper_tables_document(tables: Sequence[PaperTable]) -> Document:
+    """One table as a document of its own, several as sections."""
+    if len(tables) == 1:
+        (only,) = tables
+        return Document(only.title, _body(only), only.notes)
+    sections: tuple[Part, ...] = tuple(
+        Section(found.title, _body(found, with_notes=True)) for found in tables
+    )
+    return Document("The papers' tables, recomputed", tuple[Part, ...](sections))
+
+
+def paper_tables_json(tables: Sequence[PaperTable]) -> str:
+    """The ``table`` document: every entry with the printed digits, our value, and the difference as text."""
+    return document_json("table", {"tables": [msgspec.to_builtins(table) for table in tables]})
+
+
+def _body(table: PaperTable, *, with_notes: bool = False) -> tuple[Paragraph | Table, ...]:
+    columns = (
+        *(Column(_key(title), title, wrap=_is_long(table, i)) for i, title in enumerate(table.labels)),
+        *(column for entry in table.columns for column in _entry_columns(entry)),
+        *(Column(_key(title), title, "right", detail="(quoted)") for title in table.quoted),
+    )
+    rows = tuple(_row(table, row) for row in table.rows)
+    notes = table.notes if with_notes else ()
+    compared = any(column.compared for column in table.columns)
+    shown = "published | here | difference" if compared else "no cost is published; recomputed here"
+    return (Paragraph(f"{table.source}: {shown}."), Table("", columns, rows, notes))
+
+
+def _entry_columns(column: EntryColumn) -> Iterator[Column]:
+    title = column.title
+    if column.compared:
+        yield Column(f"{column.key}_published", title or "published", "right")
+        yield Column(f"{column.key}_here", "here", "right")
+        yield Column(f"{column.key}_difference", "diff.", "right")
+    else:
+        yield Column(f"{column.key}_here", title or "here", "right")
+
+
+def _row(table: PaperTable, row: TableRow) -> Row:
+    return (
+        *map(text_cell, row.labels),
+        *(
+            cell
+            for column, entry in zip(table.columns, row.entries, strict=True)
+            for cell in _entry_cells(column, entry)
+        ),
+        *(text_cell(text or UNKNOWN) for text in row.quoted),
+    )
+
+
+def _entry_cells(column: EntryColumn, entry: Entry) -> Iterator[Cell]:
+    if column.compared:
+        yield text_cell(entry.published or UNKNOWN)
+    yield Cell(entry.here_text or UNKNOWN, entry.here_text if entry.here is None else entry.here)
+    if column.compared:
+        yield text_cell(entry.difference or UNKNOWN)
+
+
+def _is_long(table: PaperTable, label: int) -> bool:
+    return any(len(row.labels[label]) > _LONG for row in table.rows)
+
+
+_LONG = 40
+
+
+def _key(title: str) -> str:
+    return "".join(c if c.isalnum() else "_" for c in title.lower()).strip("_")

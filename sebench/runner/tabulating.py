@@ -1,0 +1,140 @@
+"""The papers' tables: counts what each needs, and finds what has been measured."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from sebench.analysis.comparison import compare
+from sebench.errors import DataFileError
+from sebench.paper.figures import published_figures
+from sebench.paper.quotation import latency_metric
+from sebench.paper.tables import ablations, imagenet, tasks
+from sebench.paper.tables.architecture import MODELS, table1
+from sebench.paper.tables.section4 import Measured, section4
+from sebench.paper.tables.sheet import Builder, Sheet
+from sebench.paper.tables.values import PaperTable
+from sebench.profilers.environment import usable_cores
+from sebench.runner.architecture import stage_architectures
+from sebench.runner.auditing import counter, known_models
+from sebench.runner.conditions import Conditions
+from sebench.runner.measuring import run
+from sebench.runner.plan import make_plan
+from sebench.runner.processes import Observer
+from sebench.schema import Result
+from sebench.store import CountCache, ResultStore, check_writable, load_result
+
+_BUILDERS: Mapping[str, Builder] = {
+    "2": imagenet.table2,
+    "3": imagenet.table3,
+    "7": imagenet.table7,
+    "squeeze": ablations.squeeze,
+    "excitation": ablations.excitation,
+    "stages": ablations.stages,
+    "placement": ablations.placement,
+    "nosqueeze": ablations.nosqueeze,
+    "cifar": tasks.cifar,
+    "places": tasks.places,
+    "detection": tasks.detection,
+}
+
+
+def build_tables(
+    names: tuple[str, ...], *, cache: CountCache | None, results: Path | None = None
+) -> tuple[PaperTable, ...]:
+    """The tables of these names, recomputed.
+
+    Args:
+        names: as in `sebench.paper.tables.registry`.
+        cache: of earlier counts; None counts afresh.
+        results: a directory of stored results, for the times of Section 4.
+
+    Raises:
+        DataFileError: the installed figures are missing or damaged.
+    """
+    sheet = Sheet(published_figures(), counter(cache), known_models())
+    builders: dict[str, Builder] = {
+        **_BUILDERS,
+        "1": _table1,
+        "section4": partial(_section4, results=results),
+    }
+    return tuple(builders[name](sheet) for name in names)
+
+
+def _table1(sheet: Sheet) -> PaperTable:
+    return table1(sheet, [stage_architectures(model, variant) for _, model, variant in MODELS])
+
+
+def _section4(sheet: Sheet, *, results: Path | None) -> PaperTable:
+    stored = newest_measured(results) if results else {}
+    return section4(sheet, cpu=stored.get("cpu_inference_latency"), gpu=stored.get("gpu_training_latency"))
+
+
+def measure_section4(
+    directory: Path, *, cache: CountCache | None, observer: Observer, argv: tuple[str, ...]
+) -> None:
+    """Time single-image inference of ResNet-50 and SE-ResNet-50 in one process, and store the result.
+
+    Args:
+        directory: where results are kept.
+        cache: of earlier counts.
+        observer: told about every step.
+        argv: recorded in the result.
+
+    Raises:
+        SebenchError: as `sebench.runner.measuring.run`.
+    """
+    check_writable(directory / "result.json")
+    plan = make_plan(
+        names=["resnet50"],
+        variants=["se"],
+        baseline="plain",
+        conditions=Conditions(threads=usable_cores()),
+        seed=secrets.randbits(31),
+        effort="quick",
+    )
+    store = ResultStore(directory)
+    for result in run(plan, cache=cache, observer=observer, argv=argv):
+        store.add(result)
+
+
+def newest_measured(directory: Path) -> Mapping[str, Measured]:
+    """The newest stored ratio of ResNet-50 and SE-ResNet-50 for each of the paper's two timings.
+
+    Files that are no results of this version are passed over: the table does not depend on them.
+    """
+    found: dict[str, Measured] = {}
+    for path in sorted(directory.glob("*.json")):
+        try:
+            result = load_result(path)
+        except DataFileError:
+            continue
+        if _is_the_papers_pair(result):
+            found |= _measured(result, {name: m.measured_at for name, m in found.items()})
+    return found
+
+
+def _is_the_papers_pair(result: Result) -> bool:
+    pair = result.pair
+    networks = [
+        (spec.model, spec.variant, spec.num_classes, spec.stride_in)
+        for spec in (pair.baseline, pair.candidate)
+    ]
+    return networks == [("resnet50", variant, None, None) for variant in ("plain", "se")]
+
+
+def _measured(result: Result, known: Mapping[str, str]) -> dict[str, Measured]:
+    """What one result adds: a ratio with an interval, newer than what is known."""
+    return {
+        name: Measured(metric=metric, machine=_machine(result), measured_at=result.created_at)
+        for metric in compare(result).metrics
+        if metric.metric == "latency" and metric.workload and metric.ratio.ci_low is not None
+        if (name := latency_metric(metric.workload)) and result.created_at > known.get(name, "")
+    }
+
+
+def _machine(result: Result) -> str:
+    device = result.environment.device.get("name") or result.environment.cpu.get("model") or "unknown machine"
+    return f"{device}, torch {result.environment.versions.get('torch')}"
