@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from sebench import statistics
 from sebench.analysis.costs import Totals, totals
 from sebench.analysis.grading import grade, latency_findings
+from sebench.analysis.memory import memory_metrics, saved_metric
 from sebench.analysis.sampled import (
     SAMPLED,
     Read,
@@ -62,6 +63,8 @@ def compare(result: Result) -> Comparison:
                 for measurement in result.measurements
                 for metric in _sampled_metrics(measurement, result.environment.findings)
             ),
+            *((saved_metric(result.saved),) if result.saved else ()),
+            *(metric for measurement in result.memory for metric in memory_metrics(measurement)),
         ),
         uncounted=tuple(dict.fromkeys((*result.baseline_cost.uncounted, *result.candidate_cost.uncounted))),
         findings=result.findings,

@@ -71,6 +71,10 @@ def compare(
     world_size: Annotated[
         int, typer.Option("--world-size", help="Data-parallel processes that share the batch.")
     ] = 1,
+    memory: Annotated[
+        bool | None,
+        typer.Option("--memory/--no-memory", help="Peak memory of training; default: unless quick."),
+    ] = None,
     effort: options.EffortOption = "standard",
     budget: Annotated[
         float | None, typer.Option("--budget", help="Seconds for the whole command, shared by the pairs.")
@@ -106,6 +110,7 @@ def compare(
         image_size=options.parse_image_size(image_size),
         num_classes=num_classes,
         stride_in=stride_in,
+        memory=memory,
         conditions=Conditions(
             device=_measurable(device),
             phase=phase,

@@ -63,17 +63,20 @@ def _uncounted(comparisons: Iterable[Comparison]) -> Iterator[str]:
 
 def _sampling(metrics: Iterable[MetricComparison]) -> Iterator[str]:
     """One line per way of measuring, with the range of sample sizes."""
-    steps: dict[tuple[str, float, str, str], list[int]] = {}
+    steps: dict[tuple[float, str, str], list[int]] = {}
+    names: dict[tuple[float, str, str], dict[str, None]] = {}
     for metric in metrics:
-        if metric.ratio.estimate is not None:
+        if metric.ratio.estimate is not None and metric.ratio.blocks:
             ratio = metric.ratio
-            scope = _WITHIN if ratio.scope == "within-process" else _BETWEEN
-            found = steps.setdefault((label(metric), ratio.confidence, ratio.method, scope), [])
+            way = (ratio.confidence, ratio.method, _WITHIN if ratio.scope == "within-process" else _BETWEEN)
+            names.setdefault(way, {})[label(metric)] = None
+            found = steps.setdefault(way, [])
             found.extend(n for n in (metric.baseline.n, metric.candidate.n) if n is not None)
-    for (name, confidence, method, scope), sizes in steps.items():
+    for way, sizes in steps.items():
+        confidence, method, scope = way
         yield (
-            f"{name}: median and quartiles{_steps_text(sizes)}; n = processes x blocks; difference and "
-            f"ratio with {confidence_text(confidence)} intervals, {method}; {scope}."
+            f"{', '.join(names[way])}: median and quartiles{_steps_text(sizes)}; n = processes x blocks; "
+            f"difference and ratio with {confidence_text(confidence)} intervals, {method}; {scope}."
         )
 
 

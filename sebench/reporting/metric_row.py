@@ -21,6 +21,9 @@ _LABELS = {
     "backward_latency": "backward",
     "device_latency": "device time",
     "peak_memory": "peak memory",
+    "reserved_memory": "reserved memory",
+    "resident_memory": "peak RSS",
+    "saved_bytes": "saved for backward",
     "energy": "energy",
 }
 _EXACT_DIGITS = 5
@@ -88,10 +91,16 @@ def row(
         _difference(metric, scale),
         _ratio(metric),
         *((_paper(paper, scale),) if with_paper else ()),
-        Cell("exact" if metric.exact else metric.grade, metric.grade),
+        Cell(_grade_text(metric), metric.grade),
         _sizes(metric),
         *_data(comparison, metric, paper),
     )
+
+
+def _grade_text(metric: MetricComparison) -> str:
+    if metric.exact:
+        return "exact"
+    return metric.grade if metric.ratio.blocks or metric.status != "ok" else "info"
 
 
 def label(metric: MetricComparison, scale: Scale | None = None) -> str:
@@ -172,7 +181,7 @@ def _signed(number: str) -> str:
 def _ratio(metric: MetricComparison) -> Cell:
     if metric.ratio.estimate is None:
         return Cell("unavailable" if metric.status == "unavailable" else UNKNOWN)
-    if metric.exact:
+    if metric.exact or not metric.ratio.blocks:
         return Cell(format_ratio(metric.ratio.estimate), metric.ratio.estimate)
     estimate, interval = ratio_text(metric.ratio)
     return Cell(estimate, metric.ratio.estimate, interval or "no interval")
@@ -199,8 +208,8 @@ def _sizes(metric: MetricComparison) -> Cell:
     if metric.exact:
         return EMPTY
     ratio = metric.ratio
-    if not ratio.processes:
-        return Cell("", 0)
+    if not ratio.blocks:
+        return Cell(f"{ratio.processes} runs" if ratio.processes else "", 0)
     per_process, remainder = divmod(ratio.blocks, ratio.processes)
     blocks = f"{ratio.processes} x {'~' if remainder else ''}{per_process}"
     return Cell(blocks, ratio.blocks)

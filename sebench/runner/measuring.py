@@ -20,9 +20,20 @@ from sebench.errors import Interrupted
 from sebench.profilers.environment import capture_environment
 from sebench.profilers.findings import findings_for
 from sebench.runner.counting import count_model
+from sebench.runner.memory import measure_memory
 from sebench.runner.processes import Observer, ProcessSeries
 from sebench.runner.session import WORKER_COMMAND
-from sebench.schema import Environment, Finding, Pair, Plan, Result, Session, StaticCost
+from sebench.schema import (
+    Environment,
+    Finding,
+    MemoryMeasurement,
+    Pair,
+    Plan,
+    Result,
+    SavedForBackward,
+    Session,
+    StaticCost,
+)
 from sebench.store import CountCache
 
 
@@ -64,6 +75,7 @@ def run(
                 series = assembly.begin(ProcessSeries(plan, index, observer=observer, command=command))
                 with _alone_on(plan.sessions[index].workload.device, series):
                     series.measure(deadline_s=_deadline_s(plan, index, origin_s, begun_s))
+                    assembly.add_training(plan.sessions[index], cache, command)
         except KeyboardInterrupt:
             if assembly.has_samples:
                 yield assembly.result(interrupted=True)
@@ -98,6 +110,20 @@ def _static_costs(session: Session, cache: CountCache | None) -> tuple[StaticCos
         for spec in (session.pair.baseline, session.pair.candidate)
     )
     return baseline, candidate
+
+
+def _saved_for_backward(session: Session, cache: CountCache | None) -> SavedForBackward | None:
+    """Counted at the batch that is measured; under autocast the counter does not know what is cast."""
+    workload = session.workload
+    if workload.dtype.startswith("amp-"):
+        return None
+    baseline, candidate = (
+        count_model(
+            spec, workload.input_shape, phase="training", dtype=workload.dtype, cache=cache
+        ).cost.saved
+        for spec in (session.pair.baseline, session.pair.candidate)
+    )
+    return SavedForBackward(workload=workload, baseline=baseline, candidate=candidate)
 
 
 @contextmanager
@@ -139,11 +165,25 @@ class _Assembly:
         self._environment = environment
         self._baseline_cost, self._candidate_cost = costs
         self._series: list[ProcessSeries] = []
+        self._memory: list[MemoryMeasurement] = []
+        self._saved: SavedForBackward | None = None
 
     def begin(self, series: ProcessSeries) -> ProcessSeries:
         """Take up what `series` is going to measure."""
         self._series.append(series)
         return series
+
+    def add_training(self, session: Session, cache: CountCache | None, command: Sequence[str]) -> None:
+        """What a training step keeps and holds; nothing for inference."""
+        if session.workload.phase != "training":
+            return
+        self._saved = _saved_for_backward(session, cache)
+        if self._plan.memory:
+            self._memory.append(
+                measure_memory(
+                    session, seed=self._plan.seed, command=command, timeout_s=self._plan.policy.timeout_s
+                )
+            )
 
     @property
     def has_samples(self) -> bool:
@@ -165,6 +205,8 @@ class _Assembly:
             baseline_cost=self._baseline_cost,
             candidate_cost=self._candidate_cost,
             measurements=measurements,
+            memory=tuple(self._memory),
+            saved=self._saved,
             findings=(_INTERRUPTED,) if interrupted else (),
         )
 

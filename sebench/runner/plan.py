@@ -57,6 +57,7 @@ def make_plan(
     num_classes: int | None = None,
     stride_in: StrideIn | None = None,
     image_size: models.ImageSize | None = None,
+    memory: bool | None = None,
 ) -> Plan:
     """Every model with every variant against the baseline, under the same conditions.
 
@@ -71,6 +72,7 @@ def make_plan(
         num_classes: see `ModelSpec`.
         stride_in: see `ModelSpec`.
         image_size: of the input; None is each network's own.
+        memory: measure peak memory of training steps; None does, but for quick runs.
 
     Raises:
         UsageError: a name, variant or number that cannot be meant.
@@ -98,6 +100,7 @@ def make_plan(
         sessions=planned,
         policy=timing_policy(effort, budget_s=budget_s, sessions=len(planned)),
         seed=seed,
+        memory=effort != "quick" if memory is None else memory,
     )
 
 

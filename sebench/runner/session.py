@@ -17,7 +17,7 @@ from typing import IO
 import msgspec
 
 from sebench.errors import WorkerError
-from sebench.worker.protocol import Go, Reply, Request
+from sebench.worker.protocol import Go, MemoryRequest, Reply, Request
 
 WORKER_COMMAND = (sys.executable, "-m", "sebench.worker")
 _STOP_S = 5.0
@@ -31,7 +31,12 @@ class WorkerSession:
     """A worker process in a with-statement: it never outlives the block."""
 
     def __init__(
-        self, request: Request, *, command: Sequence[str], environ: Mapping[str, str], timeout_s: float
+        self,
+        request: Request | MemoryRequest,
+        *,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        timeout_s: float,
     ) -> None:
         self._timeout_s = timeout_s
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the session
@@ -89,7 +94,7 @@ class WorkerSession:
             if stream is not None:
                 _close(stream)
 
-    def _send(self, message: Request | Go) -> None:
+    def _send(self, message: Request | MemoryRequest | Go) -> None:
         assert self._process.stdin is not None  # noqa: S101 - stdin=PIPE above
         try:
             self._process.stdin.write(msgspec.json.encode(message) + b"\n")

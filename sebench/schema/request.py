@@ -84,3 +84,5 @@ class Plan(Value, frozen=True, kw_only=True):
     sessions: tuple[Session, ...]
     policy: TimingPolicy
     seed: int
+    memory: bool = False
+    """Measure peak memory of training steps too, in processes of their own."""

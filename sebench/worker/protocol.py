@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from sebench.schema import Block, Pair, Side, TimingPolicy, Value, Workload
+from sebench.schema import Block, MemoryRun, ModelSpec, Pair, Side, TimingPolicy, Value, Workload
 
 
 class Request(Value, frozen=True, kw_only=True, tag=True):
@@ -16,6 +16,16 @@ class Request(Value, frozen=True, kw_only=True, tag=True):
     build_order: tuple[Side, ...]
     weight_seed: int
     process_seed: int
+
+
+class MemoryRequest(Value, frozen=True, kw_only=True, tag=True):
+    """Runner to worker, instead of `Request`: run a few steps of one network and say what they held."""
+
+    spec: ModelSpec
+    workload: Workload
+    side: Side
+    process: int
+    weight_seed: int
 
 
 class Ready(Value, frozen=True, kw_only=True, tag=True):
@@ -50,4 +60,10 @@ class Failed(Value, frozen=True, kw_only=True, tag=True):
     message: str
 
 
-Reply = Ready | Measured | Done | Failed
+class MemoryMeasured(Value, frozen=True, kw_only=True, tag=True):
+    """Worker to runner: the answer to a `MemoryRequest`."""
+
+    run: MemoryRun
+
+
+Reply = Ready | Measured | Done | Failed | MemoryMeasured

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from random import Random
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 import msgspec
 import torch
@@ -16,12 +16,23 @@ from sebench import models
 from sebench.errors import SebenchError, WorkerError
 from sebench.profilers.device import Device, Step
 from sebench.profilers.latency import measure_block, warm_up
+from sebench.profilers.memory import WARM_STEPS, peak_bytes, peak_resident_bytes, reserved_bytes
 from sebench.profilers.probes import Probe, read_probe
 from sebench.profilers.runtime import runtime_facts
 from sebench.profilers.selection import select_device
 from sebench.profilers.workload import check_finite, inference_step, make_input, make_targets, training_step
-from sebench.schema import Block, ModelSpec, Side
-from sebench.worker.protocol import Done, Failed, Go, Measured, Ready, Reply, Request
+from sebench.schema import Block, MemoryRun, ModelSpec, Side, Workload
+from sebench.worker.protocol import (
+    Done,
+    Failed,
+    Go,
+    Measured,
+    MemoryMeasured,
+    MemoryRequest,
+    Ready,
+    Reply,
+    Request,
+)
 
 MAX_HEAP_SHIFT_BYTES = 4 * 2**20
 T = TypeVar("T")
@@ -67,9 +78,12 @@ def serve(requests: Lines, replies: Sink, *, build: Build = build_module) -> Non
 
 
 def _serve(requests: Lines, replies: Sink, build: Build) -> None:
-    request = msgspec.json.decode(requests.readline(), type=Request)
+    request = msgspec.json.decode(requests.readline(), type=Request | MemoryRequest)
+    if isinstance(request, MemoryRequest):
+        _send(replies, MemoryMeasured(run=_measure_memory(request, build)))
+        return
     probe = partial(read_probe, cpus=read_probe().cpus)  # before OpenMP binds this thread to one of them
-    device = _select(request)
+    device = _select(request.workload)
     with device.quiet():
         steps = _prepare(request, build, device)
         step_s = _guarded(lambda: warm_up(steps, device, request.policy))
@@ -108,9 +122,29 @@ def _blocks(
         )
 
 
-def _select(request: Request) -> Device:
+def _measure_memory(request: MemoryRequest, build: Build) -> MemoryRun:
+    """Peak memory of a warm step, in a process that does nothing else."""
+    workload, imported = request.workload, peak_resident_bytes()
+    device = _select(workload)
+    batch = make_input(workload, seed=request.weight_seed)
+    module = _guarded(lambda: build(request.spec, request.weight_seed))
+    prepared = _guarded(lambda: _step(module, batch, workload, request.weight_seed, device))
+    for _ in range(WARM_STEPS):
+        _guarded(prepared.step)
+    resident = peak_resident_bytes() if workload.device == "cpu" else None
+    known = resident is not None and imported is not None
+    return MemoryRun(
+        process=request.process,
+        side=request.side,
+        peak_bytes=peak_bytes(module, prepared.step, (batch, *prepared.held), workload.device),
+        reserved_bytes=reserved_bytes(workload.device),
+        resident_bytes=resident - imported if known and resident and imported else None,
+    )
+
+
+def _select(workload: Workload) -> Device:
     try:
-        return select_device(request.workload)
+        return select_device(workload)
     except SebenchError as error:
         raise _Fatal("device", str(error)) from error
 
@@ -123,7 +157,10 @@ def _prepare(request: Request, build: Build, device: Device) -> dict[Side, Step]
     for side in request.build_order:
         spec = specs[side]
         module = _guarded(lambda spec=spec: build(spec, request.weight_seed))  # type: ignore[misc]
-        steps[side] = step = _guarded(lambda module=module: _step(module, batch, request, device))  # type: ignore[misc]
+        prepared = _guarded(
+            lambda module=module: _step(module, batch, request.workload, request.weight_seed, device)  # type: ignore[misc]
+        )
+        steps[side] = step = prepared.step
         output = _guarded(step)
         try:
             check_finite(output, f"{spec.model} {spec.variant}")
@@ -132,13 +169,18 @@ def _prepare(request: Request, build: Build, device: Device) -> dict[Side, Step]
     return steps
 
 
-def _step(module: nn.Module, batch: torch.Tensor, request: Request, device: Device) -> Step:
-    workload = request.workload
+class _Prepared(NamedTuple):
+    step: Step
+    held: tuple[torch.Tensor, ...]
+    """Tensors beside the input that live through the step."""
+
+
+def _step(module: nn.Module, batch: torch.Tensor, workload: Workload, seed: int, device: Device) -> _Prepared:
     forward = inference_step(module, batch, workload)
     if workload.phase == "inference":
-        return forward
-    targets = make_targets(workload, forward(), seed=request.weight_seed)
-    return training_step(module, batch, targets, workload, device.mark)
+        return _Prepared(forward, ())
+    targets = make_targets(workload, forward(), seed=seed)
+    return _Prepared(training_step(module, batch, targets, workload, device.mark), (targets,))
 
 
 def _guarded(action: Callable[[], T]) -> T:

@@ -59,6 +59,11 @@ def test_json_satisfies_the_contract_and_the_raw_result_is_stored(sebench, tmp_p
         "dtype": "float32",
         "memory_format": "contiguous",
         "threads": 1,
+        "execution": "eager",
+        "optimizer": "none",
+        "world_size": 1,
+        "micro_batch_size": None,
+        "cudnn_benchmark": True,
     }
     assert latency["ratio"]["scope"] == "within-process"
     assert latency["ratio"]["processes"] == 1

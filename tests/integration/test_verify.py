@@ -27,7 +27,7 @@ def test_the_summary_and_every_figure_as_json():
 
 
 def test_the_table_leads_with_the_count_of_each_class():
-    shown = re.sub(r"\s+", " ", verify("--source", "Table 2", "--metric", "gflops").stdout)
+    shown = re.sub(r"\s+", " ", verify("--source", "Table 2", "--metric", "gflops", "-f", "markdown").stdout)
     assert "16 figures: 9 reproduced, 5 within tolerance, 0 contradicted, 2 not reproducible" in shown
     assert "printed to the digit by naive" in shown
 

@@ -1,0 +1,143 @@
+"""Memory of a pair as metrics: exact where it repeats, information where it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sebench import statistics
+from sebench.schema import (
+    Finding,
+    Interval,
+    MemoryMeasurement,
+    MemoryRun,
+    MetricComparison,
+    Quantity,
+    Ratio,
+    SavedForBackward,
+    Side,
+)
+
+# metric, field of a run, whether the figure has to repeat
+_METRICS = (
+    ("peak_memory", "peak_bytes", True),
+    ("reserved_memory", "reserved_bytes", False),
+    ("resident_memory", "resident_bytes", False),
+)
+
+
+def memory_metrics(measurement: MemoryMeasurement) -> Iterator[MetricComparison]:
+    """One row per kind of memory that both sides have a figure for; one without a figure if none has."""
+    errors = [run.error for run in measurement.processes if run.error]
+    rows = [row for name, field, exact in _METRICS for row in _metric(measurement, name, field, exact=exact)]
+    yield from rows
+    if not rows:
+        reason = errors[0] if errors else "torch reports no allocations here"
+        yield _unavailable(measurement, reason)
+
+
+def saved_metric(saved: SavedForBackward) -> MetricComparison:
+    """Bytes that autograd keeps for the backward pass; counted, so exact."""
+    sides = (sum(item.saved_bytes for item in side) for side in (saved.baseline, saved.candidate))
+    baseline, candidate = sides
+    return _row(
+        "saved_bytes",
+        baseline,
+        candidate,
+        Ratio(
+            estimate=candidate / baseline if baseline else None,
+            ci_low=candidate / baseline if baseline else None,
+            ci_high=candidate / baseline if baseline else None,
+            method="exact",
+        ),
+        exact=True,
+    )
+
+
+def _metric(
+    measurement: MemoryMeasurement, name: str, field: str, *, exact: bool
+) -> Iterator[MetricComparison]:
+    values = {side: _values(measurement.processes, side, field) for side in _SIDES}
+    if not all(values.values()):
+        return
+    middles = [statistics.quartiles(values[side]).median for side in _SIDES]
+    baseline, candidate = (int(middle) for middle in middles)
+    repeats = all(len(set(found)) == 1 for found in values.values())
+    ratio = candidate / baseline if baseline else None
+    known = exact and repeats
+    row = _row(
+        name,
+        baseline,
+        candidate,
+        Ratio(
+            estimate=ratio,
+            ci_low=ratio if known else None,
+            ci_high=ratio if known else None,
+            method="exact" if known else "median",
+            processes=len(measurement.processes),
+        ),
+        exact=known,
+        measurement=measurement,
+        findings=() if repeats or not exact else (_VARIES,),
+        n=min(map(len, values.values())),
+    )
+    yield row
+
+
+_SIDES: tuple[Side, Side] = ("baseline", "candidate")
+_VARIES = Finding(
+    code="memory-varies",
+    severity="warning",
+    message="peak memory differs between fresh processes, so it is no exact figure",
+)
+
+
+def _values(runs: Sequence[MemoryRun], side: Side, field: str) -> list[int]:
+    found = (getattr(run, field) for run in runs if run.side == side and not run.error)
+    return [value for value in found if value is not None]
+
+
+def _row(
+    name: str,
+    baseline: int,
+    candidate: int,
+    ratio: Ratio,
+    *,
+    exact: bool,
+    measurement: MemoryMeasurement | None = None,
+    findings: tuple[Finding, ...] = (),
+    n: int | None = None,
+) -> MetricComparison:
+    difference = candidate - baseline
+    return MetricComparison(
+        metric=name,
+        unit="B",
+        exact=exact,
+        workload=measurement.workload if measurement else None,
+        baseline=Quantity(value=baseline, n=n),
+        candidate=Quantity(value=candidate, n=n),
+        difference=Interval(
+            estimate=difference,
+            ci_low=difference if exact else None,
+            ci_high=difference if exact else None,
+        ),
+        ratio=ratio,
+        grade="A" if exact else "B",
+        reason=None if exact else "information only: differs between processes",
+        findings=findings,
+    )
+
+
+def _unavailable(measurement: MemoryMeasurement, reason: str) -> MetricComparison:
+    return MetricComparison(
+        metric="peak_memory",
+        unit="B",
+        exact=False,
+        workload=measurement.workload,
+        baseline=Quantity(value=None),
+        candidate=Quantity(value=None),
+        difference=Interval(estimate=None),
+        ratio=Ratio(estimate=None, method="none"),
+        grade="C",
+        status="unavailable",
+        reason=reason,
+    )

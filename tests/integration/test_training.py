@@ -1,0 +1,32 @@
+"""``sebench compare --phase training`` on the CPU."""
+
+import json
+
+
+def test_a_training_step_is_timed_split_and_its_memory_measured(sebench):
+    done = sebench(
+        "compare -m cifar_resnet110 --phase training -b 2 --threads 1 --effort quick --budget 12 --memory"
+        " --seed 3 --format json -q"
+    )
+    (comparison,) = json.loads(done.stdout)["comparisons"]
+    found = {metric["metric"]: metric for metric in comparison["metrics"]}
+    assert list(found) == [
+        "params", "macs", "paper_macs", "flops", "bytes",
+        "latency", "forward_latency", "backward_latency",
+        "saved_bytes", "peak_memory", "resident_memory",
+    ]  # fmt: skip
+    assert found["latency"]["workload"]["phase"] == "training"
+    assert found["latency"]["workload"]["input_shape"] == [2, 3, 32, 32]
+    assert found["peak_memory"]["exact"]
+    assert found["peak_memory"]["candidate"]["value"] > found["peak_memory"]["baseline"]["value"]
+    assert found["peak_memory"]["baseline"]["n"] == 2
+    parts = found["forward_latency"]["baseline"]["value"] + found["backward_latency"]["baseline"]["value"]
+    assert 0.5 < parts / found["latency"]["baseline"]["value"] < 2  # medians do not add up exactly
+
+
+def test_a_network_without_logits_cannot_be_trained(sebench):
+    done = sebench(
+        "compare -m fasterrcnn_resnet50_fpn --phase training --image-size 64 -b 1 -q --no-save", check=False
+    )
+    assert done.returncode == 1
+    assert "training needs logits of shape (N, classes), and the network returns one tuple" in done.stderr
