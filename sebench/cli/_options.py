@@ -54,6 +54,20 @@ PhaseOption = Annotated[Phase, typer.Option("--phase", help="training = forward 
 DtypeOption = Annotated[Dtype, typer.Option("--dtype", help="Number format.")]
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="Output format.")]
 Output = Annotated[str, typer.Option("--output", "-o", help="File to write; - is standard output.")]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        "--batch-size", "-b", help="Images per step; default: 1, in training 16 on the CPU and 256 elsewhere."
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option("--threads", help="Intra-op threads; default: the cores this process may use."),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", help="Fixes weights, order and pauses; default: drawn and recorded."),
+]
 Cache = Annotated[bool, typer.Option("--cache/--no-cache", help="Use counts kept from earlier runs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Errors only on standard error.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]

@@ -45,23 +45,13 @@ def compare(
             help="training = forward + backward; default: inference, on a GPU both.",
         ),
     ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(
-            "--batch-size",
-            "-b",
-            help="Images per step; default: 1, in training 16 on the CPU and 256 elsewhere.",
-        ),
-    ] = None,
+    batch_size: options.BatchSize = None,
     image_size: options.ImageSize = None,
     num_classes: options.NumClasses = None,
     stride_in: options.Stride = None,
     dtype: options.DtypeOption = "float32",
     memory_format: options.Layout = "contiguous",
-    threads: Annotated[
-        int | None,
-        typer.Option("--threads", help="Intra-op threads; default: the cores this process may use."),
-    ] = None,
+    threads: options.Threads = None,
     execution: Annotated[
         Execution, typer.Option("--exec", help="How steps run; compile and capture times are kept apart.")
     ] = "eager",
@@ -79,10 +69,7 @@ def compare(
     budget: Annotated[
         float | None, typer.Option("--budget", help="Seconds for the whole command, shared by the pairs.")
     ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option("--seed", help="Fixes weights, order and pauses; default: drawn and recorded."),
-    ] = None,
+    seed: options.Seed = None,
     cache: options.Cache = True,
     save: Annotated[Path, typer.Option("--save", help="Directory for the raw results.")] = _DEFAULT_STORE,
     no_save: Annotated[bool, typer.Option("--no-save", help="Do not store the raw results.")] = False,

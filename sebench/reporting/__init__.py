@@ -16,6 +16,7 @@ from sebench.reporting.paper_table import (
     paper_tables_document,
     paper_tables_json,
 )
+from sebench.reporting.profile import profile_document, profile_json
 from sebench.reporting.verification import (
     conventions_document,
     conventions_json,
@@ -43,6 +44,8 @@ __all__ = [
     "environment_json",
     "paper_tables_document",
     "paper_tables_json",
+    "profile_document",
+    "profile_json",
     "render",
     "unexplained",
     "verification_document",

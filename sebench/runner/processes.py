@@ -159,7 +159,7 @@ class ProcessSeries:
         environ = {
             "OMP_NUM_THREADS": threads,
             "MKL_NUM_THREADS": threads,
-            **_thread_placement(os.environ),
+            **thread_placement(os.environ),
             "PYTHONHASHSEED": str(rng.getrandbits(32)),
             # The size of the environment moves the stack, which alone changes timings (Mytkowicz 2009).
             "SEBENCH_PADDING": "x" * rng.randrange(MAX_PADDING_BYTES),
@@ -236,7 +236,7 @@ class ProcessSeries:
         )
 
 
-def _thread_placement(environ: Mapping[str, str]) -> dict[str, str]:
+def thread_placement(environ: Mapping[str, str]) -> dict[str, str]:
     """One OpenMP thread per core, unless the user has placed them.
 
     Must be in place before torch loads. Unplaced threads may share a core for a while, on one side of a

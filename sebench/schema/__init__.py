@@ -55,6 +55,18 @@ from sebench.schema.measurements import (
     SavedForBackward,
     Segment,
 )
+from sebench.schema.profile import (
+    AblationCheck,
+    Contrast,
+    Machine,
+    Part,
+    PartProfile,
+    PartSample,
+    Pass,
+    Profile,
+    ProfileSamples,
+    Verdict,
+)
 from sebench.schema.request import (
     ModelSpec,
     Pair,
@@ -66,9 +78,11 @@ from sebench.schema.request import (
 
 __all__ = [
     "SCHEMA",
+    "AblationCheck",
     "Attribution",
     "Block",
     "Comparison",
+    "Contrast",
     "CrossCheck",
     "DeviceState",
     "Effort",
@@ -81,6 +95,7 @@ __all__ = [
     "Finding",
     "Grade",
     "Interval",
+    "Machine",
     "Measurement",
     "MemoryFormat",
     "MemoryMeasurement",
@@ -91,9 +106,15 @@ __all__ = [
     "OpCost",
     "Optimizer",
     "Pair",
+    "Part",
+    "PartProfile",
+    "PartSample",
+    "Pass",
     "Phase",
     "Plan",
     "ProcessRun",
+    "Profile",
+    "ProfileSamples",
     "Quantity",
     "Ratio",
     "Result",
@@ -111,5 +132,6 @@ __all__ = [
     "ToolCheck",
     "UncountedOp",
     "Value",
+    "Verdict",
     "Workload",
 ]

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from sebench.schema import Block, MemoryRun, ModelSpec, Pair, Side, TimingPolicy, Value, Workload
+from sebench.schema import (
+    Block,
+    MemoryRun,
+    ModelSpec,
+    Pair,
+    ProfileSamples,
+    Side,
+    TimingPolicy,
+    Value,
+    Workload,
+)
 
 
 class Request(Value, frozen=True, kw_only=True, tag=True):
@@ -26,6 +36,18 @@ class MemoryRequest(Value, frozen=True, kw_only=True, tag=True):
     side: Side
     process: int
     weight_seed: int
+
+
+class ProfileRequest(Value, frozen=True, kw_only=True, tag=True):
+    """Runner to worker, instead of `Request`: take the candidate of a pair apart."""
+
+    pair: Pair
+    workload: Workload
+    policy: TimingPolicy
+    steps: int
+    """To profile, and as many without the profiler."""
+    weight_seed: int
+    process_seed: int
 
 
 class Ready(Value, frozen=True, kw_only=True, tag=True):
@@ -66,4 +88,11 @@ class MemoryMeasured(Value, frozen=True, kw_only=True, tag=True):
     run: MemoryRun
 
 
-Reply = Ready | Measured | Done | Failed | MemoryMeasured
+class Profiled(Value, frozen=True, kw_only=True, tag=True):
+    """Worker to runner: the answer to a `ProfileRequest`."""
+
+    samples: ProfileSamples
+    runtime: dict[str, Any]
+
+
+Reply = Ready | Measured | Done | Failed | MemoryMeasured | Profiled

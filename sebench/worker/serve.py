@@ -21,7 +21,8 @@ from sebench.profilers.probes import Probe, read_probe
 from sebench.profilers.runtime import runtime_facts
 from sebench.profilers.selection import select_device
 from sebench.profilers.workload import check_finite, inference_step, make_input, make_targets, training_step
-from sebench.schema import Block, MemoryRun, ModelSpec, Side, Workload
+from sebench.schema import Block, MemoryRun, ModelSpec, ProfileSamples, Side, Workload
+from sebench.worker.profiling import profile_pair
 from sebench.worker.protocol import (
     Done,
     Failed,
@@ -29,6 +30,8 @@ from sebench.worker.protocol import (
     Measured,
     MemoryMeasured,
     MemoryRequest,
+    Profiled,
+    ProfileRequest,
     Ready,
     Reply,
     Request,
@@ -78,9 +81,12 @@ def serve(requests: Lines, replies: Sink, *, build: Build = build_module) -> Non
 
 
 def _serve(requests: Lines, replies: Sink, build: Build) -> None:
-    request = msgspec.json.decode(requests.readline(), type=Request | MemoryRequest)
+    request = msgspec.json.decode(requests.readline(), type=Request | MemoryRequest | ProfileRequest)
     if isinstance(request, MemoryRequest):
         _send(replies, MemoryMeasured(run=_measure_memory(request, build)))
+        return
+    if isinstance(request, ProfileRequest):
+        _send(replies, Profiled(samples=_profile(request), runtime=runtime_facts()))
         return
     probe = partial(read_probe, cpus=read_probe().cpus)  # before OpenMP binds this thread to one of them
     device = _select(request.workload)
@@ -140,6 +146,18 @@ def _measure_memory(request: MemoryRequest, build: Build) -> MemoryRun:
         reserved_bytes=reserved_bytes(workload.device),
         resident_bytes=resident - imported if known and resident and imported else None,
     )
+
+
+def _profile(request: ProfileRequest) -> ProfileSamples:
+    workload = request.workload
+    device = _select(workload)
+    batch = make_input(workload, seed=request.weight_seed)
+
+    def prepare(module: nn.Module, batch: torch.Tensor) -> Step:
+        return _step(module, batch, workload, request.weight_seed, device).step
+
+    with device.quiet():
+        return _guarded(lambda: profile_pair(request, batch, device, prepare))
 
 
 def _select(workload: Workload) -> Device:

@@ -7,7 +7,7 @@ import pytest
 
 from sebench.analysis.comparison import compare
 from sebench.errors import BudgetError
-from sebench.runner.processes import ProcessSeries, _thread_placement
+from sebench.runner.processes import ProcessSeries, thread_placement
 from sebench.schema import ModelSpec, Pair, Plan, Session, TimingPolicy, Workload
 from tests import samples
 
@@ -138,6 +138,6 @@ def test_a_budget_that_is_gone_before_the_first_block_is_refused(series):
 
 
 def test_threads_are_placed_unless_the_user_has_placed_them():
-    assert _thread_placement({}) == {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
-    assert _thread_placement({"OMP_PLACES": "sockets"}) == {}
-    assert _thread_placement({"GOMP_CPU_AFFINITY": "0"}) == {}
+    assert thread_placement({}) == {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
+    assert thread_placement({"OMP_PLACES": "sockets"}) == {}
+    assert thread_placement({"GOMP_CPU_AFFINITY": "0"}) == {}

@@ -1,0 +1,203 @@
+"""A profile from its samples and the counts: bounds, verdicts, the predicted cost, and the cross-check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sebench import statistics
+from sebench.analysis.costs import totals
+from sebench.analysis.sampled import differences_s, log_ratios
+from sebench.schema import (
+    AblationCheck,
+    Block,
+    Contrast,
+    Finding,
+    Interval,
+    Machine,
+    OpCost,
+    Pair,
+    Part,
+    PartProfile,
+    Pass,
+    Profile,
+    ProfileSamples,
+    StaticCost,
+    Verdict,
+    Workload,
+)
+
+CONFIDENCE = 0.95
+MAX_INFLATION = 1.05
+_MOSTLY = 0.5
+_FLOAT_BYTES = 4
+Key = tuple[str, Part, Pass]
+
+
+def conclude_profile(
+    pair: Pair,
+    workload: Workload,
+    samples: ProfileSamples,
+    plain_cost: StaticCost,
+    cost: StaticCost,
+) -> Profile:
+    """Everything that can be said about where the time of an attention module goes.
+
+    Args:
+        pair: plain and SE.
+        workload: of all steps.
+        samples: of one process.
+        plain_cost: counts of the plain network at this workload.
+        cost: counts of the SE network at this workload.
+    """
+    work, machine = _work_by_part(cost), samples.machine
+    parts = tuple(sorted(_parts(samples, work, machine, cost), key=_reading_order))
+    (plain,) = [contrast for contrast in samples.contrasts if contrast.name == "plain"]
+    difference, ratio = _difference(plain), _ratio(plain)
+    step_s = _median(samples.steps_s)
+    profiled_step_s = _median(samples.profiled_steps_s)
+    ablations = tuple(_ablations(samples, parts))
+    return Profile(
+        pair=pair,
+        workload=workload,
+        parts=parts,
+        step_s=step_s,
+        profiled_step_s=profiled_step_s,
+        machine=machine,
+        ablations=ablations,
+        predicted_difference_s=_predicted_s(plain_cost, cost, machine),
+        measured_difference=difference,
+        measured_ratio=ratio,
+        blocks=len(plain.blocks),
+        findings=tuple(_findings(profiled_step_s / step_s, ablations)),
+    )
+
+
+@dataclass(frozen=True)
+class _Work:
+    bytes: int = 0
+    flops: int = 0
+    calls: int = 0
+
+
+def _work_by_part(cost: StaticCost) -> Mapping[Key, _Work]:
+    found: dict[Key, _Work] = {}
+    for op in cost.ops:
+        part = _part_of(op)
+        if part is not None:
+            key: Key = (op.stage, part, op.phase)
+            old = found.get(key, _Work())
+            found[key] = _Work(
+                old.bytes + op.bytes_read + op.bytes_written, old.flops + op.flops, old.calls + op.calls
+            )
+    return found
+
+
+def _part_of(op: OpCost) -> Part | None:
+    if op.site is None or not op.module.startswith(f"{op.site}."):
+        return None
+    name = op.module.removeprefix(f"{op.site}.").split(".")[0]
+    parts: Mapping[str, Part] = {"squeeze": "squeeze", "excite": "excite", "scale": "scale"}
+    return parts.get(name)
+
+
+def _parts(
+    samples: ProfileSamples, work: Mapping[Key, _Work], machine: Machine, cost: StaticCost
+) -> Iterator[PartProfile]:
+    weights: dict[str, int] = {}
+    for site in cost.sites:
+        weights[site.stage] = weights.get(site.stage, 0) + _FLOAT_BYTES * site.params
+    for sample in samples.parts:
+        done = work.get((sample.stage, sample.part, sample.phase), _Work())
+        time_s = _median(sample.times_s)
+        bounds: dict[Verdict, float] = {
+            "bandwidth-bound": done.bytes / machine.copy_bytes_per_s,
+            "compute-bound": done.flops / machine.matmul_flops_per_s,
+            "launch-bound": done.calls * machine.launch_s,
+        }
+        verdict = max(bounds, key=lambda name: bounds[name])
+        weight_bytes = weights.get(sample.stage, 0) if sample.part == "excite" else 0
+        if verdict == "bandwidth-bound" and weight_bytes > _MOSTLY * done.bytes:
+            verdict = "weight-bound"
+        yield PartProfile(
+            stage=sample.stage,
+            part=sample.part,
+            phase=sample.phase,
+            time_s=time_s,
+            bytes=done.bytes,
+            flops=done.flops,
+            calls=done.calls,
+            achieved_bytes_per_s=done.bytes / time_s if time_s else 0.0,
+            bound_s=max(bounds.values()),
+            verdict=verdict,
+        )
+
+
+def _reading_order(row: PartProfile) -> tuple[bool, str, int]:
+    return (row.phase == "backward", row.stage, ("squeeze", "excite", "scale").index(row.part))
+
+
+def _predicted_s(plain: StaticCost, cost: StaticCost, machine: Machine) -> float:
+    """Added bytes / bandwidth + added operations x launch cost."""
+    moved = totals(cost).moved_bytes - totals(plain).moved_bytes
+    launches = sum(op.calls for op in cost.ops) - sum(op.calls for op in plain.ops)
+    return moved / machine.copy_bytes_per_s + launches * machine.launch_s
+
+
+def _ablations(samples: ProfileSamples, parts: Sequence[PartProfile]) -> Iterator[AblationCheck]:
+    names: Mapping[str, Part] = {"squeeze": "squeeze", "excite": "excite", "scale": "scale"}
+    for contrast in samples.contrasts:
+        if contrast.name not in names:
+            continue
+        part = names[contrast.name]
+        profiled_s = sum(row.time_s for row in parts if row.part == part)
+        ablated = _difference(contrast)
+        known = ablated.ci_low is not None and ablated.ci_high is not None
+        agrees = known and float(ablated.ci_low or 0) <= profiled_s <= float(ablated.ci_high or 0)
+        yield AblationCheck(part=part, profiled_s=profiled_s, ablated=ablated, agrees=agrees)
+
+
+def _findings(inflation: float, ablations: Sequence[AblationCheck]) -> Iterator[Finding]:
+    if inflation > MAX_INFLATION:
+        yield Finding(
+            code="profiler-inflates",
+            severity="warning",
+            message=f"the profiler makes the step {100 * (inflation - 1):.0f} % slower",
+            hint="read the parts relative to each other",
+        )
+    for check in ablations:
+        if not check.agrees:
+            yield Finding(
+                code="ablation-disagrees",
+                severity="info",
+                message=(
+                    f"{check.part}: the profiler says {check.profiled_s * 1e3:.2f} ms, "
+                    f"leaving it out saves {_span(check.ablated)}"
+                ),
+                hint="what comes after a part finds its data in the caches or does not",
+            )
+
+
+def _span(interval: Interval) -> str:
+    if interval.ci_low is None or interval.ci_high is None:
+        return "an unknown time"
+    return f"[{interval.ci_low * 1e3:.2f}, {interval.ci_high * 1e3:.2f}] ms"
+
+
+def _difference(contrast: Contrast) -> Interval:
+    found = statistics.difference_headline([differences_s([_valid(contrast)])[0]], confidence=CONFIDENCE)
+    return Interval(estimate=found.estimate, ci_low=found.ci_low, ci_high=found.ci_high)
+
+
+def _ratio(contrast: Contrast) -> Interval:
+    found = statistics.headline([log_ratios([_valid(contrast)])[0]], confidence=CONFIDENCE)
+    return Interval(estimate=found.ratio, ci_low=found.ci_low, ci_high=found.ci_high)
+
+
+def _valid(contrast: Contrast) -> tuple[Block, ...]:
+    """Disturbed blocks do not count, unless nothing else is left."""
+    return tuple(block for block in contrast.blocks if not block.invalid) or contrast.blocks
+
+
+def _median(values: Sequence[float]) -> float:
+    return statistics.quartiles(values).median

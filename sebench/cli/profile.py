@@ -1,0 +1,56 @@
+"""``sebench profile``: where the time of an attention module goes."""
+
+from __future__ import annotations
+
+import secrets
+
+from sebench.cli import _options as options
+from sebench.cli._boundary import check_output, display_width, emit, guarded, show_findings, use_color
+
+
+@guarded
+def profile(
+    model: options.Models,
+    variant: options.Variants = ["se"],  # noqa: B006 - Typer reads it, nobody mutates it
+    phase: options.PhaseOption = "inference",
+    batch_size: options.BatchSize = None,
+    image_size: options.ImageSize = None,
+    threads: options.Threads = None,
+    seed: options.Seed = None,
+    cache: options.Cache = True,
+    output_format: options.FormatOption = "table",
+    output: options.Output = "-",
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Take attention apart: time of squeeze, excite and scale by stage, against what is possible."""
+    from sebench import reporting
+    from sebench.profilers.environment import capture_environment, usable_cores
+    from sebench.runner.conditions import Conditions
+    from sebench.runner.counting import default_cache
+    from sebench.runner.plan import make_plan
+    from sebench.runner.profiling import profile_session
+
+    check_output(output)
+    plan = make_plan(
+        names=model,
+        variants=variant,
+        baseline="plain",
+        seed=secrets.randbits(31) if seed is None else seed,
+        effort="quick",
+        image_size=options.parse_image_size(image_size),
+        conditions=Conditions(
+            phase=phase, batch_size=batch_size, threads=usable_cores() if threads is None else threads
+        ),
+    )
+    environment = capture_environment()
+    profiles = [
+        profile_session(session, plan, cache=default_cache() if cache else None) for session in plan.sessions
+    ]
+    if output_format == "json":
+        text = reporting.profile_json(profiles, environment)
+    else:
+        document = reporting.profile_document(profiles, environment)
+        text = reporting.render(document, output_format, width=display_width(output), color=use_color(output))
+    emit(text, output)
+    show_findings([finding for found in profiles for finding in found.findings], quiet=quiet)

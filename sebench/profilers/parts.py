@@ -1,0 +1,145 @@
+"""Time of squeeze, excite and scale in a step, by torch.profiler scopes; backward by sequence numbers.
+
+The backward of an operation carries the sequence number of the autograd node that its forward made. Numbers
+of one scope lie between the first of its operations and the node of its output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+import torch
+from torch import nn
+from torch.profiler import ProfilerActivity, profile, record_function
+
+from sebench.profilers.device import Device, Step
+from sebench.schema import Part, PartSample, Pass
+
+PARTS: tuple[Part, ...] = get_args(Part)
+_SCOPE = "sebench:"
+_BACKWARD = "autograd::engine::evaluate_function"
+_MICROSECOND = 1e-6
+Key = tuple[str, Part, Pass]
+
+
+@dataclass
+class _Scope:
+    """One part of one site while it is being profiled."""
+
+    stage: str
+    part: Part
+    running: list[Any] = field(default_factory=list)
+    output_number: int | None = None
+
+
+def profile_parts(
+    module: nn.Module, stages: Mapping[str, str], step: Step, device: Device, repeats: int
+) -> tuple[tuple[PartSample, ...], tuple[float, ...], tuple[float, ...]]:
+    """Profile some steps, each followed by one without the profiler.
+
+    Args:
+        module: the network; its attention modules have children ``squeeze``, ``excite`` and ``scale``.
+        stages: stage by the path of each attention module.
+        step: runs one step of `module`.
+        device: the clock.
+        repeats: how many steps of either kind.
+
+    Returns:
+        Times of the parts, of the profiled steps and of the others, in seconds.
+    """
+    samples: dict[Key, list[float]] = {}
+    profiled_s: list[float] = []
+    plain_s: list[float] = []
+    with _scopes(module, stages) as scopes:
+        for _ in range(repeats):
+            with profile(activities=_activities(device)) as recorded:
+                profiled_s.extend(device.timed(step, 1).steps_s)
+            for key, time_s in _times(recorded.events(), scopes).items():
+                samples.setdefault(key, []).append(time_s)
+            plain_s.extend(device.timed(step, 1).steps_s)
+    parts = tuple(
+        PartSample(stage=stage, part=part, phase=phase, times_s=tuple(times))
+        for (stage, part, phase), times in samples.items()
+    )
+    return parts, tuple(profiled_s), tuple(plain_s)
+
+
+def _activities(device: Device) -> list[ProfilerActivity]:
+    accelerated = device.name.startswith("cuda")
+    return [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if accelerated else [])]
+
+
+@contextmanager
+def _scopes(module: nn.Module, stages: Mapping[str, str]) -> Iterator[dict[str, _Scope]]:
+    scopes: dict[str, _Scope] = {}
+    handles = []
+    for site, stage in stages.items():
+        for part in PARTS:
+            path = f"{site}.{part}"
+            scope = scopes[f"{_SCOPE}{path}"] = _Scope(stage, part)
+            child = module.get_submodule(path)
+            handles += [
+                child.register_forward_pre_hook(_enter(f"{_SCOPE}{path}", scope)),
+                child.register_forward_hook(_leave(scope)),
+            ]
+    try:
+        yield scopes
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _enter(name: str, scope: _Scope) -> Any:  # noqa: ANN401 - a hook
+    def enter(*_: object) -> None:
+        running = record_function(name)
+        running.__enter__()  # type: ignore[no-untyped-call]
+        scope.running.append(running)
+
+    return enter
+
+
+def _leave(scope: _Scope) -> Any:  # noqa: ANN401 - a hook
+    def leave(module: nn.Module, inputs: object, output: object) -> None:
+        scope.running.pop().__exit__(None, None, None)
+        first = output[0] if isinstance(output, tuple) else output
+        node = first.grad_fn if isinstance(first, torch.Tensor) else None
+        scope.output_number = node._sequence_nr() if node else None
+
+    return leave
+
+
+def _times(events: Iterable[Any], scopes: Mapping[str, _Scope]) -> dict[Key, float]:
+    """Seconds by stage, part and pass in one profiled step."""
+    found: dict[Key, float] = {}
+    owners: dict[int, tuple[str, Part]] = {}
+    events = list(events)
+    for event in events:
+        scope = scopes.get(event.name)
+        if scope is None or event.device_type.name != "CPU":
+            continue
+        key: Key = (scope.stage, scope.part, "forward")
+        found[key] = found.get(key, 0.0) + _time_s(event)
+        for number in _numbers(event):
+            if scope.output_number is not None and number <= scope.output_number:
+                owners[number] = (scope.stage, scope.part)
+    for event in events:
+        owner = owners.get(event.sequence_nr)
+        if owner and event.name.startswith(_BACKWARD):
+            key = (*owner, "backward")
+            found[key] = found.get(key, 0.0) + _time_s(event)
+    return found
+
+
+def _numbers(event: Any) -> Iterator[int]:  # noqa: ANN401 - a profiler event
+    for child in event.cpu_children:
+        if child.sequence_nr >= 0:
+            yield child.sequence_nr
+        yield from _numbers(child)
+
+
+def _time_s(event: Any) -> float:  # noqa: ANN401
+    on_device = float(getattr(event, "device_time_total", 0.0) or 0.0)
+    return (on_device or float(event.cpu_time_total)) * _MICROSECOND

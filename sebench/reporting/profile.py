@@ -1,0 +1,177 @@
+"""A profile as a document and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from sebench.reporting.answers import attention_name, place_text
+from sebench.reporting.contract import document_json
+from sebench.reporting.document import Cell, Column, Document, Paragraph, Part, Row, Section, Table, text_cell
+from sebench.schema import AblationCheck, Environment, Interval, PartProfile, Profile
+from sebench.units import UNKNOWN
+
+_MS, _GIGA = 1e3, 1e9
+NOTES = (
+    "time: median of the profiled steps. GB/s: bytes in and out of the part's operations over its time; "
+    "faster than memory means that the caches held the data. bound: the least that memory, arithmetic and "
+    "launches of this machine allow, and which of them it is",
+    "weight-bound: memory traffic, most of it the weights of the FC layers, read again for every step",
+)
+_VERDICT_NOTE = "left out: the whole network against itself without that part, in paired blocks"
+
+
+def profile_document(profiles: Sequence[Profile], environment: Environment | None = None) -> Document:
+    """What `sebench profile` shows."""
+    title = _title(profiles[0]) if len(profiles) == 1 else f"Profiles of {len(profiles)} pairs"
+    body: tuple[Part, ...] = tuple(part for profile in profiles for part in _parts(profile, len(profiles)))
+    findings = tuple(f"{f.code}: {f.message}" for profile in profiles for f in profile.findings)
+    machine = () if environment is None else (f"machine: {environment.cpu.get('model')}",)
+    return Document(title, body, (*NOTES, _VERDICT_NOTE, *findings, *machine))
+
+
+def profile_json(profiles: Sequence[Profile], environment: Environment | None = None) -> str:
+    """The ``profile`` document; of several pairs, one entry each under ``profiles``."""
+    entries = [_entry(profile) for profile in profiles]
+    known = {"environment": None if environment is None else msgspec.to_builtins(environment)}
+    content = entries[0] if len(entries) == 1 else {"profiles": entries}
+    return document_json("profile", {**content, **known})
+
+
+def _entry(profile: Profile) -> dict[str, Any]:
+    return {
+        "model": profile.pair.candidate.model,
+        "variant": profile.pair.candidate.variant,
+        "baseline": profile.pair.baseline.variant,
+        "workload": msgspec.to_builtins(profile.workload),
+        "parts": msgspec.to_builtins(profile.parts),
+        "step_s": profile.step_s,
+        "profiled_step_s": profile.profiled_step_s,
+        "inflation_ratio": profile.inflation_ratio,
+        "machine": msgspec.to_builtins(profile.machine),
+        "ablations": msgspec.to_builtins(profile.ablations),
+        "predicted_difference_s": profile.predicted_difference_s,
+        "measured_difference_s": msgspec.to_builtins(profile.measured_difference),
+        "measured_ratio": msgspec.to_builtins(profile.measured_ratio),
+        "findings": msgspec.to_builtins(profile.findings),
+    }
+
+
+def _title(profile: Profile) -> str:
+    return f"{profile.pair.candidate.model}: where the time of {profile.pair.candidate.variant} goes"
+
+
+def _parts(profile: Profile, count: int) -> tuple[Part, ...]:
+    body = (
+        Paragraph(_answer(profile), strong=True),
+        _stage_table(profile),
+        _check_table(profile),
+        Paragraph(_prediction(profile)),
+    )
+    return body if count == 1 else (Section(_title(profile), body),)
+
+
+def _answer(profile: Profile) -> str:
+    name = attention_name(profile.pair.candidate.variant)
+    total_s = sum(part.time_s for part in profile.parts)
+    shares = sorted(_by_part(profile).items(), key=lambda entry: -entry[1])
+    listed = ", ".join(f"{part} {100 * time_s / total_s:.0f} %" for part, time_s in shares)
+    model, place = profile.pair.candidate.model, place_text(profile.workload)
+    return (
+        f"{name} in {model} {place}: {total_s * _MS:.2f} ms of a step of {profile.step_s * _MS:.1f} ms as "
+        f"profiled ({listed}); against {profile.pair.baseline.variant} the step takes "
+        f"{_interval(profile.measured_difference)} ms more, ratio {_ratio(profile.measured_ratio)}"
+    )
+
+
+def _by_part(profile: Profile) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for part in profile.parts:
+        found[part.part] = found.get(part.part, 0.0) + part.time_s
+    return found
+
+
+def _prediction(profile: Profile) -> str:
+    machine = profile.machine
+    return (
+        "Predicted from added bytes / bandwidth + added operations x launch cost: "
+        f"{profile.predicted_difference_s * _MS:.2f} ms; "
+        f"measured {_interval(profile.measured_difference)} ms. "
+        f"This machine: {machine.copy_bytes_per_s / _GIGA:.1f} GB/s copying, "
+        f"{machine.matmul_flops_per_s / _GIGA:.0f} GFLOP/s, {machine.launch_s * 1e6:.1f} us per operation. "
+        f"The profiler makes the step {100 * (profile.inflation_ratio - 1):+.0f} % longer."
+    )
+
+
+def _stage_table(profile: Profile) -> Table:
+    columns = (
+        Column("stage", "stage"),
+        Column("part", "part"),
+        Column("phase", "pass"),
+        Column("time_s", "time (ms)", "right"),
+        Column("bytes", "MiB", "right"),
+        Column("calls", "ops", "right"),
+        Column("achieved_bytes_per_s", "GB/s", "right"),
+        Column("bound_s", "bound (ms)", "right"),
+        Column("share", "of bound", "right"),
+        Column("verdict", "verdict"),
+    )
+    return Table("By stage", columns, tuple(_stage_row(part) for part in profile.parts))
+
+
+def _stage_row(part: PartProfile) -> Row:
+    share = part.bound_s / part.time_s if part.time_s else None
+    return (
+        text_cell(part.stage),
+        text_cell(part.part),
+        text_cell(part.phase),
+        Cell(f"{part.time_s * _MS:.3f}", part.time_s),
+        Cell(f"{part.bytes / 2**20:.2f}", part.bytes),
+        Cell(str(part.calls), part.calls),
+        Cell(f"{part.achieved_bytes_per_s / _GIGA:.1f}", part.achieved_bytes_per_s),
+        Cell(f"{part.bound_s * _MS:.3f}", part.bound_s),
+        Cell(UNKNOWN if share is None else f"{100 * share:.0f} %", share),
+        text_cell(part.verdict),
+    )
+
+
+def _check_table(profile: Profile) -> Table:
+    columns = (
+        Column("part", "part"),
+        Column("profiled_s", "profiler (ms)", "right"),
+        Column("ablated_s", "left out (ms)", "right", detail="[95 % CI]"),
+        Column("agrees", "agree"),
+    )
+    return Table("Cross-check", columns, tuple(_check_row(check) for check in profile.ablations))
+
+
+def _check_row(check: AblationCheck) -> Row:
+    low, high = check.ablated.ci_low, check.ablated.ci_high
+    known = low is not None and high is not None
+    detail = f"[{(low or 0) * _MS:.2f}, {(high or 0) * _MS:.2f}]" if known else "no interval"
+    estimate = check.ablated.estimate
+    return (
+        text_cell(check.part),
+        Cell(f"{check.profiled_s * _MS:.2f}", check.profiled_s),
+        Cell(UNKNOWN if estimate is None else f"{estimate * _MS:.2f}", estimate, detail),
+        Cell("yes" if check.agrees else "no", check.agrees),
+    )
+
+
+def _interval(interval: Interval) -> str:
+    if interval.estimate is None:
+        return "an unknown number of"
+    text = f"{interval.estimate * _MS:+.2f}"
+    if interval.ci_low is None or interval.ci_high is None:
+        return text
+    return f"{text} [{interval.ci_low * _MS:.2f}, {interval.ci_high * _MS:.2f}]"
+
+
+def _ratio(interval: Interval) -> str:
+    if interval.estimate is None:
+        return UNKNOWN
+    if interval.ci_low is None or interval.ci_high is None:
+        return f"{interval.estimate:.3f}"
+    return f"{interval.estimate:.3f} [{interval.ci_low:.3f}, {interval.ci_high:.3f}] (95 %, one process)"

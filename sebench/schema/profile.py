@@ -1,0 +1,103 @@
+"""Where the time of an attention module goes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sebench.schema.base import Value
+from sebench.schema.conclusions import Interval
+from sebench.schema.measurements import Block, Finding
+from sebench.schema.request import Pair, Workload
+
+Part = Literal["squeeze", "excite", "scale"]
+Pass = Literal["forward", "backward"]
+Verdict = Literal["bandwidth-bound", "launch-bound", "compute-bound", "weight-bound"]
+
+
+class PartSample(Value, frozen=True, kw_only=True):
+    """One part of one stage in one pass, summed over its sites; as profiled."""
+
+    stage: str
+    part: Part
+    phase: Pass
+    times_s: tuple[float, ...]
+    """One per profiled step."""
+
+
+class Machine(Value, frozen=True, kw_only=True):
+    """What this machine can do at best, measured on it."""
+
+    copy_bytes_per_s: float
+    """Bytes read and written by a copy far larger than the caches."""
+    matmul_flops_per_s: float
+    launch_s: float
+    """One operation on one element."""
+
+
+class Contrast(Value, frozen=True, kw_only=True):
+    """Blocks of two networks timed against each other: baseline is A."""
+
+    name: str
+    """``plain``, or the part that was left out."""
+    blocks: tuple[Block, ...]
+
+
+class ProfileSamples(Value, frozen=True, kw_only=True):
+    """Everything one process measured for a profile."""
+
+    parts: tuple[PartSample, ...]
+    profiled_steps_s: tuple[float, ...]
+    steps_s: tuple[float, ...]
+    """The same steps without the profiler, in between."""
+    machine: Machine
+    contrasts: tuple[Contrast, ...]
+
+
+class PartProfile(Value, frozen=True, kw_only=True):
+    """One row of a profile."""
+
+    stage: str
+    part: Part
+    phase: Pass
+    time_s: float
+    bytes: int
+    """In and out of its operations, no cache model."""
+    flops: int
+    calls: int
+    achieved_bytes_per_s: float
+    bound_s: float
+    """The least that memory, arithmetic and launches allow."""
+    verdict: Verdict
+
+
+class AblationCheck(Value, frozen=True, kw_only=True):
+    """A part's time by leaving it out, beside the profiler's."""
+
+    part: Part
+    profiled_s: float
+    ablated: Interval
+    """The whole SE network minus the one without the part, seconds per step."""
+    agrees: bool
+    """Whether the profiler's time lies in the interval."""
+
+
+class Profile(Value, frozen=True, kw_only=True):
+    """A pair under a workload, taken apart."""
+
+    pair: Pair
+    workload: Workload
+    parts: tuple[PartProfile, ...]
+    step_s: float
+    profiled_step_s: float
+    machine: Machine
+    ablations: tuple[AblationCheck, ...]
+    predicted_difference_s: float
+    measured_difference: Interval
+    measured_ratio: Interval
+    blocks: int
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def inflation_ratio(self) -> float:
+        """What the profiler itself adds to a step."""
+        return self.profiled_step_s / self.step_s

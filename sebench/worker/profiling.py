@@ -1,0 +1,86 @@
+"""The work of one profile: parts by the profiler, contrasts by paired blocks, and the machine's bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from random import Random
+
+import torch
+from torch import nn
+
+from sebench import models
+from sebench.profilers.ablation import ABLATABLE, without
+from sebench.profilers.device import Device, Step
+from sebench.profilers.latency import draw_orders, measure_block, steps_per_segment, warm_up
+from sebench.profilers.parts import profile_parts
+from sebench.profilers.roofline import measure_machine
+from sebench.schema import Contrast, ModelSpec, ProfileSamples, Side
+from sebench.worker.protocol import ProfileRequest
+
+PREPARED_STEPS = 3
+Prepare = Callable[[nn.Module, torch.Tensor], Step]
+
+
+def profile_pair(
+    request: ProfileRequest, batch: torch.Tensor, device: Device, prepare: Prepare
+) -> ProfileSamples:
+    """Measure everything that a profile consists of.
+
+    Args:
+        request: what to profile.
+        batch: one input batch.
+        device: clock and barrier.
+        prepare: makes the step of a network.
+    """
+    built = models.build(request.pair.candidate, seed=request.weight_seed)
+    sites = {site: built.stages[site.split(".")[0]] for site in built.sites}
+    step = prepare(built.module, batch)
+    for _ in range(PREPARED_STEPS):
+        step()
+    parts, profiled_s, steps_s = profile_parts(built.module, sites, step, device, request.steps)
+    return ProfileSamples(
+        parts=parts,
+        profiled_steps_s=profiled_s,
+        steps_s=steps_s,
+        machine=measure_machine(device),
+        contrasts=tuple(_contrasts(request, batch, device, prepare, step)),
+    )
+
+
+def _contrasts(
+    request: ProfileRequest, batch: torch.Tensor, device: Device, prepare: Prepare, step: Step
+) -> Iterator[Contrast]:
+    """The SE network (candidate) against the plain one and against itself without each part (baselines)."""
+    rng = Random(request.process_seed)
+    plain = models.build(request.pair.baseline, seed=request.weight_seed).module
+    yield _contrast(request, device, rng, "plain", {"baseline": prepare(plain, batch), "candidate": step})
+    del plain
+    for part in ABLATABLE[request.workload.phase]:
+        ablated = _ablated(request.pair.candidate, request.weight_seed, part)
+        steps: dict[Side, Step] = {"baseline": prepare(ablated, batch), "candidate": step}
+        yield _contrast(request, device, rng, part, steps)
+
+
+def _ablated(spec: ModelSpec, seed: int, part: str) -> nn.Module:
+    built = models.build(spec, seed=seed)
+    return without(built.module, built.sites, part)  # type: ignore[arg-type]
+
+
+def _contrast(
+    request: ProfileRequest, device: Device, rng: Random, name: str, steps: dict[Side, Step]
+) -> Contrast:
+    step_s = warm_up(steps, device, request.policy)
+    count = steps_per_segment(step_s, request.policy)
+    blocks = tuple(
+        measure_block(
+            steps,
+            order,
+            count,
+            device=device,
+            policy=request.policy,
+            threads=request.workload.threads,
+            rng=rng,
+        )
+        for order in draw_orders(request.policy.min_blocks, rng)
+    )
+    return Contrast(name=name, blocks=blocks)
