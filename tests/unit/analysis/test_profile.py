@@ -1,0 +1,110 @@
+"""From samples and counts to a profile; the arithmetic is in the comments."""
+
+import pytest
+
+from sebench.analysis.profile import conclude_profile
+from sebench.schema import (
+    Contrast,
+    Machine,
+    ModelSpec,
+    OpCost,
+    Pair,
+    PartSample,
+    ProfileSamples,
+    SiteCost,
+    StaticCost,
+    Workload,
+)
+from tests.samples import block
+
+PAIR = Pair(baseline=ModelSpec(model="resnet50"), candidate=ModelSpec(model="resnet50", variant="se"))
+WORKLOAD = Workload(input_shape=(1, 3, 224, 224))
+# 1 GB/s, 1 GFLOP/s, 1 us per operation
+MACHINE = Machine(copy_bytes_per_s=1e9, matmul_flops_per_s=1e9, launch_s=1e-6)
+
+
+def op(part, *, flops=0, moved=0, calls=1, phase="forward"):
+    return OpCost(
+        op="aten.mul", module=f"site.{part}", stage="2", site="site", phase=phase, calls=calls, flops=flops,
+        bytes_read=moved,
+    )  # fmt: skip
+
+
+def cost(*ops, params=0):
+    sites = (SiteCost(path="site", stage="2", params=params),) if ops else ()
+    return StaticCost(input_shape=(1, 3, 224, 224), params=0, buffers=0, ops=ops, sites=sites)
+
+
+def sample(part, *times_s, phase="forward"):
+    return PartSample(stage="2", part=part, phase=phase, times_s=times_s)
+
+
+def contrast(name, baseline_s, candidate_s):
+    return Contrast(name=name, blocks=(block(baseline_s, candidate_s),) * 12)
+
+
+def profiled(parts, counted, contrasts=(), profiled_s=0.1, step_s=0.1):
+    samples = ProfileSamples(
+        parts=tuple(parts),
+        profiled_steps_s=(profiled_s,),
+        steps_s=(step_s,),
+        machine=MACHINE,
+        contrasts=(contrast("plain", 0.050, 0.055), *contrasts),
+    )
+    return conclude_profile(PAIR, WORKLOAD, samples, cost(), counted)
+
+
+def test_bounds_and_verdicts():
+    found = profiled(
+        [sample("squeeze", 4e-3, 2e-3, 9e-3), sample("excite", 1e-3), sample("scale", 1e-3)],
+        cost(
+            op("squeeze", moved=2_000_000),  # 2 ms of memory, 1 us of launching
+            op("excite.fc1", moved=1_000, calls=5),  # 1 us of memory, 5 us of launching
+            op("scale", flops=3_000_000, moved=1_000_000),  # 3 ms of arithmetic
+        ),
+    )
+    squeeze, excite, scale = found.parts
+    assert (squeeze.time_s, squeeze.bound_s, squeeze.verdict) == (4e-3, 2e-3, "bandwidth-bound")
+    assert squeeze.achieved_bytes_per_s == pytest.approx(2e6 / 4e-3)
+    assert (excite.bound_s, excite.verdict, excite.calls) == (pytest.approx(5e-6), "launch-bound", 5)
+    assert (scale.bound_s, scale.verdict) == (3e-3, "compute-bound")
+
+
+def test_weights_that_are_most_of_the_traffic_name_the_bound():
+    # 600 kB of 1 MB are weights: 150,000 parameters of 4 bytes
+    found = profiled([sample("excite", 2e-3)], cost(op("excite.fc1", moved=1_000_000), params=150_000))
+    assert found.parts[0].verdict == "weight-bound"
+    found = profiled([sample("excite", 2e-3)], cost(op("excite.fc1", moved=1_000_000), params=100_000))
+    assert found.parts[0].verdict == "bandwidth-bound"
+
+
+def test_prediction_and_measurement():
+    counted = cost(op("squeeze", moved=2_000_000, calls=10), op("scale", moved=1_000_000, calls=5))
+    found = profiled([sample("squeeze", 1e-3)], counted)
+    # 3 MB at 1 GB/s and 15 launches of 1 us; 55 - 50 ms measured
+    assert found.predicted_difference_s == pytest.approx(3e-3 + 15e-6)
+    assert found.measured_difference.estimate == pytest.approx(0.005)
+    assert found.measured_ratio.estimate == pytest.approx(1.1)
+    assert found.blocks == 12
+
+
+def test_the_profiler_and_the_ablation_agree_or_it_is_said():
+    parts = [sample("squeeze", 2e-3), sample("scale", 2e-3), sample("scale", 3e-3, phase="backward")]
+    counted = cost(op("squeeze", moved=1), op("scale", moved=1), op("scale", moved=1, phase="backward"))
+    found = profiled(
+        parts, counted, [contrast("squeeze", 0.048, 0.050), contrast("scale", 0.049, 0.050)], profiled_s=0.12
+    )
+    squeeze, scale = found.ablations
+    assert (squeeze.profiled_s, squeeze.ablated.estimate) == (2e-3, pytest.approx(0.002))
+    assert (scale.profiled_s, scale.agrees) == (5e-3, False)  # both passes; leaving it out saves 1 ms
+    assert found.inflation_ratio == pytest.approx(1.2)
+    assert [finding.code for finding in found.findings][0] == "profiler-inflates"
+    assert any(finding.message.startswith("scale: the profiler says 5.00 ms") for finding in found.findings)
+
+
+def test_rows_are_in_reading_order():
+    parts = [sample("scale", 1e-3, phase="backward"), sample("scale", 1e-3), sample("squeeze", 1e-3)]
+    found = profiled(parts, cost(op("scale", moved=1)))
+    assert [(row.phase, row.part) for row in found.parts] == [
+        ("forward", "squeeze"), ("forward", "scale"), ("backward", "scale"),
+    ]  # fmt: skip
