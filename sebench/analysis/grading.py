@@ -17,6 +17,8 @@ TOO_NOISY_RATIO = 0.05
 # A side whose CPU was away for more than a tenth of the time was not running alone.
 MIN_CPU_RATIO = 0.90
 MIN_TIMER_TICKS = 1000
+# Submitting a step takes this part of it or more: the device waits for the host.
+LAUNCH_BOUND_RATIO = 0.95
 
 _DISQUALIFYING = frozenset(
     {"not-steady", "no-interval", "canary-unstable", "blocks-dropped-many", "interrupted"}
@@ -76,7 +78,8 @@ def latency_findings(
         _agreement(blocks, log_ratios, headline),
         _canary(measurement),
         _resolution(blocks),
-        _preemption(blocks),
+        *((_preemption(blocks),) if measurement.workload.device == "cpu" else (_accelerator(blocks),)),
+        _compile_times(measurement),
     )
     return tuple(finding for check in checks for finding in check)
 
@@ -175,6 +178,46 @@ def _preemption(blocks: Sequence[Block]) -> Iterator[Finding]:
             message=f"the threads were on a CPU for {median * 100:.0f} % of the time",
             hint="fewer --threads, or a network too small for them",
         )
+
+
+def _accelerator(blocks: Sequence[Block]) -> Iterator[Finding]:
+    segments = [segment for block in blocks for segment in block.segments]
+    bound = [s for s in segments if s.submit_s and s.submit_s > LAUNCH_BOUND_RATIO * max(s.steps_s)]
+    if 2 * len(bound) > len(segments):
+        yield Finding(
+            code="launch-bound",
+            severity="info",
+            message="handing the step over takes as long as the step: the host sets the pace, not the device",
+            hint="a larger batch, --exec compile or --exec cudagraph",
+        )
+    states = [state for block in blocks for state in block.device_states]
+    if any(state.other_processes for state in states):
+        yield _warning("device-shared", "other processes used the device", "measure when it is free")
+    if any("power-cap" in state.slowdowns for state in states):
+        yield Finding(
+            code="power-capped",
+            severity="info",
+            message="the power limit held clocks down, which the workload itself causes",
+        )
+
+
+def _compile_times(measurement: Measurement) -> Iterator[Finding]:
+    times = [run.compile_s for run in measurement.processes if run.compile_s]
+    if times:
+        middles = [
+            statistics.quartiles([found[side] for found in times if side in found]).median for side in _SIDES
+        ]
+        yield Finding(
+            code="compile-time",
+            severity="info",
+            message=(
+                f"building and compiling took {middles[0]:.1f} s (baseline) and {middles[1]:.1f} s (candidate), "
+                "which is in no time above"
+            ),
+        )
+
+
+_SIDES: tuple[Side, Side] = ("baseline", "candidate")
 
 
 def _segment_medians(blocks: Sequence[Block], side: Side) -> list[float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import sys
 import time
@@ -22,7 +21,7 @@ from sebench.cli._boundary import (
     use_color,
 )
 from sebench.cli._progress import progress_bar
-from sebench.errors import EXIT_ERROR, EXIT_OK, DeviceError, SebenchError, UsageError
+from sebench.errors import EXIT_ERROR, EXIT_OK, SebenchError
 from sebench.schema import Execution, Optimizer, Phase
 from sebench.store import ResultStore, check_writable
 
@@ -58,9 +57,6 @@ def compare(
     optimizer: Annotated[
         Optimizer, typer.Option("--optimizer", help="Include the update of the weights in the training step.")
     ] = "none",
-    world_size: Annotated[
-        int, typer.Option("--world-size", help="Data-parallel processes that share the batch.")
-    ] = 1,
     memory: Annotated[
         bool | None,
         typer.Option("--memory/--no-memory", help="Peak memory of training; default: unless quick."),
@@ -81,6 +77,7 @@ def compare(
     """Compare each network without and with attention: params, MACs, bytes and latency, side by side."""
     started_s = time.monotonic()
     from sebench.profilers.environment import usable_cores
+    from sebench.profilers.selection import resolve_device
     from sebench.runner.conditions import Conditions
     from sebench.runner.counting import default_cache
     from sebench.runner.measuring import run
@@ -99,7 +96,7 @@ def compare(
         stride_in=stride_in,
         memory=memory,
         conditions=Conditions(
-            device=_measurable(device),
+            device=resolve_device(device),
             phase=phase,
             batch_size=batch_size,
             dtype=dtype,
@@ -107,7 +104,6 @@ def compare(
             threads=usable_cores() if threads is None else threads,
             execution=execution,
             optimizer=optimizer,
-            world_size=world_size,
         ),
     )
     collector = _Collector(None if no_save else save, quiet=quiet)
@@ -212,13 +208,3 @@ def as_published(result: Result) -> bool:
         and shape[-2:] == models.native_image_size(spec.model)
     )
 
-
-def _measurable(device: str) -> str:
-    """The device to measure on, refused here where a worker would only find out later."""
-    if device not in ("auto", "cpu"):
-        if not re.fullmatch(r"cuda(:\d+)?", device):
-            raise UsageError(f"--device {device!r} is not a device", hint="use auto, cpu, cuda or cuda:N")
-        from sebench.profilers.selection import missing_device
-
-        raise DeviceError(missing_device(device))
-    return "cpu"

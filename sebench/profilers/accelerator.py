@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from sebench.profilers.cpu import collector_off
 from sebench.profilers.device import Step, Timing
 from sebench.profilers.nvml import NvmlReader, open_reader
+from sebench.profilers.quiet import collector_off
 from sebench.schema import DeviceState, Workload
 
 CANARY_MATMUL_SIDE = 4096

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ import torch
 
 from sebench.profilers.device import Step, Timing
 from sebench.profilers.probes import canary
+from sebench.profilers.quiet import collector_off
 
 
 class CpuDevice:
@@ -61,13 +61,9 @@ class CpuDevice:
         Random weights behind sigmoids can produce denormals, which slow x86 arithmetic many-fold and
         would be blamed on the attention module.
         """
-        was_enabled = gc.isenabled()
-        gc.collect()
-        gc.disable()
         torch.set_flush_denormal(True)
         try:
-            yield
+            with collector_off():
+                yield
         finally:
             torch.set_flush_denormal(False)
-            if was_enabled:
-                gc.enable()

@@ -5,13 +5,14 @@ Nothing here knows what a step computes or which device runs it, so tests drive 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Literal
 
 from sebench.profilers.device import Device, Step
+from sebench.profilers.nvml import EXTERNAL_SLOWDOWNS
 from sebench.profilers.probes import Probe, interference, read_probe
-from sebench.schema import Block, Segment, Side, TimingPolicy
+from sebench.schema import Block, DeviceState, Segment, Side, TimingPolicy
 
 Order = Literal["ABBA", "BAAB"]
 
@@ -85,6 +86,7 @@ def measure_block(
         segments.append(_measure_segment(steps[side], side, steps_in_segment, device, policy))
         states.append(device.state())
     wall_s = device.clock() - start
+    seen = tuple(state for state in states if state is not None)
     outside = interference(before, probe(), wall_s=wall_s, threads=threads)
     return Block(
         order=order,
@@ -93,9 +95,14 @@ def measure_block(
         steal_ratio=outside.steal_ratio,
         throttled_periods=outside.throttled_periods,
         cpu_ratio=outside.cpu_ratio,
-        invalid=outside.invalid,
-        device_states=tuple(state for state in states if state is not None),
+        invalid=(*outside.invalid, *_device_reasons(seen)),
+        device_states=seen,
     )
+
+
+def _device_reasons(states: Sequence[DeviceState]) -> tuple[str, ...]:
+    """Slowdowns that the workload did not cause; its own power cap is not among them."""
+    return tuple(sorted({reason for state in states for reason in state.slowdowns} & EXTERNAL_SLOWDOWNS))
 
 
 def _measure_segment(step: Step, side: Side, count: int, device: Device, policy: TimingPolicy) -> Segment:

@@ -10,13 +10,20 @@ from typing import Any
 
 import torch
 
+from sebench.profilers.accelerator import device_facts
+
 _ONEDNN = re.compile(r"(?:oneDNN|MKL-DNN) v(\d+(?:\.\d+)*)")
 
 
-def runtime_facts() -> dict[str, Any]:
-    """Facts for ``Environment.runtime``: threads, kernels' instruction set, libraries, numeric flags."""
+def runtime_facts(device: str = "cpu") -> dict[str, Any]:
+    """Facts for ``Environment.runtime``: threads, kernels' instruction set, libraries, numeric flags.
+
+    Args:
+        device: of the measurement; its own facts stand under ``device``, empty on the CPU.
+    """
     build = torch.__config__.show()
     return {
+        "device": device_facts(device),
         "torch": str(torch.__version__),
         "torch_git": torch.version.git_version,
         "build_sha256": hashlib.sha256(build.encode()).hexdigest(),

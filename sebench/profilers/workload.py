@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import nn
@@ -14,6 +15,7 @@ from sebench.schema import Workload
 # Small enough that random targets do not drive the weights out of range during a measurement.
 SGD_LEARNING_RATE = 1e-6
 _LOGITS_RANK = 2
+_CAPTURE_WARMUP_STEPS = 3
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
@@ -33,11 +35,12 @@ def inference_step(module: nn.Module, batch: torch.Tensor, workload: Workload) -
     Returns:
         A callable that runs one step and returns the network's output.
     """
-    module, autocast = _placed(module.eval(), workload), _autocast(workload)
+    network = _executable(_placed(module.eval(), workload), workload)
+    autocast = _autocast(workload)
 
     def step() -> torch.Tensor:
         with torch.inference_mode(), autocast:
-            output: torch.Tensor = module(batch)
+            output: torch.Tensor = network(batch)
             return output
 
     return step
@@ -86,6 +89,7 @@ def training_step(
         A callable that runs one step and returns the detached loss.
     """
     module, autocast = _placed(module.train(), workload), _autocast(workload)
+    network = _executable(module, workload)
     size = workload.micro_batch_size or len(batch)
     chunks = tuple(zip(torch.split(batch, size), torch.split(targets, size), strict=True))
     mark_forward = mark if len(chunks) == 1 else lambda: None
@@ -96,7 +100,7 @@ def training_step(
         total = torch.zeros((), device=batch.device)
         for images, classes in chunks:
             with autocast:
-                loss = functional.cross_entropy(module(images), classes) * (len(classes) / len(batch))
+                loss = functional.cross_entropy(network(images), classes) * (len(classes) / len(batch))
             mark_forward()
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
@@ -119,6 +123,36 @@ def _placed(module: nn.Module, workload: Workload) -> nn.Module:
         memory_format=_MEMORY_FORMATS[workload.memory_format],  # type: ignore[call-overload]
     )
     return placed
+
+
+def _executable(module: nn.Module, workload: Workload) -> Callable[[torch.Tensor], Any]:
+    """`module` as the workload runs it; compiling happens at the first call."""
+    if workload.execution != "compile":
+        return module
+    compiled: Callable[[torch.Tensor], Any] = torch.compile(module, dynamic=False)
+    return compiled
+
+
+def captured(step: Callable[[], torch.Tensor]) -> Callable[[], torch.Tensor]:
+    """`step` recorded as one CUDA graph; calling it replays the graph on the tensors of the recording.
+
+    Warm-up runs on a stream of its own, as capturing needs (torch's notes on CUDA graphs).
+    """
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(_CAPTURE_WARMUP_STEPS):
+            step()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        output = step()
+
+    def replay() -> torch.Tensor:
+        graph.replay()
+        return output
+
+    return replay
 
 
 def _autocast(workload: Workload) -> torch.autocast:

@@ -17,13 +17,12 @@ class Conditions(Value, frozen=True, kw_only=True):
     """A device of torch, e.g. ``cpu`` or ``cuda:0``."""
     phase: Phase | None = None
     batch_size: int | None = None
-    """Images per step, over all processes."""
+    """Images per step."""
     dtype: str = "float32"
     memory_format: MemoryFormat = "contiguous"
     threads: int = 1
     execution: Execution = "eager"
     optimizer: Optimizer = "none"
-    world_size: int = 1
 
 
 def workloads(conditions: Conditions, image_shape: tuple[int, ...]) -> tuple[Workload, ...]:
@@ -70,7 +69,6 @@ def _workload(conditions: Conditions, phase: Phase, image_shape: tuple[int, ...]
         threads=conditions.threads,
         execution=conditions.execution,
         optimizer=conditions.optimizer,
-        world_size=conditions.world_size,
     )
 
 
@@ -91,24 +89,4 @@ def _check(conditions: Conditions) -> None:
     if conditions.optimizer != "none" and not trains:
         raise UsageError(
             f"--optimizer {conditions.optimizer} needs a training step", hint="add --phase training"
-        )
-    _check_world(conditions, trains=trains)
-
-
-def _check_world(conditions: Conditions, *, trains: bool) -> None:
-    world_size = conditions.world_size
-    if world_size < 1:
-        raise UsageError(f"--world-size {world_size} is not positive")
-    if world_size == 1:
-        return
-    if not trains:
-        raise UsageError(
-            f"--world-size {world_size} needs a training step: inference exchanges nothing",
-            hint="add --phase training",
-        )
-    batch_size = conditions.batch_size or default_batch_size(conditions.device, "training")
-    if batch_size % world_size:
-        raise UsageError(
-            f"--batch-size {batch_size} cannot be divided evenly among {world_size} processes",
-            hint=f"use a multiple of {world_size}",
         )

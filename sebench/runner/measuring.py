@@ -75,7 +75,7 @@ def run(
                 series = assembly.begin(ProcessSeries(plan, index, observer=observer, command=command))
                 with _alone_on(plan.sessions[index].workload.device, series):
                     series.measure(deadline_s=_deadline_s(plan, index, origin_s, begun_s))
-                    assembly.add_training(plan.sessions[index], cache, command)
+                    assembly.add_training(series.session, cache, command)
         except KeyboardInterrupt:
             if assembly.has_samples:
                 yield assembly.result(interrupted=True)
@@ -192,7 +192,8 @@ class _Assembly:
     def result(self, *, interrupted: bool = False) -> Result:
         now = datetime.now(UTC)
         measurements = tuple(series.measurement() for series in self._series)
-        environment = replace(self._environment, runtime=self._series[-1].runtime)
+        runtime = dict(self._series[-1].runtime)
+        environment = replace(self._environment, device=runtime.pop("device", {}), runtime=runtime)
         threads = max(measurement.workload.threads for measurement in measurements)
         return Result(
             id=_identifier(self._pair, now),

@@ -17,12 +17,24 @@ from sebench.errors import WorkerError
 from sebench.profilers.latency import block_seconds, draw_orders, steps_per_segment
 from sebench.runner.schedule import Pace, Schedule, first_schedule, next_blocks
 from sebench.runner.session import WorkerDied, WorkerSession
-from sebench.schema import Block, Finding, Measurement, Plan, ProcessRun, Severity, Side, TimingPolicy
+from sebench.schema import (
+    Block,
+    Finding,
+    Measurement,
+    Plan,
+    ProcessRun,
+    Session,
+    Severity,
+    Side,
+    TimingPolicy,
+)
 from sebench.worker.protocol import Done, Failed, Go, Measured, Ready, Request
 
 _PLACEMENT_VARIABLES = ("OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY")
 MAX_ATTEMPTS = 2
 MAX_PADDING_BYTES = 4096
+# Compiling a network says nothing for minutes.
+COMPILE_PATIENCE = 5
 # A soft budget only plans; a machine that turns out slower may take this much longer.
 SOFT_DEADLINE_FACTOR = 2.0
 
@@ -52,6 +64,10 @@ class WorkerFailed(WorkerError):  # noqa: N818 - says what happened
     """The worker said why it cannot measure; it would say so again."""
 
 
+class OutOfMemory(WorkerFailed):
+    """The batch does not fit; a smaller one might."""
+
+
 class ProcessSeries:
     """Runs the processes of session `index` of a plan and keeps what they report in `runs`."""
 
@@ -64,6 +80,7 @@ class ProcessSeries:
         self._schedule: Schedule | None = None
         self._steps_per_segment = 0
         self._prepare_s = 0.0
+        self._compile_s: dict[Side, float] = {}
 
     def measure(self, *, deadline_s: float) -> None:
         """Run processes until the schedule is filled, the deadline reached or one cannot be run.
@@ -75,6 +92,11 @@ class ProcessSeries:
         while self._schedule is None or process < self._schedule.processes:
             try:
                 measured = self._measure_process(process, deadline_s)
+            except OutOfMemory as error:
+                if not self._emulate():
+                    self._note("worker-failed", "error", str(error))
+                    return
+                continue
             except WorkerError as error:
                 self._note("worker-failed", "error", str(error))
                 return
@@ -100,6 +122,29 @@ class ProcessSeries:
             processes=tuple(self.runs),
             findings=tuple(self._findings),
         )
+
+    def _emulate(self) -> bool:
+        """Halve the micro-batch for both sides, before anything has been measured; False if that is no way out."""
+        workload = self._session.workload
+        micro_batch_size = (workload.micro_batch_size or workload.batch_size) // 2
+        if workload.phase != "training" or self._schedule is not None or micro_batch_size < 1:
+            return False
+        smaller = replace(workload, micro_batch_size=micro_batch_size)
+        self._session = replace(self._session, workload=smaller)
+        self.runs.clear()
+        self._findings = [finding for finding in self._findings if finding.code != "batch-emulated"]
+        self._note(
+            "batch-emulated",
+            "warning",
+            f"a batch of {workload.batch_size} does not fit; both sides accumulate over {micro_batch_size} images",
+            "compare it with emulated results only, or choose a smaller --batch-size",
+        )
+        return True
+
+    @property
+    def session(self) -> Session:
+        """The pair and its workload, as it is measured in the end."""
+        return self._session
 
     @property
     def _policy(self) -> TimingPolicy:
@@ -127,7 +172,7 @@ class ProcessSeries:
             with self._start(request, rng) as worker:
                 ready = _expect_ready(worker)
                 self._prepare_s = time.monotonic() - started_s
-                self.runtime = ready.runtime
+                self.runtime, self._compile_s = ready.runtime, ready.compile_s
                 go = self._go(ready, process, rng, deadline_s)
                 worker.go(go)
                 for block in _blocks(worker):
@@ -164,9 +209,9 @@ class ProcessSeries:
             # The size of the environment moves the stack, which alone changes timings (Mytkowicz 2009).
             "SEBENCH_PADDING": "x" * rng.randrange(MAX_PADDING_BYTES),
         }
-        return WorkerSession(
-            request, command=self._command, environ=environ, timeout_s=self._policy.timeout_s
-        )
+        eager = self._session.workload.execution == "eager"
+        timeout_s = self._policy.timeout_s * (1 if eager else COMPILE_PATIENCE)
+        return WorkerSession(request, command=self._command, environ=environ, timeout_s=timeout_s)
 
     def _go(self, ready: Ready, process: int, rng: Random, deadline_s: float) -> Go:
         left_s, hard = deadline_s - time.monotonic(), self._policy.hard_budget
@@ -204,6 +249,7 @@ class ProcessSeries:
             build_order=request.build_order,
             steps_per_segment=self._steps_per_segment,
             prepare_s=self._prepare_s,
+            compile_s=self._compile_s,
             blocks=tuple(blocks),
             error=error,
         )
@@ -250,7 +296,7 @@ def thread_placement(environ: Mapping[str, str]) -> dict[str, str]:
 def _expect_ready(worker: WorkerSession) -> Ready:
     reply = worker.receive()
     if isinstance(reply, Failed):
-        raise WorkerFailed(reply.message)
+        raise (OutOfMemory if reply.code == "memory" else WorkerFailed)(reply.message)
     if not isinstance(reply, Ready):
         raise WorkerDied(f"a worker process sent {type(reply).__name__} before it was ready")
     return reply

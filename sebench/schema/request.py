@@ -39,7 +39,7 @@ class Workload(Value, frozen=True, kw_only=True):
     optimizer: Optimizer = "none"
     """``none`` leaves the update of the weights out, as the paper's forward + backward does."""
     world_size: int = 1
-    """Data-parallel processes; `batch_size` is divided among them."""
+    """Data-parallel processes; one in this version."""
     micro_batch_size: int | None = None
     """Set where the batch does not fit and is emulated by accumulating over smaller ones. Batch norm sees
     those, so the result is never compared with a native one."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import msgspec
+
 from sebench.schema import (
     Block,
     MemoryRun,
@@ -54,6 +56,7 @@ class Ready(Value, frozen=True, kw_only=True, tag=True):
     """Worker to runner: both sides are built, checked and warm."""
 
     step_s: dict[Side, float]
+    compile_s: dict[Side, float] = msgspec.field(default_factory=dict)
     runtime: dict[str, Any]
 
 

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, Protocol, TypeVar
 
 import msgspec
 import torch
+from msgspec.structs import replace
 from torch import nn
 
 from sebench import models
@@ -20,7 +21,14 @@ from sebench.profilers.memory import WARM_STEPS, peak_bytes, peak_resident_bytes
 from sebench.profilers.probes import Probe, read_probe
 from sebench.profilers.runtime import runtime_facts
 from sebench.profilers.selection import select_device
-from sebench.profilers.workload import check_finite, inference_step, make_input, make_targets, training_step
+from sebench.profilers.workload import (
+    captured,
+    check_finite,
+    inference_step,
+    make_input,
+    make_targets,
+    training_step,
+)
 from sebench.schema import Block, MemoryRun, ModelSpec, ProfileSamples, Side, Workload
 from sebench.worker.profiling import profile_pair
 from sebench.worker.protocol import (
@@ -58,6 +66,7 @@ class Sink(Protocol):
 
 
 Build = Callable[[ModelSpec, int], nn.Module]
+Select = Callable[[Workload], Device]
 
 
 def build_module(spec: ModelSpec, seed: int) -> nn.Module:
@@ -66,34 +75,38 @@ def build_module(spec: ModelSpec, seed: int) -> nn.Module:
     return module
 
 
-def serve(requests: Lines, replies: Sink, *, build: Build = build_module) -> None:
+def serve(
+    requests: Lines, replies: Sink, *, build: Build = build_module, select: Select = select_device
+) -> None:
     """Answer one request until its blocks are measured or it has failed.
 
     Args:
         requests: a `Request` line, then a `Go` line.
         replies: receives `Ready`, `Measured` ..., `Done`, or `Failed` at any point.
         build: makes a network; tests pass their own.
+        select: makes the device of a workload; likewise.
     """
     try:
-        _serve(requests, replies, build)
+        _serve(requests, replies, build, select)
     except _Fatal as error:
         _send(replies, Failed(code=error.code, message=str(error)))
 
 
-def _serve(requests: Lines, replies: Sink, build: Build) -> None:
+def _serve(requests: Lines, replies: Sink, build: Build, select: Select) -> None:
     request = msgspec.json.decode(requests.readline(), type=Request | MemoryRequest | ProfileRequest)
     if isinstance(request, MemoryRequest):
-        _send(replies, MemoryMeasured(run=_measure_memory(request, build)))
+        _send(replies, MemoryMeasured(run=_measure_memory(request, build, select)))
         return
     if isinstance(request, ProfileRequest):
-        _send(replies, Profiled(samples=_profile(request), runtime=runtime_facts()))
+        _send(replies, Profiled(samples=_profile(request, select), runtime=runtime_facts()))
         return
     probe = partial(read_probe, cpus=read_probe().cpus)  # before OpenMP binds this thread to one of them
-    device = _select(request.workload)
+    device = _select(request.workload, select)
     with device.quiet():
-        steps = _prepare(request, build, device)
+        steps, compile_s = _prepare(request, build, device)
         step_s = _guarded(lambda: warm_up(steps, device, request.policy))
-        _send(replies, Ready(step_s=step_s, runtime={**runtime_facts(), "variables": openmp_variables()}))
+        runtime = {**runtime_facts(device.name), "variables": openmp_variables()}
+        _send(replies, Ready(step_s=step_s, compile_s=compile_s, runtime=runtime))
         line = requests.readline()
         if line:
             for block in _blocks(msgspec.json.decode(line, type=Go), request, steps, device, probe):
@@ -128,10 +141,10 @@ def _blocks(
         )
 
 
-def _measure_memory(request: MemoryRequest, build: Build) -> MemoryRun:
+def _measure_memory(request: MemoryRequest, build: Build, select: Select) -> MemoryRun:
     """Peak memory of a warm step, in a process that does nothing else."""
     workload, imported = request.workload, peak_resident_bytes()
-    device = _select(workload)
+    device = _select(workload, select)
     batch = make_input(workload, seed=request.weight_seed)
     module = _guarded(lambda: build(request.spec, request.weight_seed))
     prepared = _guarded(lambda: _step(module, batch, workload, request.weight_seed, device))
@@ -148,9 +161,9 @@ def _measure_memory(request: MemoryRequest, build: Build) -> MemoryRun:
     )
 
 
-def _profile(request: ProfileRequest) -> ProfileSamples:
+def _profile(request: ProfileRequest, select: Select) -> ProfileSamples:
     workload = request.workload
-    device = _select(workload)
+    device = _select(workload, select)
     batch = make_input(workload, seed=request.weight_seed)
 
     def prepare(module: nn.Module, batch: torch.Tensor) -> Step:
@@ -160,31 +173,41 @@ def _profile(request: ProfileRequest) -> ProfileSamples:
         return _guarded(lambda: profile_pair(request, batch, device, prepare))
 
 
-def _select(workload: Workload) -> Device:
+def _select(workload: Workload, select: Select) -> Device:
     try:
-        return select_device(workload)
+        return select(workload)
     except SebenchError as error:
         raise _Fatal("device", str(error)) from error
 
 
-def _prepare(request: Request, build: Build, device: Device) -> dict[Side, Step]:
-    """Build in the drawn order (addresses differ between processes), then check both outputs."""
+def _prepare(
+    request: Request, build: Build, device: Device
+) -> tuple[dict[Side, Step], dict[Side, float]]:
+    """Build in the drawn order (addresses differ between processes), then check both outputs.
+
+    Returns:
+        The steps, and what compiling or capturing them took in seconds; eager steps have no such time.
+    """
     specs = {"baseline": request.pair.baseline, "candidate": request.pair.candidate}
     batch = make_input(request.workload, seed=request.weight_seed)
     steps: dict[Side, Step] = {}
+    compile_s: dict[Side, float] = {}
     for side in request.build_order:
         spec = specs[side]
         module = _guarded(lambda spec=spec: build(spec, request.weight_seed))  # type: ignore[misc]
+        start_s = device.clock()
         prepared = _guarded(
             lambda module=module: _step(module, batch, request.workload, request.weight_seed, device)  # type: ignore[misc]
         )
         steps[side] = step = prepared.step
         output = _guarded(step)
+        if request.workload.execution != "eager":
+            compile_s[side] = device.clock() - start_s
         try:
             check_finite(output, f"{spec.model} {spec.variant}")
         except WorkerError as error:
             raise _Fatal("output", str(error)) from error
-    return steps
+    return steps, compile_s
 
 
 class _Prepared(NamedTuple):
@@ -194,11 +217,21 @@ class _Prepared(NamedTuple):
 
 
 def _step(module: nn.Module, batch: torch.Tensor, workload: Workload, seed: int, device: Device) -> _Prepared:
-    forward = inference_step(module, batch, workload)
+    captures = workload.execution == "cudagraph"
     if workload.phase == "inference":
-        return _Prepared(forward, ())
-    targets = make_targets(workload, forward(), seed=seed)
-    return _Prepared(training_step(module, batch, targets, workload, device.mark), (targets,))
+        forward = inference_step(module, batch, workload)
+        return _Prepared(captured(forward) if captures else forward, ())
+    logits = inference_step(module, batch, replace(workload, execution="eager"))()
+    targets = make_targets(workload, logits, seed=seed)
+    del logits
+    # No event can be recorded for the host inside a graph, so its steps are not split.
+    mark = _nothing if captures else device.mark
+    step = training_step(module, batch, targets, workload, mark)
+    return _Prepared(captured(step) if captures else step, (targets,))
+
+
+def _nothing() -> None:
+    pass
 
 
 def _guarded(action: Callable[[], T]) -> T:

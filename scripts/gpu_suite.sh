@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Measures on the GPU at hand, in under ten minutes, and leaves reports and raw results in DIRECTORY.
+# Usage: scripts/gpu_suite.sh DIRECTORY
+set -euo pipefail
+
+out=${1:?usage: scripts/gpu_suite.sh DIRECTORY}
+mkdir -p "$out/data"
+
+measure() { # NAME OPTIONS...
+  local name=$1
+  shift
+  python -m sebench compare --device cuda "$@" --save "$out/data" --format markdown --output "$out/$name.md" ||
+    echo "gpu_suite: $name failed with status $?" >&2
+}
+
+training=(--phase training --batch-size 256 --budget 45 --no-memory)
+measure resnet50_fp32 --model resnet50 "${training[@]}"
+measure resnet50_tf32 --model resnet50 "${training[@]}" --dtype tf32
+measure resnet50_bf16 --model resnet50 "${training[@]}" --dtype amp-bfloat16
+measure resnet50_bf16_channels_last --model resnet50 "${training[@]}" --dtype amp-bfloat16 --memory-format channels_last
+measure resnet50_bf16_compile --model resnet50 "${training[@]}" --dtype amp-bfloat16 --exec compile --effort quick
+measure resnet101_tf32 --model resnet101 "${training[@]}" --dtype tf32
+measure resnext50_tf32 --model resnext50_32x4d "${training[@]}" --dtype tf32
+measure mobilenet_v1_tf32 --model mobilenet_v1 "${training[@]}" --dtype tf32
+for batch in 1 256; do
+  measure "resnet50_inference_$batch" --model resnet50 --phase inference --batch-size "$batch" --dtype tf32 --budget 30
+done
+python -m pytest -q -m gpu tests/gpu

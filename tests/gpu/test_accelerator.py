@@ -1,0 +1,59 @@
+"""What only a GPU can show; run with ``pytest -m gpu`` where there is one."""
+
+import json
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from sebench.cli import app
+from sebench.profilers.accelerator import AcceleratorDevice, device_facts
+from sebench.profilers.workload import captured
+from sebench.schema import Workload
+
+pytestmark = pytest.mark.gpu
+WORKLOAD = Workload(device="cuda:0", input_shape=(8, 3, 32, 32))
+
+
+def test_wall_time_and_events_agree_on_a_long_step():
+    device = AcceleratorDevice(WORKLOAD)
+    matrix = torch.ones(8192, 8192, device="cuda")
+    timing = device.timed(lambda: matrix @ matrix, 20)
+    assert timing.device_s == pytest.approx(timing.steps_s[0], rel=0.1)
+    assert timing.submit_s < timing.steps_s[0]
+    assert device.canary_s() > 0
+
+
+def test_tf32_is_set_for_products_and_convolutions_alike():
+    AcceleratorDevice(Workload(device="cuda:0", dtype="tf32", input_shape=(1, 3, 8, 8)))
+    assert torch.backends.cudnn.allow_tf32
+    assert torch.get_float32_matmul_precision() == "high"
+    AcceleratorDevice(WORKLOAD)
+    assert not torch.backends.cudnn.allow_tf32
+    assert torch.get_float32_matmul_precision() == "highest"
+
+
+def test_a_captured_step_computes_the_same():
+    x = torch.randn(64, 64, device="cuda")
+    step = captured(lambda: x @ x)
+    first = step().clone()
+    x.mul_(2)
+    torch.testing.assert_close(step(), 4 * first)
+
+
+def test_facts_name_the_gpu():
+    assert device_facts("cuda:0")["name"] == torch.cuda.get_device_name(0)
+
+
+@pytest.mark.parametrize("execution", ["eager", "cudagraph"])
+def test_compare(execution, tmp_path):
+    result = CliRunner().invoke(
+        app,
+        ["compare", "-m", "cifar_resnet110", "--device", "cuda", "--phase", "training", "-b", "64", "--exec",
+         execution, "--effort", "quick", "--budget", "40", "--save", str(tmp_path), "-f", "json", "-q"],
+    )  # fmt: skip
+    assert result.exit_code == 0
+    metrics = {m["metric"]: m for m in json.loads(result.stdout)["comparisons"][0]["metrics"]}
+    assert metrics["latency"]["workload"]["device"] == "cuda:0"
+    assert metrics["latency"]["ratio"]["ci_low"] > 1
+    assert metrics["device_latency"]["status"] == "ok"

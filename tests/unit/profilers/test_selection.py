@@ -1,0 +1,60 @@
+"""From the name of a device to one that is there."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from sebench.errors import DeviceError, UsageError
+from sebench.profilers import selection
+from sebench.profilers.selection import resolve_device
+
+
+@pytest.fixture
+def gpus(monkeypatch):
+    def install(count, kind="cuda"):
+        present = SimpleNamespace(type=kind) if count else None
+        monkeypatch.setattr(selection, "_may_have_accelerator", lambda: True)
+        monkeypatch.setattr(torch.accelerator, "is_available", lambda: bool(count))
+        monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: present)
+        monkeypatch.setattr(torch.accelerator, "device_count", lambda: count)
+
+    return install
+
+
+@pytest.mark.parametrize(
+    ("name", "resolved"),
+    [("cpu", "cpu"), ("auto", "cuda:0"), ("cuda", "cuda:0"), ("cuda:0", "cuda:0"), ("cuda:1", "cuda:1")],
+)
+def test_with_two_gpus(gpus, name, resolved):
+    gpus(2)
+    assert resolve_device(name) == resolved
+
+
+def test_auto_is_whatever_torch_finds_or_the_cpu(gpus, monkeypatch):
+    gpus(1, "xpu")
+    assert resolve_device("auto") == "xpu:0"
+    gpus(0)
+    assert resolve_device("auto") == "cpu"
+    monkeypatch.setattr(selection, "_may_have_accelerator", lambda: False)
+    assert resolve_device("auto") == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("count", "kind", "name", "message"),
+    [
+        (0, "cuda", "cuda", "--device cuda: torch .* sees no CUDA device here; use --device cpu"),
+        (1, "cuda", "cuda:1", "--device cuda:1: there are 1, from cuda:0 to cuda:0"),
+        (1, "xpu", "cuda", "sees no CUDA device here"),
+    ],
+)
+def test_devices_that_are_not_there(gpus, count, kind, name, message):
+    gpus(count, kind)
+    with pytest.raises(DeviceError, match=message):
+        resolve_device(name)
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:", "cuda:x", "CUDA", ""])
+def test_what_is_no_device(name):
+    with pytest.raises(UsageError, match="is not a device; use auto, cpu, cuda or cuda:N"):
+        resolve_device(name)

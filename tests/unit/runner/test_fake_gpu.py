@@ -1,0 +1,82 @@
+"""The whole path from a plan for a GPU to its comparison, on a GPU whose costs are set."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from sebench.analysis.comparison import compare
+from sebench.reporting import comparison_document, render
+from sebench.runner import measuring
+from sebench.runner.conditions import Conditions, workloads
+from sebench.schema import ModelSpec, Pair, Plan, Session, StaticCost, TimingPolicy
+
+WORKER = Path(__file__).parents[2] / "workers" / "fake_gpu.py"
+POLICY = TimingPolicy(processes=6, min_blocks=4, budget_s=30.0, timeout_s=60.0)
+PAIR = Pair(baseline=ModelSpec(model="toy"), candidate=ModelSpec(model="toy", variant="se"))
+COST = StaticCost(input_shape=(1, 3, 2, 2), params=1, buffers=0)
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    monkeypatch.setattr(measuring, "_static_costs", lambda session, cache: (COST, COST))
+    monkeypatch.setattr(measuring, "_saved_for_backward", lambda session, cache: None)
+
+    def run(condition, *, phase="training", batch_size=8):
+        conditions = Conditions(device="cuda:0", phase=phase, batch_size=batch_size)
+        sessions = tuple(Session(pair=PAIR, workload=w) for w in workloads(conditions, (3, 2, 2)))
+        plan = Plan(sessions=sessions, policy=POLICY, seed=5)
+        (result,) = measuring.run(plan, command=(sys.executable, str(WORKER), condition))
+        return result
+
+    return run
+
+
+def latency(result):
+    return next(metric for metric in compare(result).metrics if metric.metric == "latency")
+
+
+def codes(result):
+    return {finding.code for finding in latency(result).findings}
+
+
+def test_the_ratio_of_the_costs_is_found_under_drift_and_noise(measured):
+    result = measured("calm")
+    metric = latency(result)
+    assert metric.ratio.ci_low < 1.1 < metric.ratio.ci_high
+    assert metric.ratio.ci_high - metric.ratio.ci_low < 0.02
+    assert (metric.ratio.scope, metric.ratio.processes) == ("process", 6)
+    names = [m.metric for m in compare(result).metrics if not m.exact]
+    assert names == ["latency", "forward_latency", "backward_latency", "device_latency"]
+    assert result.environment.device == {"name": "Fake GPU", "type": "cuda"}
+    assert result.measurements[0].processes[0].blocks[0].device_states[0].sm_clock_hz == 1.98e9
+    shown = render(comparison_document([compare(result)], result.environment), "markdown")
+    assert "on this GPU in training at batch 8" in shown
+
+
+def test_other_processes_are_said_and_cost_the_grade(measured):
+    result = measured("shared")
+    assert "device-shared" in codes(result)
+    assert latency(result).grade != "A"
+
+
+def test_blocks_under_a_thermal_slowdown_do_not_count(measured):
+    result = measured("hot")
+    invalid = [b.invalid for run in result.measurements[0].processes for b in run.blocks if b.invalid]
+    assert invalid
+    assert set(invalid) == {("hw-thermal",)}
+    assert codes(result) & {"blocks-dropped", "blocks-dropped-many"}
+
+
+def test_a_batch_that_does_not_fit_is_emulated_for_both_sides(measured):
+    result = measured("full", batch_size=16)
+    workload = result.measurements[0].workload
+    assert (workload.batch_size, workload.micro_batch_size) == (16, 4)  # 8 does not fit either
+    finding = next(f for f in latency(result).findings if f.code == "batch-emulated")
+    assert finding.message == "a batch of 16 does not fit; both sides accumulate over 4 images"
+    assert latency(result).ratio.estimate == pytest.approx(1.1, rel=0.02)
+
+
+def test_inference_is_never_emulated(measured):
+    result = measured("full", phase="inference", batch_size=16)  # only training runs out of room here
+    assert result.measurements[0].workload.micro_batch_size is None
