@@ -211,8 +211,8 @@ def _compile_times(measurement: Measurement) -> Iterator[Finding]:
             code="compile-time",
             severity="info",
             message=(
-                f"building and compiling took {middles[0]:.1f} s (baseline) and {middles[1]:.1f} s (candidate), "
-                "which is in no time above"
+                f"building and compiling took {middles[0]:.1f} s (baseline) and {middles[1]:.1f} s "
+                "(candidate), which is in no time above"
             ),
         )
 

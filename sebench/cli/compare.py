@@ -207,4 +207,3 @@ def as_published(result: Result) -> bool:
         and spec.stride_in is None
         and shape[-2:] == models.native_image_size(spec.model)
     )
-

@@ -110,10 +110,10 @@ class AcceleratorDevice:
 
 
 def set_precision(workload: Workload) -> None:
-    """Set what a workload says about float32 arithmetic and cuDNN, for matrix products and convolutions alike.
+    """Set what a workload says about float32 arithmetic, for matrix products and convolutions alike.
 
-    torch's defaults differ between the two (TF32 off for the one and on for the other), so an SE block of linear
-    layers and one of 1x1 convolutions would compute in different precision.
+    torch's defaults differ between the two (TF32 off for the one and on for the other), so an SE block of
+    linear layers and one of 1x1 convolutions would compute in different precision.
     """
     tf32 = workload.dtype == "tf32"
     torch.set_float32_matmul_precision("high" if tf32 else "highest")
@@ -135,7 +135,7 @@ def device_facts(name: str) -> dict[str, Any]:
             "multiprocessors": properties.multi_processor_count,
             "capability": f"{properties.major}.{properties.minor}",
             "cuda": torch.version.cuda,
-            "cudnn": torch.backends.cudnn.version(),
+            "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
         }
         reader = open_reader(_uuid(device))
         facts |= reader.facts() if reader else {"nvml": "unavailable"}

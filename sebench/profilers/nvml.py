@@ -48,7 +48,8 @@ def open_reader(uuid: str | None, library: ModuleType | None = None) -> NvmlRead
 def _library() -> ModuleType:
     import pynvml  # noqa: PLC0415 - only GPUs need it
 
-    return pynvml
+    library: ModuleType = pynvml
+    return library
 
 
 class NvmlReader:
@@ -63,7 +64,9 @@ class NvmlReader:
         reasons = self._ask(lambda: nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle))
         memory = self._ask(lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
         return DeviceState(
-            sm_clock_hz=self._scaled(lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM), _MEGAHERTZ),
+            sm_clock_hz=self._scaled(
+                lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM), _MEGAHERTZ
+            ),
             memory_clock_hz=self._scaled(
                 lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_MEM), _MEGAHERTZ
             ),
@@ -92,7 +95,8 @@ class NvmlReader:
         found = self._ask(lambda: self._nvml.nvmlDeviceGetComputeRunningProcesses(self._handle))
         if found is None:
             return None
-        return sum(process.pid != os.getpid() for process in found)
+        others = [process for process in found if process.pid != os.getpid()]
+        return len(others)
 
     def _scaled(self, read: Callable[[], Any], factor: float) -> float | None:
         value = self._ask(read)

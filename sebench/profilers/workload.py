@@ -138,7 +138,7 @@ def captured(step: Callable[[], torch.Tensor]) -> Callable[[], torch.Tensor]:
 
     Warm-up runs on a stream of its own, as capturing needs (torch's notes on CUDA graphs).
     """
-    stream = torch.cuda.Stream()
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(_CAPTURE_WARMUP_STEPS):

@@ -107,7 +107,8 @@ def _first_key(comparison: Comparison) -> _Key:
 def _key(workload: Workload) -> _Key:
     return (
         *(workload.device, workload.phase, workload.batch_size, workload.dtype),
-        *(workload.memory_format, workload.threads),
+        *(workload.memory_format, workload.threads, workload.execution, workload.optimizer),
+        workload.micro_batch_size,
     )
 
 
@@ -149,9 +150,12 @@ def _workload_text(workload: Workload | None, sizes: Iterable[tuple[int, ...]]) 
     parts = (
         f"{_device(workload)} {workload.phase}",
         f"batch {workload.batch_size}",
+        f"emulated by {workload.micro_batch_size}" if workload.emulated else "",
         _image(workload.input_shape) if len(distinct) == 1 else "",
         workload.dtype,
         "channels_last" if workload.memory_format == "channels_last" else "",
+        "" if workload.execution == "eager" else workload.execution,
+        "" if workload.optimizer == "none" else f"with {workload.optimizer}",
         f"{workload.threads} thread{'' if workload.threads == 1 else 's'}",
     )
     return ", ".join(part for part in parts if part)

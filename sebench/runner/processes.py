@@ -124,7 +124,7 @@ class ProcessSeries:
         )
 
     def _emulate(self) -> bool:
-        """Halve the micro-batch for both sides, before anything has been measured; False if that is no way out."""
+        """Halve the micro-batch for both sides before anything is measured; False if that is no way out."""
         workload = self._session.workload
         micro_batch_size = (workload.micro_batch_size or workload.batch_size) // 2
         if workload.phase != "training" or self._schedule is not None or micro_batch_size < 1:
@@ -136,7 +136,8 @@ class ProcessSeries:
         self._note(
             "batch-emulated",
             "warning",
-            f"a batch of {workload.batch_size} does not fit; both sides accumulate over {micro_batch_size} images",
+            f"a batch of {workload.batch_size} does not fit; "
+            f"both sides accumulate over {micro_batch_size} images",
             "compare it with emulated results only, or choose a smaller --batch-size",
         )
         return True

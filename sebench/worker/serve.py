@@ -180,9 +180,7 @@ def _select(workload: Workload, select: Select) -> Device:
         raise _Fatal("device", str(error)) from error
 
 
-def _prepare(
-    request: Request, build: Build, device: Device
-) -> tuple[dict[Side, Step], dict[Side, float]]:
+def _prepare(request: Request, build: Build, device: Device) -> tuple[dict[Side, Step], dict[Side, float]]:
     """Build in the drawn order (addresses differ between processes), then check both outputs.
 
     Returns:

@@ -6,7 +6,11 @@ import json
 def test_the_contract(sebench):
     done = sebench("profile -m cifar_wrn16_8 --image-size 8 --threads 1 --seed 1 --format json -q")
     document = json.loads(done.stdout)
-    assert (document["schema"], document["kind"], document["model"]) == ("sebench/1", "profile", "cifar_wrn16_8")
+    assert (document["schema"], document["kind"], document["model"]) == (
+        "sebench/1",
+        "profile",
+        "cifar_wrn16_8",
+    )
     assert {(p["stage"], p["part"]) for p in document["parts"]} == {
         (stage, part) for stage in "234" for part in ("squeeze", "excite", "scale")
     }
@@ -23,7 +27,8 @@ def test_what_has_no_parts_is_refused_in_one_line(sebench):
         done = sebench(f"profile -m resnet50 -v {variant}", check=False)
         assert done.returncode == 2
         assert done.stderr.splitlines() == [
-            f"sebench: error: --variant {variant} has no squeeze, excite and scale to tell apart; use --variant se"
+            f"sebench: error: --variant {variant} has no squeeze, excite and scale to tell apart; "
+            "use --variant se"
         ]
 
 

@@ -22,6 +22,7 @@ def test_there_are_reports_of_three_backbones_and_an_aa_run():
         ("mobilenet_v1", "se"),
         ("resnext50_32x4d", "se"),
         ("resnet50", "plain"),
+        ("mobilenet_v1", "plain"),
     }
 
 

@@ -1,7 +1,7 @@
-"""A worker on a GPU that is not there: ``fake_gpu.py CONDITION``; networks are tiny, time passes as it is told.
+"""A worker on a GPU that is not there: ``fake_gpu.py CONDITION``; time passes as it is told.
 
-Speaks the protocol through the real `serve`. CONDITION: ``calm``, ``shared`` (another process), ``hot`` (thermal slowdown
-in every third block), ``full`` (no room for more than 4 images).
+Speaks the protocol through the real `serve`. CONDITION: ``calm``, ``shared`` (another process), ``hot``
+(thermal slowdown in every third block), ``full`` (no room for more than 4 images).
 """
 
 import os
@@ -9,7 +9,6 @@ import sys
 from contextlib import contextmanager
 from random import Random
 
-import msgspec
 import torch
 from torch import nn
 
@@ -56,7 +55,9 @@ class FakeGpu:
         if not count:
             return Timing(steps_s=())
         mean_s = total_s / count
-        return Timing(steps_s=(mean_s,), forward_s=(mean_s / 3,), device_s=mean_s * 0.99, submit_s=mean_s * 0.2)
+        return Timing(
+            steps_s=(mean_s,), forward_s=(mean_s / 3,), device_s=mean_s * 0.99, submit_s=mean_s * 0.2
+        )
 
     def mark(self):
         pass

@@ -98,7 +98,7 @@ def test_the_profiler_and_the_ablation_agree_or_it_is_said():
     assert (squeeze.profiled_s, squeeze.ablated.estimate) == (2e-3, pytest.approx(0.002))
     assert (scale.profiled_s, scale.agrees) == (5e-3, False)  # both passes; leaving it out saves 1 ms
     assert found.inflation_ratio == pytest.approx(1.2)
-    assert [finding.code for finding in found.findings][0] == "profiler-inflates"
+    assert found.findings[0].code == "profiler-inflates"
     assert any(finding.message.startswith("scale: the profiler says 5.00 ms") for finding in found.findings)
 
 

@@ -42,7 +42,9 @@ def library(**answers):
 
         return call
 
-    fake = SimpleNamespace(NVMLError=NVMLError, NVML_CLOCK_SM=1, NVML_CLOCK_MEM=2, NVML_TEMPERATURE_GPU=0, asked=asked)
+    fake = SimpleNamespace(
+        NVMLError=NVMLError, NVML_CLOCK_SM=1, NVML_CLOCK_MEM=2, NVML_TEMPERATURE_GPU=0, asked=asked
+    )
     for name, value in values.items():
         setattr(fake, name, function(name, value))
     return fake
@@ -55,7 +57,10 @@ def test_everything_in_base_units():
         sm_clock_hz=1.98e9, memory_clock_hz=1.98e9, temperature_c=41.0, power_w=350.5,
         slowdowns=("power-cap", "hw-thermal"), used_bytes=123, other_processes=1,
     )  # fmt: skip
-    assert ("nvmlDeviceGetHandleByUUID", "GPU-abc") in fake.asked  # by UUID, whatever CUDA_VISIBLE_DEVICES says
+    assert (
+        "nvmlDeviceGetHandleByUUID",
+        "GPU-abc",
+    ) in fake.asked  # by UUID, whatever CUDA_VISIBLE_DEVICES says
 
 
 def test_facts():

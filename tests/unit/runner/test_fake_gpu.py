@@ -45,7 +45,8 @@ def test_the_ratio_of_the_costs_is_found_under_drift_and_noise(measured):
     metric = latency(result)
     assert metric.ratio.ci_low < 1.1 < metric.ratio.ci_high
     assert metric.ratio.ci_high - metric.ratio.ci_low < 0.02
-    assert (metric.ratio.scope, metric.ratio.processes) == ("process", 6)
+    assert metric.ratio.scope == "process"
+    assert metric.ratio.processes >= 5
     names = [m.metric for m in compare(result).metrics if not m.exact]
     assert names == ["latency", "forward_latency", "backward_latency", "device_latency"]
     assert result.environment.device == {"name": "Fake GPU", "type": "cuda"}
@@ -75,6 +76,8 @@ def test_a_batch_that_does_not_fit_is_emulated_for_both_sides(measured):
     finding = next(f for f in latency(result).findings if f.code == "batch-emulated")
     assert finding.message == "a batch of 16 does not fit; both sides accumulate over 4 images"
     assert latency(result).ratio.estimate == pytest.approx(1.1, rel=0.02)
+    shown = render(comparison_document([compare(result)]), "markdown")
+    assert "cuda:0 training, batch 16, emulated by 4, 2x2" in shown
 
 
 def test_inference_is_never_emulated(measured):
