@@ -10,6 +10,7 @@ from sebench import statistics
 from sebench.analysis.costs import Totals, totals
 from sebench.analysis.grading import grade, latency_findings
 from sebench.analysis.memory import memory_metrics, saved_metric
+from sebench.analysis.metrics import unavailable
 from sebench.analysis.sampled import (
     SAMPLED,
     Read,
@@ -159,22 +160,13 @@ def _quantity(valid: Sequence[Sequence[Block]], read: Read, side: Side) -> Quant
 def _unavailable(measurement: Measurement) -> MetricComparison:
     errors = [run.error for run in measurement.processes if run.error]
     reason = errors[-1] if errors else _nothing_valid(measurement)
-    return MetricComparison(
-        metric=measurement.metric,
-        unit=measurement.unit,
-        exact=False,
-        workload=measurement.workload,
-        baseline=Quantity(value=None),
-        candidate=Quantity(value=None),
-        difference=Interval(estimate=None),
-        ratio=Ratio(estimate=None, method="none"),
-        grade="C",
-        status="unavailable",
-        reason=reason,
-        findings=(
-            *measurement.findings,
-            Finding(code="not-measured", severity="error", message=reason),
-        ),
+    missing = Finding(code="not-measured", severity="error", message=reason)
+    return unavailable(
+        measurement.metric,
+        measurement.unit,
+        measurement.workload,
+        reason,
+        (*measurement.findings, missing),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sebench import statistics
+from sebench.analysis.metrics import unavailable
 from sebench.schema import (
     Finding,
     Interval,
@@ -32,7 +33,7 @@ def memory_metrics(measurement: MemoryMeasurement) -> Iterator[MetricComparison]
     yield from rows
     if not rows:
         reason = errors[0] if errors else "torch reports no allocations here"
-        yield _unavailable(measurement, reason)
+        yield unavailable("peak_memory", "B", measurement.workload, reason)
 
 
 def saved_metric(saved: SavedForBackward) -> MetricComparison:
@@ -124,20 +125,4 @@ def _row(
         grade="A" if exact else "B",
         reason=None if exact else "information only: differs between processes",
         findings=findings,
-    )
-
-
-def _unavailable(measurement: MemoryMeasurement, reason: str) -> MetricComparison:
-    return MetricComparison(
-        metric="peak_memory",
-        unit="B",
-        exact=False,
-        workload=measurement.workload,
-        baseline=Quantity(value=None),
-        candidate=Quantity(value=None),
-        difference=Interval(estimate=None),
-        ratio=Ratio(estimate=None, method="none"),
-        grade="C",
-        status="unavailable",
-        reason=reason,
     )

@@ -9,13 +9,16 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import ParamSpec
+from typing import TYPE_CHECKING, ParamSpec
 
 import typer
 
 from sebench.errors import EXIT_ERROR, EXIT_INTERRUPTED, DataFileError, SebenchError
 from sebench.schema import Finding
 from sebench.store import check_writable, write_atomic
+
+if TYPE_CHECKING:
+    from sebench.reporting import Document
 
 P = ParamSpec("P")
 _DEFAULT_WIDTH = 100
@@ -64,6 +67,26 @@ def complain(message: str) -> None:
 def say(message: str) -> None:
     """One line of news on stderr; stdout is for what was asked for."""
     typer.echo(_one_line(message), err=True)
+
+
+def present(
+    output_format: str, output: str, *, json: Callable[[], str], document: Callable[[], Document]
+) -> None:
+    """Write what a command has to say, in the format and to the place that were asked for.
+
+    Args:
+        output_format: ``json`` or a format of documents.
+        output: a path, or ``-``.
+        json: makes the JSON text.
+        document: makes the document for every other format.
+    """
+    from sebench import reporting
+
+    if output_format == "json":
+        emit(json(), output)
+        return
+    width, color = display_width(output), use_color(output)
+    emit(reporting.render(document(), output_format, width=width, color=color), output)
 
 
 def show_findings(findings: Iterable[Finding], *, quiet: bool) -> None:

@@ -14,11 +14,9 @@ from sebench.cli import _options as options
 from sebench.cli._boundary import (
     check_output,
     complain,
-    display_width,
-    emit,
     guarded,
+    present,
     show_findings,
-    use_color,
 )
 from sebench.cli._progress import progress_bar
 from sebench.errors import EXIT_ERROR, EXIT_OK, SebenchError
@@ -156,21 +154,19 @@ class _Collector:
         from sebench import reporting
 
         first = self._results[0]
-        if output_format == "json":
-            text = reporting.comparison_json(self.comparisons, first.environment)
-        else:
-            on_terminal = output_format == "table" and output == "-"
-            document = reporting.comparison_document(
+        on_terminal = output_format == "table" and output == "-"
+        present(
+            output_format,
+            output,
+            json=lambda: reporting.comparison_json(self.comparisons, first.environment),
+            document=lambda: reporting.comparison_document(
                 self.comparisons,
                 first.environment,
                 as_published=[as_published(result) for result in self._results],
                 measured_at=first.created_at,
                 with_findings=not on_terminal,
-            )
-            text = reporting.render(
-                document, output_format, width=display_width(output), color=use_color(output)
-            )
-        emit(text, output)
+            ),
+        )
         show_findings(self._findings(), quiet=self._quiet)
         return self._status()
 

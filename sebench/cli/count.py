@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sebench.cli import _options as options
-from sebench.cli._boundary import check_output, complain, display_width, emit, guarded, use_color
+from sebench.cli._boundary import check_output, complain, guarded, present
 from sebench.errors import EXIT_GATE_FAILED, EXIT_OK
 
 if TYPE_CHECKING:
@@ -75,12 +75,12 @@ def count(
         )
         for spec in specs
     ]
-    if output_format == "json":
-        text = reporting.count_json(counts)
-    else:
-        document = reporting.count_document(counts, by=[way.value for way in by])
-        text = reporting.render(document, output_format, width=display_width(output), color=use_color(output))
-    emit(text, output)
+    present(
+        output_format,
+        output,
+        json=lambda: reporting.count_json(counts),
+        document=lambda: reporting.count_document(counts, by=[way.value for way in by]),
+    )
     return EXIT_OK
 
 
@@ -95,12 +95,12 @@ def _cross_check(
     from sebench.runner.cross_checking import cross_check_model
 
     checks = [cross_check_model(spec, shape, phase=phase) for spec, shape in networks]
-    if output_format == "json":
-        text = reporting.cross_check_json(checks)
-    else:
-        document = reporting.cross_check_document(checks)
-        text = reporting.render(document, output_format, width=display_width(output), color=use_color(output))
-    emit(text, output)
+    present(
+        output_format,
+        output,
+        json=lambda: reporting.cross_check_json(checks),
+        document=lambda: reporting.cross_check_document(checks),
+    )
     left = reporting.unexplained(checks)
     for line in left:
         complain(line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from sebench.cli import _options as options
-from sebench.cli._boundary import check_output, display_width, emit, guarded, use_color
+from sebench.cli._boundary import check_output, guarded, present
 
 
 @guarded
@@ -23,13 +23,9 @@ def env(
     check_output(output)
     environment = capture_environment(runtime=runtime_facts())
     environment = replace(environment, findings=findings_for(environment))
-    if output_format == "json":
-        text = reporting.environment_json(environment)
-    else:
-        text = reporting.render(
-            reporting.environment_document(environment),
-            output_format,
-            width=display_width(output),
-            color=use_color(output),
-        )
-    emit(text, output)
+    present(
+        output_format,
+        output,
+        json=lambda: reporting.environment_json(environment),
+        document=lambda: reporting.environment_document(environment),
+    )

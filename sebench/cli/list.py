@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from sebench.cli import _options as options
-from sebench.cli._boundary import check_output, display_width, emit, guarded, use_color
+from sebench.cli._boundary import check_output, guarded, present
 
 Subject = Literal["all", "models", "variants", "tables"]
 
@@ -27,13 +27,9 @@ def list_(
     networks = models.list_models() if subject in ("all", "models") else ()
     variants = models.grammar() if subject in ("all", "variants") else ()
     tables = tuple(TABLES.values()) if subject in ("all", "tables") else ()
-    if output_format == "json":
-        text = reporting.catalog_json(models=networks, variants=variants, tables=tables)
-    else:
-        text = reporting.render(
-            reporting.catalog_document(models=networks, variants=variants, tables=tables),
-            output_format,
-            width=display_width(output),
-            color=use_color(output),
-        )
-    emit(text, output)
+    present(
+        output_format,
+        output,
+        json=lambda: reporting.catalog_json(models=networks, variants=variants, tables=tables),
+        document=lambda: reporting.catalog_document(models=networks, variants=variants, tables=tables),
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 from sebench.cli import _options as options
-from sebench.cli._boundary import check_output, display_width, emit, guarded, show_findings, use_color
+from sebench.cli._boundary import check_output, guarded, present, show_findings
 
 
 @guarded
@@ -47,10 +47,10 @@ def profile(
     profiles = [
         profile_session(session, plan, cache=default_cache() if cache else None) for session in plan.sessions
     ]
-    if output_format == "json":
-        text = reporting.profile_json(profiles, environment)
-    else:
-        document = reporting.profile_document(profiles, environment)
-        text = reporting.render(document, output_format, width=display_width(output), color=use_color(output))
-    emit(text, output)
+    present(
+        output_format,
+        output,
+        json=lambda: reporting.profile_json(profiles, environment),
+        document=lambda: reporting.profile_document(profiles, environment),
+    )
     show_findings([finding for found in profiles for finding in found.findings], quiet=quiet)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from sebench.cli import _options as options
-from sebench.cli._boundary import check_output, display_width, emit, guarded, use_color
+from sebench.cli._boundary import check_output, guarded, present
 from sebench.cli._progress import progress_bar
 
 _DEFAULT_RESULTS = Path(".sebench/results")
@@ -42,9 +42,9 @@ def table(
         with progress_bar(quiet=quiet) as observer:
             measure_section4(results, cache=counts, observer=observer, argv=("sebench", *sys.argv[1:]))
     tables = build_tables(names, cache=counts, results=results)
-    if output_format == "json":
-        text = reporting.paper_tables_json(tables)
-    else:
-        document = reporting.paper_tables_document(tables)
-        text = reporting.render(document, output_format, width=display_width(output), color=use_color(output))
-    emit(text, output)
+    present(
+        output_format,
+        output,
+        json=lambda: reporting.paper_tables_json(tables),
+        document=lambda: reporting.paper_tables_document(tables),
+    )

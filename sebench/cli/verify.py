@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from sebench.cli import _options as options
-from sebench.cli._boundary import check_output, display_width, emit, guarded, use_color
+from sebench.cli._boundary import check_output, guarded, present
 from sebench.errors import EXIT_GATE_FAILED, EXIT_OK, UsageError, near_matches
 
 if TYPE_CHECKING:
-    from sebench.paper.audit import Audit, AuditedFigure
+    from sebench.paper.audit import Audit
     from sebench.paper.figures import PublishedFigure
+    from sebench.paper.verdicts import AuditedFigure
 
 ClassName = Literal["reproduced", "within_tolerance", "contradicted", "not_reproducible", "quoted_only"]
 
@@ -50,9 +51,10 @@ def verify(
 ) -> int:
     """Recompute every published cost figure; say which hold, which do not, and why."""
     from sebench import reporting
-    from sebench.paper.audit import Audit, audit, score
+    from sebench.paper.audit import Audit, audit
     from sebench.paper.conventions import CONVENTIONS, convention_named
     from sebench.paper.figures import published_figures, read_figures
+    from sebench.paper.scores import score
     from sebench.runner.auditing import counter, known_models
     from sebench.runner.counting import default_cache
 
@@ -60,14 +62,14 @@ def verify(
     chosen = convention_named(convention)
     printed = published_figures() if figures is None else read_figures(figures)
     count, known = counter(default_cache() if cache else None), known_models()
-    width, color = display_width(output), use_color(output)
     if conventions:
         scores = {name: tuple(score(printed, each, count, known)) for name, each in CONVENTIONS.items()}
-        if output_format == "json":
-            emit(reporting.conventions_json(scores), output)
-        else:
-            document = reporting.conventions_document(scores)
-            emit(reporting.render(document, output_format, width=width, color=color), output)
+        present(
+            output_format,
+            output,
+            json=lambda: reporting.conventions_json(scores),
+            document=lambda: reporting.conventions_document(scores),
+        )
         return EXIT_OK
     wanted = _filtered(printed, "--source", source, lambda figure: figure.source, contains=True)
     wanted = _filtered(wanted, "--model", model, lambda figure: figure.model)
@@ -82,12 +84,13 @@ def verify(
     )
     if verdict is not None:
         found = Audit(convention=found.convention, figures=_of_class(found, verdict))
-    if output_format == "json":
-        emit(reporting.verification_json(found), output)
-    else:
-        with_quoted = output_format != "table" or verdict == "quoted_only"
-        document = reporting.verification_document(found, with_quoted=with_quoted)
-        emit(reporting.render(document, output_format, width=width, color=color), output)
+    with_quoted = output_format != "table" or verdict == "quoted_only"
+    present(
+        output_format,
+        output,
+        json=lambda: reporting.verification_json(found),
+        document=lambda: reporting.verification_document(found, with_quoted=with_quoted),
+    )
     return EXIT_GATE_FAILED if strict and found.contradicts_the_paper else EXIT_OK
 
 

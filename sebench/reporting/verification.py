@@ -8,8 +8,10 @@ from typing import Any
 
 import msgspec
 
-from sebench.paper.audit import CLASSES, GROUPS, Audit, AuditedFigure, ConventionScore, FigureClass
+from sebench.paper.audit import Audit
 from sebench.paper.conventions import CONVENTIONS
+from sebench.paper.scores import GROUPS, ConventionScore
+from sebench.paper.verdicts import CLASSES, AuditedFigure, FigureClass
 from sebench.reporting.contract import document_json
 from sebench.reporting.document import (
     EMPTY,

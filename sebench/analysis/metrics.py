@@ -1,0 +1,33 @@
+"""Metrics that have no figure."""
+
+from __future__ import annotations
+
+from sebench.schema import Finding, Interval, MetricComparison, Quantity, Ratio, Workload
+
+
+def unavailable(
+    metric: str, unit: str, workload: Workload, reason: str, findings: tuple[Finding, ...] = ()
+) -> MetricComparison:
+    """A row that says why there is nothing, never 0.
+
+    Args:
+        metric: its name.
+        unit: of what was to be measured.
+        workload: likewise.
+        reason: one line.
+        findings: beside it.
+    """
+    return MetricComparison(
+        metric=metric,
+        unit=unit,
+        exact=False,
+        workload=workload,
+        baseline=Quantity(value=None),
+        candidate=Quantity(value=None),
+        difference=Interval(estimate=None),
+        ratio=Ratio(estimate=None, method="none"),
+        grade="C",
+        status="unavailable",
+        reason=reason,
+        findings=findings,
+    )
