@@ -14,24 +14,25 @@ from sebench.errors import DataFileError
 from sebench.schema import SCHEMA, ModelCost, Result
 
 
-def write_atomic(path: Path, text: str) -> None:
-    """Write `text` to a temporary name, flush it to disk and rename: readers see all of it or nothing.
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write text (as UTF-8) or bytes to a temporary name, flush and rename: readers see all of it or nothing.
 
     Raises:
         DataFileError: `path` is a directory, or its directory cannot be written or is full.
     """
+    data = content.encode() if isinstance(content, str) else content
     if path.is_dir():
         raise DataFileError(f"cannot write {path}: it is a directory", hint="name a file")
     if path.exists() and not path.is_file():  # a device or a pipe cannot be replaced by renaming
-        return _write_through(path, text)
+        return _write_through(path, data)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     except OSError as error:
         raise _cannot_write(path, error) from error
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
         _inherit_mode(Path(name))
@@ -134,10 +135,10 @@ def _check_header(path: Path, raw: object) -> None:
         )
 
 
-def _write_through(path: Path, text: str) -> None:
+def _write_through(path: Path, data: bytes) -> None:
     try:
-        with path.open("w", encoding="utf-8") as stream:
-            stream.write(text)
+        with path.open("wb") as stream:
+            stream.write(data)
     except OSError as error:
         raise _cannot_write(path, error) from error
 

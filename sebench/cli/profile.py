@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, guarded, present, show_findings
+from sebench.store import check_writable, write_atomic
 
 
 @guarded
@@ -17,6 +22,9 @@ def profile(
     image_size: options.ImageSize = None,
     threads: options.Threads = None,
     seed: options.Seed = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw the profile of the first pair: FILE.svg or FILE.png.")
+    ] = None,
     cache: options.Cache = True,
     output_format: options.FormatOption = "table",
     output: options.Output = "-",
@@ -32,6 +40,8 @@ def profile(
     from sebench.runner.profiling import profile_session
 
     check_output(output)
+    if plot is not None:
+        check_writable(plot)
     plan = make_plan(
         names=model,
         variants=variant,
@@ -53,4 +63,6 @@ def profile(
         json=lambda: reporting.profile_json(profiles, environment),
         document=lambda: reporting.profile_document(profiles, environment),
     )
+    if plot is not None:
+        write_atomic(plot, reporting.render_picture(profiles[0], plot.suffix.removeprefix(".")))
     show_findings([finding for found in profiles for finding in found.findings], quiet=quiet)

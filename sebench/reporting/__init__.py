@@ -16,6 +16,7 @@ from sebench.reporting.paper_table import (
     paper_tables_document,
     paper_tables_json,
 )
+from sebench.reporting.picture import render_picture
 from sebench.reporting.profile import profile_document, profile_json
 from sebench.reporting.verification import (
     conventions_document,
@@ -47,6 +48,7 @@ __all__ = [
     "profile_document",
     "profile_json",
     "render",
+    "render_picture",
     "unexplained",
     "verification_document",
     "verification_json",

@@ -1,0 +1,87 @@
+"""Pictures of profiles: files of the asked-for kind, the same ones for the same profile."""
+
+import sys
+from xml.etree import ElementTree
+
+import pytest
+
+from sebench.errors import UsageError
+from sebench.reporting import profile_document, profile_json, render, render_picture
+from sebench.schema import AblationCheck, Interval, Machine, ModelSpec, Pair, PartProfile, Profile, Workload
+
+
+def part(name, phase="forward", **fields):
+    values = {
+        "time_s": 2e-3, "bytes": 2**20, "flops": 10**6, "calls": 3, "achieved_bytes_per_s": 5e8,
+        "bound_s": 1e-3, "verdict": "bandwidth-bound",
+    }  # fmt: skip
+    return PartProfile(stage="2", part=name, phase=phase, **{**values, **fields})
+
+
+PROFILE = Profile(
+    pair=Pair(baseline=ModelSpec(model="resnet50"), candidate=ModelSpec(model="resnet50", variant="se")),
+    workload=Workload(phase="training", batch_size=8, input_shape=(8, 3, 224, 224), threads=2),
+    parts=(
+        part("squeeze"),
+        part("excite", time_s=1e-3),
+        part("scale"),
+        part("scale", "backward", time_s=3e-3),
+    ),
+    step_s=0.1,
+    profiled_step_s=0.103,
+    machine=Machine(copy_bytes_per_s=40e9, matmul_flops_per_s=200e9, launch_s=2e-6),
+    ablations=(
+        AblationCheck(
+            part="squeeze",
+            profiled_s=2e-3,
+            ablated=Interval(estimate=2.1e-3, ci_low=1.9e-3, ci_high=2.4e-3),
+            agrees=True,
+        ),
+    ),
+    predicted_difference_s=5e-3,
+    measured_difference=Interval(estimate=8e-3, ci_low=7e-3, ci_high=9e-3),
+    measured_ratio=Interval(estimate=1.08, ci_low=1.07, ci_high=1.09),
+    blocks=12,
+)
+
+
+def test_svg_is_well_formed_and_reproducible():
+    drawn = render_picture(PROFILE, "svg")
+    assert drawn == render_picture(PROFILE, "svg")
+    text = " ".join(ElementTree.fromstring(drawn).itertext())  # noqa: S314 - drawn two lines above
+    for word in ("squeeze", "excite", "scale", "FLOP per byte", "resnet50 se, training, batch 8"):
+        assert word in text
+
+
+def test_png():
+    assert render_picture(PROFILE, "png").startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("kind", ["pdf", "", "SVG"])
+def test_other_formats_are_refused(kind):
+    with pytest.raises(UsageError, match="--plot draws no .*; name a file in svg or png"):
+        render_picture(PROFILE, kind)
+
+
+def test_without_matplotlib_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(UsageError, match=r"--plot needs matplotlib; pip install 'sebench\[plot\]'"):
+        render_picture(PROFILE, "svg")
+
+
+def test_the_document_answers_first():
+    shown = render(profile_document([PROFILE]), "markdown")
+    # 2 + 1 + 2 + 3 = 8 ms, of which the scale has 5
+    assert "SE in resnet50 on this CPU in training at batch 8: 8.00 ms of a step of 100.0 ms" in shown
+    assert "(scale 62 %, squeeze 25 %, excite 12 %)" in shown
+    assert "+8.00 [7.00, 9.00] ms more, ratio 1.080 [1.070, 1.090] (95 %, one process)" in shown
+    assert "| 2 | scale | backward | 3.000 | 1.00 | 3 | 0.5 | 1.000 | 33 % | bandwidth-bound |" in shown
+    assert "| squeeze | 2.00 | 2.10 [1.90, 2.40] | yes |" in shown
+    assert "5.00 ms; measured +8.00 [7.00, 9.00] ms" in shown
+    assert "The profiler makes the step +3 % longer." in shown
+
+
+def test_several_profiles_are_listed():
+    assert '"profiles": [' in profile_json([PROFILE, PROFILE])
+    assert '"kind": "profile"' in profile_json([PROFILE])
+    assert render(profile_document([PROFILE, PROFILE]), "markdown").startswith("# Profiles of 2 pairs")
