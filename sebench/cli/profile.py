@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -54,6 +55,7 @@ def profile(
         ),
     )
     environment = capture_environment()
+    measured_at = datetime.now(UTC).isoformat(timespec="seconds")
     profiles = [
         profile_session(session, plan, cache=default_cache() if cache else None) for session in plan.sessions
     ]
@@ -61,7 +63,7 @@ def profile(
         output_format,
         output,
         json=lambda: reporting.profile_json(profiles, environment),
-        document=lambda: reporting.profile_document(profiles, environment),
+        document=lambda: reporting.profile_document(profiles, environment, measured_at=measured_at),
     )
     if plot is not None:
         write_atomic(plot, reporting.render_picture(profiles[0], plot.suffix.removeprefix(".")))

@@ -10,6 +10,7 @@ import msgspec
 from sebench.reporting.answers import attention_name, place_text
 from sebench.reporting.contract import document_json
 from sebench.reporting.document import Cell, Column, Document, Paragraph, Part, Row, Section, Table, text_cell
+from sebench.reporting.environment import environment_lines
 from sebench.schema import AblationCheck, Environment, Interval, PartProfile, Profile
 from sebench.units import UNKNOWN
 
@@ -23,12 +24,14 @@ NOTES = (
 _VERDICT_NOTE = "left out: the whole network against itself without that part, in paired blocks"
 
 
-def profile_document(profiles: Sequence[Profile], environment: Environment | None = None) -> Document:
+def profile_document(
+    profiles: Sequence[Profile], environment: Environment | None = None, *, measured_at: str | None = None
+) -> Document:
     """What `sebench profile` shows."""
     title = _title(profiles[0]) if len(profiles) == 1 else f"Profiles of {len(profiles)} pairs"
     body: tuple[Part, ...] = tuple(part for profile in profiles for part in _parts(profile, len(profiles)))
     findings = tuple(f"{f.code}: {f.message}" for profile in profiles for f in profile.findings)
-    machine = () if environment is None else (f"machine: {environment.cpu.get('model')}",)
+    machine = () if environment is None else environment_lines(environment, measured_at)
     return Document(title, body, (*NOTES, _VERDICT_NOTE, *findings, *machine))
 
 
