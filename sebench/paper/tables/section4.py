@@ -93,5 +93,6 @@ def _origin(place: str, measured: Measured | None, command: str) -> tuple[str, .
     if measured is None:
         return (f"{place}: no stored result; run `{command}`",)
     ratio = measured.metric.ratio
-    sizes = f"{ratio.processes} processes, {ratio.blocks} blocks, grade {measured.metric.grade}"
+    processes = "1 process" if ratio.processes == 1 else f"{ratio.processes} processes"
+    sizes = f"{processes}, {ratio.blocks} blocks, grade {measured.metric.grade}"
     return (f"{place}: {measured.machine}, {measured.measured_at}, {sizes}",)
