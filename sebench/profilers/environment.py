@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,27 +17,6 @@ from sebench.profilers.processor import read_cpu
 from sebench.profilers.software import read_git, read_variables, read_versions
 from sebench.profilers.topology import read_cpuinfo, read_topology, usable_core_count
 from sebench.schema import Environment
-
-# Variables that change how many threads run, where, or which kernels they pick.
-_THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OMP_PROC_BIND",
-    "OMP_PLACES",
-    "OMP_SCHEDULE",
-    "OMP_WAIT_POLICY",
-    "OMP_DYNAMIC",
-    "GOMP_CPU_AFFINITY",
-    "GOMP_SPINCOUNT",
-    "KMP_AFFINITY",
-    "KMP_BLOCKTIME",
-    "KMP_HW_SUBSET",
-    "MKL_NUM_THREADS",
-    "MKL_DYNAMIC",
-    "MKL_ENABLE_INSTRUCTIONS",
-    "ATEN_CPU_CAPABILITY",
-    "ONEDNN_MAX_CPU_ISA",
-    "DNNL_MAX_CPU_ISA",
-)
 
 
 def capture_environment(
@@ -80,18 +57,3 @@ def usable_cores(root: Path = LIVE_ROOT) -> int:
     host = Host.at(root)
     topology = read_topology(host, read_cpuinfo(host))
     return usable_core_count(topology, cpu_quota_cores(host)) or 1
-
-
-def fingerprint(environment: Environment) -> str:
-    """SHA-256 (hex) of the facts that must agree before two results may be compared over time.
-
-    Only what stays the same between two runs on one set-up: no load, no frequencies, no memory in use.
-    """
-    cpu, torch = environment.cpu, environment.versions.get("torch")
-    stable = {
-        "cpu": {key: cpu.get(key) for key in ("model", "isa", "usable_cores", "quota_cores")},
-        "machine": environment.platform.get("machine"),
-        "torch": ".".join(torch.split(".")[:2]) if torch else None,
-        "variables": {name: environment.variables.get(name) for name in _THREAD_VARIABLES},
-    }
-    return hashlib.sha256(json.dumps(stable, sort_keys=True).encode()).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from sebench.errors import BudgetError
@@ -44,10 +45,11 @@ def first_schedule(policy: TimingPolicy, pace: Pace, left_s: float) -> Schedule:
         BudgetError: a hard budget that does not cover one block.
     """
     if policy.hard_budget and left_s < pace.block_s:
+        spent_s = policy.budget_s - left_s
         raise BudgetError(
-            f"--budget is too small for one block: preparing took {pace.prepare_s:.1f} s and a block takes "
-            f"{pace.block_s:.1f} s",
-            hint=f"allow at least {pace.prepare_s + policy.min_blocks * pace.block_s:.0f} s per pair",
+            f"--budget is too small for one block of {pace.block_s:.1f} s: all that comes before took "
+            f"{spent_s:.1f} s",
+            hint=f"allow at least {math.ceil(spent_s + policy.min_blocks * pace.block_s)} s per pair",
         )
     if policy.processes > 1:
         for processes in range(_most_processes(policy, pace, left_s), MIN_PROCESSES - 1, -1):

@@ -38,6 +38,17 @@ from sebench.schema.cross_check import (
     CrossCheck,
     ToolCheck,
 )
+from sebench.schema.gate import (
+    Check,
+    CheckKind,
+    Gate,
+    GateStatus,
+    OnInconclusive,
+    Reason,
+)
+from sebench.schema.identity import (
+    fingerprint,
+)
 from sebench.schema.measurements import (
     Block,
     DeviceState,
@@ -81,6 +92,8 @@ __all__ = [
     "AblationCheck",
     "Attribution",
     "Block",
+    "Check",
+    "CheckKind",
     "Comparison",
     "Contrast",
     "CrossCheck",
@@ -93,6 +106,8 @@ __all__ = [
     "Environment",
     "Execution",
     "Finding",
+    "Gate",
+    "GateStatus",
     "Grade",
     "Interval",
     "Machine",
@@ -103,6 +118,7 @@ __all__ = [
     "MetricComparison",
     "ModelCost",
     "ModelSpec",
+    "OnInconclusive",
     "OpCost",
     "Optimizer",
     "Pair",
@@ -117,6 +133,7 @@ __all__ = [
     "ProfileSamples",
     "Quantity",
     "Ratio",
+    "Reason",
     "Result",
     "SavedBytes",
     "SavedForBackward",
@@ -134,4 +151,5 @@ __all__ = [
     "Value",
     "Verdict",
     "Workload",
+    "fingerprint",
 ]

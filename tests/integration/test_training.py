@@ -5,7 +5,7 @@ import json
 
 def test_a_training_step_is_timed_split_and_its_memory_measured(sebench):
     done = sebench(
-        "compare -m cifar_resnet110 --phase training -b 2 --threads 1 --effort quick --budget 12 --memory"
+        "compare -m cifar_resnet110 --phase training -b 2 --threads 1 --effort quick --memory"
         " --seed 3 --format json -q"
     )
     (comparison,) = json.loads(done.stdout)["comparisons"]

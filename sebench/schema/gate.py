@@ -1,0 +1,54 @@
+"""What the gate checked and what came of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sebench.schema.base import Value
+from sebench.schema.conclusions import Ratio
+from sebench.schema.measurements import Finding
+from sebench.schema.request import Workload
+
+GateStatus = Literal["passed", "failed", "inconclusive", "not_comparable"]
+CheckKind = Literal["lock", "ceiling", "factories", "base-ref", "stored"]
+OnInconclusive = Literal["pass", "fail"]
+
+
+class Reason(Value, frozen=True, kw_only=True):
+    """Why a check ended as it did: a stable code and one line for people."""
+
+    code: str
+    message: str
+    hint: str | None = None
+
+
+class Check(Value, frozen=True, kw_only=True):
+    """One metric of one pair against one limit."""
+
+    kind: CheckKind
+    model: str
+    baseline: str
+    """What the ratio is over: a variant, a factory, a commit, a stored result, or ``lock``."""
+    candidate: str
+    metric: str
+    status: GateStatus
+    exact: bool = False
+    limit: float | None = None
+    """Largest ratio allowed; None where equality is asked for."""
+    ratio: Ratio
+    """The interval is not adjusted for the other checks of the gate; the decision is."""
+    workload: Workload | None = None
+    p_value: float | None = None
+    """One-sided, that the ratio is within the limit; Holm-adjusted over the sampled checks of the gate."""
+    attempts: int = 1
+    """Invocations whose samples were pooled."""
+    reason: Reason
+    findings: tuple[Finding, ...] = ()
+
+
+class Gate(Value, frozen=True, kw_only=True):
+    """All checks of one invocation."""
+
+    status: GateStatus
+    checks: tuple[Check, ...]
+    on_inconclusive: OnInconclusive = "fail"
