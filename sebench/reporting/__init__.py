@@ -12,6 +12,7 @@ from sebench.reporting.counts import count_document
 from sebench.reporting.cross_check import cross_check_document, cross_check_json, unexplained
 from sebench.reporting.document import Document
 from sebench.reporting.environment import environment_document
+from sebench.reporting.lock import lock_document, lock_json
 from sebench.reporting.paper_table import (
     paper_tables_document,
     paper_tables_json,
@@ -43,6 +44,8 @@ __all__ = [
     "cross_check_json",
     "environment_document",
     "environment_json",
+    "lock_document",
+    "lock_json",
     "paper_tables_document",
     "paper_tables_json",
     "profile_document",
