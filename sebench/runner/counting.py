@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import sys
 from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
@@ -50,10 +52,11 @@ def count_model(
     key = _key(spec, shape, phase, dtype) if usable else ""
     if usable and (known := usable.get(key)):
         return known
-    built = models.build(spec, seed=None, device="meta")
-    cost = counters.count(
-        built.module, shape, phase=phase, dtype=dtype, sites=built.sites, stages=built.stages
-    )
+    with contextlib.redirect_stdout(sys.stderr):  # whatever the network prints is not what was asked for
+        built = models.build(spec, seed=None, device="meta")
+        cost = counters.count(
+            built.module, shape, phase=phase, dtype=dtype, sites=built.sites, stages=built.stages
+        )
     counted = ModelCost(spec=spec, cost=cost)
     if usable:
         usable.put(key, counted)

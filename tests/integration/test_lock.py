@@ -71,10 +71,12 @@ def test_the_first_lock_is_written_and_is_the_same_in_every_process(sebench, pro
     assert (entry.params, entry.input_shape) == (112, (1, 3, 32, 32))  # 4 x (3 x 3 x 3 + 1)
 
 
-def test_without_a_model_the_locked_ones_are_counted_again(locked, first_text):
+def test_without_a_model_the_locked_ones_are_counted_again(project, locked, first_text):
+    (project / "nets.py").write_text(f'print("importing"){NETS}')
     again = lock("--format json")
     assert (again.exit_code, json.loads(again.stdout)["status"]) == (0, "unchanged")
     assert locked.read_text() == first_text
+    assert again.stderr == "importing\nimporting\n"  # what a network prints is not what was asked for
 
 
 def test_a_difference_is_shown_and_only_update_accepts_it(project, locked, first_text):
