@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import platformdirs
 from filelock import FileLock, Timeout
@@ -19,10 +20,11 @@ import sebench
 from sebench.errors import Interrupted
 from sebench.profilers.environment import capture_environment
 from sebench.profilers.findings import findings_for
-from sebench.runner.counting import count_model
+from sebench.runner.counting import Counter
 from sebench.runner.memory import measure_memory
 from sebench.runner.processes import Observer, ProcessSeries
 from sebench.runner.session import WORKER_COMMAND
+from sebench.runner.side_by_side import Trees
 from sebench.schema import (
     Environment,
     Finding,
@@ -45,6 +47,7 @@ def run(
     started_s: float | None = None,
     argv: Sequence[str] = (),
     command: Sequence[str] = WORKER_COMMAND,
+    trees: Trees = MappingProxyType({}),
 ) -> Iterator[Result]:
     """Measure every pair of a plan.
 
@@ -55,6 +58,7 @@ def run(
         started_s: `time.monotonic()` at which the budget began; now, if None.
         argv: recorded in the results.
         command: how a worker is started.
+        trees: working directories of the commits that specs name.
 
     Yields:
         One result per pair as soon as it is complete. Interrupted, the pair at hand is yielded with what
@@ -68,14 +72,17 @@ def run(
     origin_s = time.monotonic() if started_s is None else started_s
     environment = capture_environment()
     for pair, indices in _by_pair(plan):
-        assembly = _Assembly(plan, pair, environment, _static_costs(plan.sessions[indices[0]], cache), argv)
+        counter = Counter(cache, trees, command)
+        assembly = _Assembly(plan, pair, environment, _static_costs(plan.sessions[indices[0]], counter), argv)
         try:
             for index in indices:
                 begun_s = time.monotonic() if index else origin_s
-                series = assembly.begin(ProcessSeries(plan, index, observer=observer, command=command))
+                series = assembly.begin(
+                    ProcessSeries(plan, index, observer=observer, command=command, trees=trees)
+                )
                 with _alone_on(plan.sessions[index].workload.device, series):
                     series.measure(deadline_s=_deadline_s(plan, index, origin_s, begun_s))
-                    assembly.add_training(series.session, cache, command)
+                    assembly.add_training(series.session, counter)
         except KeyboardInterrupt:
             if assembly.has_samples:
                 yield assembly.result(interrupted=True)
@@ -98,7 +105,7 @@ def _deadline_s(plan: Plan, index: int, origin_s: float, begun_s: float) -> floa
     return begun_s + plan.policy.budget_s
 
 
-def _static_costs(session: Session, cache: CountCache | None) -> tuple[StaticCost, StaticCost]:
+def _static_costs(session: Session, count: Counter) -> tuple[StaticCost, StaticCost]:
     """Per image: static metrics have no workload, so they are counted at batch 1.
 
     Under autocast parameters and most activations stay in float32, which is what is counted.
@@ -106,21 +113,18 @@ def _static_costs(session: Session, cache: CountCache | None) -> tuple[StaticCos
     shape = (1, *session.workload.input_shape[1:])
     dtype = "float32" if session.workload.dtype.startswith("amp-") else session.workload.dtype
     baseline, candidate = (
-        count_model(spec, shape, dtype=dtype, cache=cache).cost
-        for spec in (session.pair.baseline, session.pair.candidate)
+        count(spec, shape, dtype=dtype) for spec in (session.pair.baseline, session.pair.candidate)
     )
     return baseline, candidate
 
 
-def _saved_for_backward(session: Session, cache: CountCache | None) -> SavedForBackward | None:
+def _saved_for_backward(session: Session, count: Counter) -> SavedForBackward | None:
     """Counted at the batch that is measured; under autocast the counter does not know what is cast."""
     workload = session.workload
     if workload.dtype.startswith("amp-"):
         return None
     baseline, candidate = (
-        count_model(
-            spec, workload.input_shape, phase="training", dtype=workload.dtype, cache=cache
-        ).cost.saved
+        count(spec, workload.input_shape, phase="training", dtype=workload.dtype).saved
         for spec in (session.pair.baseline, session.pair.candidate)
     )
     return SavedForBackward(workload=workload, baseline=baseline, candidate=candidate)
@@ -173,15 +177,19 @@ class _Assembly:
         self._series.append(series)
         return series
 
-    def add_training(self, session: Session, cache: CountCache | None, command: Sequence[str]) -> None:
+    def add_training(self, session: Session, counter: Counter) -> None:
         """What a training step keeps and holds; nothing for inference."""
         if session.workload.phase != "training":
             return
-        self._saved = _saved_for_backward(session, cache)
+        self._saved = _saved_for_backward(session, counter)
         if self._plan.memory:
             self._memory.append(
                 measure_memory(
-                    session, seed=self._plan.seed, command=command, timeout_s=self._plan.policy.timeout_s
+                    session,
+                    seed=self._plan.seed,
+                    command=counter.command,
+                    timeout_s=self._plan.policy.timeout_s,
+                    trees=counter.trees,
                 )
             )
 

@@ -14,6 +14,8 @@ class ModelSpec(Value, frozen=True, kw_only=True):
     """None keeps the number the network was published with (1000, or 10 on CIFAR)."""
     stride_in: StrideIn | None = None
     """Where a bottleneck ResNet strides; None is the network's own place."""
+    commit: str | None = None
+    """Whose tree a factory is imported from; None is the working tree."""
 
 
 class Pair(Value, frozen=True, kw_only=True):
