@@ -17,9 +17,11 @@ from filelock import FileLock, Timeout
 from msgspec.structs import replace
 
 import sebench
+from sebench.analysis.calibration import noise
 from sebench.errors import Interrupted
 from sebench.profilers.environment import capture_environment
 from sebench.profilers.findings import findings_for
+from sebench.runner.calibrations import Calibrations
 from sebench.runner.counting import Counter
 from sebench.runner.memory import measure_memory
 from sebench.runner.processes import Observer, ProcessSeries
@@ -28,6 +30,7 @@ from sebench.runner.side_by_side import Trees
 from sebench.schema import (
     Environment,
     Finding,
+    Measurement,
     MemoryMeasurement,
     Pair,
     Plan,
@@ -35,6 +38,7 @@ from sebench.schema import (
     SavedForBackward,
     Session,
     StaticCost,
+    fingerprint,
 )
 from sebench.store import CountCache
 
@@ -48,6 +52,7 @@ def run(
     argv: Sequence[str] = (),
     command: Sequence[str] = WORKER_COMMAND,
     trees: Trees = MappingProxyType({}),
+    calibrations: Calibrations | None = None,
 ) -> Iterator[Result]:
     """Measure every pair of a plan.
 
@@ -59,6 +64,7 @@ def run(
         argv: recorded in the results.
         command: how a worker is started.
         trees: working directories of the commits that specs name.
+        calibrations: where the noise of this machine is looked up.
 
     Yields:
         One result per pair as soon as it is complete. Interrupted, the pair at hand is yielded with what
@@ -73,7 +79,8 @@ def run(
     environment = capture_environment()
     for pair, indices in _by_pair(plan):
         counter = Counter(cache, trees, command)
-        assembly = _Assembly(plan, pair, environment, _static_costs(plan.sessions[indices[0]], counter), argv)
+        costs = _static_costs(plan.sessions[indices[0]], counter)
+        assembly = _Assembly(plan, pair, environment, costs, argv=argv, calibrations=calibrations)
         try:
             for index in indices:
                 begun_s = time.monotonic() if index else origin_s
@@ -81,7 +88,8 @@ def run(
                     ProcessSeries(plan, index, observer=observer, command=command, trees=trees)
                 )
                 with _alone_on(plan.sessions[index].workload.device, series):
-                    series.measure(deadline_s=_deadline_s(plan, index, origin_s, begun_s))
+                    if plan.timed:
+                        series.measure(deadline_s=_deadline_s(plan, index, origin_s, begun_s))
                     assembly.add_training(series.session, counter)
         except KeyboardInterrupt:
             if assembly.has_samples:
@@ -163,8 +171,11 @@ class _Assembly:
         pair: Pair,
         environment: Environment,
         costs: tuple[StaticCost, StaticCost],
+        *,
         argv: Sequence[str],
+        calibrations: Calibrations | None,
     ) -> None:
+        self._calibrations = calibrations
         self._plan, self._pair, self._argv = plan, pair, tuple(argv)
         self._environment = environment
         self._baseline_cost, self._candidate_cost = costs
@@ -199,9 +210,9 @@ class _Assembly:
 
     def result(self, *, interrupted: bool = False) -> Result:
         now = datetime.now(UTC)
-        measurements = tuple(series.measurement() for series in self._series)
         runtime = dict(self._series[-1].runtime)
         environment = replace(self._environment, device=runtime.pop("device", {}), runtime=runtime)
+        measurements = tuple(self._calibrated(series.measurement(), environment) for series in self._series)
         threads = max(measurement.workload.threads for measurement in measurements)
         return Result(
             id=_identifier(self._pair, now),
@@ -217,6 +228,15 @@ class _Assembly:
             memory=tuple(self._memory),
             saved=self._saved,
             findings=(_INTERRUPTED,) if interrupted else (),
+        )
+
+    def _calibrated(self, measurement: Measurement, environment: Environment) -> Measurement:
+        if self._calibrations is None:
+            return measurement
+        spec, machine = self._pair.candidate, fingerprint(environment)
+        known = self._calibrations.find(machine, spec, measurement.workload)
+        return (
+            measurement if known is None else replace(measurement, sigma_process=noise(known).sigma_process)
         )
 
 

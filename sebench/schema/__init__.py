@@ -18,6 +18,11 @@ from sebench.schema.base import (
     StrideIn,
     Value,
 )
+from sebench.schema.calibration import (
+    Calibration,
+    CalibrationSession,
+    Noise,
+)
 from sebench.schema.conclusions import (
     Comparison,
     Interval,
@@ -92,6 +97,8 @@ __all__ = [
     "AblationCheck",
     "Attribution",
     "Block",
+    "Calibration",
+    "CalibrationSession",
     "Check",
     "CheckKind",
     "Comparison",
@@ -118,6 +125,7 @@ __all__ = [
     "MetricComparison",
     "ModelCost",
     "ModelSpec",
+    "Noise",
     "OnInconclusive",
     "OpCost",
     "Optimizer",

@@ -86,5 +86,7 @@ class Plan(Value, frozen=True, kw_only=True):
     sessions: tuple[Session, ...]
     policy: TimingPolicy
     seed: int
+    timed: bool = True
+    """False leaves the times out: counts, and memory where asked for."""
     memory: bool = False
     """Measure peak memory of training steps too, in processes of their own."""
