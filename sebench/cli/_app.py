@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from sebench import __version__
+from sebench.cli.calibrate import calibrate
 from sebench.cli.compare import compare
 from sebench.cli.count import count
 from sebench.cli.env import env
@@ -50,6 +51,7 @@ app.command("list", epilog="Example: sebench list models")(list_)
 app.command(epilog="Example: sebench profile --model resnet50 --phase training -b 8")(profile)
 app.command(epilog="Example: sebench table 2")(table)
 app.command(epilog="Example: sebench verify --source 'Table 2'")(verify)
+app.command(epilog="Example: sebench calibrate --model resnet50")(calibrate)
 app.command(epilog="Example: sebench env --format json")(env)
 
 

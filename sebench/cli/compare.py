@@ -26,15 +26,13 @@ from sebench.store import ResultStore, check_writable
 if TYPE_CHECKING:
     from sebench.schema import Comparison, Finding, Result
 
-_DEFAULT_STORE = Path(".sebench/results")
-
 
 @guarded
 def compare(
     model: options.Models,
     variant: options.Variants = ["se"],  # noqa: B006 - Typer reads it, nobody mutates it
     baseline: Annotated[str, typer.Option("--baseline", help="Variant to compare with.")] = "plain",
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: options.Device = "auto",
     phase: Annotated[
         Phase | None,
         typer.Option(
@@ -65,7 +63,7 @@ def compare(
     ] = None,
     seed: options.Seed = None,
     cache: options.Cache = True,
-    save: Annotated[Path, typer.Option("--save", help="Directory for the raw results.")] = _DEFAULT_STORE,
+    save: Annotated[Path, typer.Option("--save", help="Directory for the raw results.")] = options.RESULTS,
     no_save: Annotated[bool, typer.Option("--no-save", help="Do not store the raw results.")] = False,
     output_format: options.FormatOption = "table",
     output: options.Output = "-",
@@ -76,6 +74,7 @@ def compare(
     started_s = time.monotonic()
     from sebench.profilers.environment import usable_cores
     from sebench.profilers.selection import resolve_device
+    from sebench.runner.calibrations import Calibrations
     from sebench.runner.conditions import Conditions
     from sebench.runner.counting import default_cache
     from sebench.runner.measuring import run
@@ -114,6 +113,7 @@ def compare(
                 observer=observer,
                 started_s=started_s,
                 argv=("sebench", *sys.argv[1:]),
+                calibrations=Calibrations(options.CALIBRATIONS),
             ):
                 collector.add(result)
     except SebenchError:  # interrupted, or out of budget: what was measured is still worth showing

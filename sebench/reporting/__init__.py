@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 from sebench.errors import UsageError, near_matches
+from sebench.reporting.calibration import calibration_document, calibration_json
 from sebench.reporting.catalog import catalog_document
 from sebench.reporting.comparison import comparison_document
 from sebench.reporting.contract import catalog_json, comparison_json, count_json, environment_json
@@ -31,6 +32,8 @@ Format = Literal["table", "markdown", "csv", "latex"]
 __all__ = [
     "Document",
     "Format",
+    "calibration_document",
+    "calibration_json",
     "catalog_document",
     "catalog_json",
     "comparison_document",

@@ -87,7 +87,8 @@ def run(
                 series = assembly.begin(
                     ProcessSeries(plan, index, observer=observer, command=command, trees=trees)
                 )
-                with _alone_on(plan.sessions[index].workload.device, series):
+                with _alone_on(plan.sessions[index].workload.device, series) as waited_s:
+                    origin_s, begun_s = origin_s + waited_s, begun_s + waited_s  # others' time is not ours
                     if plan.timed:
                         series.measure(deadline_s=_deadline_s(plan, index, origin_s, begun_s))
                     assembly.add_training(series.session, counter)
@@ -139,16 +140,21 @@ def _saved_for_backward(session: Session, count: Counter) -> SavedForBackward | 
 
 
 @contextmanager
-def _alone_on(device: str, series: ProcessSeries) -> Iterator[None]:
-    """Two measurements on one device would time each other: the later one waits, and says so."""
+def _alone_on(device: str, series: ProcessSeries) -> Iterator[float]:
+    """Two measurements on one device would time each other: the later one waits, and says so.
+
+    Yields:
+        The seconds it waited.
+    """
     lock = FileLock(_lock_folder() / f"sebench-{device.replace(':', '-')}.lock")
+    asked_s = time.monotonic()
     try:
         lock.acquire(timeout=0)
     except Timeout:
         series.announce_waiting()
         lock.acquire()
     try:
-        yield
+        yield time.monotonic() - asked_s
     finally:
         lock.release()
 
