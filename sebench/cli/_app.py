@@ -11,6 +11,7 @@ from sebench.cli.calibrate import calibrate
 from sebench.cli.compare import compare
 from sebench.cli.count import count
 from sebench.cli.env import env
+from sebench.cli.export import export
 from sebench.cli.list import list_
 from sebench.cli.profile import profile
 from sebench.cli.table import table
@@ -53,6 +54,7 @@ app.command(epilog="Example: sebench table 2")(table)
 app.command(epilog="Example: sebench verify --source 'Table 2'")(verify)
 app.command(epilog="Example: sebench calibrate --model resnet50")(calibrate)
 app.command(epilog="Example: sebench env --format json")(env)
+app.command(epilog="Example: sebench export pyperf .sebench/results -o pyperf.json")(export)
 
 
 def main() -> None:

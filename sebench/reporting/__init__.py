@@ -8,11 +8,18 @@ from sebench.errors import UsageError, near_matches
 from sebench.reporting.calibration import calibration_document, calibration_json
 from sebench.reporting.catalog import catalog_document
 from sebench.reporting.comparison import comparison_document
-from sebench.reporting.contract import catalog_json, comparison_json, count_json, environment_json
+from sebench.reporting.contract import (
+    catalog_json,
+    comparison_json,
+    count_json,
+    environment_json,
+    gate_json,
+)
 from sebench.reporting.counts import count_document
 from sebench.reporting.cross_check import cross_check_document, cross_check_json, unexplained
 from sebench.reporting.document import Document
 from sebench.reporting.environment import environment_document
+from sebench.reporting.gate import gate_document
 from sebench.reporting.paper_table import (
     paper_tables_document,
     paper_tables_json,
@@ -46,6 +53,8 @@ __all__ = [
     "cross_check_json",
     "environment_document",
     "environment_json",
+    "gate_document",
+    "gate_json",
     "paper_tables_document",
     "paper_tables_json",
     "profile_document",

@@ -18,14 +18,14 @@ def answers(comparison: Comparison) -> tuple[str, ...]:
     return tuple(_latency_answer(comparison, metric) for metric in timed)
 
 
-def ratio_text(ratio: Ratio) -> tuple[str, str]:
+def ratio_text(ratio: Ratio, decimals: int | None = None) -> tuple[str, str]:
     """A sampled ratio and its interval, e.g. ``("1.018", "[1.012, 1.024]")``; empty where unknown.
 
-    Three decimals, or four where the interval is narrow enough to carry them.
+    Three decimals, or four where the interval is narrow enough to carry them, unless `decimals` says.
     """
     if ratio.estimate is None:
         return "", ""
-    decimals = ratio_decimals(ratio)
+    decimals = ratio_decimals(ratio) if decimals is None else decimals
     if ratio.ci_low is None or ratio.ci_high is None:
         return f"{ratio.estimate:.{decimals}f}", ""
     low, high = f"{ratio.ci_low:.{decimals}f}", f"{ratio.ci_high:.{decimals}f}"
