@@ -153,10 +153,12 @@ def report(runs: int, seed: int) -> str:
         (
             "# Verdicts of the gate",
             "",
-            f"{datetime.now(UTC):%Y-%m-%d}, sebench {sebench.__version__}; {runs} gates per row, seed {seed},",
-            f"{took_s:.0f} s on one core. Made by `python benchmarks/gate_rates.py --output reports/gate.md`:",
+            f"{datetime.now(UTC):%Y-%m-%d}, sebench {sebench.__version__}; {runs} gates per row, seed",
+            f"{seed}, {took_s:.0f} s on one core. Made by",
+            "`python benchmarks/gate_rates.py --output reports/gate.md`:",
             "simulated block ratios through `sebench.statistics`, limit 1.05, 6 processes of 6 blocks, one",
-            f"extension by 6 more. Standard error of a share of 0.025: {math.sqrt(0.025 * 0.975 / runs):.4f}.",
+            "extension by 6 more. Standard error of a share of 0.025: "
+            f"{math.sqrt(0.025 * 0.975 / runs):.4f}.",
             f"Half-width of the 95 % interval before the extension: {half_width() * 100:.2f} %.",
             "",
             "| true ratio | noise | failed | inconclusive | passed | extended |",
