@@ -62,6 +62,14 @@ class DataFileError(SebenchError):
     """A file is damaged, foreign, newer than this version, or cannot be read or written."""
 
 
+class ConfigurationError(DataFileError):
+    """The project's own configuration says something that cannot be meant."""
+
+
+class DeterminismError(SebenchError):
+    """A figure that has to be exact came out differently the second time."""
+
+
 class Interrupted(SebenchError):  # noqa: N818 - named after the signal, not after a fault
     """The user pressed Ctrl-C; whatever was measured so far has been handed over."""
 

@@ -13,6 +13,7 @@ from sebench.cli.count import count
 from sebench.cli.env import env
 from sebench.cli.export import export
 from sebench.cli.list import list_
+from sebench.cli.lock import lock
 from sebench.cli.profile import profile
 from sebench.cli.table import table
 from sebench.cli.verify import verify
@@ -49,6 +50,7 @@ def _root(
 app.command(epilog="Example: sebench compare --model resnet50 --device cpu")(compare)
 app.command(epilog="Example: sebench count --model resnet50 --variant plain --variant se --by stage")(count)
 app.command("list", epilog="Example: sebench list models")(list_)
+app.command(epilog="Example: sebench lock --model resnet50 --variant se")(lock)
 app.command(epilog="Example: sebench profile --model resnet50 --phase training -b 8")(profile)
 app.command(epilog="Example: sebench table 2")(table)
 app.command(epilog="Example: sebench verify --source 'Table 2'")(verify)

@@ -20,6 +20,7 @@ from sebench.reporting.cross_check import cross_check_document, cross_check_json
 from sebench.reporting.document import Document
 from sebench.reporting.environment import environment_document
 from sebench.reporting.gate import gate_document
+from sebench.reporting.lock import lock_document, lock_json
 from sebench.reporting.paper_table import (
     paper_tables_document,
     paper_tables_json,
@@ -55,6 +56,8 @@ __all__ = [
     "environment_json",
     "gate_document",
     "gate_json",
+    "lock_document",
+    "lock_json",
     "paper_tables_document",
     "paper_tables_json",
     "profile_document",

@@ -6,6 +6,7 @@ what they do not know); renaming or removing one makes a new version.
 
 from sebench.schema.base import (
     SCHEMA,
+    Dtype,
     Effort,
     Execution,
     Grade,
@@ -54,6 +55,16 @@ from sebench.schema.gate import (
 from sebench.schema.identity import (
     fingerprint,
 )
+from sebench.schema.lock import (
+    ChangeKind,
+    Lock,
+    LockChange,
+    LockDiff,
+    LockedNetwork,
+    LockEntry,
+    LockStatus,
+    TorchCosts,
+)
 from sebench.schema.measurements import (
     Block,
     DeviceState,
@@ -70,6 +81,10 @@ from sebench.schema.measurements import (
     Result,
     SavedForBackward,
     Segment,
+)
+from sebench.schema.metrics import (
+    LIMIT_METRICS,
+    LimitMetric,
 )
 from sebench.schema.profile import (
     AblationCheck,
@@ -93,18 +108,21 @@ from sebench.schema.request import (
 )
 
 __all__ = [
+    "LIMIT_METRICS",
     "SCHEMA",
     "AblationCheck",
     "Attribution",
     "Block",
     "Calibration",
     "CalibrationSession",
+    "ChangeKind",
     "Check",
     "CheckKind",
     "Comparison",
     "Contrast",
     "CrossCheck",
     "DeviceState",
+    "Dtype",
     "Effort",
     "EnergyBlock",
     "EnergyMeasurement",
@@ -117,6 +135,13 @@ __all__ = [
     "GateStatus",
     "Grade",
     "Interval",
+    "LimitMetric",
+    "Lock",
+    "LockChange",
+    "LockDiff",
+    "LockEntry",
+    "LockStatus",
+    "LockedNetwork",
     "Machine",
     "Measurement",
     "MemoryFormat",
@@ -155,6 +180,7 @@ __all__ = [
     "StrideIn",
     "TimingPolicy",
     "ToolCheck",
+    "TorchCosts",
     "UncountedOp",
     "Value",
     "Verdict",
