@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +14,7 @@ import msgspec
 import platformdirs
 
 from sebench import counters, models
+from sebench.errors import BuildError
 from sebench.schema import ModelCost, ModelSpec, Phase
 from sebench.store import CountCache
 
@@ -51,13 +54,27 @@ def count_model(
     if usable and (known := usable.get(key)):
         return known
     built = models.build(spec, seed=None, device="meta")
-    cost = counters.count(
-        built.module, shape, phase=phase, dtype=dtype, sites=built.sites, stages=built.stages
-    )
+    with _placed_errors():
+        cost = counters.count(
+            built.module, shape, phase=phase, dtype=dtype, sites=built.sites, stages=built.stages
+        )
     counted = ModelCost(spec=spec, cost=cost)
     if usable:
         usable.put(key, counted)
     return counted
+
+
+@contextmanager
+def _placed_errors() -> Iterator[None]:
+    """What a user's network prints is kept off standard output, and its failures name the line of its code."""
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    except BuildError as error:
+        place = models.place_in_own_code(error.__cause__) if error.__cause__ else None
+        if place is None:
+            raise
+        raise BuildError(f"{error.message} ({place})", hint=error.hint) from error
 
 
 def _key(spec: ModelSpec, shape: tuple[int, ...], phase: Phase, dtype: str) -> str:
