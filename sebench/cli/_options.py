@@ -6,10 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from sebench.schema import Effort, MemoryFormat, Phase, StrideIn
+from sebench.schema import Dtype, Effort, MemoryFormat, Phase, StrideIn
 
 Format = Literal["table", "json", "markdown", "csv", "latex"]
-Dtype = Literal["float32", "tf32", "bfloat16", "float16", "amp-bfloat16"]
 
 
 def _complete_model(incomplete: str) -> list[str]:

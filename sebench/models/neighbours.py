@@ -1,4 +1,4 @@
-"""Folders whose modules are importable for a while, without two of them mixing up modules of the same name."""
+"""Folders whose modules are importable for a while, modules of the same name kept apart."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def importable(folders: Sequence[Path]) -> Iterator[None]:
     are: nobody means to replace torch by a file of that name.
 
     Args:
-        folders: absolute, one at least; names are kept apart for the first. A folder that is itself a package comes after everything else, as its ``types.py``
-            must not stand in for Python's.
+        folders: absolute, one at least; names are kept apart for the first. A folder that is itself a
+            package comes after everything else, as its ``types.py`` must not stand in for Python's.
     """
     first = [str(folder) for folder in folders if not _is_package(folder)]
     last = [str(folder) for folder in folders if _is_package(folder) and str(folder) not in sys.path]

@@ -22,10 +22,14 @@ def describe(error: BaseException) -> str:
 
 
 def place_in_own_code(error: BaseException) -> str | None:
-    """``file:line`` of the deepest frame that is neither sebench's nor of anything installed; None if all are."""
+    """``file:line`` of the deepest frame outside sebench and anything installed; None if there is none."""
     frames = reversed(traceback.extract_tb(error.__traceback__))
     return next(
-        (f"{_short(Path(frame.filename))}:{frame.lineno}" for frame in frames if _is_own(Path(frame.filename))),
+        (
+            f"{_short(Path(frame.filename))}:{frame.lineno}"
+            for frame in frames
+            if _is_own(Path(frame.filename))
+        ),
         None,
     )
 

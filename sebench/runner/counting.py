@@ -66,7 +66,7 @@ def count_model(
 
 @contextmanager
 def _placed_errors() -> Iterator[None]:
-    """What a user's network prints is kept off standard output, and its failures name the line of its code."""
+    """What a user's network prints is kept off standard output; its failures name the line of its code."""
     try:
         with redirect_stdout(sys.stderr):
             yield

@@ -6,6 +6,7 @@ what they do not know); renaming or removing one makes a new version.
 
 from sebench.schema.base import (
     SCHEMA,
+    Dtype,
     Effort,
     Execution,
     Grade,
@@ -98,6 +99,7 @@ __all__ = [
     "Contrast",
     "CrossCheck",
     "DeviceState",
+    "Dtype",
     "Effort",
     "EnergyBlock",
     "EnergyMeasurement",
