@@ -4,6 +4,7 @@ from sebench.models.building import BuiltModel, build
 from sebench.models.factories import factory_running
 from sebench.models.foreign import is_foreign
 from sebench.models.grammar import GrammarRow, grammar
+from sebench.models.neighbours import is_installed
 from sebench.models.registry import (
     ImageSize,
     ModelInfo,
@@ -33,6 +34,7 @@ __all__ = [
     "hidden_channels",
     "image_size_text",
     "is_foreign",
+    "is_installed",
     "list_models",
     "model_info",
     "native_image_size",
