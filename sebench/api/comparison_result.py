@@ -12,15 +12,15 @@ from sebench.schema import Comparison, MetricComparison, Result, Workload
 from sebench.store import ResultStore
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ComparisonResult:
     """A measured pair."""
 
     comparison: Comparison
     """One row per metric, with intervals, grades and findings."""
-    result: Result = field(repr=False)
+    result: Result
     """Exact costs and raw samples, as they are stored."""
-    watch: Watch | None = field(default=None, repr=False, compare=False)
+    watch: Watch | None = field(default=None, compare=False)
     """Told about every comparison of an overhead with a limit."""
 
     def overhead(self, metric: str, **workload: object) -> Overhead:
@@ -35,6 +35,7 @@ class ComparisonResult:
             UsageError: no such metric or workload, or more than one of them.
             UnavailableError: it has no figure; says why.
         """
+        __tracebackhide__ = True
         row = self._row(metric, workload)
         if row.status != "ok" or row.ratio.estimate is None:
             reason = row.reason or "no reason was given"
@@ -49,6 +50,9 @@ class ComparisonResult:
         """
         return ResultStore(directory).add(self.result)
 
+    def __repr__(self) -> str:
+        return f"ComparisonResult({self.comparison.title!r})"
+
     def __str__(self) -> str:
         """The document that ``sebench compare`` prints."""
         document = reporting.comparison_document(
@@ -57,6 +61,7 @@ class ComparisonResult:
         return reporting.render(document, "table")
 
     def _row(self, metric: str, workload: dict[str, object]) -> MetricComparison:
+        __tracebackhide__ = True
         unknown = next((name for name in workload if name not in Workload.__struct_fields__), None)
         if unknown is not None:
             hint = near_matches(unknown, Workload.__struct_fields__)

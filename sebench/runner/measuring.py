@@ -73,8 +73,9 @@ def run(
             for index in indices:
                 begun_s = time.monotonic() if index else origin_s
                 series = assembly.begin(ProcessSeries(plan, index, observer=observer, command=command))
-                with _alone_on(plan.sessions[index].workload.device, series):
-                    series.measure(deadline_s=_deadline_s(plan, index, origin_s, begun_s))
+                with _alone_on(plan.sessions[index].workload.device, series) as waited_s:
+                    origin_s += waited_s  # what another run takes is not this one's budget
+                    series.measure(deadline_s=_deadline_s(plan, index, origin_s, begun_s + waited_s))
                     assembly.add_training(series.session, cache, command)
         except KeyboardInterrupt:
             if assembly.has_samples:
@@ -127,8 +128,9 @@ def _saved_for_backward(session: Session, cache: CountCache | None) -> SavedForB
 
 
 @contextmanager
-def _alone_on(device: str, series: ProcessSeries) -> Iterator[None]:
-    """Two measurements on one device would time each other: the later one waits, and says so."""
+def _alone_on(device: str, series: ProcessSeries) -> Iterator[float]:
+    """Two measurements on one device would time each other: the later one waits, and is told how long."""
+    begun_s = time.monotonic()
     lock = FileLock(_lock_folder() / f"sebench-{device.replace(':', '-')}.lock")
     try:
         lock.acquire(timeout=0)
@@ -136,7 +138,7 @@ def _alone_on(device: str, series: ProcessSeries) -> Iterator[None]:
         series.announce_waiting()
         lock.acquire()
     try:
-        yield
+        yield time.monotonic() - begun_s
     finally:
         lock.release()
 
