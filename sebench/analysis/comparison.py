@@ -54,9 +54,9 @@ def compare(result: Result) -> Comparison:
     """
     baseline, candidate = totals(result.baseline_cost), totals(result.candidate_cost)
     return Comparison(
-        model=result.pair.baseline.model,
-        baseline=result.pair.baseline.variant,
-        candidate=result.pair.candidate.variant,
+        model=result.pair.model,
+        baseline=result.pair.baseline_name,
+        candidate=result.pair.candidate_name,
         metrics=(
             *_static_metrics(baseline, candidate),
             *(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 import time
 from pathlib import Path
@@ -29,9 +28,20 @@ if TYPE_CHECKING:
 
 @guarded
 def compare(
-    model: options.Models,
-    variant: options.Variants = ["se"],  # noqa: B006 - Typer reads it, nobody mutates it
-    baseline: Annotated[str, typer.Option("--baseline", help="Variant to compare with.")] = "plain",
+    model: options.Models = [],  # noqa: B006 - Typer reads it, nobody mutates it
+    variant: Annotated[
+        list[str],
+        typer.Option(
+            "--variant", "-v", help="Variant, e.g. 'se(r=8,stages=2-4)'; repeatable.", show_default="se"
+        ),
+    ] = [],  # noqa: B006
+    baseline: Annotated[
+        str, typer.Option("--baseline", help="Variant or network (FILE.py:old) to compare with.")
+    ] = "plain",
+    candidate: Annotated[
+        str | None,
+        typer.Option("--candidate", help="Variant or network (FILE.py:new) to compare; instead of -v."),
+    ] = None,
     device: options.Device = "auto",
     phase: Annotated[
         Phase | None,
@@ -72,10 +82,8 @@ def compare(
 ) -> int:
     """Compare each network without and with attention: params, MACs, bytes and latency, side by side."""
     started_s = time.monotonic()
-    from sebench.profilers.environment import usable_cores
-    from sebench.profilers.selection import resolve_device
     from sebench.runner.calibrations import Calibrations
-    from sebench.runner.conditions import Conditions
+    from sebench.runner.conditions import conditions_here
     from sebench.runner.counting import default_cache
     from sebench.runner.measuring import run
     from sebench.runner.plan import make_plan
@@ -85,20 +93,21 @@ def compare(
         names=model,
         variants=variant,
         baseline=baseline,
-        seed=secrets.randbits(31) if seed is None else seed,
+        candidate=candidate,
+        seed=seed,
         effort=effort,
         budget_s=budget,
         image_size=options.parse_image_size(image_size),
         num_classes=num_classes,
         stride_in=stride_in,
         memory=memory,
-        conditions=Conditions(
-            device=resolve_device(device),
+        conditions=conditions_here(
+            device=device,
             phase=phase,
             batch_size=batch_size,
             dtype=dtype,
             memory_format=memory_format,
-            threads=usable_cores() if threads is None else threads,
+            threads=threads,
             execution=execution,
             optimizer=optimizer,
         ),
@@ -188,7 +197,7 @@ class _Collector:
             if metric.status == "unavailable"
         ]
         for comparison, metric in missing:
-            complain(f"{comparison.model} {comparison.candidate}: no {metric.metric}: {metric.reason}")
+            complain(f"{comparison.short_title}: no {metric.metric}: {metric.reason}")
         return EXIT_ERROR if missing else EXIT_OK
 
 

@@ -82,18 +82,20 @@ def _latency_answer(comparison: Comparison, metric: MetricComparison) -> str:
 
 
 def _claim(comparison: Comparison, ratio: Ratio, estimate: float) -> str:
-    model, baseline = comparison.model, attention_name(comparison.baseline)
-    candidate = attention_name(comparison.candidate)
+    model, (baseline, candidate) = comparison.model, _side_names(comparison)
     shown = _excludes_one(ratio)
     if comparison.baseline == comparison.candidate:
         verdict = "a difference shown where there is none" if shown else "no difference shown"
         return f"{verdict}, {model} {baseline} against itself"
     if not shown:
-        return f"no difference shown between {baseline} and {candidate} for {model}"
-    change = abs(estimate - 1) * 100
+        of = "" if comparison.of_two_networks else f" for {model}"
+        return f"no difference shown between {baseline} and {candidate}{of}"
     direction = "slower" if estimate > 1 else "faster"
+    change = f"{abs(estimate - 1) * 100:.{ratio_decimals(ratio) - 2}f} % {direction}"
+    if comparison.of_two_networks:
+        return f"{candidate} is {change} than {baseline}"
     than = "" if comparison.baseline == "plain" else f" than {baseline}"
-    return f"{candidate} makes {model} {change:.{ratio_decimals(ratio) - 2}f} % {direction}{than}"
+    return f"{candidate} makes {model} {change}{than}"
 
 
 def _evidence(metric: MetricComparison) -> str:
@@ -125,8 +127,17 @@ def _static_answer(comparison: Comparison) -> str:
 
 
 def _subject(comparison: Comparison) -> str:
-    baseline, candidate = attention_name(comparison.baseline), attention_name(comparison.candidate)
+    if comparison.of_two_networks:
+        return comparison.model
+    baseline, candidate = _side_names(comparison)
     return f"{comparison.model} with {candidate} against {baseline}"
+
+
+def _side_names(comparison: Comparison) -> tuple[str, str]:
+    """Baseline and candidate as running text calls them; names of networks are left as they are."""
+    if comparison.of_two_networks:
+        return comparison.baseline, comparison.candidate
+    return attention_name(comparison.baseline), attention_name(comparison.candidate)
 
 
 def _half_width(ratio: Ratio) -> float | None:

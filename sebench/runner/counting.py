@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -17,7 +19,7 @@ from sebench.errors import BuildError, WorkerError
 from sebench.runner.session import WorkerSession
 from sebench.runner.side_by_side import Trees
 from sebench.runner.worktree import repository_root
-from sebench.schema import ModelCost, ModelSpec, Phase, StaticCost
+from sebench.schema import COMMIT_LENGTH, ModelCost, ModelSpec, Phase, StaticCost
 from sebench.store import CountCache
 from sebench.worker.protocol import Counted, CountRequest, Failed
 
@@ -58,9 +60,10 @@ def count_model(
     if usable and (known := usable.get(key)):
         return known
     built = models.build(spec, seed=None, device="meta")
-    cost = counters.count(
-        built.module, shape, phase=phase, dtype=dtype, sites=built.sites, stages=built.stages
-    )
+    with _placed_errors():
+        cost = counters.count(
+            built.module, shape, phase=phase, dtype=dtype, sites=built.sites, stages=built.stages
+        )
     counted = ModelCost(spec=spec, cost=cost)
     if usable:
         usable.put(key, counted)
@@ -92,9 +95,22 @@ class Counter:
                 case Counted(cost=cost):
                     return cost
                 case Failed(message=message):
-                    raise BuildError(f"{spec.model} at {spec.commit[:12]}: {message}")
+                    raise BuildError(f"{spec.model} at {spec.commit[:COMMIT_LENGTH]}: {message}")
                 case reply:
                     raise WorkerError(f"a worker process sent {type(reply).__name__} instead of a count")
+
+
+@contextmanager
+def _placed_errors() -> Iterator[None]:
+    """What a user's network prints is kept off standard output; its failures name the line of its code."""
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    except BuildError as error:
+        place = models.place_in_own_code(error.__cause__) if error.__cause__ else None
+        if place is None:
+            raise
+        raise BuildError(f"{error.message} ({place})", hint=error.hint) from error
 
 
 def _key(spec: ModelSpec, shape: tuple[int, ...], phase: Phase, dtype: str) -> str:

@@ -255,6 +255,7 @@ _INTERRUPTED = Finding(
 
 
 def _identifier(pair: Pair, now: datetime) -> str:
-    words = (pair.baseline.model, pair.baseline.variant, pair.candidate.variant)
+    same = pair.baseline.model == pair.candidate.model
+    words = (*((pair.model,) if same else ()), pair.baseline_name, pair.candidate_name)
     name = "-".join("".join(c if c.isalnum() else "_" for c in word).strip("_") for word in words)
     return f"{now:%Y%m%dT%H%M%S%fZ}-{name[:80]}-{secrets.token_hex(3)}"

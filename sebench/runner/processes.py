@@ -48,9 +48,8 @@ class Progress:
 
     session: int
     sessions: int
-    model: str
-    baseline: str
-    candidate: str
+    title: str
+    """Of the pair, e.g. ``resnet50: se against plain``."""
     process: int
     processes: int
     block: int
@@ -282,9 +281,7 @@ class ProcessSeries:
             Progress(
                 session=self._index,
                 sessions=len(self._plan.sessions),
-                model=pair.candidate.model,
-                baseline=pair.baseline.variant,
-                candidate=pair.candidate.variant,
+                title=pair.title,
                 process=process,
                 processes=schedule.processes,
                 block=len(running.blocks) if running else 0,

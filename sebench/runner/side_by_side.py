@@ -24,7 +24,7 @@ from sebench.profilers.latency import measure_block, warm_up
 from sebench.profilers.probes import Probe, canary, read_probe
 from sebench.runner.session import WorkerDied, WorkerSession
 from sebench.runner.worktree import repository_root
-from sebench.schema import Block, DeviceState, ModelSpec, Side
+from sebench.schema import COMMIT_LENGTH, Block, DeviceState, ModelSpec, Side
 from sebench.worker.protocol import (
     Done,
     Failed,
@@ -221,4 +221,4 @@ class _Turns:
 
 
 def _name(spec: ModelSpec) -> str:
-    return spec.model if spec.commit is None else f"{spec.model} at {spec.commit[:12]}"
+    return spec.model if spec.commit is None else f"{spec.model} at {spec.commit[:COMMIT_LENGTH]}"

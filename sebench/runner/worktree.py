@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sebench.errors import DataFileError, UsageError
+from sebench.schema import COMMIT_LENGTH
 
 GIT_TIMEOUT_S = 300.0
-_NAME_LENGTH = 12
+
 # Set inside hooks; they would point git at another repository than the one we stand in.
 _GIT_VARIABLES = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"}
 
@@ -33,7 +34,7 @@ class Checkout:
     @property
     def label(self) -> str:
         """E.g. ``main (1a2b3c4d5e6f)``."""
-        return f"{self.ref} ({self.commit[:_NAME_LENGTH]})"
+        return f"{self.ref} ({self.commit[:COMMIT_LENGTH]})"
 
 
 @contextmanager

@@ -99,6 +99,7 @@ from sebench.schema.profile import (
     Verdict,
 )
 from sebench.schema.request import (
+    COMMIT_LENGTH,
     ModelSpec,
     Pair,
     Plan,
@@ -108,6 +109,7 @@ from sebench.schema.request import (
 )
 
 __all__ = [
+    "COMMIT_LENGTH",
     "LIMIT_METRICS",
     "SCHEMA",
     "AblationCheck",

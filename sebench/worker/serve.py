@@ -284,7 +284,15 @@ def _guarded(action: Callable[[], T]) -> T:
         text = str(error).splitlines()[0]
         if any(sign in text for sign in _OUT_OF_MEMORY):
             raise _Fatal("memory", f"out of memory: {text}") from error
-        raise _Fatal("build", f"the network does not run on this input: {text}") from error
+        raise _Fatal("build", f"the network does not run on this input: {text}{_place(error)}") from error
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        raise _Fatal("build", f"the network does not run on this input: {what}{_place(error)}") from error
+
+
+def _place(error: Exception) -> str:
+    place = models.place_in_own_code(error)
+    return f" ({place})" if place else ""
 
 
 class _Fatal(Exception):  # noqa: N818 - not an error of this program
