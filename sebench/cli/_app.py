@@ -8,6 +8,7 @@ import typer
 
 from sebench import __version__
 from sebench.cli.calibrate import calibrate
+from sebench.cli.check import check
 from sebench.cli.compare import compare
 from sebench.cli.count import count
 from sebench.cli.env import env
@@ -54,6 +55,7 @@ app.command(epilog="Example: sebench lock --model resnet50 --variant se")(lock)
 app.command(epilog="Example: sebench profile --model resnet50 --phase training -b 8")(profile)
 app.command(epilog="Example: sebench table 2")(table)
 app.command(epilog="Example: sebench verify --source 'Table 2'")(verify)
+app.command(epilog="Example: sebench check --model resnet50 --max-overhead latency:1.10")(check)
 app.command(epilog="Example: sebench calibrate --model resnet50")(calibrate)
 app.command(epilog="Example: sebench env --format json")(env)
 app.command(epilog="Example: sebench export pyperf .sebench/results -o pyperf.json")(export)
