@@ -58,6 +58,10 @@ class BudgetError(SebenchError):
     """The time budget does not cover one block of measurements."""
 
 
+class UnavailableError(SebenchError):
+    """A metric that was asked for has no figure."""
+
+
 class DataFileError(SebenchError):
     """A file is damaged, foreign, newer than this version, or cannot be read or written."""
 

@@ -50,10 +50,7 @@ class _Announcer:
             say("waiting: another sebench run is measuring on this device")
         elif progress.session != self._session:
             self._session = progress.session
-            say(
-                f"measuring {progress.model}: {progress.candidate} against {progress.baseline} "
-                f"({progress.session + 1} of {progress.sessions})"
-            )
+            say(f"measuring {progress.title} ({progress.session + 1} of {progress.sessions})")
 
 
 @contextmanager
@@ -79,8 +76,7 @@ def _rich_bar() -> Iterator[Observer]:
                 description=(
                     "waiting for another sebench run"
                     if progress.waiting
-                    else f"{progress.model} {progress.candidate}/{progress.baseline} "
-                    f"process {progress.process + 1}/{progress.processes}"
+                    else f"{progress.title}, process {progress.process + 1}/{progress.processes}"
                 ),
                 ratio=describe_ratio(progress),
                 refresh=True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 import time
 from pathlib import Path
@@ -26,15 +25,24 @@ from sebench.store import ResultStore, check_writable
 if TYPE_CHECKING:
     from sebench.schema import Comparison, Finding, Result
 
-_DEFAULT_STORE = Path(".sebench/results")
-
 
 @guarded
 def compare(
-    model: options.Models,
-    variant: options.Variants = ["se"],  # noqa: B006 - Typer reads it, nobody mutates it
-    baseline: Annotated[str, typer.Option("--baseline", help="Variant to compare with.")] = "plain",
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
+    model: options.Models = [],  # noqa: B006 - Typer reads it, nobody mutates it
+    variant: Annotated[
+        list[str],
+        typer.Option(
+            "--variant", "-v", help="Variant, e.g. 'se(r=8,stages=2-4)'; repeatable.", show_default="se"
+        ),
+    ] = [],  # noqa: B006
+    baseline: Annotated[
+        str, typer.Option("--baseline", help="Variant or network (FILE.py:old) to compare with.")
+    ] = "plain",
+    candidate: Annotated[
+        str | None,
+        typer.Option("--candidate", help="Variant or network (FILE.py:new) to compare; instead of -v."),
+    ] = None,
+    device: options.Device = "auto",
     phase: Annotated[
         Phase | None,
         typer.Option(
@@ -65,7 +73,7 @@ def compare(
     ] = None,
     seed: options.Seed = None,
     cache: options.Cache = True,
-    save: Annotated[Path, typer.Option("--save", help="Directory for the raw results.")] = _DEFAULT_STORE,
+    save: Annotated[Path, typer.Option("--save", help="Directory for the raw results.")] = options.RESULTS,
     no_save: Annotated[bool, typer.Option("--no-save", help="Do not store the raw results.")] = False,
     output_format: options.FormatOption = "table",
     output: options.Output = "-",
@@ -74,9 +82,8 @@ def compare(
 ) -> int:
     """Compare each network without and with attention: params, MACs, bytes and latency, side by side."""
     started_s = time.monotonic()
-    from sebench.profilers.environment import usable_cores
-    from sebench.profilers.selection import resolve_device
-    from sebench.runner.conditions import Conditions
+    from sebench.runner.calibrations import Calibrations
+    from sebench.runner.conditions import conditions_here
     from sebench.runner.counting import default_cache
     from sebench.runner.measuring import run
     from sebench.runner.plan import make_plan
@@ -86,20 +93,21 @@ def compare(
         names=model,
         variants=variant,
         baseline=baseline,
-        seed=secrets.randbits(31) if seed is None else seed,
+        candidate=candidate,
+        seed=seed,
         effort=effort,
         budget_s=budget,
         image_size=options.parse_image_size(image_size),
         num_classes=num_classes,
         stride_in=stride_in,
         memory=memory,
-        conditions=Conditions(
-            device=resolve_device(device),
+        conditions=conditions_here(
+            device=device,
             phase=phase,
             batch_size=batch_size,
             dtype=dtype,
             memory_format=memory_format,
-            threads=usable_cores() if threads is None else threads,
+            threads=threads,
             execution=execution,
             optimizer=optimizer,
         ),
@@ -114,6 +122,7 @@ def compare(
                 observer=observer,
                 started_s=started_s,
                 argv=("sebench", *sys.argv[1:]),
+                calibrations=Calibrations(options.CALIBRATIONS),
             ):
                 collector.add(result)
     except SebenchError:  # interrupted, or out of budget: what was measured is still worth showing
@@ -188,7 +197,7 @@ class _Collector:
             if metric.status == "unavailable"
         ]
         for comparison, metric in missing:
-            complain(f"{comparison.model} {comparison.candidate}: no {metric.metric}: {metric.reason}")
+            complain(f"{comparison.short_title}: no {metric.metric}: {metric.reason}")
         return EXIT_ERROR if missing else EXIT_OK
 
 

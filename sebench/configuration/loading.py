@@ -19,8 +19,8 @@ def load_configuration(directory: Path) -> Configuration:
     """The settings that hold in a directory.
 
     They stand in ``sebench.toml`` or under ``[tool.sebench]`` of ``pyproject.toml``, in the directory or in
-    its nearest parent that has either, up to the root of the git repository; outside of a repository no
-    parent is searched.
+    its nearest parent that has either, up to the root of the git repository. Outside of one no parent is
+    searched.
 
     Args:
         directory: where the command runs.

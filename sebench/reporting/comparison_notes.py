@@ -93,7 +93,7 @@ def _reasons(comparisons: Iterable[Comparison]) -> Iterator[str]:
             if metric.reason or metric.status != "ok":
                 status = "unavailable: " if metric.status != "ok" else ""
                 reason = metric.reason or "no reason was given"
-                yield f"{comparison.model} {comparison.candidate}, {label(metric)}: {status}{reason}"
+                yield f"{comparison.short_title}, {label(metric)}: {status}{reason}"
 
 
 def _sources(papers: Sequence[tuple[MetricComparison, PaperPair]]) -> Iterator[str]:

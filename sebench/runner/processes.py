@@ -6,7 +6,9 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 from msgspec.structs import replace
@@ -17,6 +19,7 @@ from sebench.errors import WorkerError
 from sebench.profilers.latency import block_seconds, draw_orders, steps_per_segment
 from sebench.runner.schedule import Pace, Schedule, first_schedule, next_blocks
 from sebench.runner.session import WorkerDied, WorkerSession
+from sebench.runner.side_by_side import SideBySide, Trees
 from sebench.schema import (
     Block,
     Finding,
@@ -45,9 +48,8 @@ class Progress:
 
     session: int
     sessions: int
-    model: str
-    baseline: str
-    candidate: str
+    title: str
+    """Of the pair, e.g. ``resnet50: se against plain``."""
     process: int
     processes: int
     block: int
@@ -71,11 +73,19 @@ class OutOfMemory(WorkerFailed):
 class ProcessSeries:
     """Runs the processes of session `index` of a plan and keeps what they report in `runs`."""
 
-    def __init__(self, plan: Plan, index: int, *, observer: Observer, command: Sequence[str]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        index: int,
+        *,
+        observer: Observer,
+        command: Sequence[str],
+        trees: Trees = MappingProxyType({}),
+    ) -> None:
         self.runs: list[ProcessRun] = []
         self.runtime: dict[str, Any] = {}
         self._plan, self._index, self._session = plan, index, plan.sessions[index]
-        self._observer, self._command = observer, command
+        self._observer, self._command, self._trees = observer, command, trees
         self._findings: list[Finding] = []
         self._schedule: Schedule | None = None
         self._steps_per_segment = 0
@@ -200,7 +210,7 @@ class ProcessSeries:
             process_seed=rng.getrandbits(32),
         )
 
-    def _start(self, request: Request, rng: Random) -> WorkerSession:
+    def _start(self, request: Request, rng: Random) -> WorkerSession | SideBySide:
         threads = str(self._session.workload.threads)
         environ = {
             "OMP_NUM_THREADS": threads,
@@ -212,7 +222,8 @@ class ProcessSeries:
         }
         eager = self._session.workload.execution == "eager"
         timeout_s = self._policy.timeout_s * (1 if eager else COMPILE_PATIENCE)
-        return WorkerSession(request, command=self._command, environ=environ, timeout_s=timeout_s)
+        start = partial(SideBySide, trees=self._trees) if self._trees else WorkerSession
+        return start(request, command=self._command, environ=environ, timeout_s=timeout_s)
 
     def _go(self, ready: Ready, process: int, rng: Random, deadline_s: float) -> Go:
         left_s, hard = deadline_s - time.monotonic(), self._policy.hard_budget
@@ -270,9 +281,7 @@ class ProcessSeries:
             Progress(
                 session=self._index,
                 sessions=len(self._plan.sessions),
-                model=pair.candidate.model,
-                baseline=pair.baseline.variant,
-                candidate=pair.candidate.variant,
+                title=pair.title,
                 process=process,
                 processes=schedule.processes,
                 block=len(running.blocks) if running else 0,
@@ -294,7 +303,7 @@ def thread_placement(environ: Mapping[str, str]) -> dict[str, str]:
     return {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
 
 
-def _expect_ready(worker: WorkerSession) -> Ready:
+def _expect_ready(worker: WorkerSession | SideBySide) -> Ready:
     reply = worker.receive()
     if isinstance(reply, Failed):
         raise (OutOfMemory if reply.code == "memory" else WorkerFailed)(reply.message)
@@ -303,7 +312,7 @@ def _expect_ready(worker: WorkerSession) -> Ready:
     return reply
 
 
-def _blocks(worker: WorkerSession) -> Iterator[Block]:
+def _blocks(worker: WorkerSession | SideBySide) -> Iterator[Block]:
     while not isinstance(reply := worker.receive(), Done):
         if isinstance(reply, Failed):
             raise WorkerFailed(reply.message)

@@ -19,6 +19,11 @@ from sebench.schema.base import (
     StrideIn,
     Value,
 )
+from sebench.schema.calibration import (
+    Calibration,
+    CalibrationSession,
+    Noise,
+)
 from sebench.schema.conclusions import (
     Comparison,
     Interval,
@@ -94,6 +99,7 @@ from sebench.schema.profile import (
     Verdict,
 )
 from sebench.schema.request import (
+    COMMIT_LENGTH,
     ModelSpec,
     Pair,
     Plan,
@@ -103,11 +109,14 @@ from sebench.schema.request import (
 )
 
 __all__ = [
+    "COMMIT_LENGTH",
     "LIMIT_METRICS",
     "SCHEMA",
     "AblationCheck",
     "Attribution",
     "Block",
+    "Calibration",
+    "CalibrationSession",
     "ChangeKind",
     "Check",
     "CheckKind",
@@ -143,6 +152,7 @@ __all__ = [
     "MetricComparison",
     "ModelCost",
     "ModelSpec",
+    "Noise",
     "OnInconclusive",
     "OpCost",
     "Optimizer",

@@ -87,6 +87,8 @@ class Measurement(Value, frozen=True, kw_only=True):
     unit: str = "s"
     workload: Workload
     policy: TimingPolicy
+    sigma_process: float | None = None
+    """Calibrated standard deviation of the log-ratio between fresh processes, as it was known then."""
     processes: tuple[ProcessRun, ...] = ()
     findings: tuple[Finding, ...] = ()
 
