@@ -27,9 +27,7 @@ def load_lock(path: Path) -> Lock:
     try:
         raw = msgspec.json.decode(path.read_bytes())
     except FileNotFoundError as error:
-        raise DataFileError(
-            f"cannot read {path}: there is no such file", hint="run `sebench lock`"
-        ) from error
+        raise DataFileError(f"there is no lock file {path}", hint="run `sebench lock`") from error
     except OSError as error:
         raise DataFileError(f"cannot read {path}: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -71,7 +71,13 @@ def locked_networks(
             yield resolve_spec(name, variant, num_classes=num_classes, stride_in=stride_in)
 
     networks = (
-        LockedNetwork(**msgspec.structs.asdict(spec), input_shape=input_shape(name, 1, image_size))
+        LockedNetwork(
+            model=spec.model,
+            variant=spec.variant,
+            num_classes=spec.num_classes,
+            stride_in=spec.stride_in,
+            input_shape=input_shape(name, 1, image_size),
+        )
         for name in names
         for spec in specs(name)
     )

@@ -2,7 +2,7 @@
 
 import tomllib
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sebench.configuration import (
@@ -55,6 +55,7 @@ several_names = st.lists(names, max_size=3).map(tuple)
 locks = st.none() | st.builds(LockSettings, file=names, models=several_names, variants=several_names)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(lock=locks, check=checks)
 def test_a_dump_loads_back_to_the_same_value(tmp_path_factory, lock, check):
     folder = tmp_path_factory.mktemp("project")
