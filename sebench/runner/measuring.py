@@ -20,10 +20,12 @@ from sebench.errors import Interrupted
 from sebench.profilers.environment import capture_environment
 from sebench.profilers.findings import findings_for
 from sebench.runner.counting import count_model
+from sebench.runner.energy import measure_energy, require_counters
 from sebench.runner.memory import measure_memory
 from sebench.runner.processes import Observer, ProcessSeries
 from sebench.runner.session import WORKER_COMMAND
 from sebench.schema import (
+    EnergyMeasurement,
     Environment,
     Finding,
     MemoryMeasurement,
@@ -35,6 +37,7 @@ from sebench.schema import (
     StaticCost,
 )
 from sebench.store import CountCache
+from sebench.worker.protocol import CounterFound
 
 
 def run(
@@ -64,8 +67,10 @@ def run(
         Interrupted: after Ctrl-C.
         BudgetError: a hard budget that does not cover one block.
         BuildError: a network that does not accept the input.
+        DeviceError: energy was asked for and no counter can be read.
     """
     origin_s = time.monotonic() if started_s is None else started_s
+    counters = require_counters(plan, command)
     environment = capture_environment()
     for pair, indices in _by_pair(plan):
         assembly = _Assembly(plan, pair, environment, _static_costs(plan.sessions[indices[0]], cache), argv)
@@ -76,6 +81,8 @@ def run(
                 with _alone_on(plan.sessions[index].workload.device, series):
                     series.measure(deadline_s=_deadline_s(plan, index, origin_s, begun_s))
                     assembly.add_training(series.session, cache, command)
+                    if counter := counters.get(series.session.workload.device):
+                        assembly.add_energy(series, counter, command)
         except KeyboardInterrupt:
             if assembly.has_samples:
                 yield assembly.result(interrupted=True)
@@ -166,6 +173,7 @@ class _Assembly:
         self._baseline_cost, self._candidate_cost = costs
         self._series: list[ProcessSeries] = []
         self._memory: list[MemoryMeasurement] = []
+        self._energy: list[EnergyMeasurement] = []
         self._saved: SavedForBackward | None = None
 
     def begin(self, series: ProcessSeries) -> ProcessSeries:
@@ -184,6 +192,16 @@ class _Assembly:
                     session, seed=self._plan.seed, command=command, timeout_s=self._plan.policy.timeout_s
                 )
             )
+
+    def add_energy(self, series: ProcessSeries, counter: CounterFound, command: Sequence[str]) -> None:
+        """What a step uses, provided that it runs at all."""
+        session = series.session
+        if not any(run.blocks for run in series.runs):
+            reason = "the step could not be timed"
+            self._energy.append(EnergyMeasurement(workload=session.workload, reason=reason))
+            return
+        series.announce("energy")
+        self._energy.append(measure_energy(session, self._plan, counter, command=command))
 
     @property
     def has_samples(self) -> bool:
@@ -207,6 +225,7 @@ class _Assembly:
             candidate_cost=self._candidate_cost,
             measurements=measurements,
             memory=tuple(self._memory),
+            energy=tuple(self._energy),
             saved=self._saved,
             findings=(_INTERRUPTED,) if interrupted else (),
         )

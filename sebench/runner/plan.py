@@ -58,6 +58,7 @@ def make_plan(
     stride_in: StrideIn | None = None,
     image_size: models.ImageSize | None = None,
     memory: bool | None = None,
+    energy: bool = False,
 ) -> Plan:
     """Every model with every variant against the baseline, under the same conditions.
 
@@ -73,6 +74,7 @@ def make_plan(
         stride_in: see `ModelSpec`.
         image_size: of the input; None is each network's own.
         memory: measure peak memory of training steps; None does, but for quick runs.
+        energy: measure energy per step.
 
     Raises:
         UsageError: a name, variant or number that cannot be meant.
@@ -96,11 +98,14 @@ def make_plan(
     )
     if not planned:
         raise UsageError("nothing to compare", hint="name at least one --model and one --variant")
+    if energy and any(session.workload.world_size > 1 for session in planned):
+        raise UsageError("--energy reads the counter of one device", hint="leave out --world-size")
     return Plan(
         sessions=planned,
         policy=timing_policy(effort, budget_s=budget_s, sessions=len(planned)),
         seed=seed,
         memory=effort != "quick" if memory is None else memory,
+        energy=energy,
     )
 
 

@@ -17,7 +17,7 @@ from typing import IO
 import msgspec
 
 from sebench.errors import WorkerError
-from sebench.worker.protocol import Go, MemoryRequest, ProfileRequest, Reply, Request
+from sebench.worker.protocol import Go, Reply, Requests
 
 WORKER_COMMAND = (sys.executable, "-m", "sebench.worker")
 _STOP_S = 5.0
@@ -32,7 +32,7 @@ class WorkerSession:
 
     def __init__(
         self,
-        request: Request | MemoryRequest | ProfileRequest,
+        request: Requests,
         *,
         command: Sequence[str],
         environ: Mapping[str, str],
@@ -94,7 +94,7 @@ class WorkerSession:
             if stream is not None:
                 _close(stream)
 
-    def _send(self, message: Request | MemoryRequest | ProfileRequest | Go) -> None:
+    def _send(self, message: Requests | Go) -> None:
         assert self._process.stdin is not None  # noqa: S101 - stdin=PIPE above
         try:
             self._process.stdin.write(msgspec.json.encode(message) + b"\n")

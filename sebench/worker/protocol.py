@@ -8,6 +8,7 @@ import msgspec
 
 from sebench.schema import (
     Block,
+    EnergyBlock,
     MemoryRun,
     ModelSpec,
     Pair,
@@ -50,6 +51,19 @@ class ProfileRequest(Value, frozen=True, kw_only=True, tag=True):
     """To profile, and as many without the profiler."""
     weight_seed: int
     process_seed: int
+
+
+class CounterRequest(Value, frozen=True, kw_only=True, tag=True):
+    """Runner to worker, instead of `Request`: say whether the energy of this device can be read."""
+
+    workload: Workload
+
+
+class EnergyRequest(Value, frozen=True, kw_only=True, tag=True):
+    """Runner to worker, instead of `Request`: read this many blocks of energy windows."""
+
+    pair: Request
+    blocks: int
 
 
 class Ready(Value, frozen=True, kw_only=True, tag=True):
@@ -98,4 +112,26 @@ class Profiled(Value, frozen=True, kw_only=True, tag=True):
     runtime: dict[str, Any]
 
 
-Reply = Ready | Measured | Done | Failed | MemoryMeasured | Profiled
+class CounterFound(Value, frozen=True, kw_only=True, tag=True):
+    """Worker to runner: the answer to a `CounterRequest`."""
+
+    counter: str
+    zones: tuple[str, ...]
+
+
+class EnergyMeasured(Value, frozen=True, kw_only=True, tag=True):
+    """Worker to runner: one block of energy windows is read."""
+
+    block: EnergyBlock
+
+
+class EnergyDone(Value, frozen=True, kw_only=True, tag=True):
+    """Worker to runner: all blocks of an `EnergyRequest` are read."""
+
+    idle_w: float
+    other_cpu_ratio: float | None
+
+
+Requests = Request | MemoryRequest | ProfileRequest | CounterRequest | EnergyRequest
+Measurements = Measured | MemoryMeasured | Profiled | EnergyMeasured
+Reply = Measurements | Ready | Done | EnergyDone | CounterFound | Failed

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from torch import nn
 
 from sebench import models
-from sebench.errors import SebenchError, WorkerError
+from sebench.errors import DeviceError, SebenchError, WorkerError
 from sebench.profilers.device import Device, Step
 from sebench.profilers.latency import measure_block, warm_up
 from sebench.profilers.memory import WARM_STEPS, peak_bytes, peak_resident_bytes, reserved_bytes
@@ -30,9 +30,12 @@ from sebench.profilers.workload import (
     training_step,
 )
 from sebench.schema import Block, MemoryRun, ModelSpec, ProfileSamples, Side, Workload
+from sebench.worker.energy import find_counter, measure_energy
 from sebench.worker.profiling import profile_pair
 from sebench.worker.protocol import (
+    CounterRequest,
     Done,
+    EnergyRequest,
     Failed,
     Go,
     Measured,
@@ -43,6 +46,7 @@ from sebench.worker.protocol import (
     Ready,
     Reply,
     Request,
+    Requests,
 )
 
 MAX_HEAP_SHIFT_BYTES = 4 * 2**20
@@ -93,12 +97,16 @@ def serve(
 
 
 def _serve(requests: Lines, replies: Sink, build: Build, select: Select) -> None:
-    request = msgspec.json.decode(requests.readline(), type=Request | MemoryRequest | ProfileRequest)
+    request = msgspec.json.decode(requests.readline(), type=Requests)
     if isinstance(request, MemoryRequest):
         _send(replies, MemoryMeasured(run=_measure_memory(request, build, select)))
         return
     if isinstance(request, ProfileRequest):
         _send(replies, Profiled(samples=_profile(request, select), runtime=runtime_facts()))
+        return
+    if isinstance(request, CounterRequest | EnergyRequest):
+        for reply in _energy(request, build, select):
+            _send(replies, reply)
         return
     probe = partial(read_probe, cpus=read_probe().cpus)  # before OpenMP binds this thread to one of them
     device = _select(request.workload, select)
@@ -159,6 +167,19 @@ def _measure_memory(request: MemoryRequest, build: Build, select: Select) -> Mem
         reserved_bytes=reserved_bytes(workload.device),
         resident_bytes=resident - imported if known and resident and imported else None,
     )
+
+
+def _energy(request: CounterRequest | EnergyRequest, build: Build, select: Select) -> Iterator[Reply]:
+    try:
+        if isinstance(request, CounterRequest):
+            yield find_counter(_select(request.workload, select))
+            return
+        device = _select(request.pair.workload, select)
+        with device.quiet():
+            steps, _ = _prepare(request.pair, build, device)
+            yield from measure_energy(request, steps, device)
+    except DeviceError as error:
+        raise _Fatal("device", str(error)) from error
 
 
 def _profile(request: ProfileRequest, select: Select) -> ProfileSamples:
