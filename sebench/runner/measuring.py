@@ -21,6 +21,7 @@ from sebench.profilers.environment import capture_environment
 from sebench.profilers.findings import findings_for
 from sebench.runner.counting import count_model
 from sebench.runner.energy import measure_energy, require_counters
+from sebench.runner.fitting import require_memory
 from sebench.runner.memory import measure_memory
 from sebench.runner.processes import Observer, ProcessSeries
 from sebench.runner.session import WORKER_COMMAND
@@ -66,12 +67,14 @@ def run(
     Raises:
         Interrupted: after Ctrl-C.
         BudgetError: a hard budget that does not cover one block.
-        BuildError: a network that does not accept the input.
+        BuildError: a network that does not accept the input, or a batch beyond the machine's memory.
         DeviceError: energy was asked for and no counter can be read.
     """
     origin_s = time.monotonic() if started_s is None else started_s
-    counters = require_counters(plan, command)
     environment = capture_environment()
+    for session in plan.sessions:
+        require_memory(session, environment.memory, cache)
+    counters = require_counters(plan, command)
     for pair, indices in _by_pair(plan):
         assembly = _Assembly(plan, pair, environment, _static_costs(plan.sessions[indices[0]], cache), argv)
         try:
