@@ -12,9 +12,10 @@ _ELEMENT_BYTES = {"float32": 4, "tf32": 4, "bfloat16": 2, "float16": 2, "amp-bfl
 def least_bytes(workload: Workload, baseline: StaticCost, candidate: StaticCost) -> int:
     """A lower bound of what one worker process holds at its peak, in bytes.
 
-    Both networks live in it, with their gradients in training, and the input. Their steps run in turn, so
-    activations count once, for the side that needs more: in training what is saved for backward, in inference
-    what the largest operation reads and writes beyond weights and input.
+    Both networks live in it, and the input. Their steps run in turn, so activations count once, for the side
+    that needs more: in training what is saved for backward, beside the gradients that the other side's step
+    has left (its own come into being as activations go); in inference what the largest operation reads and
+    writes beyond weights and input.
 
     Args:
         workload: of the steps.
@@ -22,17 +23,21 @@ def least_bytes(workload: Workload, baseline: StaticCost, candidate: StaticCost)
         candidate: likewise.
     """
     element_bytes = _ELEMENT_BYTES[workload.dtype]
-    training = workload.phase == "training"
-    sides = (baseline, candidate)
-    weights = [element_bytes * (cost.params + cost.buffers) for cost in sides]
-    gradients = [element_bytes * cost.params for cost in sides] if training else []
     batch = element_bytes * prod(workload.input_shape)
-    activations = (
-        [sum(saved.saved_bytes for saved in cost.saved) for cost in sides]
-        if training
-        else [_largest_op_bytes(cost) - batch - own for cost, own in zip(sides, weights, strict=True)]
-    )
-    return sum(weights) + sum(gradients) + batch + max(0, *activations)
+    weights = [element_bytes * (cost.params + cost.buffers) for cost in (baseline, candidate)]
+    if workload.phase == "training":
+        in_step = [
+            _saved_bytes(side) + element_bytes * other.params
+            for side, other in ((baseline, candidate), (candidate, baseline))
+        ]
+    else:
+        in_step = [_largest_op_bytes(baseline) - batch - weights[0]]
+        in_step += [_largest_op_bytes(candidate) - batch - weights[1]]
+    return sum(weights) + batch + max(0, *in_step)
+
+
+def _saved_bytes(cost: StaticCost) -> int:
+    return sum(saved.saved_bytes for saved in cost.saved)
 
 
 def _largest_op_bytes(cost: StaticCost) -> int:
