@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from sebench import statistics
 from sebench.analysis.costs import Totals, totals
+from sebench.analysis.energy import energy_metrics
 from sebench.analysis.grading import grade, latency_findings
 from sebench.analysis.memory import memory_metrics, saved_metric
 from sebench.analysis.metrics import unavailable
@@ -66,6 +67,7 @@ def compare(result: Result) -> Comparison:
             ),
             *((saved_metric(result.saved),) if result.saved else ()),
             *(metric for measurement in result.memory for metric in memory_metrics(measurement)),
+            *(metric for measurement in result.energy for metric in energy_metrics(measurement)),
         ),
         uncounted=tuple(dict.fromkeys((*result.baseline_cost.uncounted, *result.candidate_cost.uncounted))),
         findings=result.findings,

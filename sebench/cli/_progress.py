@@ -48,6 +48,8 @@ class _Announcer:
     def __call__(self, progress: Progress) -> None:
         if progress.waiting:
             say("waiting: another sebench run is measuring on this device")
+        elif progress.activity:
+            say(f"measuring {progress.activity} of {progress.title}: this takes minutes")
         elif progress.session != self._session:
             self._session = progress.session
             say(f"measuring {progress.title} ({progress.session + 1} of {progress.sessions})")
@@ -76,6 +78,8 @@ def _rich_bar() -> Iterator[Observer]:
                 description=(
                     "waiting for another sebench run"
                     if progress.waiting
+                    else f"{progress.title}, {progress.activity}"
+                    if progress.activity
                     else f"{progress.title}, process {progress.process + 1}/{progress.processes}"
                 ),
                 ratio=describe_ratio(progress),

@@ -67,6 +67,13 @@ def compare(
         bool | None,
         typer.Option("--memory/--no-memory", help="Peak memory of training; default: unless quick."),
     ] = None,
+    energy: Annotated[
+        bool,
+        typer.Option(
+            "--energy",
+            help="Energy per step (NVML, RAPL), beyond --budget: about 2.5 minutes per workload, rigorous 7.",
+        ),
+    ] = False,
     effort: options.EffortOption = "standard",
     budget: Annotated[
         float | None, typer.Option("--budget", help="Seconds for the whole command, shared by the pairs.")
@@ -101,6 +108,7 @@ def compare(
         num_classes=num_classes,
         stride_in=stride_in,
         memory=memory,
+        energy=energy,
         conditions=conditions_here(
             device=device,
             phase=phase,

@@ -170,7 +170,8 @@ class _TargetRun:
             sessions=(target.session,),
             policy=replace(settings.policy, budget_s=budget_s),
             seed=settings.seed if self._looks == 1 else rng.getrandbits(31),
-            timed=any(metric in SAMPLED for metric, _ in target.limits),
+            timed=any(metric in (*SAMPLED, "energy") for metric, _ in target.limits),
+            energy=any(metric == "energy" for metric, _ in target.limits),
             memory=any(metric in MEMORY_METRICS for metric, _ in target.limits),
         )
         for result in run(

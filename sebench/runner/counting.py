@@ -6,7 +6,7 @@ import hashlib
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +16,7 @@ import platformdirs
 
 from sebench import counters, models
 from sebench.errors import BuildError, WorkerError
-from sebench.runner.session import WorkerSession
+from sebench.runner.session import WORKER_COMMAND, WorkerSession
 from sebench.runner.side_by_side import Trees
 from sebench.runner.worktree import repository_root
 from sebench.schema import COMMIT_LENGTH, ModelCost, ModelSpec, Phase, StaticCost
@@ -75,8 +75,8 @@ class Counter:
     """Counts what a measurement needs; networks of another tree in a process of their own."""
 
     cache: CountCache | None
-    trees: Trees
-    command: Sequence[str]
+    trees: Trees = field(default_factory=dict)
+    command: Sequence[str] = WORKER_COMMAND
 
     def __call__(
         self, spec: ModelSpec, shape: tuple[int, ...], *, phase: Phase = "inference", dtype: str = "float32"

@@ -23,11 +23,14 @@ from sebench.profilers.environment import capture_environment
 from sebench.profilers.findings import findings_for
 from sebench.runner.calibrations import Calibrations
 from sebench.runner.counting import Counter
+from sebench.runner.energy import measure_energy, require_counters
+from sebench.runner.fitting import require_memory
 from sebench.runner.memory import measure_memory
 from sebench.runner.processes import Observer, ProcessSeries
 from sebench.runner.session import WORKER_COMMAND
 from sebench.runner.side_by_side import Trees
 from sebench.schema import (
+    EnergyMeasurement,
     Environment,
     Finding,
     Measurement,
@@ -41,6 +44,7 @@ from sebench.schema import (
     fingerprint,
 )
 from sebench.store import CountCache
+from sebench.worker.protocol import CounterFound
 
 
 def run(
@@ -73,12 +77,16 @@ def run(
     Raises:
         Interrupted: after Ctrl-C.
         BudgetError: a hard budget that does not cover one block.
-        BuildError: a network that does not accept the input.
+        BuildError: a network that does not accept the input, or a batch beyond the machine's memory.
+        DeviceError: energy was asked for and no counter can be read.
     """
     origin_s = time.monotonic() if started_s is None else started_s
     environment = capture_environment()
+    counter = Counter(cache, trees, command)
+    for session in plan.sessions:
+        require_memory(session, environment.memory, counter)
+    counters = require_counters(plan, command)
     for pair, indices in _by_pair(plan):
-        counter = Counter(cache, trees, command)
         costs = _static_costs(plan.sessions[indices[0]], counter)
         assembly = _Assembly(plan, pair, environment, costs, argv=argv, calibrations=calibrations)
         try:
@@ -92,6 +100,8 @@ def run(
                     if plan.timed:
                         series.measure(deadline_s=_deadline_s(plan, index, origin_s, begun_s))
                     assembly.add_training(series.session, counter)
+                    if meter := counters.get(series.session.workload.device):
+                        assembly.add_energy(series, meter, command)
         except KeyboardInterrupt:
             if assembly.has_samples:
                 yield assembly.result(interrupted=True)
@@ -187,6 +197,7 @@ class _Assembly:
         self._baseline_cost, self._candidate_cost = costs
         self._series: list[ProcessSeries] = []
         self._memory: list[MemoryMeasurement] = []
+        self._energy: list[EnergyMeasurement] = []
         self._saved: SavedForBackward | None = None
 
     def begin(self, series: ProcessSeries) -> ProcessSeries:
@@ -210,6 +221,16 @@ class _Assembly:
                 )
             )
 
+    def add_energy(self, series: ProcessSeries, counter: CounterFound, command: Sequence[str]) -> None:
+        """What a step uses, provided that it runs at all."""
+        session = series.session
+        if not any(run.blocks for run in series.runs):
+            reason = "the step could not be timed"
+            self._energy.append(EnergyMeasurement(workload=session.workload, reason=reason))
+            return
+        series.announce("energy")
+        self._energy.append(measure_energy(session, self._plan, counter, command=command))
+
     @property
     def has_samples(self) -> bool:
         return any(process.blocks for series in self._series for process in series.runs)
@@ -232,6 +253,7 @@ class _Assembly:
             candidate_cost=self._candidate_cost,
             measurements=measurements,
             memory=tuple(self._memory),
+            energy=tuple(self._energy),
             saved=self._saved,
             findings=(_INTERRUPTED,) if interrupted else (),
         )

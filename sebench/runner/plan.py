@@ -65,6 +65,7 @@ def make_plan(
     stride_in: StrideIn | None = None,
     image_size: models.ImageSize | None = None,
     memory: bool | None = None,
+    energy: bool = False,
 ) -> Plan:
     """Every pair that is asked for, under the same conditions.
 
@@ -81,6 +82,7 @@ def make_plan(
         stride_in: see `ModelSpec`.
         image_size: of the input; None is each network's own.
         memory: measure peak memory of training steps; None does, but for quick runs.
+        energy: measure energy per step.
 
     Raises:
         UsageError: a name, variant or number that cannot be meant.
@@ -94,11 +96,14 @@ def make_plan(
                 yield Session(pair=pair, workload=workload)
 
     planned = tuple(sessions())
+    if energy and any(session.workload.world_size > 1 for session in planned):
+        raise UsageError("--energy reads the counter of one device", hint="leave out --world-size")
     return Plan(
         sessions=planned,
         policy=timing_policy(effort, budget_s=budget_s, sessions=len(planned)),
         seed=secrets.randbits(31) if seed is None else seed,
         memory=effort != "quick" if memory is None else memory,
+        energy=energy,
     )
 
 

@@ -30,6 +30,7 @@ from sebench.schema import (
     Severity,
     Side,
     TimingPolicy,
+    Workload,
 )
 from sebench.worker.protocol import Done, Failed, Go, Measured, Ready, Request
 
@@ -57,6 +58,8 @@ class Progress:
     ratio: statistics.Headline | None = None
     waiting: bool = False
     """Another run holds the device."""
+    activity: str = ""
+    """What goes on once the times are taken, e.g. ``energy``."""
 
 
 Observer = Callable[[Progress], None]
@@ -123,6 +126,10 @@ class ProcessSeries:
     def announce_waiting(self) -> None:
         """Tell the observer that nothing happens until another run has ended."""
         self._observe(0, 0, waiting=True)
+
+    def announce(self, activity: str) -> None:
+        """Tell the observer that something else than times is measured now."""
+        self._observe(self._schedule.processes if self._schedule else 0, 0, activity=activity)
 
     def measurement(self) -> Measurement:
         """All that was recorded so far."""
@@ -220,8 +227,7 @@ class ProcessSeries:
             # The size of the environment moves the stack, which alone changes timings (Mytkowicz 2009).
             "SEBENCH_PADDING": "x" * rng.randrange(MAX_PADDING_BYTES),
         }
-        eager = self._session.workload.execution == "eager"
-        timeout_s = self._policy.timeout_s * (1 if eager else COMPILE_PATIENCE)
+        timeout_s = silence_limit_s(self._policy, self._session.workload)
         start = partial(SideBySide, trees=self._trees) if self._trees else WorkerSession
         return start(request, command=self._command, environ=environ, timeout_s=timeout_s)
 
@@ -270,7 +276,13 @@ class ProcessSeries:
         self._findings.append(Finding(code=code, severity=severity, message=message, hint=hint))
 
     def _observe(
-        self, process: int, planned: int, running: ProcessRun | None = None, *, waiting: bool = False
+        self,
+        process: int,
+        planned: int,
+        running: ProcessRun | None = None,
+        *,
+        waiting: bool = False,
+        activity: str = "",
     ) -> None:
         measurement = self.measurement()
         if running is not None:
@@ -288,6 +300,7 @@ class ProcessSeries:
                 blocks=planned or schedule.blocks,
                 ratio=running_headline(measurement),
                 waiting=waiting,
+                activity=activity,
             )
         )
 
@@ -301,6 +314,11 @@ def thread_placement(environ: Mapping[str, str]) -> dict[str, str]:
     if any(name in environ for name in _PLACEMENT_VARIABLES):
         return {}
     return {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
+
+
+def silence_limit_s(policy: TimingPolicy, workload: Workload) -> float:
+    """How long a worker may say nothing."""
+    return policy.timeout_s * (1 if workload.execution == "eager" else COMPILE_PATIENCE)
 
 
 def _expect_ready(worker: WorkerSession | SideBySide) -> Ready:

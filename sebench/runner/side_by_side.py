@@ -19,7 +19,9 @@ from types import TracebackType
 import psutil
 from msgspec.structs import replace
 
+from sebench.errors import DeviceError
 from sebench.profilers.device import Step, Timing
+from sebench.profilers.energy_counter import EnergyCounter
 from sebench.profilers.latency import measure_block, warm_up
 from sebench.profilers.probes import Probe, canary, read_probe
 from sebench.runner.session import WorkerDied, WorkerSession
@@ -215,6 +217,9 @@ class _Turns:
 
     def state(self) -> DeviceState | None:
         return self._state
+
+    def energy_counter(self) -> EnergyCounter:
+        raise DeviceError("energy is read of one process, and the two sides have one each")
 
     def quiet(self) -> AbstractContextManager[None]:
         return nullcontext()

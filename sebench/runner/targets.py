@@ -83,6 +83,11 @@ def _base_ref(asked: BaseRefSettings, checkout: Checkout) -> Iterator[Target]:
             f"--base-ref {asked.ref}: {asked.model} is not code of this repository",
             hint="name a factory of yours (nets.py:net), or set a ceiling (--max-overhead)",
         )
+    if "energy" in asked.margin:
+        raise UsageError(
+            "energy cannot be held against a ref: both sides have to be read in one process",
+            hint="compare two factories (--baseline, --candidate)",
+        )
     head = resolve_spec(asked.model, "plain")
     base = ModelSpec(model=head.model, variant=head.variant, commit=checkout.commit)
     labels = (checkout.label, "this tree")

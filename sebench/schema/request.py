@@ -128,3 +128,5 @@ class Plan(Value, frozen=True, kw_only=True):
     """False leaves the times out: counts, and memory where asked for."""
     memory: bool = False
     """Measure peak memory of training steps too, in processes of their own."""
+    energy: bool = False
+    """Measure energy per step too, in processes of their own; with an accelerator, of its steps only."""

@@ -9,6 +9,7 @@ import msgspec
 from sebench.schema import (
     Block,
     DeviceState,
+    EnergyBlock,
     MemoryRun,
     ModelSpec,
     Pair,
@@ -106,6 +107,19 @@ class Counted(Value, frozen=True, kw_only=True, tag=True):
     cost: StaticCost
 
 
+class CounterRequest(Value, frozen=True, kw_only=True, tag=True):
+    """Runner to worker, instead of `Request`: say whether the energy of this device can be read."""
+
+    workload: Workload
+
+
+class EnergyRequest(Value, frozen=True, kw_only=True, tag=True):
+    """Runner to worker, instead of `Request`: read this many blocks of energy windows."""
+
+    pair: Request
+    blocks: int
+
+
 class Ready(Value, frozen=True, kw_only=True, tag=True):
     """Worker to runner: both sides are built, checked and warm."""
 
@@ -152,6 +166,27 @@ class Profiled(Value, frozen=True, kw_only=True, tag=True):
     runtime: dict[str, Any]
 
 
-Reply = Ready | Measured | Done | Failed | MemoryMeasured | Profiled | SideReady | Timed | Counted
-Asked = Request | MemoryRequest | ProfileRequest | SideRequest | CountRequest
+class CounterFound(Value, frozen=True, kw_only=True, tag=True):
+    """Worker to runner: the answer to a `CounterRequest`."""
+
+    counter: str
+    zones: tuple[str, ...]
+
+
+class EnergyMeasured(Value, frozen=True, kw_only=True, tag=True):
+    """Worker to runner: one block of energy windows is read."""
+
+    block: EnergyBlock
+
+
+class EnergyDone(Value, frozen=True, kw_only=True, tag=True):
+    """Worker to runner: all blocks of an `EnergyRequest` are read."""
+
+    idle_w: float
+    other_cpu_ratio: float | None
+
+
+Asked = Request | MemoryRequest | ProfileRequest | SideRequest | CountRequest | CounterRequest | EnergyRequest
 """What a worker may be asked first."""
+Measurements = Measured | MemoryMeasured | Profiled | EnergyMeasured
+Reply = Measurements | Ready | SideReady | Timed | Counted | Done | EnergyDone | CounterFound | Failed

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from torch import nn
 
 from sebench import counters, models
-from sebench.errors import SebenchError, WorkerError
+from sebench.errors import DeviceError, SebenchError, WorkerError
 from sebench.profilers.device import Device, Step
 from sebench.profilers.latency import measure_block, warm_up
 from sebench.profilers.memory import WARM_STEPS, peak_bytes, peak_resident_bytes, reserved_bytes
@@ -30,12 +30,15 @@ from sebench.profilers.workload import (
     training_step,
 )
 from sebench.schema import Block, MemoryRun, ModelSpec, ProfileSamples, Side, StaticCost, Workload
+from sebench.worker.energy import find_counter, measure_energy
 from sebench.worker.profiling import profile_pair
 from sebench.worker.protocol import (
     Asked,
     Counted,
+    CounterRequest,
     CountRequest,
     Done,
+    EnergyRequest,
     Failed,
     Go,
     Measured,
@@ -112,6 +115,10 @@ def _serve(requests: Lines, replies: Sink, build: Build, select: Select) -> None
     if isinstance(request, SideRequest):
         _serve_side(request, requests, replies, build, select)
         return
+    if isinstance(request, CounterRequest | EnergyRequest):
+        for reply in _energy(request, build, select):
+            _send(replies, reply)
+        return
     probe = partial(read_probe, cpus=read_probe().cpus)  # before OpenMP binds this thread to one of them
     device = _select(request.workload, select)
     with device.quiet():
@@ -171,6 +178,19 @@ def _measure_memory(request: MemoryRequest, build: Build, select: Select) -> Mem
         reserved_bytes=reserved_bytes(workload.device),
         resident_bytes=resident - imported if known and resident and imported else None,
     )
+
+
+def _energy(request: CounterRequest | EnergyRequest, build: Build, select: Select) -> Iterator[Reply]:
+    try:
+        if isinstance(request, CounterRequest):
+            yield find_counter(_select(request.workload, select))
+            return
+        device = _select(request.pair.workload, select)
+        with device.quiet():
+            steps, _ = _prepare(request.pair, build, device)
+            yield from measure_energy(request, steps, device)
+    except DeviceError as error:
+        raise _Fatal("device", str(error)) from error
 
 
 def _profile(request: ProfileRequest, select: Select) -> ProfileSamples:
