@@ -22,6 +22,7 @@ from sebench.schema.base import (
 from sebench.schema.calibration import (
     Calibration,
     CalibrationSession,
+    HeldMargin,
     Noise,
 )
 from sebench.schema.conclusions import (
@@ -136,6 +137,7 @@ __all__ = [
     "Gate",
     "GateStatus",
     "Grade",
+    "HeldMargin",
     "Interval",
     "LimitMetric",
     "Lock",
