@@ -141,7 +141,10 @@ def single_line(text: str) -> str:
     White space becomes single spaces. Control codes (ANSI escapes among them), invisible and bidirectional
     format characters and lone surrogates are spelt out, e.g. ``\x1b``.
     """
-    return "".join(_visible(character) for character in " ".join(text.split()))
+    line = " ".join(text.split())
+    if line.isascii() and line.isprintable():
+        return line
+    return "".join(map(_visible, line))
 
 
 def _visible(character: str) -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,9 +10,8 @@ import platformdirs
 
 from sebench import counters, models
 from sebench.schema import ModelCost, ModelSpec, Phase
-from sebench.store import CountCache
+from sebench.store import CountCache, sources_digest
 
-_PACKAGE = Path(__file__).parent.parent
 # Everything a count depends on: networks, counters, and the layout of the stored value.
 _COUNTED_SOURCES = ("models", "counters", "schema")
 
@@ -62,19 +58,4 @@ def count_model(
 
 def _key(spec: ModelSpec, shape: tuple[int, ...], phase: Phase, dtype: str) -> str:
     described = msgspec.json.encode({"spec": spec, "shape": shape, "phase": phase, "dtype": dtype})
-    return f"{_sources_digest()} torch-{version('torch')} {described.decode()}"
-
-
-@cache
-def _sources_digest() -> str:
-    digest = hashlib.sha256()
-    for path in _source_files():
-        digest.update(path.relative_to(_PACKAGE).as_posix().encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def _source_files() -> Iterable[Path]:
-    for name in _COUNTED_SOURCES:
-        path = _PACKAGE / name
-        yield from [path] if path.is_file() else sorted(path.rglob("*.py"))
+    return f"{sources_digest(*_COUNTED_SOURCES)} torch-{version('torch')} {described.decode()}"

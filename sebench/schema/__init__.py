@@ -86,6 +86,14 @@ from sebench.schema.request import (
     TimingPolicy,
     Workload,
 )
+from sebench.schema.stored import (
+    Headline,
+    ListedResult,
+    ResultListing,
+    ResultSummary,
+    SkippedFile,
+    StoreContents,
+)
 
 __all__ = [
     "SCHEMA",
@@ -109,7 +117,9 @@ __all__ = [
     "Gate",
     "GateStatus",
     "Grade",
+    "Headline",
     "Interval",
+    "ListedResult",
     "Machine",
     "Measurement",
     "MemoryFormat",
@@ -135,6 +145,8 @@ __all__ = [
     "Ratio",
     "Reason",
     "Result",
+    "ResultListing",
+    "ResultSummary",
     "SavedBytes",
     "SavedForBackward",
     "Segment",
@@ -142,8 +154,10 @@ __all__ = [
     "Severity",
     "Side",
     "SiteCost",
+    "SkippedFile",
     "StaticCost",
     "Status",
+    "StoreContents",
     "StrideIn",
     "TimingPolicy",
     "ToolCheck",
