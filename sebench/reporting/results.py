@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 
 from sebench.reporting.answers import ratio_text
 from sebench.reporting.contract import document_json
-from sebench.reporting.document import EMPTY, Cell, Column, Document, Role, Table, text_cell
+from sebench.reporting.document import EMPTY, Cell, Column, Document, Role, Row, Table, Value, text_cell
 from sebench.schema import Headline, ListedResult, ResultListing, ResultSummary
 from sebench.units import UNKNOWN
 
@@ -19,6 +21,16 @@ NO_RESULTS = "there are none"
 
 _COMMIT_DIGITS = 8
 _USUAL_DTYPE = "float32"
+# What only machines read: attributes of the summary, and of the headline.
+_FACTS = ("path", "sebench", "baseline", "fingerprint", "branch", "dirty", "interrupted")
+_FIGURES = (
+    *("workload.input_shape", "workload.memory_format", "workload.threads", "workload.execution"),
+    *("workload.optimizer", "workload.micro_batch_size", "baseline_s", "candidate_s"),
+    *("ratio.ci_low", "ratio.ci_high", "ratio.confidence", "ratio.method", "ratio.scope"),
+    *("ratio.processes", "ratio.blocks", "status", "reason"),
+)
+_DATA_KEYS = (*_FACTS, *(name.removeprefix("workload.").replace(".", "_") for name in _FIGURES))
+_read_facts, _read_figures = attrgetter(*_FACTS), attrgetter(*_FIGURES)
 
 
 def results_json(listing: ResultListing) -> str:
@@ -36,15 +48,15 @@ def results_document(listing: ResultListing) -> Document:
     entries = [
         (listed.summary, headline) for listed in listing.results for headline in listed.latency or (None,)
     ]
-    fields = (*_shown(entries), *_data())
+    fields = _shown(entries)
     notes = (
         NAMING_NOTE if entries else NO_RESULTS,
         *((DIRTY_NOTE,) if any(summary.dirty for summary, _ in entries) else ()),
     )
     table = Table(
         f"Results in {listing.directory}",
-        tuple(column for column, _ in fields),
-        tuple(tuple(read(*entry) for _, read in fields) for entry in entries),
+        (*(column for column, _ in fields), *(Column(key, key, role="data") for key in _DATA_KEYS)),
+        tuple((*(read(*entry) for _, read in fields), *_data(*entry)) for entry in entries),
         notes,
     )
     return Document("Stored results", (table,))
@@ -109,13 +121,7 @@ def _machine(summary: ResultSummary, _: Headline | None) -> Cell:
 
 
 def _of_workload(name: str) -> _Read:
-    def read(_: ResultSummary, headline: Headline | None) -> Cell:
-        if headline is None:
-            return EMPTY
-        value = getattr(headline.workload, name)
-        return text_cell("x".join(map(str, value))) if isinstance(value, tuple) else Cell(str(value), value)
-
-    return read
+    return lambda _, headline: EMPTY if headline is None else _cell(getattr(headline.workload, name))
 
 
 def _ratio(_: ResultSummary, headline: Headline | None) -> Cell:
@@ -139,31 +145,13 @@ def _remark(summary: ResultSummary, headline: Headline | None) -> str:
     return "; ".join(filter(None, ("interrupted" if summary.interrupted else "", reason)))
 
 
-def _data() -> tuple[_Field, ...]:
-    """What only machines want to know."""
-    facts = ("path", "sebench", "baseline", "fingerprint", "branch", "dirty", "interrupted")
-    workload = ("input_shape", "memory_format", "threads", "execution", "optimizer", "micro_batch_size")
-    interval = ("ci_low", "ci_high", "confidence", "method", "scope", "processes", "blocks")
-    return (
-        *((_hidden(name), _of_summary(name)) for name in facts),
-        *((_hidden(name), _of_workload(name)) for name in workload),
-        *((_hidden(name), _of_headline(name)) for name in ("baseline_s", "candidate_s")),
-        *((_hidden(f"ratio_{name}"), _of_ratio(name)) for name in interval),
-        *((_hidden(name), _of_headline(name)) for name in ("status", "reason")),
-    )
+def _data(summary: ResultSummary, headline: Headline | None) -> Row:
+    figures = _read_figures(headline) if headline else (None,) * len(_FIGURES)
+    return tuple(map(_cell, (*_read_facts(summary), *figures)))
 
 
-def _hidden(name: str) -> Column:
-    return Column(name, name, role="data")
-
-
-def _of_summary(name: str) -> _Read:
-    return lambda summary, _: Cell("", getattr(summary, name))
-
-
-def _of_headline(name: str) -> _Read:
-    return lambda _, headline: EMPTY if headline is None else Cell("", getattr(headline, name))
-
-
-def _of_ratio(name: str) -> _Read:
-    return lambda _, headline: EMPTY if headline is None else Cell("", getattr(headline.ratio, name))
+@lru_cache(maxsize=1 << 12, typed=True)  # long listings repeat few values; typed, as 1 == 1.0 == True
+def _cell(value: Value | tuple[int, ...]) -> Cell:
+    if value is None:
+        return EMPTY
+    return text_cell("x".join(map(str, value))) if isinstance(value, tuple) else Cell(str(value), value)

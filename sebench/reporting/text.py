@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 
 from rich.box import Box
-from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -23,7 +22,7 @@ from sebench.reporting.document import (
     row_groups,
     single_line,
 )
-from sebench.reporting.layout import Layout, fit, printed
+from sebench.reporting.layout import Layout, fit, line_width, printed
 
 DEFAULT_WIDTH = 100
 """Columns assumed where there is no terminal to ask."""
@@ -126,20 +125,20 @@ def _row_lines(console: Console, table: Table, layout: Layout, row: Row) -> Iter
         for indices, width in zip(layout.columns, layout.widths, strict=True)
     ]
     aligns = [table.columns[indices[0]].align for indices in layout.columns]
+    gap = " " * layout.gap
     for lines in zip_longest(*cells, fillvalue=""):
-        padded = (_padded(*cell) for cell in zip(lines, layout.widths, aligns, strict=True))
-        yield f"{(' ' * layout.gap).join(padded)}\n"
+        yield f"{gap.join(map(_padded, lines, layout.widths, aligns))}\n"
 
 
-def _wrapped(console: Console, text: str, width: int) -> list[str]:
-    lines = text.split("\n")
-    if all(cell_len(line) <= width for line in lines):
+def _wrapped(console: Console, lines: list[str], width: int) -> list[str]:
+    if max(map(line_width, lines)) <= width:
         return lines
-    return [line.plain.rstrip() for line in Text(text).wrap(console, width, overflow="fold")]
+    text = Text("\n".join(lines))
+    return [line.plain.rstrip() for line in text.wrap(console, width, overflow="fold")]
 
 
 def _padded(text: str, width: int, align: Align) -> str:
-    blanks = " " * (width - cell_len(text))
+    blanks = " " * (width - line_width(text))
     return f"{blanks}{text}" if align == "right" else f"{text}{blanks}"
 
 

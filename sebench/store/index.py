@@ -18,6 +18,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from sebench.store.directory import Stamp
+
 T = TypeVar("T")
 
 INDEX_NAME = ".index.sqlite"
@@ -49,13 +51,6 @@ _CIRCUMSTANCES = frozenset(
 # The journal goes first, lest it be taken for that of the next file. (The default one, as a write-ahead log
 # cannot be read where nothing can be written.)
 _SUFFIXES = ("-journal", "")
-
-
-class Stamp(NamedTuple):
-    """What tells an unchanged file from a changed one."""
-
-    size: int
-    mtime_ns: int
 
 
 class Entry(NamedTuple, Generic[T]):

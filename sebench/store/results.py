@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -15,8 +14,9 @@ from msgspec.structs import replace
 
 from sebench.errors import DataFileError
 from sebench.schema import Result, ResultSummary, SkippedFile, StoreContents
+from sebench.store.directory import Stamp, stamp, stamps
 from sebench.store.files import write_atomic
-from sebench.store.index import INDEX_NAME, Derivation, Entry, Index, Stamp
+from sebench.store.index import INDEX_NAME, Derivation, Entry, Index
 from sebench.store.reading import load_result, parse_result
 from sebench.store.selection import criteria
 from sebench.store.sources import sources_digest
@@ -54,13 +54,16 @@ class ResultStore:
 
     def paths(self) -> tuple[Path, ...]:
         """Files of stored results, oldest first (ids begin with their UTC time); some may be damaged."""
-        return tuple(self.directory / name for name in _stamps(self.directory))
+        return tuple(self.directory / name for name in stamps(self.directory))
 
     def contents(self) -> StoreContents:
         """All results, newest last, and the files that are none."""
         results, skipped = [], []
+        beside = str(self.directory / "_")[
+            :-1
+        ]  # joining thousands of paths takes longer than reading the index
         for name, facts in self._facts().items():
-            path = str(self.directory / name)
+            path = f"{beside}{name}"
             if isinstance(facts, str):
                 skipped.append(SkippedFile(path=path, reason=facts))
             else:
@@ -133,19 +136,20 @@ class ResultStore:
         Raises:
             DataFileError: a file has become unreadable since it was listed.
         """
-        names = list(dict.fromkeys(Path(summary.path).name for summary in summaries))
-        known, stamps = self._index.read(derivation), _stamps(self.directory)
-        values = {name: known[name].value for name in names if _is_fresh(known, name, stamps.get(name))}
+        named = [_name(summary) for summary in summaries]
+        names = dict.fromkeys(named)
+        known, now = self._index.read(derivation), {name: stamp(self.directory / name) for name in names}
+        values = {name: known[name].value for name in names if _is_fresh(known, name, now[name])}
         missing = [name for name in names if name not in values]
         for start in range(0, len(missing), _BATCH):
             progress(len(missing) - start)
             batch = {
-                name: Entry(stamps[name], compute(load_result(self.directory / name)))
+                name: Entry(now[name], compute(load_result(self.directory / name)))
                 for name in missing[start : start + _BATCH]
             }
             self._index.write(derivation, batch)
             values |= {name: entry.value for name, entry in batch.items()}
-        return tuple(values[Path(summary.path).name] for summary in summaries)
+        return tuple(values[name] for name in named)
 
     def _facts(self) -> Mapping[str, _Facts]:
         """By file name: the summary of a result, or why the file is none."""
@@ -153,13 +157,13 @@ class ResultStore:
         known = self._index.read(_facts_derivation())
         facts: dict[str, _Facts] = {}
         changed: dict[str, Entry[_Facts]] = {}
-        for name, stamp in _stamps(self.directory).items():
-            if _is_fresh(known, name, stamp):
+        for name, seen in stamps(self.directory).items():
+            if _is_fresh(known, name, seen):
                 facts[name] = known[name].value
                 continue
             facts[name], lasting = _read_facts(self.directory / name)
-            if stamp and lasting:
-                changed[name] = Entry(stamp, facts[name])
+            if lasting:
+                changed[name] = Entry(seen, facts[name])
         self._index.write(_facts_derivation(), changed)
         self._index.forget(known.keys() - facts.keys())
         return facts
@@ -170,40 +174,12 @@ def _facts_derivation() -> Derivation[_Facts]:
     return Derivation(key="facts", version=sources_digest("schema", "store"), type=_Facts)
 
 
-def _stamps(directory: Path) -> dict[str, Stamp | None]:
-    """The files that may be results, by name in ascending order; None where one cannot be looked at.
-
-    Raises:
-        DataFileError: the directory cannot be read.
-    """
-    try:
-        with os.scandir(directory) as entries:
-            found = {e.name: _status(e) for e in entries if _is_visible_json(e.name)}
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise DataFileError(f"cannot read {directory}: {error.strerror}") from error
-    return {
-        name: status and Stamp(status.st_size, status.st_mtime_ns)
-        for name, status in sorted(found.items())
-        if status is None or stat.S_ISREG(status.st_mode)
-    }
+def _is_fresh(known: Mapping[str, Entry[T]], name: str, now: Stamp | None) -> bool:
+    return now is not None and name in known and known[name].stamp == now
 
 
-def _is_visible_json(name: str) -> bool:
-    # Hidden are the index and what killed writers left behind.
-    return name.endswith(".json") and not name.startswith(".")
-
-
-def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
-    try:
-        return entry.stat()
-    except OSError:
-        return None
-
-
-def _is_fresh(known: Mapping[str, Entry[T]], name: str, stamp: Stamp | None) -> bool:
-    return stamp is not None and name in known and known[name].stamp == stamp
+def _name(summary: ResultSummary) -> str:
+    return summary.path.rpartition(os.sep)[2]
 
 
 def _read_facts(path: Path) -> tuple[_Facts, bool]:
@@ -232,4 +208,4 @@ def _without_copies(
 
 
 def _is_copy(summary: ResultSummary) -> bool:
-    return Path(summary.path).stem != summary.id
+    return _name(summary) != f"{summary.id}.json"
