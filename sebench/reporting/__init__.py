@@ -27,6 +27,7 @@ from sebench.reporting.paper_table import (
 )
 from sebench.reporting.picture import render_picture
 from sebench.reporting.profile import profile_document, profile_json
+from sebench.reporting.results import results_document, results_json
 from sebench.reporting.verification import (
     conventions_document,
     conventions_json,
@@ -64,6 +65,8 @@ __all__ = [
     "profile_json",
     "render",
     "render_picture",
+    "results_document",
+    "results_json",
     "unexplained",
     "verification_document",
     "verification_json",

@@ -108,6 +108,14 @@ from sebench.schema.request import (
     TimingPolicy,
     Workload,
 )
+from sebench.schema.stored import (
+    Headline,
+    ListedResult,
+    ResultListing,
+    ResultSummary,
+    SkippedFile,
+    StoreContents,
+)
 
 __all__ = [
     "COMMIT_LENGTH",
@@ -137,9 +145,11 @@ __all__ = [
     "Gate",
     "GateStatus",
     "Grade",
+    "Headline",
     "HeldMargin",
     "Interval",
     "LimitMetric",
+    "ListedResult",
     "Lock",
     "LockChange",
     "LockDiff",
@@ -172,6 +182,8 @@ __all__ = [
     "Ratio",
     "Reason",
     "Result",
+    "ResultListing",
+    "ResultSummary",
     "SavedBytes",
     "SavedForBackward",
     "Segment",
@@ -179,8 +191,10 @@ __all__ = [
     "Severity",
     "Side",
     "SiteCost",
+    "SkippedFile",
     "StaticCost",
     "Status",
+    "StoreContents",
     "StrideIn",
     "TimingPolicy",
     "ToolCheck",
