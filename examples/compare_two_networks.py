@@ -5,15 +5,15 @@ from torch import nn
 import sebench
 
 
-def old():
+def old() -> nn.Module:
     return network(width=16)
 
 
-def new():
+def new() -> nn.Module:
     return network(width=20)
 
 
-def network(width):
+def network(width: int) -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, width, 3, stride=2), nn.ReLU(), nn.Conv2d(width, 32, 3), nn.Flatten())
 
 

@@ -52,8 +52,8 @@ def compare(
         baseline: a variant of `model`, or a network.
         candidate: a network (or variant), instead of `variant`.
         device: ``cpu``, ``cuda``, ``cuda:N`` or ``auto``.
-        phase: ``inference``, or ``training``: forward + backward. None is what the paper reports: inference on
-            the CPU, on a GPU both.
+        phase: ``inference``, or ``training``: forward + backward. None is what the paper reports:
+            inference on the CPU, on a GPU both.
         batch_size: images per step; None is 1, in training 16 on the CPU and 256 elsewhere.
         image_size: side or (height, width) in pixels; None is the network's own.
         dtype: number format.
