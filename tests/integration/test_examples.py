@@ -15,3 +15,19 @@ def test_count_variants():
     plain, se, *_ = done.stdout.splitlines()
     assert plain.split() == ["plain", "0", "sites", "25,557,032", "params", "3,857,973,248", "MACs"]
     assert se.split() == ["se", "16", "sites", "28,088,024", "params", "3,860,488,192", "MACs"]
+
+
+def test_compare_two_networks():
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "compare_two_networks.py")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    macs, latency, verdict = done.stdout.splitlines()
+    # 31 x 31 x 27 w + 29 x 29 x 288 w multiply-adds: proportional to the width w, 20 / 16
+    assert macs == "macs overhead 1.250 (exact)"
+    assert latency.startswith("latency overhead ")
+    assert "within-process, 1 process x" in latency
+    assert verdict in ("passed True", "inconclusive False", "failed False")
