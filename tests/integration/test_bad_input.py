@@ -113,6 +113,30 @@ def test_workloads_that_cannot_be_measured(arguments, code, message):
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("", "nothing to compare; name at least one --model, or two networks: --baseline FILE.py:old"),
+        (
+            "--baseline nets.py:Fixed",
+            "nothing to compare; --baseline nets.py:Fixed is compared with --candidate",
+        ),
+        ("-m alexnet --baseline a.py:b --candidate c.py:d", "are networks already; leave --model out"),
+        ("-m alexnet -v se --candidate se", "--variant se and --candidate se both say what to measure"),
+        ("-m nets.py:Fixed", "nets.py:Fixed is taken as it is, so it has no variant to compare with"),
+        (
+            "--baseline a.py:b --candidate c.py:d --num-classes 9",
+            "a.py:b is taken as it is: no --num-classes",
+        ),
+    ],
+)
+def test_pairs_that_cannot_be_meant(arguments, message):
+    result = sebench("compare", *arguments.split())
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize("command", ["compare", "count"])
 def test_output_paths_are_checked_before_anything_is_done(command, tmp_path):
     result = sebench(command, "-m", "resnet50", "-o", tmp_path)

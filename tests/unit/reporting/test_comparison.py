@@ -220,3 +220,13 @@ def test_raw_values_for_machines(make):
     assert (latency["input_shape"], latency["threads"]) == ("1x3x224x224", 2)
     assert frame.loc["params", "baseline"] == 25_557_032
     assert frame.loc["params", "confidence"] is None
+
+
+def test_two_networks_are_a_pair_of_their_own(make):
+    pair = "nets.py:new against nets.py:old"
+    networks = {"model": pair, "baseline": "nets.py:old", "candidate": "nets.py:new"}
+    document = comparison_document([make.comparison(**networks)])
+    assert document.title == pair
+    both = comparison_document([make.comparison(**networks), make.comparison()])
+    groups = {row[0].text for table in both.tables for row in table.rows}
+    assert groups == {pair, "resnet50: plain -> se"}
