@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
-from sebench.errors import UsageError, near_matches
 from sebench.reporting.catalog import catalog_document
 from sebench.reporting.comparison import comparison_document
 from sebench.reporting.contract import catalog_json, comparison_json, count_json, environment_json
@@ -18,6 +15,9 @@ from sebench.reporting.paper_table import (
 )
 from sebench.reporting.picture import render_picture
 from sebench.reporting.profile import profile_document, profile_json
+from sebench.reporting.rendering import Format, render
+from sebench.reporting.report import Report, build_report, report_document, report_json
+from sebench.reporting.report.render import RenderedReport, render_report
 from sebench.reporting.verification import (
     conventions_document,
     conventions_json,
@@ -25,12 +25,12 @@ from sebench.reporting.verification import (
     verification_json,
 )
 
-Format = Literal["table", "markdown", "csv", "latex"]
-"""Formats of a document; JSON is a contract of its own (`sebench.reporting.contract`)."""
-
 __all__ = [
     "Document",
     "Format",
+    "RenderedReport",
+    "Report",
+    "build_report",
     "catalog_document",
     "catalog_json",
     "comparison_document",
@@ -49,40 +49,10 @@ __all__ = [
     "profile_json",
     "render",
     "render_picture",
+    "render_report",
+    "report_document",
+    "report_json",
     "unexplained",
     "verification_document",
     "verification_json",
 ]
-
-
-def render(document: Document, format: str, *, width: int | None = None, color: bool = False) -> str:  # noqa: A002
-    """`document` as text.
-
-    Args:
-        document: What to say.
-        format: ``table`` (terminal), ``markdown`` (GitHub), ``csv`` (raw values) or ``latex`` (booktabs).
-        width: Characters per line of ``table``; None where there is no terminal.
-        color: Emphasis by ANSI codes, ``table`` only.
-
-    Raises:
-        UsageError: `format` is none of these.
-    """
-    if format == "table":
-        from sebench.reporting.text import render_text  # noqa: PLC0415 - each format loads its own
-
-        return render_text(document, width=width, color=color)
-    if format == "markdown":
-        from sebench.reporting.markdown import render_markdown  # noqa: PLC0415
-
-        return render_markdown(document)
-    if format == "csv":
-        from sebench.reporting.frame import render_csv  # noqa: PLC0415
-
-        return render_csv(document)
-    if format == "latex":
-        from sebench.reporting.latex import render_latex  # noqa: PLC0415
-
-        return render_latex(document)
-    formats = get_args(Format)
-    hint = near_matches(format, formats) or f"use {', '.join(formats)}"
-    raise UsageError(f"--format {format!r} is not a document format", hint=hint)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sebench.reporting.document import Document, Row, Table, Value, single_line
+from sebench.reporting.document import Document, Row, Table, Value, printed_columns, single_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +44,28 @@ def render_csv(document: Document) -> str:
         keys.insert(0, TABLE_KEY)
     inert = [{key: _inert(value) for key, value in record.items()} for record in records]
     return _frame(keys, inert).to_csv(index=False, lineterminator="\n")
+
+
+def render_long_csv(document: Document) -> str:
+    """All values of all tables of `document`, one per line.
+
+    For documents whose tables have little in common. Columns: ``table`` (title), ``row`` (number, from 1),
+    ``name`` (the row's first text), ``column`` (key) and ``value``; unknown values have no line.
+    """
+    keys = ("table", "row", "name", "column", "value")
+    records = [
+        dict(zip(keys, (table.title, number, _name(table, row), key, value), strict=True))
+        for table in document.tables
+        for number, row in enumerate(table.rows, start=1)
+        for key, value in _record(table, row).items()
+        if value is not None and value != ""
+    ]
+    inert = [{key: _inert(value) for key, value in record.items()} for record in records]
+    return _frame(keys, inert).to_csv(index=False, lineterminator="\n")
+
+
+def _name(table: Table, row: Row) -> str:
+    return next((row[index].text for index in printed_columns(table) if row[index].text), "")
 
 
 def _record(table: Table, row: Row) -> _Record:

@@ -8,7 +8,10 @@ from collections.abc import Iterable, Iterator
 from sebench.reporting.document import (
     Cell,
     Column,
+    Details,
     Document,
+    Figure,
+    Listing,
     Paragraph,
     Part,
     Row,
@@ -70,10 +73,24 @@ def _chunks(part: Part) -> Iterator[str]:
         yield rf"\noindent\textbf{{{text}}}" if part.strong else rf"\noindent {text}"
     elif isinstance(part, Table):
         yield from _table(part)
+    elif isinstance(part, Listing):
+        yield _listing(part)
+    elif isinstance(part, Figure):
+        yield rf"\noindent {escape(part.description)}"
+        yield from _table(part.table)
+    elif isinstance(part, Details):
+        for detail in part.body:
+            yield from _chunks(detail)
     else:
         yield rf"\subsection*{{{escape(part.title)}}}"
         for inner in part.body:
             yield from _chunks(inner)
+        yield from _notes(part.notes)
+
+
+def _listing(listing: Listing) -> str:
+    lines = "\n\n".join(rf"\noindent\texttt{{{escape(line)}}}" for line in listing.lines)
+    return f"\\begingroup\\raggedright\n{lines}\n\n\\endgroup"
 
 
 def _table(table: Table) -> Iterator[str]:

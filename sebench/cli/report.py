@@ -1,0 +1,60 @@
+"""``sebench report``: what stored results say, as a page for a pull request, a wiki or a paper."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from sebench.cli import _options as options
+from sebench.cli._boundary import check_output, complain, display_width, emit, guarded, use_color
+from sebench.cli._published import as_published
+from sebench.cli._results import DEFAULT_RESULTS, ResultsDirectory, named_results
+from sebench.errors import EXIT_INCONCLUSIVE, EXIT_OK
+from sebench.store import write_atomic
+
+ReportFormat = Literal["table", "json", "markdown", "csv", "latex", "html"]
+_BY_SUFFIX: dict[str, ReportFormat] = {
+    ".md": "markdown",
+    ".html": "html",
+    ".htm": "html",
+    ".tex": "latex",
+    ".csv": "csv",
+    ".json": "json",
+}
+
+
+@guarded
+def report(
+    results: Annotated[
+        list[str] | None,
+        typer.Argument(help="Files, directories, ids or beginnings of ids; default: all stored results."),
+    ] = None,
+    directory: ResultsDirectory = DEFAULT_RESULTS,
+    output_format: Annotated[
+        ReportFormat | None,
+        typer.Option("--format", "-f", help="Output format; default: what FILE ends in, else table."),
+    ] = None,
+    output: options.Output = "-",
+    debug: options.Debug = False,
+) -> int:
+    """Write the cost report of stored results: answer, tables, plots, machine, method and command."""
+    from sebench import reporting
+
+    check_output(output)
+    found = named_results(results or [], directory)
+    if not found:
+        complain(f"nothing to report: there are no results in {directory}; `sebench compare` stores them")
+        return EXIT_INCONCLUSIVE
+    rendered = reporting.render_report(
+        reporting.build_report(found, as_published=[as_published(result) for result in found]),
+        output_format or _BY_SUFFIX.get(Path(output).suffix.lower(), "table"),
+        file=None if output == "-" else Path(output).name,
+        width=display_width(output),
+        color=use_color(output),
+    )
+    for name, content in rendered.files.items():
+        write_atomic(Path(output).parent / name, content)
+    emit(rendered.text, output)
+    return EXIT_OK
