@@ -8,7 +8,7 @@ import typer
 
 from sebench.schema import Effort, MemoryFormat, Phase, StrideIn
 
-Format = Literal["table", "json", "markdown", "csv", "latex"]
+Format = Literal["table", "json", "markdown", "csv", "latex", "html"]
 Dtype = Literal["float32", "tf32", "bfloat16", "float16", "amp-bfloat16"]
 
 

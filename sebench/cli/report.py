@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -14,8 +14,7 @@ from sebench.cli._results import DEFAULT_RESULTS, ResultsDirectory, named_result
 from sebench.errors import EXIT_INCONCLUSIVE, EXIT_OK
 from sebench.store import write_atomic
 
-ReportFormat = Literal["table", "json", "markdown", "csv", "latex", "html"]
-_BY_SUFFIX: dict[str, ReportFormat] = {
+_BY_SUFFIX: dict[str, options.Format] = {
     ".md": "markdown",
     ".html": "html",
     ".htm": "html",
@@ -33,22 +32,22 @@ def report(
     ] = None,
     directory: ResultsDirectory = DEFAULT_RESULTS,
     output_format: Annotated[
-        ReportFormat | None,
+        options.Format | None,
         typer.Option("--format", "-f", help="Output format; default: what FILE ends in, else table."),
     ] = None,
     output: options.Output = "-",
     debug: options.Debug = False,
 ) -> int:
     """Write the cost report of stored results: answer, tables, plots, machine, method and command."""
-    from sebench import reporting
+    from sebench.reporting.report import build_report, render_report
 
     check_output(output)
     found = named_results(results or [], directory)
     if not found:
         complain(f"nothing to report: there are no results in {directory}; `sebench compare` stores them")
         return EXIT_INCONCLUSIVE
-    rendered = reporting.render_report(
-        reporting.build_report(found, as_published=[as_published(result) for result in found]),
+    rendered = render_report(
+        build_report(found, as_published=[as_published(result) for result in found]),
         output_format or _BY_SUFFIX.get(Path(output).suffix.lower(), "table"),
         file=None if output == "-" else Path(output).name,
         width=display_width(output),

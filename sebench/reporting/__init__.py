@@ -16,8 +16,6 @@ from sebench.reporting.paper_table import (
 from sebench.reporting.picture import render_picture
 from sebench.reporting.profile import profile_document, profile_json
 from sebench.reporting.rendering import Format, render
-from sebench.reporting.report import Report, build_report, report_document, report_json
-from sebench.reporting.report.render import RenderedReport, render_report
 from sebench.reporting.verification import (
     conventions_document,
     conventions_json,
@@ -28,9 +26,6 @@ from sebench.reporting.verification import (
 __all__ = [
     "Document",
     "Format",
-    "RenderedReport",
-    "Report",
-    "build_report",
     "catalog_document",
     "catalog_json",
     "comparison_document",
@@ -49,9 +44,6 @@ __all__ = [
     "profile_json",
     "render",
     "render_picture",
-    "render_report",
-    "report_document",
-    "report_json",
     "unexplained",
     "verification_document",
     "verification_json",

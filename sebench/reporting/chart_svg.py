@@ -58,10 +58,12 @@ def _draw(axes: Axes, chart: Chart) -> None:
     for level, style in zip(chart.levels, ("--", "-"), strict=False):
         axes.axhline(level.y, color=_MUTED, linestyle=style, linewidth=1, label=_plain(level.name), zorder=1)
     bars = [series for series in chart.series if series.mark == "bar"]
-    for color, series in zip(COLORS, chart.series, strict=False):
+    colors = iter(COLORS)
+    for series in (series for series in chart.series if series.points):
+        color = _MUTED if series.mark == "line" else next(colors)
         if series.mark == "bar":
             _draw_bars(axes, series, color, bars.index(series), len(bars))
-        elif series.points:
+        else:
             _draw_marks(axes, series, color)
     _label(axes, chart.x, chart.y)
     _legend(axes)
@@ -79,7 +81,7 @@ def _draw_bars(axes: Axes, series: Series, color: str, index: int, count: int) -
 
 def _draw_marks(axes: Axes, series: Series, color: str) -> None:
     style = {
-        "line": {"linestyle": "-", "linewidth": 1, "color": _MUTED},
+        "line": {"linestyle": "-", "linewidth": 1, "color": color},
         "dot": {"linestyle": "none", "marker": "o", "markersize": 4, "color": color},
         "diamond": {"linestyle": "none", "marker": "D", "markersize": 7, "color": color},
     }[series.mark]

@@ -62,7 +62,9 @@ async function draw(figure) {
   const plot = figure.querySelector(".plot");
   plot.hidden = false;
   const spec = JSON.parse(figure.querySelector("script.spec").textContent);
-  spec.config.legend.columns = plot.clientWidth < 480 ? 1 : 4;
+  const narrow = plot.clientWidth < 480;
+  spec.config.legend.columns = narrow ? 1 : 4;
+  spec.config.text.fontSize = narrow ? 9 : 11;
   try {
     await window.vegaEmbed(plot, spec, {
       actions: false,

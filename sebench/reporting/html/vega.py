@@ -1,7 +1,7 @@
 """A chart as a Vega-Lite specification, and the library that draws it.
 
-Vega draws SVG, so that the page's style sheet gives the colours (light, dark, print), and its interpreter needs
-no ``eval``, which the page's security policy forbids. https://vega.github.io/vega-lite/docs/
+Vega draws SVG, so that the page's style sheet gives the colours (light, dark, print), and its interpreter
+needs no ``eval``, which the page's security policy forbids. https://vega.github.io/vega-lite/docs/
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ COLORS = ("var(--series-1)", "var(--series-2)", "var(--series-3)", "var(--series
 _MUTED = "var(--muted)"
 _Spec = dict[str, Any]
 _HEIGHT = 300
+_CROWD = 30
+_SHAPES = {"dot": "circle", "diamond": "diamond", "line": "stroke", "bar": "square"}
 
 
 @cache
@@ -176,10 +178,11 @@ def _bars(chart: Chart, bars: Sequence[Series], legend: Sequence[str]) -> _Spec:
 
 
 def _marks(chart: Chart, series: Series, legend: Sequence[str]) -> _Spec:
+    crowded = len(series.points) > _CROWD
     mark: _Spec = {
         "line": {"type": "line", "strokeWidth": 1.5},
-        "dot": {"type": "point", "filled": True, "size": 36, "opacity": 0.75},
-        "diamond": {"type": "point", "filled": True, "size": 130, "shape": "diamond", "opacity": 1},
+        "dot": {"type": "point", "filled": True, "size": 36 if crowded else 80, "opacity": 0.75},
+        "diamond": {"type": "point", "filled": True, "size": 130, "opacity": 1},
     }[series.mark]
     return {
         "data": {"values": _values(series)},
@@ -188,6 +191,7 @@ def _marks(chart: Chart, series: Series, legend: Sequence[str]) -> _Spec:
             "x": _place(chart.x),
             "y": _quantity("y", chart.y),
             "color": _color(chart, legend),
+            **({} if series.mark == "line" else {"shape": _shape(chart, legend)}),
             "tooltip": {"field": "about"},
         },
     }
@@ -218,6 +222,14 @@ def _color(chart: Chart, legend: Sequence[str]) -> _Spec:
         "scale": {"domain": list(legend), "range": colors},
         "legend": {"symbolOpacity": 1},
     }
+
+
+def _shape(chart: Chart, legend: Sequence[str]) -> _Spec:
+    """One legend says colour and shape; a line has no shape of its own but stands in it as one."""
+    marks = {single_line(series.name): series.mark for series in chart.series}
+    shapes = [_SHAPES[marks[name]] for name in legend]
+    scale = {"domain": list(legend), "range": shapes}
+    return {"field": "series", "type": "nominal", "scale": scale, "legend": {"symbolOpacity": 1}}
 
 
 def _place(axis: Axis) -> _Spec:

@@ -2,6 +2,15 @@
 
 from sebench.reporting.report.document import report_document
 from sebench.reporting.report.json import report_json
+from sebench.reporting.report.render import RenderedReport, render_report
 from sebench.reporting.report.values import PairReport, Report, build_report
 
-__all__ = ["PairReport", "Report", "build_report", "report_document", "report_json"]
+__all__ = [
+    "PairReport",
+    "RenderedReport",
+    "Report",
+    "build_report",
+    "render_report",
+    "report_document",
+    "report_json",
+]

@@ -84,9 +84,10 @@ def _blocks_description(found: Distribution, metric: MetricComparison) -> str:
     above = sum(value > 1 for value in values)
     return (
         f"One dot per block: {metric.metric} of the candidate over that of the baseline, in the order of "
-        f"measuring from left to right within each process; one diamond per process. Dashed: no difference; "
-        f"solid: the ratio; shaded: its interval. {above} of {len(values)} blocks lie above 1; they range from {min(values):.3f} to {max(values):.3f}. The ratio is "
-        f"{estimate or 'unknown'}, its interval {interval or 'does not exist'}."
+        "measuring from left to right within each process; one diamond per process. Dashed: no difference; "
+        f"solid: the ratio; shaded: its interval. {above} of {len(values)} blocks lie above 1; they range "
+        f"from {min(values):.3f} to {max(values):.3f}. The ratio is {estimate or 'unknown'}, "
+        f"its interval {interval or 'does not exist'}."
     )
 
 

@@ -19,7 +19,7 @@ from sebench.reporting.document import (
 )
 from sebench.reporting.environment import environment_document, environment_lines
 from sebench.reporting.report.values import PairReport
-from sebench.schema import Environment, Finding, TimingPolicy, fingerprint
+from sebench.schema import Finding, TimingPolicy, fingerprint
 
 NO_FINDINGS = "None: neither the machine nor the samples gave cause for remarks."
 ONE_FINGERPRINT = "All pairs were measured on one set-up."
@@ -72,7 +72,7 @@ def findings_section(pairs: Sequence[PairReport]) -> Section:
         return Section("Findings", (Paragraph(NO_FINDINGS),))
     columns = (
         Column("severity", "severity"),
-        Column("about", "about"),
+        Column("about", "about", wrap=True),
         Column("code", "code"),
         Column("message", "finding", wrap=True),
         Column("hint", "what to do", wrap=True),
@@ -85,12 +85,9 @@ def _findings(pairs: Sequence[PairReport]) -> Iterator[tuple[str, Finding]]:
         comparison = pair.comparison
         for group in (comparison.findings, *(metric.findings for metric in comparison.metrics)):
             yield from ((pair.label, finding) for finding in group)
-    for environment in _environments(pairs):
-        yield from ((MACHINE, finding) for finding in environment.findings if finding.severity != "info")
-
-
-def _environments(pairs: Sequence[PairReport]) -> Iterator[Environment]:
-    yield from (pair.environment for pair in pairs)
+    for pair in pairs:
+        about = MACHINE if len(pairs) == 1 else f"{MACHINE} during {pair.label}"
+        yield from ((about, finding) for finding in pair.environment.findings if finding.severity != "info")
 
 
 def _finding_row(about: str, finding: Finding) -> Row:
@@ -106,9 +103,9 @@ def _finding_row(about: str, finding: Finding) -> Row:
 # --- method -----------------------------------------------------------------------------------------------
 
 _METHOD = (
-    "Both networks of a pair sit in one worker process and are timed in short segments, in ABBA or BAAB order "
-    "drawn by chance; a block of four segments gives one ratio, a process the Hodges-Lehmann estimate of its "
-    "blocks, and fresh processes the interval. No value is dropped for being slow."
+    "Both networks of a pair sit in one worker process and are timed in short segments, in ABBA or BAAB "
+    "order drawn by chance; a block of four segments gives one ratio, a process the Hodges-Lehmann estimate "
+    "of its blocks, and fresh processes the interval. No value is dropped for being slow."
 )
 _PLAN_COLUMNS = (
     Column("pair", "pair"),
