@@ -194,7 +194,12 @@ def single_line(text: str) -> str:
     White space becomes single spaces. Control codes (ANSI escapes among them), invisible and bidirectional
     format characters and lone surrogates are spelt out, e.g. ``\x1b``.
     """
-    return "".join(_visible(character) for character in " ".join(text.split()))
+    return exact_line(" ".join(text.split()))
+
+
+def exact_line(text: str) -> str:
+    """As `single_line`, but blanks stay as they are: for text that is to be copied."""
+    return "".join(map(_visible, text))
 
 
 def _visible(character: str) -> str:

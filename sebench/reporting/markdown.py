@@ -19,6 +19,7 @@ from sebench.reporting.document import (
     Part,
     Row,
     Table,
+    exact_line,
     printed_columns,
     row_groups,
     single_line,
@@ -82,7 +83,7 @@ def _chunks(part: Part, pictures: Mapping[str, str]) -> Iterator[str]:
 
 
 def _listing(listing: Listing) -> str:
-    lines = [single_line(line) for line in listing.lines]
+    lines = [exact_line(line) for line in listing.lines]
     longest = max((len(run) for line in lines for run in _BACKTICKS.findall(line)), default=0)
     fence = "`" * max(3, longest + 1)
     return "\n".join((f"{fence}sh", *lines, fence))

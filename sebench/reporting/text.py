@@ -20,6 +20,7 @@ from sebench.reporting.document import (
     Part,
     Section,
     Table,
+    exact_line,
     row_groups,
     single_line,
 )
@@ -91,7 +92,7 @@ def _print_part(console: Console, part: Part) -> None:
 def _print_listing(console: Console, listing: Listing) -> None:
     # Never wrapped: a line is there to be copied.
     for line in listing.lines:
-        console.print(Text(f"  {single_line(line)}"), soft_wrap=True)
+        console.print(Text(f"  {exact_line(line)}"), soft_wrap=True)
 
 
 def _print_body(console: Console, body: Sequence[Part]) -> None:

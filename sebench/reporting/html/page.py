@@ -22,6 +22,7 @@ from sebench.reporting.document import (
     Part,
     Section,
     Table,
+    exact_line,
     printed_columns,
     row_groups,
     single_line,
@@ -92,7 +93,7 @@ def _template() -> Any:  # noqa: ANN401 - jinja2 types its templates loosely
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"line": single_line, "anchor": _anchor}
+    environment.filters |= {"line": single_line, "exact": exact_line, "anchor": _anchor}
     environment.globals |= {
         "kind": _kind,
         "columns": _columns,

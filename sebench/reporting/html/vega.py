@@ -6,6 +6,7 @@ needs no ``eval``, which the page's security policy forbids. https://vega.github
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -235,13 +236,18 @@ def _shape(chart: Chart, legend: Sequence[str]) -> _Spec:
 def _place(axis: Axis) -> _Spec:
     if not axis.categories:
         return {**_quantity("x", axis), "axis": {"grid": False, "tickCount": 8}}
-    last = len(axis.categories) - 1
+    names = [single_line(name) for name in axis.categories]
+    last = len(names) - 1
     return {
         "field": "x",
         "type": "quantitative",
         "title": single_line(axis.title),
         "scale": {"domain": [-0.5, last + 0.5], "nice": False},
-        "axis": {"values": list(range(last + 1)), "grid": False, "format": "d"},
+        "axis": {
+            "values": list(range(last + 1)),
+            "labelExpr": f"{json.dumps(names)}[datum.value]",
+            "grid": False,
+        },
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sebench.reporting.answers import answers, attention_name, ratio_text
+from sebench.reporting.answers import answers, attention_name, place_text, ratio_text
 from sebench.reporting.comparison import NOTHING_COMPARED, comparison_document
 from sebench.reporting.counts import count_document
 from sebench.reporting.document import (
@@ -34,11 +34,12 @@ from sebench.units import UNKNOWN, format_ratio
 NOT_MEASURED = "No latency was measured."
 
 
-def report_document(report: Report) -> Document:
+def report_document(report: Report, change: Document | None = None) -> Document:
     """The cost report, in reading order.
 
     Args:
         report: One entry per pair; several are summed up in a table first.
+        change: What became of these pairs since earlier results; comes before the figures of today.
     """
     pairs = report.pairs
     comparisons = [pair.comparison for pair in pairs]
@@ -52,6 +53,7 @@ def report_document(report: Report) -> Document:
         body=(
             *(Paragraph(sentence, strong=True) for sentence in sentences or (NOTHING_COMPARED,)),
             *((Section("Summary", (_summary(pairs),)),) if len(pairs) > 1 else ()),
+            *((_change_section(change),) if change else ()),
             Section("Comparison", compared.tables),
             Section("Static costs", counted.tables, counted.notes),
             stages_section(pairs),
@@ -63,6 +65,11 @@ def report_document(report: Report) -> Document:
             reproduction_section(pairs),
         ),
     )
+
+
+def _change_section(change: Document) -> Section:
+    body = tuple(part for part in change.body if isinstance(part, Paragraph | Table))
+    return Section("Change", body, change.notes)
 
 
 def _title(pairs: Sequence[PairReport]) -> str:
@@ -80,10 +87,14 @@ def _latencies(pair: PairReport) -> tuple[MetricComparison, ...]:
 
 
 def _figures(pairs: Sequence[PairReport]) -> Iterator[Figure]:
+    position = 0
     for pair in pairs:
-        for found, metric in zip(pair.distributions, _latencies(pair), strict=True):
-            key = figure_key("blocks", 1 + pairs.index(pair), f"{pair.label} {found.workload.phase}")
-            yield blocks_figure(key, pair.label, found, metric)
+        spec, metrics = pair.pair.candidate, _latencies(pair)
+        for found, metric in zip(pair.distributions, metrics, strict=True):
+            position += 1
+            key = figure_key("blocks", position, f"{spec.model} {spec.variant}")
+            title = pair.label if len(metrics) == 1 else f"{pair.label}, {place_text(found.workload)}"
+            yield blocks_figure(key, title, found, metric)
 
 
 # --- summary ----------------------------------------------------------------------------------------------

@@ -16,12 +16,13 @@ from sebench.units import UNKNOWN, format_share
 _SPREAD = 0.6
 """How much of a process's place on the axis its blocks take up."""
 _DECIMALS = 4
+_KEY_LENGTH = 60
 
 
-def figure_key(kind: str, position: int, label: str) -> str:
-    """A name for anchors and files, e.g. ``blocks-1-resnet50-plain-se``."""
-    words = "-".join(re.findall(r"[a-z0-9]+", label.lower()))
-    return f"{kind}-{position}-{words}"[:80].rstrip("-")
+def figure_key(kind: str, position: int, about: str) -> str:
+    """A name for anchors and files, e.g. ``blocks-1-resnet50-se``; `position` counts figures of a kind."""
+    words = "-".join(re.findall(r"[a-z0-9]+", about.lower()))
+    return f"{kind}-{position}-{words}"[:_KEY_LENGTH].rstrip("-")
 
 
 # --- what was measured ------------------------------------------------------------------------------------

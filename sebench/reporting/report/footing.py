@@ -149,7 +149,7 @@ def _plan_row(pair: PairReport, found: Distribution, policy: TimingPolicy) -> Ro
 
 def reproduction_section(pairs: Sequence[PairReport]) -> Section:
     """The stored commands, ready to be pasted into a shell."""
-    commands = dict.fromkeys(shlex.join(pair.command) for pair in pairs if pair.command)
+    commands = dict.fromkeys(shell_line(pair.command) for pair in pairs if pair.command)
     listing = Listing(tuple(commands)) if commands else Paragraph(NO_COMMAND)
     table = Table("Stored results", _RESULT_COLUMNS, tuple(map(_result_row, pairs)))
     return Section("How to reproduce it", (listing, table), (_versions(pairs), SEED_NOTE))
@@ -170,6 +170,25 @@ def _result_row(pair: PairReport) -> Row:
         text_cell(pair.created_at),
         text_cell(pair.result),
     )
+
+
+def shell_line(command: Sequence[str]) -> str:
+    """`command` as one line that a shell takes apart into just these words.
+
+    Words that hold control codes or the like are written in ANSI-C quotes (``$'...'``: bash, zsh, ksh).
+    """
+    return " ".join(
+        shlex.quote(word) if word.isprintable() else "$'" + "".join(map(_ansi_c, word)) + "'"
+        for word in command
+    )
+
+
+def _ansi_c(character: str) -> str:
+    if character in "\\'":
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    return f"\\U{ord(character):08x}"
 
 
 def _versions(pairs: Sequence[PairReport]) -> str:

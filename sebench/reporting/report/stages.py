@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sebench.analysis.stages import StageCost
+from sebench.reporting.comparison import pair_text
 from sebench.reporting.document import EMPTY, Cell, Column, Figure, Row, Section, Table, text_cell
 from sebench.reporting.report.figures import figure_key, stages_figure
 from sebench.reporting.report.values import PairReport
@@ -17,17 +18,24 @@ _NOTE = (
 
 
 def stages_section(pairs: Sequence[PairReport]) -> Section:
-    """One figure with its table per pair; the table alone where nothing is added."""
-    return Section("By stage", tuple(_parts(pairs)), (_NOTE,))
+    """One figure with its table per pair, or the table alone where nothing is added.
+
+    Pairs that were counted alike, under several workloads for instance, are shown once.
+    """
+    distinct = {pair.costs: pair for pair in reversed(pairs)}
+    return Section("By stage", tuple(_parts(tuple(distinct.values())[::-1])), (_NOTE,))
 
 
 def _parts(pairs: Sequence[PairReport]) -> Iterator[Figure | Table]:
-    for position, pair in enumerate(pairs, start=1):
-        table = _table(pair)
-        yield stages_figure(figure_key("stages", position, pair.label), pair.label, pair, table) or table
+    names = [pair_text(pair.comparison) for pair in pairs]
+    for position, (pair, name) in enumerate(zip(pairs, names, strict=True), start=1):
+        title, spec = name if names.count(name) == 1 else pair.label, pair.pair.candidate
+        table = _table(pair, title)
+        key = figure_key("stages", position, f"{spec.model} {spec.variant}")
+        yield stages_figure(key, title, pair, table) or table
 
 
-def _table(pair: PairReport) -> Table:
+def _table(pair: PairReport, title: str) -> Table:
     training = any(row.phase == "backward" for row in pair.stages)
     columns = (
         Column("pair", "pair", role="data"),
@@ -43,14 +51,14 @@ def _table(pair: PairReport) -> Table:
         Column("share_of_added_bytes", "of added bytes", "right"),
     )
     added = sum(row.added_bytes for row in pair.stages)
-    rows = tuple(_row(pair, row, added, training=training) for row in pair.stages)
-    return Table(f"By stage, {pair.label}", columns, rows)
+    rows = tuple(_row(title, row, added, training=training) for row in pair.stages)
+    return Table(f"By stage, {title}", columns, rows)
 
 
-def _row(pair: PairReport, row: StageCost, added: int, *, training: bool) -> Row:
+def _row(title: str, row: StageCost, added: int, *, training: bool) -> Row:
     params = EMPTY if row.phase == "backward" else _count(row.attention_params)
     return (
-        text_cell(pair.label),
+        text_cell(title),
         *((text_cell(row.phase),) if training else ()),
         Cell(row.stage or "(none)", row.stage),
         params,
