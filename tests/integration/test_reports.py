@@ -57,6 +57,7 @@ def test_reports_on_the_papers_figures_are_what_the_code_says_today(arguments, r
     assert result.stdout.rstrip("\n") == (ROOT / "reports" / report).read_text().rstrip("\n")
 
 
+SVG_TEXT = "{http://www.w3.org/2000/svg}text"
 COST_REPORT = ROOT / "reports" / "cpu-amd-epyc"
 
 

@@ -77,7 +77,9 @@ def findings_section(pairs: Sequence[PairReport]) -> Section:
         Column("message", "finding", wrap=True),
         Column("hint", "what to do", wrap=True),
     )
-    return Section("Findings", (Table("", columns, tuple(_finding_row(*entry) for entry in found)),))
+    return Section(
+        "Findings", (Table("Machine and samples", columns, tuple(_finding_row(*entry) for entry in found)),)
+    )
 
 
 def _findings(pairs: Sequence[PairReport]) -> Iterator[tuple[str, Finding]]:

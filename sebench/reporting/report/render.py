@@ -57,7 +57,7 @@ def render_report(
         from sebench.reporting.frame import render_long_csv  # noqa: PLC0415 - each format loads its own
 
         return RenderedReport(render_long_csv(document))
-    from sebench.reporting.rendering import render  # noqa: PLC0415
+    from sebench.reporting import render  # noqa: PLC0415
 
     return RenderedReport(render(document, report_format, width=width, color=color))
 
