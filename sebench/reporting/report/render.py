@@ -33,6 +33,7 @@ def render_report(
     report_format: str,
     *,
     file: str | None = None,
+    change: Document | None = None,
     width: int | None = None,
     color: bool = False,
 ) -> RenderedReport:
@@ -42,6 +43,7 @@ def render_report(
         report: What to say.
         report_format: ``json``, ``html``, ``markdown``, ``latex``, ``csv`` (one value per line) or ``table``.
         file: Name that the text will have; Markdown puts its pictures into a folder beside it.
+        change: What became of these pairs since earlier results; not in ``json``, which has a document for it.
         width: Characters per line of ``table``.
         color: Emphasis by ANSI codes, ``table`` only.
 
@@ -50,7 +52,7 @@ def render_report(
     """
     if report_format == "json":
         return RenderedReport(report_json(report))
-    document = report_document(report)
+    document = report_document(report, change)
     if report_format == "markdown":
         return _markdown(document, file)
     if report_format == "csv":

@@ -9,6 +9,7 @@ from sebench.reporting.comparison import pair_text
 from sebench.reporting.document import EMPTY, Cell, Column, Figure, Row, Section, Table, text_cell
 from sebench.reporting.report.figures import figure_key, stages_figure
 from sebench.reporting.report.values import PairReport
+from sebench.schema import ModelCost
 from sebench.units import format_bytes, format_count, format_share
 
 _NOTE = (
@@ -22,8 +23,10 @@ def stages_section(pairs: Sequence[PairReport]) -> Section:
 
     Pairs that were counted alike, under several workloads for instance, are shown once.
     """
-    distinct = {pair.costs: pair for pair in reversed(pairs)}
-    return Section("By stage", tuple(_parts(tuple(distinct.values())[::-1])), (_NOTE,))
+    distinct: dict[tuple[ModelCost, ...], PairReport] = {}
+    for pair in pairs:
+        distinct.setdefault(pair.costs, pair)
+    return Section("By stage", tuple(_parts(tuple(distinct.values()))), (_NOTE,))
 
 
 def _parts(pairs: Sequence[PairReport]) -> Iterator[Figure | Table]:

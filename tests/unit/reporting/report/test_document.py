@@ -19,9 +19,10 @@ from tests.unit.reporting.charts import HOSTILE
 COMMAND = ("sebench", "compare", "-v", "se(r=8)", "-o", "my file.md")
 
 
-def result(model="resnet50", ratio=1.05, **fields):
+def result(model="resnet50", ratio=1.05, params=110, **fields):
     measured = samples.measurement([process([block(0.05, 0.05 * ratio)] * 3, n) for n in range(5)])
     pair = Pair(baseline=ModelSpec(model=model), candidate=ModelSpec(model=model, variant="se"))
+    fields = {"candidate_cost": samples.cost(params, 1001), **fields}
     return samples.result(measured, pair=pair, command=COMMAND, **fields)
 
 
@@ -74,7 +75,7 @@ def test_a_network_counted_twice_is_shown_once():
 
 
 def test_a_pair_under_two_workloads_is_broken_down_once():
-    document = report_document(report(result(id="a"), result(id="b"), result("vgg16_bn")))
+    document = report_document(report(result(id="a"), result("vgg16_bn", params=120), result(id="b")))
     assert [part.title for part in section(document, "By stage").body] == [
         "By stage, resnet50: plain -> se",
         "By stage, vgg16_bn: plain -> se",
