@@ -43,7 +43,7 @@ def render_report(
         report: What to say.
         report_format: ``json``, ``html``, ``markdown``, ``latex``, ``csv`` (one value per line) or ``table``.
         file: Name that the text will have; Markdown puts its pictures into a folder beside it.
-        change: What became of these pairs since earlier results; not in ``json``, which has a document for it.
+        change: What became of these pairs since earlier results; ``json`` leaves it out.
         width: Characters per line of ``table``.
         color: Emphasis by ANSI codes, ``table`` only.
 
