@@ -16,6 +16,7 @@ from sebench.cli.export import export
 from sebench.cli.list import list_
 from sebench.cli.lock import lock
 from sebench.cli.profile import profile
+from sebench.cli.report import report
 from sebench.cli.table import table
 from sebench.cli.verify import verify
 
@@ -57,6 +58,7 @@ app.command(epilog="Example: sebench table 2")(table)
 app.command(epilog="Example: sebench verify --source 'Table 2'")(verify)
 app.command(epilog="Example: sebench check --model resnet50 --max-overhead latency:1.10")(check)
 app.command(epilog="Example: sebench calibrate --model resnet50")(calibrate)
+app.command(epilog="Example: sebench report -o cost.html")(report)
 app.command(epilog="Example: sebench env --format json")(env)
 app.command(epilog="Example: sebench export pyperf .sebench/results -o pyperf.json")(export)
 

@@ -12,7 +12,7 @@ from sebench.schema import Dtype, Effort, MemoryFormat, Phase, StrideIn
 RESULTS = Path(".sebench/results")
 CALIBRATIONS = Path(".sebench/calibrations")
 
-Format = Literal["table", "json", "markdown", "csv", "latex"]
+Format = Literal["table", "json", "markdown", "csv", "latex", "html"]
 
 
 def _complete_model(incomplete: str) -> list[str]:

@@ -18,6 +18,7 @@ from sebench.cli._boundary import (
     show_findings,
 )
 from sebench.cli._progress import progress_bar
+from sebench.cli._published import as_published
 from sebench.errors import EXIT_ERROR, EXIT_OK, SebenchError
 from sebench.schema import Execution, Optimizer, Phase
 from sebench.store import ResultStore, check_writable
@@ -207,16 +208,3 @@ class _Collector:
         for comparison, metric in missing:
             complain(f"{comparison.short_title}: no {metric.metric}: {metric.reason}")
         return EXIT_ERROR if missing else EXIT_OK
-
-
-def as_published(result: Result) -> bool:
-    """Whether the paper's own figures are about this very network at this very input."""
-    from sebench import models
-
-    spec, shape = result.pair.candidate, result.baseline_cost.input_shape
-    return (
-        result.pair.baseline != spec
-        and spec.num_classes is None
-        and spec.stride_in is None
-        and shape[-2:] == models.native_image_size(spec.model)
-    )

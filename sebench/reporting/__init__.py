@@ -35,7 +35,7 @@ from sebench.reporting.verification import (
     verification_json,
 )
 
-Format = Literal["table", "markdown", "csv", "latex"]
+Format = Literal["table", "markdown", "csv", "latex", "html"]
 """Formats of a document; JSON is a contract of its own (`sebench.reporting.contract`)."""
 
 __all__ = [
@@ -78,12 +78,13 @@ def render(document: Document, format: str, *, width: int | None = None, color: 
 
     Args:
         document: What to say.
-        format: ``table`` (terminal), ``markdown`` (GitHub), ``csv`` (raw values) or ``latex`` (booktabs).
+        format: ``table`` (terminal), ``markdown`` (GitHub), ``csv`` (raw values), ``latex`` (booktabs) or
+            ``html`` (one self-contained page).
         width: Characters per line of ``table``; None where there is no terminal.
         color: Emphasis by ANSI codes, ``table`` only.
 
     Raises:
-        UsageError: `format` is none of these.
+        UsageError: `format` is none of these, or an extra that it needs is not installed.
     """
     if format == "table":
         from sebench.reporting.text import render_text  # noqa: PLC0415 - each format loads its own
@@ -101,6 +102,11 @@ def render(document: Document, format: str, *, width: int | None = None, color: 
         from sebench.reporting.latex import render_latex  # noqa: PLC0415
 
         return render_latex(document)
+    if format == "html":
+        from sebench import __version__  # noqa: PLC0415
+        from sebench.reporting.html import render_html  # noqa: PLC0415
+
+        return render_html(document, generator=f"sebench {__version__}")
     formats = get_args(Format)
     hint = near_matches(format, formats) or f"use {', '.join(formats)}"
     raise UsageError(f"--format {format!r} is not a document format", hint=hint)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from sebench.reporting.document import Document, Row, Table, Value, single_line
+from sebench.reporting.document import Document, Row, Table, Value, printed_columns, single_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,11 +47,36 @@ def render_csv(document: Document) -> str:
     records = [{TABLE_KEY: table.title, **_record(table, row)} for table in tables for row in table.rows]
     if len(tables) > 1:
         keys.insert(0, TABLE_KEY)
+    return _written(keys, records)
+
+
+def render_long_csv(document: Document) -> str:
+    """All values of all tables of `document`, one per line.
+
+    For documents whose tables have little in common. Columns: ``table`` (title), ``row`` (number, from 1),
+    ``name`` (the row's first text), ``column`` (key) and ``value``; unknown values have no line.
+    """
+    keys = ("table", "row", "name", "column", "value")
+    records = [
+        dict(zip(keys, (table.title, number, _name(table, row), key, value), strict=True))
+        for table in document.tables
+        for number, row in enumerate(table.rows, start=1)
+        for key, value in _record(table, row).items()
+        if value is not None and value != ""
+    ]
+    return _written(keys, records)
+
+
+def _written(keys: Sequence[str], records: Iterable[_Record]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(keys)
     writer.writerows([_inert(record.get(key)) for key in keys] for record in records)
     return buffer.getvalue()
+
+
+def _name(table: Table, row: Row) -> str:
+    return next((row[index].text for index in printed_columns(table) if row[index].text), "")
 
 
 def _record(table: Table, row: Row) -> _Record:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 
 from rich.box import Box
@@ -13,12 +13,16 @@ from rich.text import Text
 
 from sebench.reporting.document import (
     Align,
+    Details,
     Document,
+    Figure,
+    Listing,
     Paragraph,
     Part,
     Row,
     Section,
     Table,
+    exact_line,
     row_groups,
     single_line,
 )
@@ -77,8 +81,27 @@ def _print_part(console: Console, part: Part) -> None:
         console.print(_text(part.text, "bold" if part.strong else ""))
     elif isinstance(part, Table):
         _print_table(console, part)
+    elif isinstance(part, Listing):
+        _print_listing(console, part)
+    elif isinstance(part, Figure):
+        _print_body(console, (Paragraph(part.title, strong=True), Paragraph(part.description), part.table))
+    elif isinstance(part, Details):
+        _print_body(console, part.body)
     else:
         _print_section(console, part)
+
+
+def _print_listing(console: Console, listing: Listing) -> None:
+    # Never wrapped: a line is there to be copied.
+    for line in listing.lines:
+        console.print(Text(f"  {exact_line(line)}"), soft_wrap=True)
+
+
+def _print_body(console: Console, body: Sequence[Part]) -> None:
+    for position, part in enumerate(body):
+        if position:
+            console.print()
+        _print_part(console, part)
 
 
 def _print_section(console: Console, section: Section) -> None:
@@ -86,6 +109,9 @@ def _print_section(console: Console, section: Section) -> None:
     for part in section.body:
         console.print()
         _print_part(console, part)
+    if section.notes:
+        console.print()
+        _print_notes(console, section.notes)
 
 
 def _print_table(console: Console, table: Table) -> None:
