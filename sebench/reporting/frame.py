@@ -57,7 +57,7 @@ def render_long_csv(document: Document) -> str:
     ``name`` (the row's first text), ``column`` (key) and ``value``; unknown values have no line.
     """
     keys = ("table", "row", "name", "column", "value")
-    records = [
+    records: list[_Record] = [
         dict(zip(keys, (table.title, number, _name(table, row), key, value), strict=True))
         for table in document.tables
         for number, row in enumerate(table.rows, start=1)
