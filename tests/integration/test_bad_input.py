@@ -126,7 +126,7 @@ def test_workloads_that_cannot_be_measured(arguments, code, message):
         ("-m nets.py:Fixed", "nets.py:Fixed is taken as it is, so it has no variant to compare with"),
         (
             "--baseline a.py:b --candidate c.py:d --num-classes 9",
-            "a.py:b is taken as it is: no --num-classes",
+            "is taken as it is: no --num-classes",
         ),
     ],
 )
