@@ -1,8 +1,15 @@
-"""Metrics that have no figure."""
+"""Names of metrics, and metrics that have no figure."""
 
 from __future__ import annotations
 
 from sebench.schema import Finding, Interval, MetricComparison, Quantity, Ratio, Workload
+
+METRICS = (
+    *("params", "macs", "paper_macs", "flops", "bytes"),
+    *("latency", "forward_latency", "backward_latency", "device_latency"),
+    *("saved_bytes", "peak_memory", "reserved_memory", "resident_memory", "energy"),
+)
+"""All that a stored result may have."""
 
 
 def unavailable(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import statistics as stdlib_statistics
 from collections.abc import Callable, Mapping, Sequence
 
 from sebench import statistics
-from sebench.schema import Block, Measurement, ProcessRun, Segment
+from sebench.schema import Block, Measurement, ProcessRun, Segment, Side
 
 Read = Callable[[Segment], Sequence[float]]
 """The sampled values of one segment, in seconds per step; empty where it has none."""
@@ -57,6 +58,23 @@ def differences_s(valid: Sequence[Sequence[Block]], read: Read = SAMPLED["latenc
     """One difference per block, candidate minus baseline, grouped by process."""
     return [
         [statistics.block_difference(block.order, _segment_values(block, read)) for block in blocks]
+        for blocks in valid
+    ]
+
+
+def log_times(
+    valid: Sequence[Sequence[Block]], side: Side, read: Read = SAMPLED["latency"]
+) -> list[list[float]]:
+    """Logarithm of one side's seconds per step, one per block (mean over its segments), by process."""
+    return [
+        [
+            stdlib_statistics.fmean(
+                math.log(value)
+                for segment, value in zip(block.segments, _segment_values(block, read), strict=True)
+                if segment.side == side
+            )
+            for block in blocks
+        ]
         for blocks in valid
     ]
 

@@ -13,6 +13,7 @@ from sebench.cli.env import env
 from sebench.cli.list import list_
 from sebench.cli.profile import profile
 from sebench.cli.table import table
+from sebench.cli.trend import trend
 from sebench.cli.verify import verify
 
 _EXIT_CODES = (
@@ -50,6 +51,7 @@ app.command("list", epilog="Example: sebench list models")(list_)
 app.command(epilog="Example: sebench profile --model resnet50 --phase training -b 8")(profile)
 app.command(epilog="Example: sebench table 2")(table)
 app.command(epilog="Example: sebench verify --source 'Table 2'")(verify)
+app.command(epilog="Example: sebench trend latency --model resnet50 --device cpu")(trend)
 app.command(epilog="Example: sebench env --format json")(env)
 
 

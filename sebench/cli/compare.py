@@ -18,8 +18,9 @@ from sebench.cli._boundary import (
     present,
     show_findings,
 )
+from sebench.cli._compare_stored import compare_stored, given, refuse_measuring_options
 from sebench.cli._progress import progress_bar
-from sebench.errors import EXIT_ERROR, EXIT_OK, SebenchError
+from sebench.errors import EXIT_ERROR, EXIT_OK, SebenchError, UsageError
 from sebench.schema import Execution, Optimizer, Phase
 from sebench.store import ResultStore, check_writable
 
@@ -31,7 +32,8 @@ _DEFAULT_STORE = Path(".sebench/results")
 
 @guarded
 def compare(
-    model: options.Models,
+    context: typer.Context,
+    model: options.Models = [],  # noqa: B006
     variant: options.Variants = ["se"],  # noqa: B006 - Typer reads it, nobody mutates it
     baseline: Annotated[str, typer.Option("--baseline", help="Variant to compare with.")] = "plain",
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
@@ -55,6 +57,14 @@ def compare(
     optimizer: Annotated[
         Optimizer, typer.Option("--optimizer", help="Include the update of the weights in the training step.")
     ] = "none",
+    stored: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            "--from",
+            metavar="OLD NEW",
+            help="Compare stored results (files, directories or ids) instead of measuring.",
+        ),
+    ] = None,
     memory: Annotated[
         bool | None,
         typer.Option("--memory/--no-memory", help="Peak memory of training; default: unless quick."),
@@ -73,6 +83,21 @@ def compare(
     debug: options.Debug = False,
 ) -> int:
     """Compare each network without and with attention: params, MACs, bytes and latency, side by side."""
+    if stored is not None:
+        refuse_measuring_options(context)
+        chosen = given(context)
+        return compare_stored(
+            stored,
+            save,
+            models=model,
+            variants=variant if "variant" in chosen else (),
+            baseline=baseline if "baseline" in chosen else None,
+            output_format=output_format,
+            output=output,
+            quiet=quiet,
+        )
+    if not model:
+        raise UsageError("nothing to compare", hint="name a network with --model, or results with --from")
     started_s = time.monotonic()
     from sebench.profilers.environment import usable_cores
     from sebench.profilers.selection import resolve_device

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 from sebench.errors import UsageError, near_matches
 from sebench.reporting.catalog import catalog_document
+from sebench.reporting.change import change_document, change_json
 from sebench.reporting.comparison import comparison_document
 from sebench.reporting.contract import catalog_json, comparison_json, count_json, environment_json
 from sebench.reporting.counts import count_document
@@ -18,6 +19,8 @@ from sebench.reporting.paper_table import (
 )
 from sebench.reporting.picture import render_picture
 from sebench.reporting.profile import profile_document, profile_json
+from sebench.reporting.trend import trend_document, trend_json
+from sebench.reporting.trend_picture import render_trend_picture
 from sebench.reporting.verification import (
     conventions_document,
     conventions_json,
@@ -33,6 +36,8 @@ __all__ = [
     "Format",
     "catalog_document",
     "catalog_json",
+    "change_document",
+    "change_json",
     "comparison_document",
     "comparison_json",
     "conventions_document",
@@ -49,6 +54,9 @@ __all__ = [
     "profile_json",
     "render",
     "render_picture",
+    "render_trend_picture",
+    "trend_document",
+    "trend_json",
     "unexplained",
     "verification_document",
     "verification_json",

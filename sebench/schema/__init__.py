@@ -18,6 +18,14 @@ from sebench.schema.base import (
     StrideIn,
     Value,
 )
+from sebench.schema.change import (
+    AbsoluteChange,
+    Change,
+    ChangeVerdict,
+    Difference,
+    MetricChange,
+    Origin,
+)
 from sebench.schema.conclusions import (
     Comparison,
     Interval,
@@ -48,6 +56,7 @@ from sebench.schema.gate import (
 )
 from sebench.schema.identity import (
     fingerprint,
+    fingerprint_facts,
 )
 from sebench.schema.measurements import (
     Block,
@@ -86,18 +95,29 @@ from sebench.schema.request import (
     TimingPolicy,
     Workload,
 )
+from sebench.schema.trend import (
+    ChangePoint,
+    LeftOut,
+    Trend,
+    TrendPoint,
+)
 
 __all__ = [
     "SCHEMA",
     "AblationCheck",
+    "AbsoluteChange",
     "Attribution",
     "Block",
+    "Change",
+    "ChangePoint",
+    "ChangeVerdict",
     "Check",
     "CheckKind",
     "Comparison",
     "Contrast",
     "CrossCheck",
     "DeviceState",
+    "Difference",
     "Effort",
     "EnergyBlock",
     "EnergyMeasurement",
@@ -110,17 +130,20 @@ __all__ = [
     "GateStatus",
     "Grade",
     "Interval",
+    "LeftOut",
     "Machine",
     "Measurement",
     "MemoryFormat",
     "MemoryMeasurement",
     "MemoryRun",
+    "MetricChange",
     "MetricComparison",
     "ModelCost",
     "ModelSpec",
     "OnInconclusive",
     "OpCost",
     "Optimizer",
+    "Origin",
     "Pair",
     "Part",
     "PartProfile",
@@ -147,9 +170,12 @@ __all__ = [
     "StrideIn",
     "TimingPolicy",
     "ToolCheck",
+    "Trend",
+    "TrendPoint",
     "UncountedOp",
     "Value",
     "Verdict",
     "Workload",
     "fingerprint",
+    "fingerprint_facts",
 ]

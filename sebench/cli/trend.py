@@ -1,0 +1,75 @@
+"""``sebench trend``: a metric over the commits at which it was measured. Reads results, needs no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sebench.cli import _options as options
+from sebench.cli._boundary import check_output, complain, guarded, present
+from sebench.cli._history import DEFAULT_STORE, of_pair, parse_since, readable_results
+from sebench.errors import EXIT_INCONCLUSIVE, EXIT_OK
+from sebench.schema import Phase
+from sebench.store import check_writable, write_atomic
+
+
+@guarded
+def trend(
+    metric: Annotated[str, typer.Argument(help="latency, params, macs, bytes, peak_memory, ...")],
+    model: Annotated[str, typer.Option("--model", "-m", help="Network.")],
+    variant: Annotated[str, typer.Option("--variant", "-v", help="Variant of the candidate.")] = "se",
+    baseline: Annotated[str, typer.Option("--baseline", help="Variant it was compared with.")] = "plain",
+    device: Annotated[
+        str | None, typer.Option("--device", help="Only cpu, cuda:N, or cuda for any of them.")
+    ] = None,
+    phase: Annotated[Phase | None, typer.Option("--phase", help="Only this phase.")] = None,
+    batch_size: Annotated[int | None, typer.Option("--batch-size", "-b", help="Only this batch.")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="Only results since a date (UTC).")] = None,
+    fingerprint: Annotated[
+        str | None,
+        typer.Option("--fingerprint", help="How the set-up's begins; default: that of the newest result."),
+    ] = None,
+    results: Annotated[Path, typer.Option("--from", help="Directory of stored results.")] = DEFAULT_STORE,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Draw it: FILE.svg or FILE.png.")] = None,
+    output_format: options.FormatOption = "table",
+    output: options.Output = "-",
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> int:
+    """Follow a metric's overhead ratio over commits on one set-up, and find where its level changed."""
+    from sebench import reporting
+    from sebench.analysis.readings import measured_at
+    from sebench.analysis.series import WorkloadFilter, select_series
+    from sebench.analysis.trend import trend as follow
+
+    check_output(output)
+    if plot is not None:
+        check_writable(plot)
+    earliest = None if since is None else parse_since(since)
+    stored = of_pair(
+        readable_results(results, quiet=quiet), models=[model], variants=[variant], baseline=baseline
+    )
+    series = select_series(
+        [result for result in stored if earliest is None or measured_at(result) >= earliest],
+        metric,
+        workloads=WorkloadFilter(device, phase, batch_size),
+        fingerprint_prefix=fingerprint,
+    )
+    if series is None:
+        complain(f"no result in {results} has {metric} of {model}: {baseline} -> {variant} as asked for")
+        return EXIT_INCONCLUSIVE
+    found = follow(series)
+    if not found.points:
+        complain(f"no result of {model}: {baseline} -> {variant} names the commit it was measured at")
+        return EXIT_INCONCLUSIVE
+    present(
+        output_format,
+        output,
+        json=lambda: reporting.trend_json(found),
+        document=lambda: reporting.trend_document(found),
+    )
+    if plot is not None:
+        write_atomic(plot, reporting.render_trend_picture(found, plot.suffix.removeprefix(".")))
+    return EXIT_OK
