@@ -1,8 +1,8 @@
 """How often does a trend show a change point where nothing changed, and how often does it find a step?
 
-Simulates histories of n commits. A commit's log-ratio has a standard error of 1, estimated from six processes;
-between sessions the level itself scatters by 0, 1 or 3 times as much. A step of so many standard deviations of
-a commit lies in the middle; it counts as found if a change point is there or one commit beside it::
+Simulates histories of n commits. A commit's log-ratio has a standard error of 1, estimated from six
+processes; between sessions the level itself scatters by 0, 1 or 3 times as much. A step of so many standard
+deviations of a commit lies in the middle; it is found if a change point is there or one commit beside it::
 
     python benchmarks/change_points.py --runs 5000
 """
@@ -16,7 +16,7 @@ import numpy as np
 
 from sebench.statistics import change_points, series_noise
 
-LENGTHS = (4, 6, 8, 10, 15, 20, 30, 50, 100)
+LENGTHS = (6, 8, 10, 15, 20, 30, 50, 100)
 BETWEEN = (0.0, 1.0, 3.0)
 STEPS = (2.0, 3.0, 4.0, 6.0)
 PROCESSES = 6

@@ -15,7 +15,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 def measured(ratios, *, commit="a" * 40, day=0, baseline_s=0.05, dirty=False, workload=None, **fields):
     """A result with one process of two equal blocks per ratio: their estimates are those ratios."""
     runs = [
-        samples.process([samples.block(baseline_s, baseline_s * ratio)] * 2, number)
+        samples.process([samples.block(baseline_s, baseline_s * float(ratio))] * 2, number)
         for number, ratio in enumerate(ratios)
     ]
     measurement = replace(samples.measurement(runs), workload=workload or samples.WORKLOAD)

@@ -6,8 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from sebench.analysis.metrics import METRICS
 from sebench.analysis.readings import Reading, newest_first, readings
+from sebench.analysis.sampled import SAMPLED
 from sebench.errors import UsageError, near_matches
 from sebench.schema import LeftOut, Result, Workload, fingerprint
 
@@ -99,9 +102,11 @@ def _lead(results: Iterable[Result], metric: str, workloads: WorkloadFilter) -> 
 
 
 def _figures(result: Result, metric: str) -> list[Reading]:
+    # Times are the expensive part, and nothing else depends on them.
+    needed = result if metric in SAMPLED else replace(result, measurements=())
     return [
         reading
-        for reading in readings(result)
+        for reading in readings(needed)
         if reading.metric.metric == metric and reading.metric.ratio.estimate
     ]
 

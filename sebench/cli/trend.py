@@ -64,12 +64,13 @@ def trend(
     if not found.points:
         complain(f"no result of {model}: {baseline} -> {variant} names the commit it was measured at")
         return EXIT_INCONCLUSIVE
+    picture = None if plot is None else reporting.render_trend_picture(found, plot.suffix.removeprefix("."))
     present(
         output_format,
         output,
         json=lambda: reporting.trend_json(found),
         document=lambda: reporting.trend_document(found),
     )
-    if plot is not None:
-        write_atomic(plot, reporting.render_trend_picture(found, plot.suffix.removeprefix(".")))
+    if plot is not None and picture is not None:
+        write_atomic(plot, picture)
     return EXIT_OK

@@ -25,7 +25,8 @@ def draw(picture_format: str, size_inches: tuple[float, float], paint: Callable[
     Raises:
         UsageError: another format, or matplotlib is not installed.
     """
-    check_format(picture_format)
+    if picture_format not in FORMATS:
+        raise UsageError(f"--plot draws no {picture_format!r}", hint=f"name a file in {' or '.join(FORMATS)}")
     try:
         import matplotlib as mpl  # noqa: PLC0415 - an extra
         from matplotlib.figure import Figure  # noqa: PLC0415
@@ -40,13 +41,3 @@ def draw(picture_format: str, size_inches: tuple[float, float], paint: Callable[
             written, format=picture_format, metadata={"Date": None} if picture_format == "svg" else None
         )
     return written.getvalue()
-
-
-def check_format(picture_format: str) -> None:
-    """Refuse a format that cannot be drawn.
-
-    Raises:
-        UsageError: neither ``svg`` nor ``png``.
-    """
-    if picture_format not in FORMATS:
-        raise UsageError(f"--plot draws no {picture_format!r}", hint=f"name a file in {' or '.join(FORMATS)}")

@@ -9,7 +9,8 @@ from sebench.reporting.trend_answers import level_ratio
 from sebench.schema import ChangePoint, Trend, TrendPoint
 from sebench.units import Scale, significant, unit_scale
 
-_DAY = 10
+_DAY, _DIGITS = 10, 5
+_LIMIT_KEYS = ("level_before", "level_after", "change")
 
 
 def change_table(trend: Trend) -> Table:
@@ -22,12 +23,15 @@ def change_table(trend: Trend) -> Table:
         Column("change", "change", "right", detail="[CI]"),
         Column("verdict", "verdict"),
         Column("commits", "commits"),
+        *(Column(f"{key}_ci_{end}", "", role="data") for key in _LIMIT_KEYS for end in ("low", "high")),
     )
     rows = tuple(_change_row(found, exact=trend.exact) for found in trend.change_points)
     return Table("Change points", columns, rows)
 
 
 def _change_row(found: ChangePoint, *, exact: bool) -> Row:
+    ratios = (found.level_before, found.level_after, found.change)
+    limits = (Cell("", limit) for ratio in ratios for limit in (ratio.ci_low, ratio.ci_high))
     return (
         text_cell(found.before),
         text_cell(found.after),
@@ -36,6 +40,7 @@ def _change_row(found: ChangePoint, *, exact: bool) -> Row:
         ratio_cell(found.change, exact=exact),
         text_cell(found.verdict),
         text_cell(f"{found.points_before}, {found.points_after}"),
+        *limits,
     )
 
 
@@ -95,4 +100,7 @@ def _scale(trend: Trend) -> Scale:
 
 
 def _quantity(value: float | None, scale: Scale) -> Cell:
-    return EMPTY if value is None else Cell(significant(value / scale.factor, 4), value)
+    if value is None:
+        return EMPTY
+    whole = isinstance(value, int) and scale.factor == 1
+    return Cell(str(value) if whole else significant(value / scale.factor, _DIGITS), value)

@@ -11,7 +11,8 @@ from sebench.statistics.samples import FloatArray, Values, checked, pairwise_dis
 
 MIN_SEGMENT = 2
 """A level holds for at least two points: a single one is as well an outlier."""
-MIN_POINTS = 2 * MIN_SEGMENT
+MIN_POINTS = 6
+"""With fewer, one level shift is so many of the steps that it passes for noise."""
 _SHAMOS = 0.9539
 """Median pairwise distance of standard normal values (Shamos 1976)."""
 
