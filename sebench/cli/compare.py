@@ -75,7 +75,9 @@ def compare(
     ] = None,
     seed: options.Seed = None,
     cache: options.Cache = True,
-    save: Annotated[Path, typer.Option("--save", help="Directory for the raw results.")] = _DEFAULT_STORE,
+    save: Annotated[
+        Path, typer.Option("--save", help="Directory for the raw results; with --from, of ids.")
+    ] = _DEFAULT_STORE,
     no_save: Annotated[bool, typer.Option("--no-save", help="Do not store the raw results.")] = False,
     output_format: options.FormatOption = "table",
     output: options.Output = "-",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sebench.reporting.canvas import draw
 from sebench.reporting.change_rows import metric_name, pair_name
+from sebench.reporting.comparison import workload_text
 from sebench.schema import Ratio, Trend
 
 if TYPE_CHECKING:
@@ -36,10 +37,12 @@ def render_trend_picture(trend: Trend, picture_format: str) -> bytes:
         axes = figure.subplots()
         _draw_points(axes, trend)
         _draw_levels(axes, trend)
-        axes.set_title(f"{pair_name(trend.pair)}, {metric_name(trend.metric)}")
+        sizes = {trend.workload.input_shape} if trend.workload else set()
+        workload = workload_text(trend.workload, sizes)
+        axes.set_title(f"{pair_name(trend.pair)}, {metric_name(trend.metric)}\n{workload}", fontsize=10)
         axes.set_ylabel("candidate / baseline")
         axes.set_xlabel("commit, by date of measurement")
-        axes.legend()
+        figure.legend(loc="outside lower center", ncols=3, fontsize=8)
 
     return draw(picture_format, (width, _HEIGHT), paint)
 

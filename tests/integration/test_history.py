@@ -137,7 +137,7 @@ def test_nothing_to_compare_is_a_usage_error(store):
         ),
         (
             "20260101T000000Z-resnet50-plain-se-aaaaab",
-            "did you mean '20260101T000000Z-resnet50-plain-se-aaaaaa'?",
+            "did you mean '20260101T000000Z-resnet50-plain-se-aaaaaa' or ",
         ),
         ("2026", "'2026' begins 2 ids in .sebench/results; add more of it"),
         ("empty", "there are no results in empty"),
