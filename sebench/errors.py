@@ -58,8 +58,20 @@ class BudgetError(SebenchError):
     """The time budget does not cover one block of measurements."""
 
 
+class UnavailableError(SebenchError):
+    """A metric that was asked for has no figure."""
+
+
 class DataFileError(SebenchError):
     """A file is damaged, foreign, newer than this version, or cannot be read or written."""
+
+
+class ConfigurationError(DataFileError):
+    """The project's own configuration says something that cannot be meant."""
+
+
+class DeterminismError(SebenchError):
+    """A figure that has to be exact came out differently the second time."""
 
 
 class Interrupted(SebenchError):  # noqa: N818 - named after the signal, not after a fault

@@ -26,6 +26,8 @@ _BINARY = (
 )
 _TIME = (Scale(1.0, "s"), Scale(1e-3, "ms"), Scale(1e-6, "us"), Scale(1e-9, "ns"))
 
+_ENERGY = (Scale(1e3, "kJ"), Scale(1.0, "J"), Scale(1e-3, "mJ"), Scale(1e-6, "uJ"))
+
 
 def count_scale(value: float) -> Scale:
     """Decimal prefix for a count: 3.86e9 -> ``Scale(1e9, "G")``; no prefix below 1000."""
@@ -42,13 +44,20 @@ def seconds_scale(value_s: float) -> Scale:
     return _largest(_TIME, value_s)
 
 
+def joules_scale(value: float) -> Scale:
+    """SI unit for an energy: 0.42 -> ``Scale(1e-3, "mJ")``; anything below 1 mJ is in uJ."""
+    return _largest(_ENERGY, value)
+
+
 def unit_scale(unit: str, value: float) -> Scale:
-    """The scale for a value in base unit `unit` (``s``, ``B``; everything else is a count).
+    """The scale for a value in base unit `unit` (``s``, ``B``, ``J``; everything else is a count).
 
     Counts keep their prefix only (``G`` for 1e9 ``MAC``): what is counted is the name of the metric.
     """
     if unit == "s":
         return seconds_scale(value)
+    if unit == "J":
+        return joules_scale(value)
     return bytes_scale(value) if unit == "B" else count_scale(value)
 
 

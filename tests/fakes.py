@@ -5,9 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sebench.errors import DeviceError
 from sebench.profilers.device import Timing
+from sebench.profilers.energy_counter import Zone
+from sebench.schema import DeviceState
 
 CANARY_S = 0.004
+
+
+class FakeCounter:
+    """Microjoules of `device.energy_joules`, in a register that starts again at `range_counts`."""
+
+    name = "rapl"
+
+    def __init__(self, device, range_counts=None):
+        self.zones = (Zone(name="package-0", joules_per_count=1e-6, range_counts=range_counts),)
+        self._device = device
+
+    def read(self):
+        counts = round(self._device.energy_joules * 1e6)
+        (zone,) = self.zones
+        return (counts if zone.range_counts is None else counts % zone.range_counts,)
 
 
 class FakeDevice:
@@ -20,6 +38,7 @@ class FakeDevice:
 
     def __init__(self) -> None:
         self.now_s = 0.0
+        self.energy_joules, self.idle_w, self.others = 0.0, 10.0, None
         self.log: list[str] = []
 
     def clock(self) -> float:
@@ -42,21 +61,28 @@ class FakeDevice:
     def canary_s(self) -> float:
         return CANARY_S
 
-    def state(self) -> None:
-        return None
+    def state(self) -> DeviceState | None:
+        return None if self.others is None else DeviceState(other_processes=self.others)
 
     def pause(self, duration_s: float) -> None:
         self.now_s += duration_s
+        self.energy_joules += duration_s * self.idle_w
+
+    def energy_counter(self) -> FakeCounter:
+        if self.energy_joules is None:
+            raise DeviceError("no energy counter here")
+        return FakeCounter(self)
 
     @contextmanager
     def quiet(self) -> Iterator[None]:
         yield
 
-    def step(self, letter: str, cost_s):
-        """A step that costs `cost_s` seconds, or `cost_s(now)`."""
+    def step(self, letter: str, cost_s, joules=0.0):
+        """A step that costs `cost_s` seconds, or `cost_s(now)`, and `joules`."""
 
         def run() -> None:
             self.log.append(letter)
             self.now_s += cost_s(self.now_s) if callable(cost_s) else cost_s
+            self.energy_joules += joules
 
         return run

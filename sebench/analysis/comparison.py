@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from sebench import statistics
 from sebench.analysis.costs import Totals, totals
+from sebench.analysis.energy import energy_metrics
 from sebench.analysis.grading import grade, latency_findings
 from sebench.analysis.memory import memory_metrics, saved_metric
 from sebench.analysis.metrics import unavailable
@@ -54,9 +55,9 @@ def compare(result: Result) -> Comparison:
     """
     baseline, candidate = totals(result.baseline_cost), totals(result.candidate_cost)
     return Comparison(
-        model=result.pair.baseline.model,
-        baseline=result.pair.baseline.variant,
-        candidate=result.pair.candidate.variant,
+        model=result.pair.model,
+        baseline=result.pair.baseline_name,
+        candidate=result.pair.candidate_name,
         metrics=(
             *_static_metrics(baseline, candidate),
             *(
@@ -66,6 +67,7 @@ def compare(result: Result) -> Comparison:
             ),
             *((saved_metric(result.saved),) if result.saved else ()),
             *(metric for measurement in result.memory for metric in memory_metrics(measurement)),
+            *(metric for measurement in result.energy for metric in energy_metrics(measurement)),
         ),
         uncounted=tuple(dict.fromkeys((*result.baseline_cost.uncounted, *result.candidate_cost.uncounted))),
         findings=result.findings,
@@ -105,7 +107,9 @@ def _sampled_metrics(measurement: Measurement, machine: Sequence[Finding]) -> It
         yield _unavailable(measurement)
         return
     ratios = log_ratios(valid)
-    headline = statistics.headline(ratios, confidence=measurement.policy.confidence)
+    headline = statistics.headline(
+        ratios, confidence=measurement.policy.confidence, sigma_process=measurement.sigma_process
+    )
     findings = (*measurement.findings, *latency_findings(measurement, valid, ratios, headline))
     graded = grade(measurement, headline, (*machine, *findings))
     for name in metrics_of(valid):
@@ -116,16 +120,22 @@ def _sampled_metrics(measurement: Measurement, machine: Sequence[Finding]) -> It
 def _sampled_metric(
     name: str, measurement: Measurement, valid: Sequence[Sequence[Block]], graded: Grade
 ) -> MetricComparison:
-    read, confidence = SAMPLED[name], measurement.policy.confidence
-    headline = statistics.headline(log_ratios(valid, read), confidence=confidence)
-    difference = statistics.difference_headline(differences_s(valid, read), confidence=confidence)
+    read, confidence, sigma = SAMPLED[name], measurement.policy.confidence, measurement.sigma_process
+    candidate = _quantity(valid, read, "candidate")
+    headline = statistics.headline(log_ratios(valid, read), confidence=confidence, sigma_process=sigma)
+    difference = statistics.difference_headline(
+        differences_s(valid, read),
+        confidence=confidence,
+        # d(B - A) = B d(ln B/A)
+        sigma_process_s=None if sigma is None or candidate.value is None else sigma * candidate.value,
+    )
     return MetricComparison(
         metric=name,
         unit=measurement.unit,
         exact=False,
         workload=measurement.workload,
         baseline=_quantity(valid, read, "baseline"),
-        candidate=_quantity(valid, read, "candidate"),
+        candidate=candidate,
         difference=Interval(
             estimate=difference.estimate, ci_low=difference.ci_low, ci_high=difference.ci_high
         ),

@@ -12,9 +12,11 @@ from msgspec.structs import asdict
 
 from sebench import statistics
 from sebench.analysis.comparison import compare
+from sebench.analysis.energy import energy_log_ratios
+from sebench.analysis.metrics import ENERGY_METRICS
 from sebench.analysis.sampled import SAMPLED, log_ratios, log_times, valid_by_process
 from sebench.errors import DataFileError
-from sebench.schema import MetricComparison, Origin, Result, Workload, fingerprint
+from sebench.schema import Block, MetricComparison, Origin, Result, Workload, fingerprint
 
 Conditions = tuple[tuple[str, Any], ...]
 """Names and values of everything that must be equal before two figures of a metric may be compared."""
@@ -45,22 +47,28 @@ class Reading:
     @cached_property
     def log_ratios(self) -> tuple[float, ...]:
         """Estimate of each process, ln(candidate / baseline); empty for what is not sampled in blocks."""
-        blocks = self._blocks
-        return statistics.process_estimates(log_ratios(blocks, SAMPLED[self.metric.metric])) if blocks else ()
+        name = self.metric.metric
+        if self.metric.status != "ok":
+            return ()
+        if name in SAMPLED:
+            return statistics.process_estimates(log_ratios(self._blocks, SAMPLED[name]))
+        if name in ENERGY_METRICS:
+            found = (energy for energy in self.result.energy if energy.workload == self.workload)
+            blocks = (process for energy in found for process in energy_log_ratios(energy, name))
+            return statistics.process_estimates(list(blocks))
+        return ()
 
     @cached_property
     def candidate_log_times(self) -> tuple[float, ...]:
-        """Estimate of each process, ln of the candidate's seconds per step; empty likewise."""
-        if not (blocks := self._blocks):
+        """Estimate of each process, ln of the candidate's seconds per step; empty for all but times."""
+        if self.metric.metric not in SAMPLED or self.metric.status != "ok":
             return ()
-        return statistics.process_estimates(log_times(blocks, "candidate", SAMPLED[self.metric.metric]))
+        return statistics.process_estimates(log_times(self._blocks, "candidate", SAMPLED[self.metric.metric]))
 
     @cached_property
-    def _blocks(self) -> list[Any]:
-        if self.metric.metric not in SAMPLED or self.metric.status != "ok":
-            return []
-        found = (m for m in self.result.measurements if m.workload == self.metric.workload)
-        return [blocks for measurement in found for blocks in valid_by_process(measurement)]
+    def _blocks(self) -> list[tuple[Block, ...]]:
+        found = (timed for timed in self.result.measurements if timed.workload == self.metric.workload)
+        return [blocks for timed in found for blocks in valid_by_process(timed)]
 
 
 def readings(result: Result) -> Iterator[Reading]:

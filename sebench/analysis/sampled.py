@@ -65,12 +65,12 @@ def differences_s(valid: Sequence[Sequence[Block]], read: Read = SAMPLED["latenc
 def log_times(
     valid: Sequence[Sequence[Block]], side: Side, read: Read = SAMPLED["latency"]
 ) -> list[list[float]]:
-    """Logarithm of one side's seconds per step, one per block (mean over its segments), by process."""
+    """Mean logarithm of one side's two segments (ln s) per block, grouped by process."""
     return [
         [
             stdlib_statistics.fmean(
-                math.log(value)
-                for segment, value in zip(block.segments, _segment_values(block, read), strict=True)
+                math.log(stdlib_statistics.median(read(segment)))
+                for segment in block.segments
                 if segment.side == side
             )
             for block in blocks

@@ -7,10 +7,14 @@ from typing import Annotated
 import typer
 
 from sebench import __version__
+from sebench.cli.calibrate import calibrate
+from sebench.cli.check import check
 from sebench.cli.compare import compare
 from sebench.cli.count import count
 from sebench.cli.env import env
+from sebench.cli.export import export
 from sebench.cli.list import list_
+from sebench.cli.lock import lock
 from sebench.cli.profile import profile
 from sebench.cli.table import table
 from sebench.cli.trend import trend
@@ -48,11 +52,15 @@ def _root(
 app.command(epilog="Example: sebench compare --model resnet50 --device cpu")(compare)
 app.command(epilog="Example: sebench count --model resnet50 --variant plain --variant se --by stage")(count)
 app.command("list", epilog="Example: sebench list models")(list_)
+app.command(epilog="Example: sebench lock --model resnet50 --variant se")(lock)
 app.command(epilog="Example: sebench profile --model resnet50 --phase training -b 8")(profile)
 app.command(epilog="Example: sebench table 2")(table)
 app.command(epilog="Example: sebench verify --source 'Table 2'")(verify)
+app.command(epilog="Example: sebench check --model resnet50 --max-overhead latency:1.10")(check)
+app.command(epilog="Example: sebench calibrate --model resnet50")(calibrate)
 app.command(epilog="Example: sebench trend latency --model resnet50 --device cpu")(trend)
 app.command(epilog="Example: sebench env --format json")(env)
+app.command(epilog="Example: sebench export pyperf .sebench/results -o pyperf.json")(export)
 
 
 def main() -> None:

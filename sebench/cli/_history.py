@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from sebench.schema import Result
 
-DEFAULT_STORE = Path(".sebench/results")
-
 
 def named_results(name: Path, store: ResultStore, *, quiet: bool) -> tuple[Result, ...]:
     """What one name stands for: a file, the results of a directory, or an id in `store`.

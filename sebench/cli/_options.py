@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from sebench.schema import Effort, MemoryFormat, Phase, StrideIn
+from sebench.schema import Dtype, Effort, MemoryFormat, Phase, StrideIn
+
+RESULTS = Path(".sebench/results")
+CALIBRATIONS = Path(".sebench/calibrations")
 
 Format = Literal["table", "json", "markdown", "csv", "latex"]
-Dtype = Literal["float32", "tf32", "bfloat16", "float16", "amp-bfloat16"]
 
 
 def _complete_model(incomplete: str) -> list[str]:
@@ -50,6 +53,7 @@ Stride = Annotated[
         "--stride-in", help="Convolution that strides in bottleneck ResNets: 1x1 is v1, 3x3 is v1.5."
     ),
 ]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 PhaseOption = Annotated[Phase, typer.Option("--phase", help="training = forward + backward, no optimizer.")]
 DtypeOption = Annotated[Dtype, typer.Option("--dtype", help="Number format.")]
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="Output format.")]

@@ -48,12 +48,11 @@ class _Announcer:
     def __call__(self, progress: Progress) -> None:
         if progress.waiting:
             say("waiting: another sebench run is measuring on this device")
+        elif progress.activity:
+            say(f"measuring {progress.activity} of {progress.title}: this takes minutes")
         elif progress.session != self._session:
             self._session = progress.session
-            say(
-                f"measuring {progress.model}: {progress.candidate} against {progress.baseline} "
-                f"({progress.session + 1} of {progress.sessions})"
-            )
+            say(f"measuring {progress.title} ({progress.session + 1} of {progress.sessions})")
 
 
 @contextmanager
@@ -79,8 +78,9 @@ def _rich_bar() -> Iterator[Observer]:
                 description=(
                     "waiting for another sebench run"
                     if progress.waiting
-                    else f"{progress.model} {progress.candidate}/{progress.baseline} "
-                    f"process {progress.process + 1}/{progress.processes}"
+                    else f"{progress.title}, {progress.activity}"
+                    if progress.activity
+                    else f"{progress.title}, process {progress.process + 1}/{progress.processes}"
                 ),
                 ratio=describe_ratio(progress),
                 refresh=True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 import time
 from pathlib import Path
@@ -20,23 +19,32 @@ from sebench.cli._boundary import (
 )
 from sebench.cli._compare_stored import compare_stored, given, refuse_measuring_options
 from sebench.cli._progress import progress_bar
-from sebench.errors import EXIT_ERROR, EXIT_OK, SebenchError, UsageError
+from sebench.errors import EXIT_ERROR, EXIT_OK, SebenchError
 from sebench.schema import Execution, Optimizer, Phase
 from sebench.store import ResultStore, check_writable
 
 if TYPE_CHECKING:
     from sebench.schema import Comparison, Finding, Result
 
-_DEFAULT_STORE = Path(".sebench/results")
-
 
 @guarded
 def compare(
     context: typer.Context,
-    model: options.Models = [],  # noqa: B006
-    variant: options.Variants = ["se"],  # noqa: B006 - Typer reads it, nobody mutates it
-    baseline: Annotated[str, typer.Option("--baseline", help="Variant to compare with.")] = "plain",
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
+    model: options.Models = [],  # noqa: B006 - Typer reads it, nobody mutates it
+    variant: Annotated[
+        list[str],
+        typer.Option(
+            "--variant", "-v", help="Variant, e.g. 'se(r=8,stages=2-4)'; repeatable.", show_default="se"
+        ),
+    ] = [],  # noqa: B006
+    baseline: Annotated[
+        str, typer.Option("--baseline", help="Variant or network (FILE.py:old) to compare with.")
+    ] = "plain",
+    candidate: Annotated[
+        str | None,
+        typer.Option("--candidate", help="Variant or network (FILE.py:new) to compare; instead of -v."),
+    ] = None,
+    device: options.Device = "auto",
     phase: Annotated[
         Phase | None,
         typer.Option(
@@ -69,6 +77,13 @@ def compare(
         bool | None,
         typer.Option("--memory/--no-memory", help="Peak memory of training; default: unless quick."),
     ] = None,
+    energy: Annotated[
+        bool,
+        typer.Option(
+            "--energy",
+            help="Energy per step (NVML, RAPL), beyond --budget: about 2.5 minutes per workload, rigorous 7.",
+        ),
+    ] = False,
     effort: options.EffortOption = "standard",
     budget: Annotated[
         float | None, typer.Option("--budget", help="Seconds for the whole command, shared by the pairs.")
@@ -77,7 +92,7 @@ def compare(
     cache: options.Cache = True,
     save: Annotated[
         Path, typer.Option("--save", help="Directory for the raw results; with --from, of ids.")
-    ] = _DEFAULT_STORE,
+    ] = options.RESULTS,
     no_save: Annotated[bool, typer.Option("--no-save", help="Do not store the raw results.")] = False,
     output_format: options.FormatOption = "table",
     output: options.Output = "-",
@@ -87,23 +102,19 @@ def compare(
     """Compare each network without and with attention: params, MACs, bytes and latency, side by side."""
     if stored is not None:
         refuse_measuring_options(context)
-        chosen = given(context)
         return compare_stored(
             stored,
             save,
             models=model,
-            variants=variant if "variant" in chosen else (),
-            baseline=baseline if "baseline" in chosen else None,
+            variants=variant,
+            baseline=baseline if "baseline" in given(context) else None,
             output_format=output_format,
             output=output,
             quiet=quiet,
         )
-    if not model:
-        raise UsageError("nothing to compare", hint="name a network with --model, or results with --from")
     started_s = time.monotonic()
-    from sebench.profilers.environment import usable_cores
-    from sebench.profilers.selection import resolve_device
-    from sebench.runner.conditions import Conditions
+    from sebench.runner.calibrations import Calibrations
+    from sebench.runner.conditions import conditions_here
     from sebench.runner.counting import default_cache
     from sebench.runner.measuring import run
     from sebench.runner.plan import make_plan
@@ -113,20 +124,22 @@ def compare(
         names=model,
         variants=variant,
         baseline=baseline,
-        seed=secrets.randbits(31) if seed is None else seed,
+        candidate=candidate,
+        seed=seed,
         effort=effort,
         budget_s=budget,
         image_size=options.parse_image_size(image_size),
         num_classes=num_classes,
         stride_in=stride_in,
         memory=memory,
-        conditions=Conditions(
-            device=resolve_device(device),
+        energy=energy,
+        conditions=conditions_here(
+            device=device,
             phase=phase,
             batch_size=batch_size,
             dtype=dtype,
             memory_format=memory_format,
-            threads=usable_cores() if threads is None else threads,
+            threads=threads,
             execution=execution,
             optimizer=optimizer,
         ),
@@ -141,6 +154,7 @@ def compare(
                 observer=observer,
                 started_s=started_s,
                 argv=("sebench", *sys.argv[1:]),
+                calibrations=Calibrations(options.CALIBRATIONS),
             ):
                 collector.add(result)
     except SebenchError:  # interrupted, or out of budget: what was measured is still worth showing
@@ -215,7 +229,7 @@ class _Collector:
             if metric.status == "unavailable"
         ]
         for comparison, metric in missing:
-            complain(f"{comparison.model} {comparison.candidate}: no {metric.metric}: {metric.reason}")
+            complain(f"{comparison.short_title}: no {metric.metric}: {metric.reason}")
         return EXIT_ERROR if missing else EXIT_OK
 
 

@@ -26,7 +26,14 @@ class Breakdown(StrEnum):
 @guarded
 def count(
     model: options.Models,
-    variant: options.Variants = ["plain", "se"],  # noqa: B006 - Typer reads it, nobody mutates it
+    variant: Annotated[
+        list[str],
+        typer.Option(
+            "--variant",
+            "-v",
+            help="Variant, e.g. 'se(r=8,stages=2-4)'; repeatable. Default: plain and se.",
+        ),
+    ] = [],  # noqa: B006 - Typer reads it, nobody mutates it
     by: Annotated[list[Breakdown], typer.Option("--by", help="Breakdown to show; repeatable.")] = [],  # noqa: B006
     phase: options.PhaseOption = "inference",
     batch_size: Annotated[int, typer.Option("--batch-size", "-b", help="Images per step.")] = 1,
@@ -49,6 +56,7 @@ def count(
 ) -> int:
     """Count parameters, MACs, FLOPs and bytes moved; by op, stage and attention site."""
     from sebench import reporting
+    from sebench.models import is_foreign
     from sebench.runner.counting import count_model, default_cache
     from sebench.runner.plan import input_shape, resolve_spec
 
@@ -58,7 +66,7 @@ def count(
     specs = [
         resolve_spec(name, text, num_classes=num_classes, stride_in=stride_in)
         for name in shape_of
-        for text in dict.fromkeys(variant)
+        for text in variant or (["plain"] if is_foreign(name) else ["plain", "se"])
     ]
     specs = list(dict.fromkeys(specs))
     if cross_check:

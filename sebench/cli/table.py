@@ -12,15 +12,13 @@ from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, guarded, present
 from sebench.cli._progress import progress_bar
 
-_DEFAULT_RESULTS = Path(".sebench/results")
-
 
 @guarded
 def table(
     name: Annotated[str, typer.Argument(help="1, 2, 3, 7, section4, ... or all; see 'sebench list tables'.")],
     results: Annotated[
         Path, typer.Option("--results", help="Stored results that section4 takes times from.")
-    ] = _DEFAULT_RESULTS,
+    ] = options.RESULTS,
     measure: Annotated[
         bool, typer.Option("--measure", help="Time ResNet-50 for section4 now (20 s), and store the result.")
     ] = False,

@@ -9,7 +9,7 @@ import typer
 
 from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, complain, guarded, present
-from sebench.cli._history import DEFAULT_STORE, of_pair, parse_since, readable_results
+from sebench.cli._history import of_pair, parse_since, readable_results
 from sebench.errors import EXIT_INCONCLUSIVE, EXIT_OK
 from sebench.schema import Phase
 from sebench.store import check_writable, write_atomic
@@ -31,7 +31,7 @@ def trend(
         str | None,
         typer.Option("--fingerprint", help="How the set-up's begins; default: that of the newest result."),
     ] = None,
-    results: Annotated[Path, typer.Option("--from", help="Directory of stored results.")] = DEFAULT_STORE,
+    results: Annotated[Path, typer.Option("--from", help="Directory of stored results.")] = options.RESULTS,
     plot: Annotated[Path | None, typer.Option("--plot", help="Draw it: FILE.svg or FILE.png.")] = None,
     output_format: options.FormatOption = "table",
     output: options.Output = "-",

@@ -1,8 +1,10 @@
 """Native networks and the attention variants they come in. Importing this package does not import torch."""
 
 from sebench.models.building import BuiltModel, build
+from sebench.models.factories import factory_running
 from sebench.models.foreign import is_foreign
 from sebench.models.grammar import GrammarRow, grammar
+from sebench.models.neighbours import is_installed
 from sebench.models.registry import (
     ImageSize,
     ModelInfo,
@@ -15,6 +17,7 @@ from sebench.models.registry import (
     parse_image_size,
 )
 from sebench.models.resolution import resolve
+from sebench.models.usercode import place_in_own_code
 from sebench.models.variants import Variant, hidden_channels, parse_variant
 
 __all__ = [
@@ -25,15 +28,18 @@ __all__ = [
     "Variant",
     "build",
     "check_image_size",
+    "factory_running",
     "grammar",
     "height_width",
     "hidden_channels",
     "image_size_text",
     "is_foreign",
+    "is_installed",
     "list_models",
     "model_info",
     "native_image_size",
     "parse_image_size",
     "parse_variant",
+    "place_in_own_code",
     "resolve",
 ]

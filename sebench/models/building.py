@@ -80,9 +80,10 @@ def build(spec: ModelSpec, *, seed: int | None = 0, device: str = "cpu") -> Buil
 def _build_foreign(spec: ModelSpec, seed: int | None, device: torch.device) -> BuiltModel:
     import torch
 
-    torch.manual_seed(secrets.randbits(63) if seed is None else seed)
-    with device:
-        module = build_foreign(spec.model).eval()
+    # The program that asks may draw random numbers of its own.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(secrets.randbits(63) if seed is None else seed)
+        module = build_foreign(spec.model, device).eval()
     return BuiltModel(
         spec=spec, module=module, sites=(), stages={}, input_shape=(1, 3, IMAGE_SIZE, IMAGE_SIZE)
     )

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sebench.errors import BuildError, UnknownModelError, UsageError, VariantError, near_matches
+from sebench.errors import UnknownModelError, UsageError, VariantError, near_matches
+from sebench.models.factories import Factory, call_factory, own_factory
 from sebench.models.variants import PLAIN
 from sebench.schema import ModelSpec
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 IMAGE_SIZE = 224
@@ -43,41 +39,32 @@ def resolve_foreign(spec: ModelSpec) -> ModelSpec:
     return ModelSpec(model=spec.model, variant=PLAIN)
 
 
-def build_foreign(name: str) -> nn.Module:
-    """Build the network on the current default device, without pretrained weights.
+def build_foreign(name: str, device: torch.device) -> nn.Module:
+    """Build the network, without pretrained weights.
+
+    Args:
+        name: see `is_foreign`.
+        device: where its tensors are made; modules are imported before it becomes the default.
 
     Raises:
         UnknownModelError: no such library, module, file or name in it.
-        BuildError: the factory failed or did not return a module.
+        BuildError: the factory failed or did not return a module; says where in the user's code.
     """
-    from torch import nn
+    factory = _factory(name)
+    with device:
+        return call_factory(name, factory)
 
+
+def _factory(name: str) -> Factory:
     source, _, attribute = name.rpartition(":")
-    factory = _factory(name, source, attribute)
-    try:
-        module = factory()
-    except Exception as error:
-        raise BuildError(f"{name} cannot be built: {type(error).__name__}: {error}") from error
-    if not isinstance(module, nn.Module):
-        raise BuildError(f"{name} returned {type(module).__name__}, not a torch.nn.Module")
-    return module
-
-
-def _factory(name: str, source: str, attribute: str) -> Callable[[], Any]:
     if source == "torchvision":
         return _from_torchvision(name, attribute)
     if source == "timm":
         return _from_timm(name, attribute)
-    with _working_directory_importable():
-        container = _import_file(name, Path(source)) if source.endswith(".py") else _import(name, source)
-    factory = getattr(container, attribute, None)
-    if not callable(factory):
-        hint = near_matches(attribute, dir(container)) or "name a function that returns an nn.Module"
-        raise UnknownModelError(f"unknown model {name!r}: {source} has no function {attribute!r}", hint=hint)
-    return factory  # type: ignore[no-any-return]
+    return own_factory(name)
 
 
-def _from_torchvision(name: str, attribute: str) -> Callable[[], Any]:
+def _from_torchvision(name: str, attribute: str) -> Factory:
     from torchvision import models
 
     if attribute not in models.list_models():
@@ -89,7 +76,7 @@ def _from_torchvision(name: str, attribute: str) -> Callable[[], Any]:
     return lambda: models.get_model(attribute, weights=None, **options)
 
 
-def _from_timm(name: str, attribute: str) -> Callable[[], Any]:
+def _from_timm(name: str, attribute: str) -> Factory:
     try:
         import timm
     except ImportError:
@@ -100,33 +87,3 @@ def _from_timm(name: str, attribute: str) -> Callable[[], Any]:
         hint = near_matches(attribute, timm.list_models()) or "see timm.list_models()"
         raise UnknownModelError(f"unknown model {name!r}", hint=hint)
     return lambda: timm.create_model(attribute, pretrained=False)
-
-
-def _import(name: str, source: str) -> object:
-    try:
-        return importlib.import_module(source)
-    except ImportError as error:
-        raise UnknownModelError(f"unknown model {name!r}: {error}", hint="check the module's name") from error
-
-
-def _import_file(name: str, path: Path) -> object:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise UnknownModelError(f"unknown model {name!r}: there is no file {path}")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise BuildError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
-    return module
-
-
-@contextmanager
-def _working_directory_importable() -> Iterator[None]:
-    """The console script, unlike ``python -m``, does not look for modules where it was started."""
-    here = str(Path.cwd())
-    sys.path.insert(0, here)
-    try:
-        yield
-    finally:
-        sys.path.remove(here)

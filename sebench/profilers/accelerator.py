@@ -9,7 +9,9 @@ from typing import Any
 
 import torch
 
+from sebench.errors import DeviceError
 from sebench.profilers.device import Step, Timing
+from sebench.profilers.energy_counter import EnergyCounter
 from sebench.profilers.nvml import NvmlReader, open_reader
 from sebench.profilers.quiet import collector_off
 from sebench.schema import DeviceState, Workload
@@ -80,6 +82,17 @@ class AcceleratorDevice:
         """What the management library says; None where there is none."""
         return self._reader.state() if self._reader else None
 
+    def energy_counter(self) -> EnergyCounter:
+        """NVML's counter of the whole board.
+
+        Raises:
+            DeviceError: see `NvmlReader.energy_counter`; or there is no NVML for this device.
+        """
+        if self._reader is None:
+            reason = "NVML cannot be reached" if self._device.type == "cuda" else "only NVIDIA GPUs have one"
+            raise DeviceError(f"no energy counter of {self.name}: {reason}", hint="measure without --energy")
+        return self._reader.energy_counter()
+
     @contextmanager
     def quiet(self) -> Iterator[None]:
         """Garbage collection off."""
@@ -138,8 +151,18 @@ def device_facts(name: str) -> dict[str, Any]:
             "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
         }
         reader = open_reader(_uuid(device))
-        facts |= reader.facts() if reader else {"nvml": "unavailable"}
+        facts |= {**reader.facts(), "energy_counter": _counter_name(reader)} if reader else _NO_NVML
     return facts
+
+
+_NO_NVML = {"nvml": "unavailable", "energy_counter": None}
+
+
+def _counter_name(reader: NvmlReader) -> str | None:
+    try:
+        return reader.energy_counter().name
+    except DeviceError:
+        return None
 
 
 def _uuid(device: torch.device) -> str | None:

@@ -9,8 +9,11 @@ from contextlib import contextmanager
 import torch
 
 from sebench.profilers.device import Step, Timing
+from sebench.profilers.energy_counter import EnergyCounter
+from sebench.profilers.host import Host
 from sebench.profilers.probes import canary
 from sebench.profilers.quiet import collector_off
+from sebench.profilers.rapl import open_rapl
 
 
 class CpuDevice:
@@ -53,6 +56,14 @@ class CpuDevice:
     def pause(self, duration_s: float) -> None:
         """Sleep between segments (never inside one)."""
         time.sleep(duration_s)
+
+    def energy_counter(self) -> EnergyCounter:
+        """RAPL: the CPU packages, and the memory where the processor counts it.
+
+        Raises:
+            DeviceError: see `open_rapl`.
+        """
+        return open_rapl(Host())
 
     @contextmanager
     def quiet(self) -> Iterator[None]:

@@ -12,6 +12,8 @@ _BUSY_FIELDS = (0, 1, 2, 5, 6)
 _STEAL_FIELD = 7
 
 _MACHINE = "cpu"
+TICK_S = 0.01
+"""The kernel's USER_HZ on all common architectures."""
 
 
 class CpuTicks(NamedTuple):

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from sebench.profilers.energy_counter import EnergyCounter
 from sebench.schema import DeviceState
 
 Step = Callable[[], object]
@@ -50,6 +51,13 @@ class Device(Protocol):
 
     def state(self) -> DeviceState | None:
         """Clocks, temperature and neighbours right now; None where there is nothing to read."""
+
+    def energy_counter(self) -> EnergyCounter:
+        """The counter of the energy that the device uses.
+
+        Raises:
+            DeviceError: there is none, or it cannot be read; says why.
+        """
 
     def quiet(self) -> AbstractContextManager[None]:
         """The timed region: no garbage collection, no denormals; restores what it changed."""

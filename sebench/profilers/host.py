@@ -52,6 +52,21 @@ class Host:
         except (OSError, ValueError):
             return False
 
+    def names(self, path: str) -> tuple[str, ...]:
+        """What the folder `path` holds, sorted; empty if unreadable."""
+        try:
+            return tuple(sorted(entry.name for entry in (self.root / path).iterdir()))
+        except OSError:
+            return ()
+
+    def refusal(self, path: str) -> str | None:
+        """Why `path` cannot be read, in the system's words; None where it can."""
+        try:
+            (self.root / path).read_bytes()
+        except OSError as error:
+            return error.strerror
+        return None
+
     def keyed_integers(self, path: str) -> dict[str, int]:
         """A flat-keyed file (``nr_throttled 3`` or ``MemTotal: 16 kB`` per line); empty if unreadable."""
         pairs = (line.replace(":", " ").split() for line in (self.text(path) or "").splitlines())

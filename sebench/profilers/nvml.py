@@ -5,14 +5,17 @@ A GPU is found by its UUID, because the indices of the library do not follow ``C
 
 from __future__ import annotations
 
-import os
+import contextlib
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, TypeVar
 
+from sebench.errors import DeviceError
+from sebench.profilers.energy_counter import Zone
 from sebench.schema import DeviceState
 
 T = TypeVar("T")
+_WITHOUT = "measure without --energy"
 
 # nvmlClocksEventReasons of the library, by the bit that reports them.
 SLOWDOWNS = {
@@ -24,7 +27,7 @@ SLOWDOWNS = {
 }
 EXTERNAL_SLOWDOWNS = frozenset(("hw-slowdown", "hw-thermal", "power-brake"))
 """Not caused by the workload: a block under one of these does not count."""
-_MEGAHERTZ, _MILLIWATT = 1e6, 1e-3
+_MEGAHERTZ, _MILLIWATT, _MILLIJOULE = 1e6, 1e-3, 1e-3
 
 
 def open_reader(uuid: str | None, library: ModuleType | None = None) -> NvmlReader | None:
@@ -39,10 +42,14 @@ def open_reader(uuid: str | None, library: ModuleType | None = None) -> NvmlRead
     try:
         pynvml = library or _library()
         pynvml.nvmlInit()
-        name = uuid if uuid.startswith(("GPU-", "MIG-")) else f"GPU-{uuid}"
-        return NvmlReader(pynvml, pynvml.nvmlDeviceGetHandleByUUID(name))
-    except Exception:  # noqa: BLE001 - a missing library, driver, permission or GPU all mean the same here
+    except Exception:  # noqa: BLE001 - a missing library, driver or permission all mean the same here
         return None
+    # torch leaves the prefix out, and gives the UUID of an instance where a GPU is split.
+    names = (uuid,) if uuid.startswith(("GPU-", "MIG-")) else (f"GPU-{uuid}", f"MIG-{uuid}")
+    for name in names:
+        with contextlib.suppress(pynvml.NVMLError):
+            return NvmlReader(pynvml, pynvml.nvmlDeviceGetHandleByUUID(name), split=name.startswith("MIG-"))
+    return None
 
 
 def _library() -> ModuleType:
@@ -52,11 +59,32 @@ def _library() -> ModuleType:
     return library
 
 
-class NvmlReader:
-    """One GPU; whatever it does not tell is None."""
+class NvmlCounter:
+    """Energy of one board since its driver was loaded (NVIDIA Volta and later)."""
+
+    name = "nvml"
+    zones = (Zone(name="board", joules_per_count=_MILLIJOULE),)
 
     def __init__(self, library: Any, handle: Any) -> None:  # noqa: ANN401 - an untyped module and its handle
         self._nvml, self._handle = library, handle
+
+    def read(self) -> tuple[int, ...]:
+        """Millijoules.
+
+        Raises:
+            DeviceError: not supported, not permitted, or the GPU is lost.
+        """
+        try:
+            return (int(self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle)),)
+        except (self._nvml.NVMLError, AttributeError) as error:
+            raise DeviceError(f"the GPU's energy counter cannot be read: {error}", hint=_WITHOUT) from error
+
+
+class NvmlReader:
+    """One GPU; whatever it does not tell is None."""
+
+    def __init__(self, library: Any, handle: Any, *, split: bool = False) -> None:  # noqa: ANN401 - untyped
+        self._nvml, self._handle, self._split = library, handle, split
 
     def state(self) -> DeviceState:
         """The GPU right now."""
@@ -82,21 +110,40 @@ class NvmlReader:
     def facts(self) -> dict[str, Any]:
         """What does not change during a measurement."""
         nvml, handle = self._nvml, self._handle
-        mig = self._ask(lambda: nvml.nvmlDeviceGetMigMode(handle))
         return {
             "driver": self._ask(nvml.nvmlSystemGetDriverVersion),
             "power_limit_w": self._scaled(lambda: nvml.nvmlDeviceGetEnforcedPowerLimit(handle), _MILLIWATT),
             "persistence": self._ask(lambda: bool(nvml.nvmlDeviceGetPersistenceMode(handle))),
             "ecc": self._ask(lambda: bool(nvml.nvmlDeviceGetEccMode(handle)[0])),
-            "mig": None if mig is None else bool(mig[0]),
+            "mig": self._mig(),
         }
+
+    def energy_counter(self) -> NvmlCounter:
+        """The counter of the whole board.
+
+        Raises:
+            DeviceError: this GPU has none, it may not be read, or the GPU is split (MIG): then it counts what
+                other instances use as well.
+        """
+        if self._mig():
+            raise DeviceError(
+                "no energy of this GPU: it is split (MIG), and its counter is the whole board's",
+                hint=_WITHOUT,
+            )
+        counter = NvmlCounter(self._nvml, self._handle)
+        counter.read()
+        return counter
+
+    def _mig(self) -> bool | None:
+        mode = self._ask(lambda: self._nvml.nvmlDeviceGetMigMode(self._handle))
+        return self._split or (None if mode is None else bool(mode[0]))
 
     def _other_processes(self) -> int | None:
         found = self._ask(lambda: self._nvml.nvmlDeviceGetComputeRunningProcesses(self._handle))
         if found is None:
             return None
-        others = [process for process in found if process.pid != os.getpid()]
-        return len(others)
+        # One of them is this one, in a container under its number on the host; some list none there at all.
+        return max(len(found) - 1, 0)
 
     def _scaled(self, read: Callable[[], Any], factor: float) -> float | None:
         value = self._ask(read)

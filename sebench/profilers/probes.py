@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sebench.profilers.cgroups import throttling
-from sebench.profilers.cpu_time import CpuTicks, allowed_ticks, machine_ticks, read_cpu_ticks
+from sebench.profilers.cpu_time import TICK_S, CpuTicks, allowed_ticks, machine_ticks, read_cpu_ticks
 from sebench.profilers.host import LIVE_ROOT, Host
 from sebench.profilers.topology import allowed_cpus
 
@@ -116,6 +116,15 @@ def interference(before: Probe, after: Probe, *, wall_s: float, threads: int) ->
         involuntary_switches=_increase(before.involuntary_switches, after.involuntary_switches),
         invalid=tuple(reason for reason, happened in reasons.items() if happened),
     )
+
+
+def cpu_of_others(before: Probe, after: Probe) -> float | None:
+    """CPU time of the rest of the machine over that of this process; None where it is not known."""
+    own_s = after.process_cpu_s - before.process_cpu_s
+    if before.machine is None or after.machine is None or own_s <= 0:
+        return None
+    busy_s = (after.machine.busy - before.machine.busy) * TICK_S
+    return max(busy_s - own_s, 0.0) / own_s
 
 
 def canary(*, clock: Callable[[], float] = time.perf_counter, iterations: int = CANARY_ITERATIONS) -> float:

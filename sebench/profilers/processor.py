@@ -9,8 +9,10 @@ from typing import Any
 
 import psutil
 
+from sebench.errors import DeviceError
 from sebench.profilers.cgroups import cpu_quota_cores
 from sebench.profilers.host import SYS_CPU, Host, count_of, parse_cpu_list
+from sebench.profilers.rapl import open_rapl
 from sebench.profilers.topology import CpuInfo, read_cpuinfo, read_topology, usable_core_count
 
 _X86_ISA = {
@@ -53,6 +55,7 @@ def read_cpu(host: Host) -> dict[str, Any]:
         "quota_cores": quota,
         "usable_cores": usable_core_count(topology, quota),
         **_scaling(host, allowed or topology.online or (), cpuinfo),
+        "energy_counter": _energy_counter(host),
         "caches": _caches(host),
         "numa_nodes": count_of(parse_cpu_list(host.text("sys/devices/system/node/online"))),
     }
@@ -119,6 +122,15 @@ def _megahertz(text: str | None) -> int | None:
     with contextlib.suppress(TypeError, ValueError):
         return round(float(text or "") * 1e6)
     return None
+
+
+def _energy_counter(host: Host) -> str | None:
+    """The zones of RAPL that this user may read, e.g. ``rapl: package-0, dram``; None without any."""
+    try:
+        counter = open_rapl(host)
+    except DeviceError:
+        return None
+    return f"{counter.name}: {', '.join(zone.name for zone in counter.zones)}"
 
 
 def _caches(host: Host) -> list[dict[str, Any]] | None:

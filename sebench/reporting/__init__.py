@@ -5,14 +5,23 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 from sebench.errors import UsageError, near_matches
+from sebench.reporting.calibration import calibration_document, calibration_json
 from sebench.reporting.catalog import catalog_document
 from sebench.reporting.change import change_document, change_json
 from sebench.reporting.comparison import comparison_document
-from sebench.reporting.contract import catalog_json, comparison_json, count_json, environment_json
+from sebench.reporting.contract import (
+    catalog_json,
+    comparison_json,
+    count_json,
+    environment_json,
+    gate_json,
+)
 from sebench.reporting.counts import count_document
 from sebench.reporting.cross_check import cross_check_document, cross_check_json, unexplained
 from sebench.reporting.document import Document
 from sebench.reporting.environment import environment_document
+from sebench.reporting.gate import gate_document
+from sebench.reporting.lock import lock_document, lock_json
 from sebench.reporting.paper_table import (
     paper_tables_document,
     paper_tables_json,
@@ -34,6 +43,8 @@ Format = Literal["table", "markdown", "csv", "latex"]
 __all__ = [
     "Document",
     "Format",
+    "calibration_document",
+    "calibration_json",
     "catalog_document",
     "catalog_json",
     "change_document",
@@ -48,6 +59,10 @@ __all__ = [
     "cross_check_json",
     "environment_document",
     "environment_json",
+    "gate_document",
+    "gate_json",
+    "lock_document",
+    "lock_json",
     "paper_tables_document",
     "paper_tables_json",
     "profile_document",

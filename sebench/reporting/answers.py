@@ -18,14 +18,14 @@ def answers(comparison: Comparison) -> tuple[str, ...]:
     return tuple(_latency_answer(comparison, metric) for metric in timed)
 
 
-def ratio_text(ratio: Ratio) -> tuple[str, str]:
+def ratio_text(ratio: Ratio, decimals: int | None = None) -> tuple[str, str]:
     """A sampled ratio and its interval, e.g. ``("1.018", "[1.012, 1.024]")``; empty where unknown.
 
-    Three decimals, or four where the interval is narrow enough to carry them.
+    Three decimals, or four where the interval is narrow enough to carry them, unless `decimals` says.
     """
     if ratio.estimate is None:
         return "", ""
-    decimals = ratio_decimals(ratio)
+    decimals = ratio_decimals(ratio) if decimals is None else decimals
     if ratio.ci_low is None or ratio.ci_high is None:
         return f"{ratio.estimate:.{decimals}f}", ""
     low, high = f"{ratio.ci_low:.{decimals}f}", f"{ratio.ci_high:.{decimals}f}"
@@ -82,18 +82,20 @@ def _latency_answer(comparison: Comparison, metric: MetricComparison) -> str:
 
 
 def _claim(comparison: Comparison, ratio: Ratio, estimate: float) -> str:
-    model, baseline = comparison.model, attention_name(comparison.baseline)
-    candidate = attention_name(comparison.candidate)
+    model, (baseline, candidate) = comparison.model, _side_names(comparison)
     shown = _excludes_one(ratio)
     if comparison.baseline == comparison.candidate:
         verdict = "a difference shown where there is none" if shown else "no difference shown"
         return f"{verdict}, {model} {baseline} against itself"
     if not shown:
-        return f"no difference shown between {baseline} and {candidate} for {model}"
-    change = abs(estimate - 1) * 100
+        of = "" if comparison.of_two_networks else f" for {model}"
+        return f"no difference shown between {baseline} and {candidate}{of}"
     direction = "slower" if estimate > 1 else "faster"
+    change = f"{abs(estimate - 1) * 100:.{ratio_decimals(ratio) - 2}f} % {direction}"
+    if comparison.of_two_networks:
+        return f"{candidate} is {change} than {baseline}"
     than = "" if comparison.baseline == "plain" else f" than {baseline}"
-    return f"{candidate} makes {model} {change:.{ratio_decimals(ratio) - 2}f} % {direction}{than}"
+    return f"{candidate} makes {model} {change}{than}"
 
 
 def _evidence(metric: MetricComparison) -> str:
@@ -125,8 +127,17 @@ def _static_answer(comparison: Comparison) -> str:
 
 
 def _subject(comparison: Comparison) -> str:
-    baseline, candidate = attention_name(comparison.baseline), attention_name(comparison.candidate)
+    if comparison.of_two_networks:
+        return comparison.model
+    baseline, candidate = _side_names(comparison)
     return f"{comparison.model} with {candidate} against {baseline}"
+
+
+def _side_names(comparison: Comparison) -> tuple[str, str]:
+    """Baseline and candidate as running text calls them; names of networks are left as they are."""
+    if comparison.of_two_networks:
+        return comparison.baseline, comparison.candidate
+    return attention_name(comparison.baseline), attention_name(comparison.candidate)
 
 
 def _half_width(ratio: Ratio) -> float | None:

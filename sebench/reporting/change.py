@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from sebench.reporting.answers import attention_name
 from sebench.reporting.change_answers import answers
 from sebench.reporting.change_rows import (
     columns,
@@ -21,11 +20,10 @@ from sebench.reporting.change_rows import (
 from sebench.reporting.comparison import workload_text
 from sebench.reporting.contract import document_json
 from sebench.reporting.document import Document, Paragraph, Table
-from sebench.schema import AbsoluteChange, Change, MetricChange, Origin, Workload
+from sebench.schema import COMMIT_LENGTH, AbsoluteChange, Change, MetricChange, Origin, Workload
 
 NOTHING = "Nothing to compare: there are no results."
 _DAY = 10
-_COMMIT = 9
 METHOD = (
     "change: ratio after / ratio before, each measured interleaved within its own session. Interval: Welch's "
     "t over the Hodges-Lehmann estimates of the processes, on the log scale"
@@ -69,9 +67,9 @@ def change_json(changes: Sequence[Change]) -> str:
 def _entry(change: Change) -> dict[str, Any]:
     plain: dict[str, Any] = msgspec.to_builtins(change)
     return {
-        "model": change.pair.candidate.model,
-        "baseline": change.pair.baseline.variant,
-        "candidate": change.pair.candidate.variant,
+        "model": change.pair.model,
+        "baseline": change.pair.baseline_name,
+        "candidate": change.pair.candidate_name,
         "only_in": change.only_in,
         **plain,
     }
@@ -136,12 +134,11 @@ def _absolute(candidate: AbsoluteChange) -> Iterator[str]:
 
 
 def _origin(side: str, change: Change, origin: Origin) -> str:
-    commit = f"commit {origin.commit[:_COMMIT]}" if origin.commit else "no commit"
+    commit = f"commit {origin.commit[:COMMIT_LENGTH]}" if origin.commit else "no commit"
     parts = (
         origin.created_at[:_DAY],
         commit + (" (changed files)" if origin.dirty else ""),
         f"sebench {origin.sebench}",
         f"torch {origin.torch or 'unknown'}",
     )
-    name = f"{change.pair.candidate.model} {attention_name(change.pair.candidate.variant)}"
-    return f"{side}, {name}: {origin.id}, {', '.join(parts)}"
+    return f"{side}, {pair_name(change.pair)}: {origin.id}, {', '.join(parts)}"

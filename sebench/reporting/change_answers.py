@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sebench.reporting.answers import attention_name, confidence_text, ratio_text
-from sebench.reporting.change_rows import difference_text, metric_name
+from sebench.reporting.answers import confidence_text, ratio_text
+from sebench.reporting.change_rows import difference_text, metric_name, subject
 from sebench.reporting.comparison import workload_text
 from sebench.schema import Change, MetricChange, Pair, Ratio
 
@@ -21,12 +21,6 @@ def answers(change: Change) -> tuple[str, ...]:
     if not timed:
         return (_counted(change),)
     return tuple(_timed(change.pair, metric) for metric in timed)
-
-
-def subject(pair: Pair) -> str:
-    """E.g. ``resnet50 with SE against plain``."""
-    baseline, candidate = attention_name(pair.baseline.variant), attention_name(pair.candidate.variant)
-    return f"{pair.candidate.model} with {candidate} against {baseline}"
 
 
 def sizes_text(metric: MetricChange) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sebench.reporting.answers import ratio_text
+from sebench.reporting.answers import attention_name, ratio_text
 from sebench.reporting.document import EMPTY, Cell, Column, Row, text_cell
 from sebench.reporting.metric_row import LABELS
 from sebench.schema import Change, Difference, MetricChange, Pair, Ratio
@@ -23,8 +23,18 @@ def metric_name(metric: str) -> str:
 
 
 def pair_name(pair: Pair) -> str:
-    """E.g. ``resnet50: plain -> se``."""
-    return f"{pair.candidate.model}: {pair.baseline.variant} -> {pair.candidate.variant}"
+    """E.g. ``resnet50: plain -> se``, or ``nets.py:new against nets.py:old``."""
+    if pair.title == pair.model:  # two networks
+        return pair.title
+    return f"{pair.model}: {pair.baseline_name} -> {pair.candidate_name}"
+
+
+def subject(pair: Pair) -> str:
+    """As running text calls it: ``resnet50 with SE against plain``."""
+    if pair.title == pair.model:
+        return pair.title
+    baseline, candidate = attention_name(pair.baseline_name), attention_name(pair.candidate_name)
+    return f"{pair.model} with {candidate} against {baseline}"
 
 
 def difference_text(differences: Sequence[Difference]) -> str:

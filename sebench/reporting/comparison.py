@@ -78,7 +78,7 @@ def _title(comparisons: Sequence[Comparison]) -> str:
 
 def pair_text(comparison: Comparison) -> str:
     """E.g. ``resnet50: plain -> se``."""
-    return f"{comparison.model}: {comparison.baseline} -> {comparison.candidate}"
+    return comparison.title
 
 
 # --- tables ---------------------------------------------------------------------------------------------

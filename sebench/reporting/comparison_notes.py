@@ -63,28 +63,31 @@ def _uncounted(comparisons: Iterable[Comparison]) -> Iterator[str]:
 
 def _sampling(metrics: Iterable[MetricComparison]) -> Iterator[str]:
     """One line per way of measuring, with the range of sample sizes."""
-    steps: dict[tuple[float, str, str], list[int]] = {}
-    names: dict[tuple[float, str, str], dict[str, None]] = {}
+    steps: dict[tuple[float, str, str, str], list[int]] = {}
+    names: dict[tuple[float, str, str, str], dict[str, None]] = {}
     for metric in metrics:
         if metric.ratio.estimate is not None and metric.ratio.blocks:
             ratio = metric.ratio
-            way = (ratio.confidence, ratio.method, _WITHIN if ratio.scope == "within-process" else _BETWEEN)
+            scope = _WITHIN if ratio.scope == "within-process" else _BETWEEN
+            noun = "windows" if metric.unit == "J" else "steps"
+            way = (ratio.confidence, ratio.method, scope, noun)
             names.setdefault(way, {})[label(metric)] = None
             found = steps.setdefault(way, [])
             found.extend(n for n in (metric.baseline.n, metric.candidate.n) if n is not None)
     for way, sizes in steps.items():
-        confidence, method, scope = way
+        confidence, method, scope, noun = way
         yield (
-            f"{', '.join(names[way])}: median and quartiles{_steps_text(sizes)}; n = processes x blocks; "
-            f"difference and ratio with {confidence_text(confidence)} intervals, {method}; {scope}."
+            f"{', '.join(names[way])}: median and quartiles{_sizes_text(sizes, noun)}; "
+            f"n = processes x blocks; difference and ratio with {confidence_text(confidence)} intervals, "
+            f"{method}; {scope}."
         )
 
 
-def _steps_text(sizes: Sequence[int]) -> str:
+def _sizes_text(sizes: Sequence[int], noun: str) -> str:
     if not sizes:
         return ""
     low, high = min(sizes), max(sizes)
-    return f" of {low} steps a side" if low == high else f" of {low} to {high} steps a side"
+    return f" of {low} {noun} a side" if low == high else f" of {low} to {high} {noun} a side"
 
 
 def _reasons(comparisons: Iterable[Comparison]) -> Iterator[str]:
@@ -93,7 +96,7 @@ def _reasons(comparisons: Iterable[Comparison]) -> Iterator[str]:
             if metric.reason or metric.status != "ok":
                 status = "unavailable: " if metric.status != "ok" else ""
                 reason = metric.reason or "no reason was given"
-                yield f"{comparison.model} {comparison.candidate}, {label(metric)}: {status}{reason}"
+                yield f"{comparison.short_title}, {label(metric)}: {status}{reason}"
 
 
 def _sources(papers: Sequence[tuple[MetricComparison, PaperPair]]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from sebench.analysis.costs import CostRow, Totals, attention_totals, by_op, by_
 from sebench.paper.tables.registry import TableInfo
 from sebench.reporting.catalog import ModelRow, VariantRow
 from sebench.reporting.finite import finite_metric
-from sebench.schema import SCHEMA, Comparison, Environment, MetricComparison, ModelCost
+from sebench.schema import SCHEMA, Comparison, Environment, Gate, MetricComparison, ModelCost
 
 _MODEL_FIELDS = ("name", "family", "image_size", "num_classes", "stages", "source")
 _VARIANT_FIELDS = ("syntax", "meaning", "default")
@@ -61,6 +61,17 @@ def catalog_json(
 def count_json(models: Sequence[ModelCost]) -> str:
     """The ``count`` document."""
     return document_json("count", {"models": [_model(model) for model in models]})
+
+
+def gate_json(gate: Gate, environment: Environment | None) -> str:
+    """The ``gate`` document.
+
+    Args:
+        gate: All checks of one invocation.
+        environment: The machine; null where it is None.
+    """
+    known = None if environment is None else _plain(environment)
+    return document_json("gate", {**_plain(gate), "environment": known})
 
 
 def document_json(kind: str, content: Mapping[str, Any]) -> str:

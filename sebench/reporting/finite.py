@@ -30,6 +30,11 @@ def finite_metric(metric: MetricComparison) -> MetricComparison:
     )
 
 
+def finite_ratio(ratio: Ratio) -> Ratio:
+    """`ratio` with None for every value that is not finite."""
+    return _without(ratio, _non_finite(ratio))
+
+
 def _non_finite(part: Quantity | Interval | Ratio) -> list[str]:
     return [
         name for name, value in asdict(part).items() if isinstance(value, float) and not math.isfinite(value)

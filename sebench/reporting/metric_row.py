@@ -25,6 +25,8 @@ LABELS = {
     "resident_memory": "peak RSS",
     "saved_bytes": "saved for backward",
     "energy": "energy",
+    "energy_per_image": "energy per image",
+    "net_energy": "energy net of idle",
 }
 _EXACT_DIGITS = 5
 _MAX_DIGITS = 5

@@ -52,9 +52,9 @@ def trend_json(trend: Trend) -> str:
     """The ``trend`` document."""
     plain: dict[str, Any] = msgspec.to_builtins(trend)
     names = {
-        "model": trend.pair.candidate.model,
-        "baseline": trend.pair.baseline.variant,
-        "candidate": trend.pair.candidate.variant,
+        "model": trend.pair.model,
+        "baseline": trend.pair.baseline_name,
+        "candidate": trend.pair.candidate_name,
     }
     points = [
         {"label": point.label, **found} for point, found in zip(trend.points, plain["points"], strict=True)

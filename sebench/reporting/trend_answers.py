@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sebench.reporting.answers import attention_name, confidence_text, ratio_text
-from sebench.reporting.change_rows import metric_name
+from sebench.reporting.answers import confidence_text, ratio_text
+from sebench.reporting.change_rows import metric_name, subject
 from sebench.schema import ChangePoint, Interval, Ratio, Trend
 from sebench.units import UNKNOWN, format_ratio
 
@@ -31,11 +31,7 @@ def level_ratio(level: Interval) -> Ratio:
 
 
 def _subject(trend: Trend) -> str:
-    baseline, candidate = (
-        attention_name(spec.variant) for spec in (trend.pair.baseline, trend.pair.candidate)
-    )
-    model = trend.pair.candidate.model
-    return f"{metric_name(trend.metric)} overhead of {model} with {candidate} against {baseline}"
+    return f"{metric_name(trend.metric)} overhead of {subject(trend.pair)}"
 
 
 def _change_answer(found: ChangePoint, what: str, *, exact: bool) -> str:

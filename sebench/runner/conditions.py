@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from sebench.errors import UsageError
-from sebench.schema import Execution, MemoryFormat, Optimizer, Phase, Value, Workload
+from collections.abc import Sequence
+from typing import get_args
+
+from sebench.errors import UsageError, near_matches
+from sebench.profilers.environment import usable_cores
+from sebench.profilers.selection import resolve_device
+from sebench.schema import Dtype, Execution, MemoryFormat, Optimizer, Phase, Value, Workload
 
 CPU_TRAINING_BATCH = 16
 ACCELERATOR_TRAINING_BATCH = 256
@@ -23,6 +28,53 @@ class Conditions(Value, frozen=True, kw_only=True):
     threads: int = 1
     execution: Execution = "eager"
     optimizer: Optimizer = "none"
+
+
+def conditions_here(
+    *,
+    device: str = "auto",
+    phase: Phase | None = None,
+    batch_size: int | None = None,
+    dtype: str = "float32",
+    memory_format: MemoryFormat = "contiguous",
+    threads: int | None = None,
+    execution: Execution = "eager",
+    optimizer: Optimizer = "none",
+) -> Conditions:
+    """Conditions on this machine: the device as torch spells it, and as many threads as cores are usable.
+
+    Args:
+        device: see `resolve_device`.
+        phase: see `workloads`.
+        batch_size: images per step; None leaves it to `workloads`.
+        dtype: see `Dtype`.
+        memory_format: of input and weights.
+        threads: intra-op threads on the CPU; None is every core that this process may use.
+        execution: how steps run.
+        optimizer: ``sgd`` includes the update of the weights.
+
+    Raises:
+        UsageError: a word that is none of the choices.
+        DeviceError: a device that is not there.
+    """
+    for option, value, choices in (
+        ("--phase", phase, (None, *get_args(Phase))),
+        ("--dtype", dtype, get_args(Dtype)),
+        ("--memory-format", memory_format, get_args(MemoryFormat)),
+        ("--exec", execution, get_args(Execution)),
+        ("--optimizer", optimizer, get_args(Optimizer)),
+    ):
+        _require_choice(option, value, choices)
+    return Conditions(
+        device=resolve_device(device),
+        phase=phase,
+        batch_size=batch_size,
+        dtype=dtype,
+        memory_format=memory_format,
+        threads=usable_cores() if threads is None else threads,
+        execution=execution,
+        optimizer=optimizer,
+    )
 
 
 def workloads(conditions: Conditions, image_shape: tuple[int, ...]) -> tuple[Workload, ...]:
@@ -90,3 +142,11 @@ def _check(conditions: Conditions) -> None:
         raise UsageError(
             f"--optimizer {conditions.optimizer} needs a training step", hint="add --phase training"
         )
+
+
+def _require_choice(option: str, value: str | None, choices: Sequence[str | None]) -> None:
+    if value in choices:
+        return
+    words = [choice for choice in choices if choice is not None]
+    hint = near_matches(str(value), words) or f"choose from {', '.join(words)}"
+    raise UsageError(f"{option} {value!r} is no choice", hint=hint)

@@ -10,22 +10,30 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import platformdirs
 from filelock import FileLock, Timeout
 from msgspec.structs import replace
 
 import sebench
+from sebench.analysis.calibration import noise
 from sebench.errors import Interrupted
 from sebench.profilers.environment import capture_environment
 from sebench.profilers.findings import findings_for
-from sebench.runner.counting import count_model
+from sebench.runner.calibrations import Calibrations
+from sebench.runner.counting import Counter
+from sebench.runner.energy import measure_energy, require_counters
+from sebench.runner.fitting import require_memory
 from sebench.runner.memory import measure_memory
 from sebench.runner.processes import Observer, ProcessSeries
 from sebench.runner.session import WORKER_COMMAND
+from sebench.runner.side_by_side import Trees
 from sebench.schema import (
+    EnergyMeasurement,
     Environment,
     Finding,
+    Measurement,
     MemoryMeasurement,
     Pair,
     Plan,
@@ -33,8 +41,10 @@ from sebench.schema import (
     SavedForBackward,
     Session,
     StaticCost,
+    fingerprint,
 )
 from sebench.store import CountCache
+from sebench.worker.protocol import CounterFound
 
 
 def run(
@@ -45,6 +55,8 @@ def run(
     started_s: float | None = None,
     argv: Sequence[str] = (),
     command: Sequence[str] = WORKER_COMMAND,
+    trees: Trees = MappingProxyType({}),
+    calibrations: Calibrations | None = None,
 ) -> Iterator[Result]:
     """Measure every pair of a plan.
 
@@ -55,6 +67,8 @@ def run(
         started_s: `time.monotonic()` at which the budget began; now, if None.
         argv: recorded in the results.
         command: how a worker is started.
+        trees: working directories of the commits that specs name.
+        calibrations: where the noise of this machine is looked up.
 
     Yields:
         One result per pair as soon as it is complete. Interrupted, the pair at hand is yielded with what
@@ -63,19 +77,31 @@ def run(
     Raises:
         Interrupted: after Ctrl-C.
         BudgetError: a hard budget that does not cover one block.
-        BuildError: a network that does not accept the input.
+        BuildError: a network that does not accept the input, or a batch beyond the machine's memory.
+        DeviceError: energy was asked for and no counter can be read.
     """
     origin_s = time.monotonic() if started_s is None else started_s
     environment = capture_environment()
+    counter = Counter(cache, trees, command)
+    for session in plan.sessions:
+        require_memory(session, environment.memory, counter)
+    counters = require_counters(plan, command)
     for pair, indices in _by_pair(plan):
-        assembly = _Assembly(plan, pair, environment, _static_costs(plan.sessions[indices[0]], cache), argv)
+        costs = _static_costs(plan.sessions[indices[0]], counter)
+        assembly = _Assembly(plan, pair, environment, costs, argv=argv, calibrations=calibrations)
         try:
             for index in indices:
                 begun_s = time.monotonic() if index else origin_s
-                series = assembly.begin(ProcessSeries(plan, index, observer=observer, command=command))
-                with _alone_on(plan.sessions[index].workload.device, series):
-                    series.measure(deadline_s=_deadline_s(plan, index, origin_s, begun_s))
-                    assembly.add_training(series.session, cache, command)
+                series = assembly.begin(
+                    ProcessSeries(plan, index, observer=observer, command=command, trees=trees)
+                )
+                with _alone_on(plan.sessions[index].workload.device, series) as waited_s:
+                    origin_s, begun_s = origin_s + waited_s, begun_s + waited_s  # others' time is not ours
+                    if plan.timed:
+                        series.measure(deadline_s=_deadline_s(plan, index, origin_s, begun_s))
+                    assembly.add_training(series.session, counter)
+                    if meter := counters.get(series.session.workload.device):
+                        assembly.add_energy(series, meter, command)
         except KeyboardInterrupt:
             if assembly.has_samples:
                 yield assembly.result(interrupted=True)
@@ -98,7 +124,7 @@ def _deadline_s(plan: Plan, index: int, origin_s: float, begun_s: float) -> floa
     return begun_s + plan.policy.budget_s
 
 
-def _static_costs(session: Session, cache: CountCache | None) -> tuple[StaticCost, StaticCost]:
+def _static_costs(session: Session, count: Counter) -> tuple[StaticCost, StaticCost]:
     """Per image: static metrics have no workload, so they are counted at batch 1.
 
     Under autocast parameters and most activations stay in float32, which is what is counted.
@@ -106,37 +132,39 @@ def _static_costs(session: Session, cache: CountCache | None) -> tuple[StaticCos
     shape = (1, *session.workload.input_shape[1:])
     dtype = "float32" if session.workload.dtype.startswith("amp-") else session.workload.dtype
     baseline, candidate = (
-        count_model(spec, shape, dtype=dtype, cache=cache).cost
-        for spec in (session.pair.baseline, session.pair.candidate)
+        count(spec, shape, dtype=dtype) for spec in (session.pair.baseline, session.pair.candidate)
     )
     return baseline, candidate
 
 
-def _saved_for_backward(session: Session, cache: CountCache | None) -> SavedForBackward | None:
+def _saved_for_backward(session: Session, count: Counter) -> SavedForBackward | None:
     """Counted at the batch that is measured; under autocast the counter does not know what is cast."""
     workload = session.workload
     if workload.dtype.startswith("amp-"):
         return None
     baseline, candidate = (
-        count_model(
-            spec, workload.input_shape, phase="training", dtype=workload.dtype, cache=cache
-        ).cost.saved
+        count(spec, workload.input_shape, phase="training", dtype=workload.dtype).saved
         for spec in (session.pair.baseline, session.pair.candidate)
     )
     return SavedForBackward(workload=workload, baseline=baseline, candidate=candidate)
 
 
 @contextmanager
-def _alone_on(device: str, series: ProcessSeries) -> Iterator[None]:
-    """Two measurements on one device would time each other: the later one waits, and says so."""
+def _alone_on(device: str, series: ProcessSeries) -> Iterator[float]:
+    """Two measurements on one device would time each other: the later one waits, and says so.
+
+    Yields:
+        The seconds it waited.
+    """
     lock = FileLock(_lock_folder() / f"sebench-{device.replace(':', '-')}.lock")
+    asked_s = time.monotonic()
     try:
         lock.acquire(timeout=0)
     except Timeout:
         series.announce_waiting()
         lock.acquire()
     try:
-        yield
+        yield time.monotonic() - asked_s
     finally:
         lock.release()
 
@@ -159,13 +187,17 @@ class _Assembly:
         pair: Pair,
         environment: Environment,
         costs: tuple[StaticCost, StaticCost],
+        *,
         argv: Sequence[str],
+        calibrations: Calibrations | None,
     ) -> None:
+        self._calibrations = calibrations
         self._plan, self._pair, self._argv = plan, pair, tuple(argv)
         self._environment = environment
         self._baseline_cost, self._candidate_cost = costs
         self._series: list[ProcessSeries] = []
         self._memory: list[MemoryMeasurement] = []
+        self._energy: list[EnergyMeasurement] = []
         self._saved: SavedForBackward | None = None
 
     def begin(self, series: ProcessSeries) -> ProcessSeries:
@@ -173,17 +205,31 @@ class _Assembly:
         self._series.append(series)
         return series
 
-    def add_training(self, session: Session, cache: CountCache | None, command: Sequence[str]) -> None:
+    def add_training(self, session: Session, counter: Counter) -> None:
         """What a training step keeps and holds; nothing for inference."""
         if session.workload.phase != "training":
             return
-        self._saved = _saved_for_backward(session, cache)
+        self._saved = _saved_for_backward(session, counter)
         if self._plan.memory:
             self._memory.append(
                 measure_memory(
-                    session, seed=self._plan.seed, command=command, timeout_s=self._plan.policy.timeout_s
+                    session,
+                    seed=self._plan.seed,
+                    command=counter.command,
+                    timeout_s=self._plan.policy.timeout_s,
+                    trees=counter.trees,
                 )
             )
+
+    def add_energy(self, series: ProcessSeries, counter: CounterFound, command: Sequence[str]) -> None:
+        """What a step uses, provided that it runs at all."""
+        session = series.session
+        if not any(run.blocks for run in series.runs):
+            reason = "the step could not be timed"
+            self._energy.append(EnergyMeasurement(workload=session.workload, reason=reason))
+            return
+        series.announce("energy")
+        self._energy.append(measure_energy(session, self._plan, counter, command=command))
 
     @property
     def has_samples(self) -> bool:
@@ -191,9 +237,9 @@ class _Assembly:
 
     def result(self, *, interrupted: bool = False) -> Result:
         now = datetime.now(UTC)
-        measurements = tuple(series.measurement() for series in self._series)
         runtime = dict(self._series[-1].runtime)
         environment = replace(self._environment, device=runtime.pop("device", {}), runtime=runtime)
+        measurements = tuple(self._calibrated(series.measurement(), environment) for series in self._series)
         threads = max(measurement.workload.threads for measurement in measurements)
         return Result(
             id=_identifier(self._pair, now),
@@ -207,8 +253,18 @@ class _Assembly:
             candidate_cost=self._candidate_cost,
             measurements=measurements,
             memory=tuple(self._memory),
+            energy=tuple(self._energy),
             saved=self._saved,
             findings=(_INTERRUPTED,) if interrupted else (),
+        )
+
+    def _calibrated(self, measurement: Measurement, environment: Environment) -> Measurement:
+        if self._calibrations is None:
+            return measurement
+        spec, machine = self._pair.candidate, fingerprint(environment)
+        known = self._calibrations.find(machine, spec, measurement.workload)
+        return (
+            measurement if known is None else replace(measurement, sigma_process=noise(known).sigma_process)
         )
 
 
@@ -221,6 +277,7 @@ _INTERRUPTED = Finding(
 
 
 def _identifier(pair: Pair, now: datetime) -> str:
-    words = (pair.baseline.model, pair.baseline.variant, pair.candidate.variant)
+    same = pair.baseline.model == pair.candidate.model
+    words = (*((pair.model,) if same else ()), pair.baseline_name, pair.candidate_name)
     name = "-".join("".join(c if c.isalnum() else "_" for c in word).strip("_") for word in words)
     return f"{now:%Y%m%dT%H%M%S%fZ}-{name[:80]}-{secrets.token_hex(3)}"

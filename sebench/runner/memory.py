@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from types import MappingProxyType
 
 from sebench.errors import WorkerError
 from sebench.runner.session import WorkerSession
+from sebench.runner.side_by_side import Trees, tree_of
 from sebench.schema import MemoryMeasurement, MemoryRun, ModelSpec, Session, Side
 from sebench.worker.protocol import Failed, MemoryMeasured, MemoryRequest
 
@@ -14,7 +17,12 @@ PROCESSES_PER_SIDE = 2
 
 
 def measure_memory(
-    session: Session, *, seed: int, command: Sequence[str], timeout_s: float
+    session: Session,
+    *,
+    seed: int,
+    command: Sequence[str],
+    timeout_s: float,
+    trees: Trees = MappingProxyType({}),
 ) -> MemoryMeasurement:
     """Run a few steps of each side in processes that do nothing else.
 
@@ -23,9 +31,19 @@ def measure_memory(
         seed: of the weights.
         command: how a worker is started.
         timeout_s: of one process.
+        trees: working directories of the commits that specs name.
     """
     runs = tuple(
-        _run(session, side, spec, process, seed=seed, command=command, timeout_s=timeout_s)
+        _run(
+            session,
+            side,
+            spec,
+            process,
+            seed=seed,
+            open_session=partial(
+                WorkerSession, command=command, timeout_s=timeout_s, directory=tree_of(spec, trees)
+            ),
+        )
         for process in range(PROCESSES_PER_SIDE)
         for side, spec in _sides(session)
     )
@@ -44,8 +62,7 @@ def _run(
     process: int,
     *,
     seed: int,
-    command: Sequence[str],
-    timeout_s: float,
+    open_session: Callable[..., WorkerSession],
 ) -> MemoryRun:
     threads = str(session.workload.threads)
     request = MemoryRequest(
@@ -53,7 +70,7 @@ def _run(
     )
     environ = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "PYTHONHASHSEED": "0"}
     try:
-        with WorkerSession(request, command=command, environ=environ, timeout_s=timeout_s) as worker:
+        with open_session(request, environ=environ) as worker:
             reply = worker.receive()
     except WorkerError as error:
         return MemoryRun(process=process, side=side, error=str(error))

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sebench import models
-from sebench.errors import UsageError
+from sebench.errors import UsageError, near_matches
 from sebench.runner.conditions import Conditions, workloads
+from sebench.runner.pairs import PLAIN, make_pairs, resolve_spec
 from sebench.schema import (
     Effort,
-    ModelSpec,
     Pair,
     Plan,
     Session,
     StrideIn,
     TimingPolicy,
 )
+
+__all__ = ["input_shape", "make_plan", "resolve_spec", "timing_policy"]
 
 _EFFORTS: dict[Effort, dict[str, Any]] = {
     "quick": {"processes": 1, "min_blocks": 12, "budget_s": 21.0},
@@ -35,8 +38,11 @@ def timing_policy(effort: Effort, *, budget_s: float | None = None, sessions: in
         sessions: how many share it.
 
     Raises:
-        UsageError: the budget is not positive.
+        UsageError: no such effort, or a budget that is not positive.
     """
+    if effort not in _EFFORTS:
+        hint = near_matches(effort, _EFFORTS) or f"choose from {', '.join(_EFFORTS)}"
+        raise UsageError(f"no effort {effort!r}", hint=hint)
     settings = dict(_EFFORTS[effort])
     if budget_s is not None:
         if not budget_s > 0:
@@ -49,72 +55,62 @@ def make_plan(
     *,
     names: Sequence[str],
     variants: Sequence[str],
-    baseline: str,
+    baseline: str = PLAIN,
+    candidate: str | None = None,
     conditions: Conditions,
-    seed: int,
+    seed: int | None = None,
     effort: Effort = "standard",
     budget_s: float | None = None,
     num_classes: int | None = None,
     stride_in: StrideIn | None = None,
     image_size: models.ImageSize | None = None,
     memory: bool | None = None,
+    energy: bool = False,
 ) -> Plan:
-    """Every model with every variant against the baseline, under the same conditions.
+    """Every pair that is asked for, under the same conditions.
 
     Args:
-        names: model names; duplicates are measured once.
-        variants: candidate variants.
-        baseline: the variant they are compared with.
+        names: see `make_pairs`, as for the next three.
+        variants: of the candidates.
+        baseline: variant or network that they are compared with.
+        candidate: variant or network, instead of `variants`.
         conditions: device, phase, batch and the like.
-        seed: fixes weights, orders and pauses.
+        seed: fixes weights, orders and pauses; None draws one.
         effort: see `timing_policy`.
         budget_s: see `timing_policy`.
         num_classes: see `ModelSpec`.
         stride_in: see `ModelSpec`.
         image_size: of the input; None is each network's own.
         memory: measure peak memory of training steps; None does, but for quick runs.
+        energy: measure energy per step.
 
     Raises:
         UsageError: a name, variant or number that cannot be meant.
     """
 
-    def sessions(name: str, variant: str) -> Iterator[Session]:
-        baseline_spec, candidate_spec = (
-            resolve_spec(name, text, num_classes=num_classes, stride_in=stride_in)
-            for text in (baseline, variant)
-        )
-        pair = Pair(baseline=baseline_spec, candidate=candidate_spec)
-        image_shape = input_shape(name, 1, image_size)[1:]
-        for workload in workloads(conditions, image_shape):
-            yield Session(pair=pair, workload=workload)
+    def sessions() -> Iterator[Session]:
+        pairs = make_pairs(names, variants, baseline, candidate, num_classes=num_classes, stride_in=stride_in)
+        for pair in pairs:
+            image_shape = _image_shape(pair, image_size)
+            for workload in workloads(conditions, image_shape):
+                yield Session(pair=pair, workload=workload)
 
-    # As keys of a dict: spelled differently, the same pair is still measured once.
-    planned = tuple(
-        dict.fromkeys(
-            session for name in names for variant in variants for session in sessions(name, variant)
-        )
-    )
-    if not planned:
-        raise UsageError("nothing to compare", hint="name at least one --model and one --variant")
+    planned = tuple(sessions())
+    if energy and any(session.workload.world_size > 1 for session in planned):
+        raise UsageError("--energy reads the counter of one device", hint="leave out --world-size")
     return Plan(
         sessions=planned,
         policy=timing_policy(effort, budget_s=budget_s, sessions=len(planned)),
-        seed=seed,
+        seed=secrets.randbits(31) if seed is None else seed,
         memory=effort != "quick" if memory is None else memory,
+        energy=energy,
     )
 
 
-def resolve_spec(
-    name: str, variant: str, *, num_classes: int | None = None, stride_in: StrideIn | None = None
-) -> ModelSpec:
-    """A checked spec with its variant in canonical form.
-
-    Raises:
-        UsageError: unknown model, or a variant or option it does not take.
-    """
-    return models.resolve(
-        ModelSpec(model=name, variant=variant, num_classes=num_classes, stride_in=stride_in)
-    )
+def _image_shape(pair: Pair, image_size: models.ImageSize | None) -> tuple[int, ...]:
+    """One input for both sides; where only one of them is native, its own image size."""
+    specs = sorted((pair.baseline, pair.candidate), key=lambda spec: models.is_foreign(spec.model))
+    return input_shape(specs[0].model, 1, image_size)[1:]
 
 
 def input_shape(name: str, batch_size: int, image_size: models.ImageSize | None) -> tuple[int, int, int, int]:

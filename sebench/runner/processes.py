@@ -6,7 +6,9 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 from msgspec.structs import replace
@@ -17,6 +19,7 @@ from sebench.errors import WorkerError
 from sebench.profilers.latency import block_seconds, draw_orders, steps_per_segment
 from sebench.runner.schedule import Pace, Schedule, first_schedule, next_blocks
 from sebench.runner.session import WorkerDied, WorkerSession
+from sebench.runner.side_by_side import SideBySide, Trees
 from sebench.schema import (
     Block,
     Finding,
@@ -27,6 +30,7 @@ from sebench.schema import (
     Severity,
     Side,
     TimingPolicy,
+    Workload,
 )
 from sebench.worker.protocol import Done, Failed, Go, Measured, Ready, Request
 
@@ -45,9 +49,8 @@ class Progress:
 
     session: int
     sessions: int
-    model: str
-    baseline: str
-    candidate: str
+    title: str
+    """Of the pair, e.g. ``resnet50: se against plain``."""
     process: int
     processes: int
     block: int
@@ -55,6 +58,8 @@ class Progress:
     ratio: statistics.Headline | None = None
     waiting: bool = False
     """Another run holds the device."""
+    activity: str = ""
+    """What goes on once the times are taken, e.g. ``energy``."""
 
 
 Observer = Callable[[Progress], None]
@@ -71,11 +76,19 @@ class OutOfMemory(WorkerFailed):
 class ProcessSeries:
     """Runs the processes of session `index` of a plan and keeps what they report in `runs`."""
 
-    def __init__(self, plan: Plan, index: int, *, observer: Observer, command: Sequence[str]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        index: int,
+        *,
+        observer: Observer,
+        command: Sequence[str],
+        trees: Trees = MappingProxyType({}),
+    ) -> None:
         self.runs: list[ProcessRun] = []
         self.runtime: dict[str, Any] = {}
         self._plan, self._index, self._session = plan, index, plan.sessions[index]
-        self._observer, self._command = observer, command
+        self._observer, self._command, self._trees = observer, command, trees
         self._findings: list[Finding] = []
         self._schedule: Schedule | None = None
         self._steps_per_segment = 0
@@ -113,6 +126,10 @@ class ProcessSeries:
     def announce_waiting(self) -> None:
         """Tell the observer that nothing happens until another run has ended."""
         self._observe(0, 0, waiting=True)
+
+    def announce(self, activity: str) -> None:
+        """Tell the observer that something else than times is measured now."""
+        self._observe(self._schedule.processes if self._schedule else 0, 0, activity=activity)
 
     def measurement(self) -> Measurement:
         """All that was recorded so far."""
@@ -200,7 +217,7 @@ class ProcessSeries:
             process_seed=rng.getrandbits(32),
         )
 
-    def _start(self, request: Request, rng: Random) -> WorkerSession:
+    def _start(self, request: Request, rng: Random) -> WorkerSession | SideBySide:
         threads = str(self._session.workload.threads)
         environ = {
             "OMP_NUM_THREADS": threads,
@@ -210,9 +227,9 @@ class ProcessSeries:
             # The size of the environment moves the stack, which alone changes timings (Mytkowicz 2009).
             "SEBENCH_PADDING": "x" * rng.randrange(MAX_PADDING_BYTES),
         }
-        eager = self._session.workload.execution == "eager"
-        timeout_s = self._policy.timeout_s * (1 if eager else COMPILE_PATIENCE)
-        return WorkerSession(request, command=self._command, environ=environ, timeout_s=timeout_s)
+        timeout_s = silence_limit_s(self._policy, self._session.workload)
+        start = partial(SideBySide, trees=self._trees) if self._trees else WorkerSession
+        return start(request, command=self._command, environ=environ, timeout_s=timeout_s)
 
     def _go(self, ready: Ready, process: int, rng: Random, deadline_s: float) -> Go:
         left_s, hard = deadline_s - time.monotonic(), self._policy.hard_budget
@@ -259,7 +276,13 @@ class ProcessSeries:
         self._findings.append(Finding(code=code, severity=severity, message=message, hint=hint))
 
     def _observe(
-        self, process: int, planned: int, running: ProcessRun | None = None, *, waiting: bool = False
+        self,
+        process: int,
+        planned: int,
+        running: ProcessRun | None = None,
+        *,
+        waiting: bool = False,
+        activity: str = "",
     ) -> None:
         measurement = self.measurement()
         if running is not None:
@@ -270,15 +293,14 @@ class ProcessSeries:
             Progress(
                 session=self._index,
                 sessions=len(self._plan.sessions),
-                model=pair.candidate.model,
-                baseline=pair.baseline.variant,
-                candidate=pair.candidate.variant,
+                title=pair.title,
                 process=process,
                 processes=schedule.processes,
                 block=len(running.blocks) if running else 0,
                 blocks=planned or schedule.blocks,
                 ratio=running_headline(measurement),
                 waiting=waiting,
+                activity=activity,
             )
         )
 
@@ -294,7 +316,12 @@ def thread_placement(environ: Mapping[str, str]) -> dict[str, str]:
     return {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
 
 
-def _expect_ready(worker: WorkerSession) -> Ready:
+def silence_limit_s(policy: TimingPolicy, workload: Workload) -> float:
+    """How long a worker may say nothing."""
+    return policy.timeout_s * (1 if workload.execution == "eager" else COMPILE_PATIENCE)
+
+
+def _expect_ready(worker: WorkerSession | SideBySide) -> Ready:
     reply = worker.receive()
     if isinstance(reply, Failed):
         raise (OutOfMemory if reply.code == "memory" else WorkerFailed)(reply.message)
@@ -303,7 +330,7 @@ def _expect_ready(worker: WorkerSession) -> Ready:
     return reply
 
 
-def _blocks(worker: WorkerSession) -> Iterator[Block]:
+def _blocks(worker: WorkerSession | SideBySide) -> Iterator[Block]:
     while not isinstance(reply := worker.receive(), Done):
         if isinstance(reply, Failed):
             raise WorkerFailed(reply.message)

@@ -11,13 +11,14 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 import msgspec
 
 from sebench.errors import WorkerError
-from sebench.worker.protocol import Go, MemoryRequest, ProfileRequest, Reply, Request
+from sebench.worker.protocol import Asked, Go, Reply, Run
 
 WORKER_COMMAND = (sys.executable, "-m", "sebench.worker")
 _STOP_S = 5.0
@@ -32,11 +33,12 @@ class WorkerSession:
 
     def __init__(
         self,
-        request: Request | MemoryRequest | ProfileRequest,
+        request: Asked,
         *,
         command: Sequence[str],
         environ: Mapping[str, str],
         timeout_s: float,
+        directory: Path | None = None,
     ) -> None:
         self._timeout_s = timeout_s
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the session
@@ -47,6 +49,7 @@ class WorkerSession:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             env={**os.environ, **environ},
+            cwd=directory,
             start_new_session=True,
         )
         self._replies: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -69,9 +72,14 @@ class WorkerSession:
         reply: Reply = msgspec.json.decode(line, type=Reply)
         return reply
 
-    def go(self, message: Go) -> None:
+    def go(self, message: Go | Run) -> None:
         """Let it measure."""
         self._send(message)
+
+    @property
+    def pid(self) -> int:
+        """Of the worker process."""
+        return self._process.pid
 
     def __enter__(self) -> WorkerSession:
         return self
@@ -84,17 +92,19 @@ class WorkerSession:
     ) -> None:
         if self._process.poll() is None and kind is not None:
             self._process.kill()
+        if self._process.stdin is not None:
+            _close(self._process.stdin)  # one that still listens has nothing more to hear
         try:
             self._process.wait(timeout=_STOP_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
         self._reader.join()
-        for stream in (self._process.stdin, self._process.stdout, self._errors):
+        for stream in (self._process.stdout, self._errors):
             if stream is not None:
                 _close(stream)
 
-    def _send(self, message: Request | MemoryRequest | ProfileRequest | Go) -> None:
+    def _send(self, message: Asked | Go | Run) -> None:
         assert self._process.stdin is not None  # noqa: S101 - stdin=PIPE above
         try:
             self._process.stdin.write(msgspec.json.encode(message) + b"\n")

@@ -6,6 +6,7 @@ what they do not know); renaming or removing one makes a new version.
 
 from sebench.schema.base import (
     SCHEMA,
+    Dtype,
     Effort,
     Execution,
     Grade,
@@ -17,6 +18,11 @@ from sebench.schema.base import (
     Status,
     StrideIn,
     Value,
+)
+from sebench.schema.calibration import (
+    Calibration,
+    CalibrationSession,
+    Noise,
 )
 from sebench.schema.change import (
     AbsoluteChange,
@@ -58,6 +64,16 @@ from sebench.schema.identity import (
     fingerprint,
     fingerprint_facts,
 )
+from sebench.schema.lock import (
+    ChangeKind,
+    Lock,
+    LockChange,
+    LockDiff,
+    LockedNetwork,
+    LockEntry,
+    LockStatus,
+    TorchCosts,
+)
 from sebench.schema.measurements import (
     Block,
     DeviceState,
@@ -75,6 +91,10 @@ from sebench.schema.measurements import (
     SavedForBackward,
     Segment,
 )
+from sebench.schema.metrics import (
+    LIMIT_METRICS,
+    LimitMetric,
+)
 from sebench.schema.profile import (
     AblationCheck,
     Contrast,
@@ -88,6 +108,7 @@ from sebench.schema.profile import (
     Verdict,
 )
 from sebench.schema.request import (
+    COMMIT_LENGTH,
     ModelSpec,
     Pair,
     Plan,
@@ -103,12 +124,17 @@ from sebench.schema.trend import (
 )
 
 __all__ = [
+    "COMMIT_LENGTH",
+    "LIMIT_METRICS",
     "SCHEMA",
     "AblationCheck",
     "AbsoluteChange",
     "Attribution",
     "Block",
+    "Calibration",
+    "CalibrationSession",
     "Change",
+    "ChangeKind",
     "ChangePoint",
     "ChangeVerdict",
     "Check",
@@ -118,6 +144,7 @@ __all__ = [
     "CrossCheck",
     "DeviceState",
     "Difference",
+    "Dtype",
     "Effort",
     "EnergyBlock",
     "EnergyMeasurement",
@@ -131,6 +158,13 @@ __all__ = [
     "Grade",
     "Interval",
     "LeftOut",
+    "LimitMetric",
+    "Lock",
+    "LockChange",
+    "LockDiff",
+    "LockEntry",
+    "LockStatus",
+    "LockedNetwork",
     "Machine",
     "Measurement",
     "MemoryFormat",
@@ -140,6 +174,7 @@ __all__ = [
     "MetricComparison",
     "ModelCost",
     "ModelSpec",
+    "Noise",
     "OnInconclusive",
     "OpCost",
     "Optimizer",
@@ -170,6 +205,7 @@ __all__ = [
     "StrideIn",
     "TimingPolicy",
     "ToolCheck",
+    "TorchCosts",
     "Trend",
     "TrendPoint",
     "UncountedOp",

@@ -61,8 +61,24 @@ class Comparison(Value, frozen=True, kw_only=True):
     """A pair with everything concluded about it."""
 
     model: str
+    """As `Pair.model`; `baseline` and `candidate` are variants of it, or two networks."""
     baseline: str
     candidate: str
     metrics: tuple[MetricComparison, ...]
     uncounted: tuple[UncountedOp, ...] = ()
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The pair in a few words: ``resnet50: plain -> se``, or ``nets.py:new against nets.py:old``."""
+        return self.model if self.of_two_networks else f"{self.model}: {self.baseline} -> {self.candidate}"
+
+    @property
+    def short_title(self) -> str:
+        """The candidate with its network: ``resnet50 se``, or ``nets.py:new against nets.py:old``."""
+        return self.model if self.of_two_networks else f"{self.model} {self.candidate}"
+
+    @property
+    def of_two_networks(self) -> bool:
+        """Whether the sides are networks of their own rather than variants of one."""
+        return self.model == f"{self.candidate} against {self.baseline}"

@@ -87,6 +87,8 @@ class Measurement(Value, frozen=True, kw_only=True):
     unit: str = "s"
     workload: Workload
     policy: TimingPolicy
+    sigma_process: float | None = None
+    """Calibrated standard deviation of the log-ratio between fresh processes, as it was known then."""
     processes: tuple[ProcessRun, ...] = ()
     findings: tuple[Finding, ...] = ()
 
@@ -136,6 +138,9 @@ class EnergyRun(Value, frozen=True, kw_only=True):
 
     process: int
     idle_w: float | None = None
+    """Power with both networks loaded and nothing running, mean of before and after."""
+    other_cpu_ratio: float | None = None
+    """CPU time of all other processes over that of this one, on the CPU; its counter holds both."""
     blocks: tuple[EnergyBlock, ...] = ()
     error: str | None = None
 
@@ -146,6 +151,8 @@ class EnergyMeasurement(Value, frozen=True, kw_only=True):
     workload: Workload
     counter: str | None = None
     """What was read: ``nvml`` (the whole board) or ``rapl`` (the CPU packages)."""
+    zones: tuple[str, ...] = ()
+    """The parts that were summed, e.g. ``package-0``, ``dram``."""
     reason: str | None = None
     """Why there is nothing."""
     processes: tuple[EnergyRun, ...] = ()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from sebench.schema.base import Effort, Execution, MemoryFormat, Optimizer, Phase, StrideIn, Value
 
+COMMIT_LENGTH = 12
+"""Digits of a commit that are shown."""
+
 
 class ModelSpec(Value, frozen=True, kw_only=True):
     """One network: a name, a canonical variant string and the options that change its graph."""
@@ -14,13 +17,50 @@ class ModelSpec(Value, frozen=True, kw_only=True):
     """None keeps the number the network was published with (1000, or 10 on CIFAR)."""
     stride_in: StrideIn | None = None
     """Where a bottleneck ResNet strides; None is the network's own place."""
+    commit: str | None = None
+    """Whose tree a factory is imported from; None is the working tree."""
 
 
 class Pair(Value, frozen=True, kw_only=True):
-    """The unit of thought: the same network as baseline and as candidate."""
+    """The unit of thought: the same network as baseline and as candidate, or two networks."""
 
     baseline: ModelSpec
     candidate: ModelSpec
+
+    @property
+    def model(self) -> str:
+        """The network; of two, e.g. ``nets.py:new against nets.py:old``."""
+        if self._is_one_network:
+            return self.baseline.model
+        return f"{self.candidate_name} against {self.baseline_name}"
+
+    @property
+    def title(self) -> str:
+        """The pair in a few words: ``resnet50: se against plain``, or two networks as in `model`."""
+        if not self._is_one_network:
+            return self.model
+        return f"{self.model}: {self.candidate_name} against {self.baseline_name}"
+
+    @property
+    def baseline_name(self) -> str:
+        """What tells the baseline apart: its variant, or its network where there are two."""
+        return self.baseline.variant if self._is_one_network else _network_name(self.baseline)
+
+    @property
+    def candidate_name(self) -> str:
+        """What tells the candidate apart: its variant, or its network where there are two."""
+        return self.candidate.variant if self._is_one_network else _network_name(self.candidate)
+
+    @property
+    def _is_one_network(self) -> bool:
+        sides = (self.baseline, self.candidate)
+        return len({(side.model, side.commit) for side in sides}) == 1
+
+
+def _network_name(spec: ModelSpec) -> str:
+    """Networks of others are all plain, which need not be said."""
+    name = spec.model if ":" in spec.model else f"{spec.model} {spec.variant}"
+    return name if spec.commit is None else f"{name} at {spec.commit[:COMMIT_LENGTH]}"
 
 
 class Workload(Value, frozen=True, kw_only=True):
@@ -84,5 +124,9 @@ class Plan(Value, frozen=True, kw_only=True):
     sessions: tuple[Session, ...]
     policy: TimingPolicy
     seed: int
+    timed: bool = True
+    """False leaves the times out: counts, and memory where asked for."""
     memory: bool = False
     """Measure peak memory of training steps too, in processes of their own."""
+    energy: bool = False
+    """Measure energy per step too, in processes of their own; with an accelerator, of its steps only."""

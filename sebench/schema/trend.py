@@ -6,9 +6,7 @@ from sebench.schema.base import Grade, Value
 from sebench.schema.change import ChangeVerdict
 from sebench.schema.conclusions import Interval, Ratio
 from sebench.schema.measurements import Finding
-from sebench.schema.request import Pair, Workload
-
-COMMIT_DIGITS = 9
+from sebench.schema.request import COMMIT_LENGTH, Pair, Workload
 
 
 class TrendPoint(Value, frozen=True, kw_only=True):
@@ -32,8 +30,8 @@ class TrendPoint(Value, frozen=True, kw_only=True):
 
     @property
     def label(self) -> str:
-        """The commit as people write it, e.g. ``0123abcde`` or ``0123abcde-dirty``."""
-        return self.commit[:COMMIT_DIGITS] + ("-dirty" if self.dirty else "")
+        """The commit as people write it, e.g. ``0123456789ab`` or ``0123456789ab-dirty``."""
+        return self.commit[:COMMIT_LENGTH] + ("-dirty" if self.dirty else "")
 
 
 class ChangePoint(Value, frozen=True, kw_only=True):

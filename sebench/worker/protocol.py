@@ -8,11 +8,15 @@ import msgspec
 
 from sebench.schema import (
     Block,
+    DeviceState,
+    EnergyBlock,
     MemoryRun,
     ModelSpec,
     Pair,
+    Phase,
     ProfileSamples,
     Side,
+    StaticCost,
     TimingPolicy,
     Value,
     Workload,
@@ -50,6 +54,70 @@ class ProfileRequest(Value, frozen=True, kw_only=True, tag=True):
     """To profile, and as many without the profiler."""
     weight_seed: int
     process_seed: int
+
+
+class SideRequest(Value, frozen=True, kw_only=True, tag=True):
+    """Runner to worker, instead of `Request`: build one network where you are and run it on demand."""
+
+    spec: ModelSpec
+    workload: Workload
+    weight_seed: int
+    not_from: str | None = None
+    """A directory that no module may come from: the other side's tree."""
+
+
+class CountRequest(Value, frozen=True, kw_only=True, tag=True):
+    """Runner to worker, instead of `Request`: count one network where you are."""
+
+    spec: ModelSpec
+    input_shape: tuple[int, ...]
+    phase: Phase
+    dtype: str
+    not_from: str | None = None
+    """As in `SideRequest`."""
+
+
+class Run(Value, frozen=True, kw_only=True, tag=True):
+    """Runner to the worker of one side: time this many steps now."""
+
+    count: int
+
+
+class SideReady(Value, frozen=True, kw_only=True, tag=True):
+    """The worker of one side to the runner: built, checked, and run once."""
+
+    compile_s: float | None = None
+    runtime: dict[str, Any]
+
+
+class Timed(Value, frozen=True, kw_only=True, tag=True):
+    """The worker of one side to the runner: the answer to a `Run`, as `sebench.profilers.device.Timing`."""
+
+    steps_s: tuple[float, ...]
+    forward_s: tuple[float, ...] = ()
+    device_s: float | None = None
+    submit_s: float | None = None
+    state: DeviceState | None = None
+    """Of the device right afterwards."""
+
+
+class Counted(Value, frozen=True, kw_only=True, tag=True):
+    """Worker to runner: the answer to a `CountRequest`."""
+
+    cost: StaticCost
+
+
+class CounterRequest(Value, frozen=True, kw_only=True, tag=True):
+    """Runner to worker, instead of `Request`: say whether the energy of this device can be read."""
+
+    workload: Workload
+
+
+class EnergyRequest(Value, frozen=True, kw_only=True, tag=True):
+    """Runner to worker, instead of `Request`: read this many blocks of energy windows."""
+
+    pair: Request
+    blocks: int
 
 
 class Ready(Value, frozen=True, kw_only=True, tag=True):
@@ -98,4 +166,27 @@ class Profiled(Value, frozen=True, kw_only=True, tag=True):
     runtime: dict[str, Any]
 
 
-Reply = Ready | Measured | Done | Failed | MemoryMeasured | Profiled
+class CounterFound(Value, frozen=True, kw_only=True, tag=True):
+    """Worker to runner: the answer to a `CounterRequest`."""
+
+    counter: str
+    zones: tuple[str, ...]
+
+
+class EnergyMeasured(Value, frozen=True, kw_only=True, tag=True):
+    """Worker to runner: one block of energy windows is read."""
+
+    block: EnergyBlock
+
+
+class EnergyDone(Value, frozen=True, kw_only=True, tag=True):
+    """Worker to runner: all blocks of an `EnergyRequest` are read."""
+
+    idle_w: float
+    other_cpu_ratio: float | None
+
+
+Asked = Request | MemoryRequest | ProfileRequest | SideRequest | CountRequest | CounterRequest | EnergyRequest
+"""What a worker may be asked first."""
+Measurements = Measured | MemoryMeasured | Profiled | EnergyMeasured
+Reply = Measurements | Ready | SideReady | Timed | Counted | Done | EnergyDone | CounterFound | Failed

@@ -13,8 +13,8 @@ import torch
 from msgspec.structs import replace
 from torch import nn
 
-from sebench import models
-from sebench.errors import SebenchError, WorkerError
+from sebench import counters, models
+from sebench.errors import DeviceError, SebenchError, WorkerError
 from sebench.profilers.device import Device, Step
 from sebench.profilers.latency import measure_block, warm_up
 from sebench.profilers.memory import WARM_STEPS, peak_bytes, peak_resident_bytes, reserved_bytes
@@ -29,10 +29,16 @@ from sebench.profilers.workload import (
     make_targets,
     training_step,
 )
-from sebench.schema import Block, MemoryRun, ModelSpec, ProfileSamples, Side, Workload
+from sebench.schema import Block, MemoryRun, ModelSpec, ProfileSamples, Side, StaticCost, Workload
+from sebench.worker.energy import find_counter, measure_energy
 from sebench.worker.profiling import profile_pair
 from sebench.worker.protocol import (
+    Asked,
+    Counted,
+    CounterRequest,
+    CountRequest,
     Done,
+    EnergyRequest,
     Failed,
     Go,
     Measured,
@@ -43,7 +49,10 @@ from sebench.worker.protocol import (
     Ready,
     Reply,
     Request,
+    SideReady,
+    SideRequest,
 )
+from sebench.worker.side import answer, check_origin
 
 MAX_HEAP_SHIFT_BYTES = 4 * 2**20
 T = TypeVar("T")
@@ -93,12 +102,22 @@ def serve(
 
 
 def _serve(requests: Lines, replies: Sink, build: Build, select: Select) -> None:
-    request = msgspec.json.decode(requests.readline(), type=Request | MemoryRequest | ProfileRequest)
+    request = msgspec.json.decode(requests.readline(), type=Asked)
     if isinstance(request, MemoryRequest):
         _send(replies, MemoryMeasured(run=_measure_memory(request, build, select)))
         return
     if isinstance(request, ProfileRequest):
         _send(replies, Profiled(samples=_profile(request, select), runtime=runtime_facts()))
+        return
+    if isinstance(request, CountRequest):
+        _send(replies, Counted(cost=_guarded(lambda: _count(request))))
+        return
+    if isinstance(request, SideRequest):
+        _serve_side(request, requests, replies, build, select)
+        return
+    if isinstance(request, CounterRequest | EnergyRequest):
+        for reply in _energy(request, build, select):
+            _send(replies, reply)
         return
     probe = partial(read_probe, cpus=read_probe().cpus)  # before OpenMP binds this thread to one of them
     device = _select(request.workload, select)
@@ -161,6 +180,19 @@ def _measure_memory(request: MemoryRequest, build: Build, select: Select) -> Mem
     )
 
 
+def _energy(request: CounterRequest | EnergyRequest, build: Build, select: Select) -> Iterator[Reply]:
+    try:
+        if isinstance(request, CounterRequest):
+            yield find_counter(_select(request.workload, select))
+            return
+        device = _select(request.pair.workload, select)
+        with device.quiet():
+            steps, _ = _prepare(request.pair, build, device)
+            yield from measure_energy(request, steps, device)
+    except DeviceError as error:
+        raise _Fatal("device", str(error)) from error
+
+
 def _profile(request: ProfileRequest, select: Select) -> ProfileSamples:
     workload = request.workload
     device = _select(workload, select)
@@ -171,6 +203,30 @@ def _profile(request: ProfileRequest, select: Select) -> ProfileSamples:
 
     with device.quiet():
         return _guarded(lambda: profile_pair(request, batch, device, prepare))
+
+
+def _count(request: CountRequest) -> StaticCost:
+    built = models.build(request.spec, seed=None, device="meta")
+    check_origin(request.not_from)
+    return counters.count(
+        built.module,
+        request.input_shape,
+        phase=request.phase,
+        dtype=request.dtype,
+        sites=built.sites,
+        stages=built.stages,
+    )
+
+
+def _serve_side(request: SideRequest, requests: Lines, replies: Sink, build: Build, select: Select) -> None:
+    device = _select(request.workload, select)
+    batch = make_input(request.workload, seed=request.weight_seed)
+    step, compile_s = _prepare_side(request.spec, batch, request, build, device)
+    _guarded(lambda: check_origin(request.not_from))
+    runtime = {**runtime_facts(device.name), "variables": openmp_variables()}
+    _send(replies, SideReady(compile_s=compile_s, runtime=runtime))
+    for timed in answer(requests.readline, step, device):
+        _send(replies, timed)
 
 
 def _select(workload: Workload, select: Select) -> Device:
@@ -191,21 +247,26 @@ def _prepare(request: Request, build: Build, device: Device) -> tuple[dict[Side,
     steps: dict[Side, Step] = {}
     compile_s: dict[Side, float] = {}
     for side in request.build_order:
-        spec = specs[side]
-        module = _guarded(lambda spec=spec: build(spec, request.weight_seed))  # type: ignore[misc]
-        start_s = device.clock()
-        prepared = _guarded(
-            lambda module=module: _step(module, batch, request.workload, request.weight_seed, device)  # type: ignore[misc]
-        )
-        steps[side] = step = prepared.step
-        output = _guarded(step)
-        if request.workload.execution != "eager":
-            compile_s[side] = device.clock() - start_s
-        try:
-            check_finite(output, f"{spec.model} {spec.variant}")
-        except WorkerError as error:
-            raise _Fatal("output", str(error)) from error
+        steps[side], took_s = _prepare_side(specs[side], batch, request, build, device)
+        if took_s is not None:
+            compile_s[side] = took_s
     return steps, compile_s
+
+
+def _prepare_side(
+    spec: ModelSpec, batch: torch.Tensor, request: Request | SideRequest, build: Build, device: Device
+) -> tuple[Step, float | None]:
+    workload, seed = request.workload, request.weight_seed
+    module = _guarded(lambda: build(spec, seed))
+    start_s = device.clock()
+    prepared = _guarded(lambda: _step(module, batch, workload, seed, device))
+    output = _guarded(prepared.step)
+    compile_s = None if workload.execution == "eager" else device.clock() - start_s
+    try:
+        check_finite(output, f"{spec.model} {spec.variant}")
+    except WorkerError as error:
+        raise _Fatal("output", str(error)) from error
+    return prepared.step, compile_s
 
 
 class _Prepared(NamedTuple):
@@ -243,7 +304,15 @@ def _guarded(action: Callable[[], T]) -> T:
         text = str(error).splitlines()[0]
         if any(sign in text for sign in _OUT_OF_MEMORY):
             raise _Fatal("memory", f"out of memory: {text}") from error
-        raise _Fatal("build", f"the network does not run on this input: {text}") from error
+        raise _Fatal("build", f"the network does not run on this input: {text}{_place(error)}") from error
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        raise _Fatal("build", f"the network does not run on this input: {what}{_place(error)}") from error
+
+
+def _place(error: Exception) -> str:
+    place = models.place_in_own_code(error)
+    return f" ({place})" if place else ""
 
 
 class _Fatal(Exception):  # noqa: N818 - not an error of this program

@@ -94,6 +94,16 @@ def test_names_and_numbers_that_cannot_be_meant(command, arguments, code, messag
         ("--exec cudagraph", 2, "--exec cudagraph exists on CUDA devices only, not on cpu; use --exec eager"),
         ("--optimizer sgd", 2, "--optimizer sgd needs a training step; add --phase training"),
         ("--phase training --batch-size 0", 2, "--batch-size 0 is not positive"),
+        (
+            "--batch-size 10000000",
+            1,
+            r"batch 10000000 of resnet50 \(inference\) needs at least .* TiB of memory, .* available; choose",
+        ),
+        (
+            "--phase training --batch-size 10000000",
+            1,
+            r"resnet50 \(training\) needs at least .* TiB of memory",
+        ),
     ],
 )
 def test_workloads_that_cannot_be_measured(arguments, code, message):

@@ -15,3 +15,15 @@ def test_count_variants():
     plain, se, *_ = done.stdout.splitlines()
     assert plain.split() == ["plain", "0", "sites", "25,557,032", "params", "3,857,973,248", "MACs"]
     assert se.split() == ["se", "16", "sites", "28,088,024", "params", "3,860,488,192", "MACs"]
+
+
+def test_the_network_of_the_gate_example():
+    done = subprocess.run(
+        [sys.executable, "-m", "sebench", "count", "-m", "nets.py:net", "-v", "plain", "--format", "csv"],
+        cwd=EXAMPLES,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    # 3*32*49+32 + 32*64*9+64 + 64*16+16 + 16*64+64 + 64*10+10
+    assert ",26010," in done.stdout

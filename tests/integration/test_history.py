@@ -122,9 +122,7 @@ def test_options_about_measuring_are_refused(store, arguments, option):
 def test_nothing_to_compare_is_a_usage_error(store):
     done = sebench("compare")
     assert done.exit_code == 2
-    assert only_line(done) == (
-        "sebench: error: nothing to compare; name a network with --model, or results with --from"
-    )
+    assert only_line(done).startswith("sebench: error: nothing to compare; name at least one --model")
     assert sebench("compare", "--from", "one").exit_code == 2
 
 
@@ -187,7 +185,7 @@ def test_a_step_is_found_and_drawn(history, tmp_path):
     assert (done.exit_code, done.stderr) == (0, "")
     document = json.loads(done.stdout)
     (change,) = document["change_points"]
-    assert (change["after"], change["verdict"]) == (commit(9)[:9], "slower")
+    assert (change["after"], change["verdict"]) == (commit(9)[:12], "slower")
     assert len(document["points"]) == 15
     assert (tmp_path / "t.svg").read_bytes().startswith(b"<?xml")
 
@@ -195,7 +193,7 @@ def test_a_step_is_found_and_drawn(history, tmp_path):
 def test_the_default_is_a_table(history):
     done = sebench("trend", "latency", "--model", "resnet50")
     assert done.exit_code == 0
-    assert f"Slower from {commit(9)[:9]} on" in done.stdout
+    assert f"Slower from {commit(9)[:12]} on" in done.stdout
     assert "Change points" in done.stdout
 
 

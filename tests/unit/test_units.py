@@ -95,7 +95,10 @@ def test_decimals_follow_the_spread(spread, decimals):
         ("B", 1_572_864, units.Scale(2.0**20, "MiB")),
         ("MAC", 3.86e9, units.Scale(1e9, "G")),
         ("1", 25_557_032, units.Scale(1e6, "M")),
-        ("J", 12.0, units.Scale(1.0, "")),
+        ("J", 12.0, units.Scale(1.0, "J")),
+        ("J", 0.42, units.Scale(1e-3, "mJ")),
+        ("J", 5.0e3, units.Scale(1e3, "kJ")),
+        ("W", 12.0, units.Scale(1.0, "")),
     ],
 )
 def test_unit_scale(unit, value, scale):

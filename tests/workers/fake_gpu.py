@@ -1,7 +1,9 @@
 """A worker on a GPU that is not there: ``fake_gpu.py CONDITION``; time passes as it is told.
 
 Speaks the protocol through the real `serve`. CONDITION: ``calm``, ``shared`` (another process), ``hot``
-(thermal slowdown in every third block), ``full`` (no room for more than 4 images).
+(thermal slowdown in every third block), ``full`` (no room for more than 4 images). Of its energy counter:
+``mig``, ``denied``, ``old`` (not supported), ``stuck``, ``lost`` (after some reads), ``joined`` (by another
+process, later).
 """
 
 import os
@@ -13,10 +15,14 @@ import torch
 from torch import nn
 
 from sebench.profilers.device import Timing
+from sebench.profilers.nvml import NvmlReader
 from sebench.schema import DeviceState
 from sebench.worker import serve as worker
 
 COSTS = {"plain": 0.100, "se": 0.110}
+JOULES = {"plain": 20.0, "se": 40.0}
+IDLE_W = 30.0
+READS_UNTIL_LOST, READS_UNTIL_JOINED = 12, 9
 ROOM = 4
 
 
@@ -29,17 +35,41 @@ class Toy(nn.Module):
     def forward(self, x):
         if self.condition == "full" and self.training and len(x) > ROOM:
             raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB")
-        FakeGpu.cost_s = COSTS[self.variant]
-        return self.fc(x.flatten(1))
+        FakeGpu.cost_s, FakeGpu.joules = COSTS[self.variant], JOULES[self.variant]
+        return self.fc(x.flatten(1)[:, :12])
+
+
+class Nvml:
+    """The management library of that GPU, as far as its energy counter goes."""
+
+    class NVMLError(Exception):
+        pass
+
+    def __init__(self, gpu):
+        self.gpu, self.reads = gpu, 0
+
+    def nvmlDeviceGetMigMode(self, handle):  # noqa: N802 - the library's own name
+        return [int(self.gpu.condition == "mig")] * 2
+
+    def nvmlDeviceGetTotalEnergyConsumption(self, handle):  # noqa: N802
+        self.reads += 1
+        if self.gpu.condition == "denied":
+            raise self.NVMLError("Insufficient Permissions")
+        if self.gpu.condition == "old":
+            raise self.NVMLError("Not Supported")
+        if self.gpu.condition == "lost" and self.reads > READS_UNTIL_LOST:
+            raise self.NVMLError("GPU is lost")
+        return 0 if self.gpu.condition == "stuck" else round(self.gpu.energy_joules * 1000)
 
 
 class FakeGpu:
     """Costs with 1 % of noise and a slow drift that both sides share; seeded."""
 
     name = "cuda:0"
-    cost_s = 0.0
+    cost_s = joules = 0.0
 
     def __init__(self, condition):
+        self.energy_joules = 0.0
         self.now_s, self.condition, self.rng, self.reads = 0.0, condition, Random(1), 0
 
     def clock(self):
@@ -51,6 +81,7 @@ class FakeGpu:
             step()
             drift = 1 + 0.05 * min(1.0, self.now_s / 60)
             total_s += FakeGpu.cost_s * drift * self.rng.gauss(1, 0.01)
+            self.energy_joules += FakeGpu.joules
         self.now_s += total_s
         if not count:
             return Timing(steps_s=())
@@ -64,6 +95,10 @@ class FakeGpu:
 
     def pause(self, duration_s):
         self.now_s += duration_s
+        self.energy_joules += IDLE_W * duration_s
+
+    def energy_counter(self):
+        return NvmlReader(Nvml(self), "handle").energy_counter()
 
     def canary_s(self):
         return 0.004
@@ -74,8 +109,11 @@ class FakeGpu:
         return DeviceState(
             sm_clock_hz=1.98e9,
             slowdowns=("hw-thermal",) if hot else (),
-            other_processes=1 if self.condition == "shared" else 0,
+            other_processes=int(self.condition == "shared" or self.joined()),
         )
+
+    def joined(self):
+        return self.condition == "joined" and self.reads > READS_UNTIL_JOINED
 
     @contextmanager
     def quiet(self):

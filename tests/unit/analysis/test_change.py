@@ -10,6 +10,10 @@ from sebench.analysis.change import changes
 from sebench.analysis.metric_change import change_verdict
 from sebench.errors import DataFileError
 from sebench.schema import (
+    EnergyBlock,
+    EnergyMeasurement,
+    EnergyRun,
+    EnergyWindow,
     MemoryMeasurement,
     MemoryRun,
     ModelSpec,
@@ -193,6 +197,12 @@ def test_pairs_on_one_side_are_listed():
     assert changes([], []) == ()
 
 
+def test_two_networks_are_a_pair():
+    nets = Pair(baseline=ModelSpec(model="n.py:old"), candidate=ModelSpec(model="n.py:new"))
+    found = changes([measured(SPREAD, pair=nets)], [measured(SPREAD, pair=nets, day=1)])
+    assert [(change.pair, change.only_in) for change in found] == [(nets, None)]
+
+
 def test_the_class_count_is_part_of_the_pair():
     small = Pair(
         baseline=ModelSpec(model="resnet50", num_classes=10),
@@ -301,6 +311,45 @@ def test_memory_that_repeats_is_exact_and_the_rest_information():
     resident = found["resident_memory"]
     assert (resident.overhead.ci_low, resident.verdict) == (None, "no change shown")
     assert resident.reason == "no interval: information only"
+
+
+# --- energy ---------------------------------------------------------------------------------------------
+
+
+def energy(ratios):
+    """One process of two equal blocks per ratio: 10 J a step, against as much times the ratio."""
+    sides = {"A": ("baseline", 1.0), "B": ("candidate", None)}
+
+    def block(ratio):
+        windows = tuple(
+            EnergyWindow(
+                side=sides[x][0], steps=10, duration_s=5.0, energy_joules=100 * (sides[x][1] or ratio)
+            )
+            for x in "ABBA"
+        )
+        return EnergyBlock(order="ABBA", windows=windows)
+
+    runs = tuple(
+        EnergyRun(process=number, blocks=(block(ratio), block(ratio))) for number, ratio in enumerate(ratios)
+    )
+    return (EnergyMeasurement(workload=samples.WORKLOAD, counter="nvml", processes=runs),)
+
+
+def test_energy_is_compared_over_its_own_processes():
+    found = metrics(
+        measured(SPREAD, energy=energy(around(1.05))), measured(SPREAD, day=1, energy=energy(around(1.155)))
+    )
+    joules, latency = (
+        found["energy"],
+        metrics(measured(around(1.05)), measured(around(1.155), day=1))["latency"],
+    )
+    assert joules.verdict == "larger"
+    for field in ("estimate", "ci_low", "ci_high"):  # the same ratios as in seconds
+        assert getattr(joules.overhead, field) == pytest.approx(getattr(latency.overhead, field))
+    assert found["energy_per_image"].overhead.ci_low == pytest.approx(joules.overhead.ci_low)
+    # The candidate's joules rose by a tenth; without an interval, and not interleaved.
+    assert joules.candidate.ratio.estimate == pytest.approx(1.1)
+    assert joules.candidate.ratio.ci_low is None
 
 
 def test_saved_bytes_belong_to_their_batch():

@@ -52,7 +52,7 @@ def test_results_of_a_commit_are_one_point():
 
 def test_changed_files_are_a_point_of_their_own():
     found = follow([measured([1.0, 1.1]), measured([1.2, 1.3], dirty=True, day=1)])
-    assert [point.label for point in found.points] == ["aaaaaaaaa", "aaaaaaaaa-dirty"]
+    assert [point.label for point in found.points] == ["a" * 12, "a" * 12 + "-dirty"]
     assert [finding.code for finding in found.findings] == ["changed-files"]
 
 
@@ -144,7 +144,7 @@ def test_a_step_of_five_per_cent_is_found_at_its_commit():
     levels = [1.05] * 8 + [1.05 * 1.05] * 7
     found = follow(noisy_history(levels, noise=0.01, seed=4))
     (change,) = found.change_points
-    assert (change.index, change.before, change.after) == (8, commit(8)[:9], commit(9)[:9])
+    assert (change.index, change.before, change.after) == (8, commit(8)[:12], commit(9)[:12])
     assert (change.points_before, change.points_after, change.verdict) == (8, 7, "slower")
     assert change.change.ci_low < 1.05 < change.change.ci_high
     assert change.change.ci_low > 1.04

@@ -1,9 +1,11 @@
 """Memory of one step: bytes that can be added up by hand, and the same ones every time."""
 
+import pytest
 import torch
 from torch import nn
 
 from sebench import models
+from sebench.analysis.footprint import least_bytes
 from sebench.counters import count
 from sebench.profilers import memory
 from sebench.profilers.workload import inference_step, make_input, make_targets, training_step
@@ -65,3 +67,22 @@ def test_the_resident_set_is_known_on_linux_only(monkeypatch, tmp_path):
     monkeypatch.setattr(memory, "_STATUS", tmp_path / "status")
     assert memory.peak_resident_bytes() == 123456 * 1024
     assert memory.reserved_bytes("cpu") is None
+
+
+@pytest.mark.parametrize("phase", ["inference", "training"])
+def test_the_lower_bound_of_a_pair_lies_below_what_is_held(phase):
+    workload = Workload(phase=phase, batch_size=8, input_shape=(8, 3, 16, 16))
+    costs, peaks, left = [], [], []
+    for variant in ("plain", "se"):
+        module = models.build(ModelSpec(model="cifar_wrn16_8", variant=variant), seed=1).module
+        costs.append(count(module, workload.input_shape, phase=phase))
+        batch = make_input(workload, seed=1)
+        step = inference_step(module, batch, workload)
+        targets = make_targets(workload, step(), seed=1)
+        step = training_step(module, batch, targets, workload) if phase == "training" else step
+        step()
+        peaks.append(memory.peak_bytes(module, step, (batch,), "cpu"))
+        tensors = [*module.parameters(), *module.buffers(), *(p.grad for p in module.parameters())]
+        left.append(sum(tensor.nbytes for tensor in tensors if tensor is not None))
+    held = max(peaks[0] + left[1], peaks[1] + left[0])
+    assert 0.5 * held < least_bytes(workload, *costs) < held

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from sebench.errors import DeviceError
+from sebench.profilers.energy_counter import joules_between
 from sebench.profilers.nvml import open_reader
 from sebench.schema import DeviceState
 
@@ -29,6 +31,7 @@ def library(**answers):
         "nvmlDeviceGetPersistenceMode": 1,
         "nvmlDeviceGetEccMode": [1, 1],
         "nvmlDeviceGetMigMode": [0, 0],
+        "nvmlDeviceGetTotalEnergyConsumption": 123_456_789,
         **answers,
     }
     asked = []
@@ -91,3 +94,49 @@ def test_an_older_library_lacks_functions():
 def test_no_driver_or_no_such_gpu_is_no_reader(answers):
     assert open_reader("abc", library(**answers)) is None
     assert open_reader(None) is None
+
+
+@pytest.mark.parametrize(("listed", "others"), [(0, 0), (1, 0), (2, 1)])
+def test_one_of_the_processes_is_this_one_under_whatever_number(listed, others):
+    processes = [SimpleNamespace(pid=-number) for number in range(1, listed + 1)]
+    state = open_reader("abc", library(nvmlDeviceGetComputeRunningProcesses=processes)).state()
+    assert state.other_processes == others
+
+
+def test_the_energy_of_the_board_in_millijoules():
+    counter = open_reader("abc", library()).energy_counter()
+    assert (counter.name, counter.read()) == ("nvml", (123_456_789,))
+    assert joules_between(counter.zones, (123_456_789,), (123_461_789,)) == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize("error", ["Not Supported", "Insufficient Permissions"])
+def test_an_energy_counter_that_cannot_be_read_says_why(error):
+    reader = open_reader("abc", library(nvmlDeviceGetTotalEnergyConsumption=NVMLError(error)))
+    with pytest.raises(DeviceError, match=f"cannot be read: {error}; measure without --energy"):
+        reader.energy_counter()
+
+
+def test_a_library_without_the_counter_says_so():
+    fake = library()
+    del fake.nvmlDeviceGetTotalEnergyConsumption
+    with pytest.raises(DeviceError, match="cannot be read"):
+        open_reader("abc", fake).energy_counter()
+
+
+@pytest.mark.parametrize(("uuid", "mode"), [("abc", [1, 1]), ("MIG-abc", NVMLError("Not Supported"))])
+def test_a_split_gpu_has_no_energy_of_its_own(uuid, mode):
+    with pytest.raises(DeviceError, match=r"split \(MIG\), and its counter is the whole board's"):
+        open_reader(uuid, library(nvmlDeviceGetMigMode=mode)).energy_counter()
+
+
+def test_an_instance_is_found_by_the_uuid_that_torch_gives():
+    fake = library()
+    found = fake.nvmlDeviceGetHandleByUUID
+
+    def by_uuid(name):
+        if name.startswith("GPU-"):
+            raise NVMLError("Not Found")
+        return found(name)
+
+    fake.nvmlDeviceGetHandleByUUID = by_uuid
+    assert open_reader("abc", fake).facts()["mig"] is True

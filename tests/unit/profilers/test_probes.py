@@ -8,6 +8,7 @@ from sebench.profilers.probes import (
     CANARY_ITERATIONS,
     Probe,
     canary,
+    cpu_of_others,
     integer_work,
     interference,
     read_probe,
@@ -181,3 +182,12 @@ def test_canary_work_is_fixed():
     assert integer_work(1) == 1_015_568_748
     assert integer_work(2) == 1_586_005_467
     assert CANARY_ITERATIONS == 50_000
+
+
+def test_cpu_time_of_others():
+    assert cpu_of_others(BEFORE, later()) == 0.0  # 190 ticks of 10 ms are this process's 1.9 s
+    # 285 ticks are 2.85 s, 0.95 s of them not its own: half of 1.9 s
+    busier = later(machine=CpuTicks(busy=5285, steal=400))
+    assert cpu_of_others(BEFORE, busier) == pytest.approx(0.5)
+    assert cpu_of_others(BEFORE, later(machine=None)) is None
+    assert cpu_of_others(BEFORE, BEFORE) is None

@@ -128,6 +128,16 @@ def test_notes_name_the_facts_that_differ():
     assert "between sessions, not interleaved: information only" in same
 
 
+def test_two_networks_are_called_by_their_names():
+    nets = Pair(baseline=ModelSpec(model="n.py:old"), candidate=ModelSpec(model="n.py:new"))
+    found = changes([measured(SPREAD, pair=nets)], [measured(SLOW, pair=nets, day=1)])
+    text = render(change_document(found), "markdown")
+    assert text.startswith("# n.py:new against n.py:old: old results against new ones")
+    assert "Slower: n.py:new against n.py:old, CPU inference" in text
+    entry = json.loads(change_json(found))["changes"][0]
+    assert (entry["baseline"], entry["candidate"]) == ("n.py:old", "n.py:new")
+
+
 def test_hostile_names_stay_on_their_line():
     evil = Pair(baseline=ModelSpec(model="a\nb|c"), candidate=ModelSpec(model="a\nb|c", variant="\x1b[31m"))
     found = changes([measured(SPREAD, pair=evil)], [measured(SPREAD, day=1, pair=evil)])

@@ -1,0 +1,173 @@
+"""Energy of a pair as metrics: gross per step and per image, and net of the idle power."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from sebench import statistics
+from sebench.analysis.metrics import unavailable
+from sebench.schema import (
+    EnergyMeasurement,
+    EnergyRun,
+    EnergyWindow,
+    Finding,
+    Grade,
+    Interval,
+    MetricComparison,
+    Quantity,
+    Ratio,
+    Side,
+)
+
+CONFIDENCE = 0.95
+OTHER_CPU_RATIO = 0.05
+"""Others that use a twentieth of this process's CPU time move the figure by about as much as SE does."""
+_MIN_PROCESSES_FOR_A = 5
+_COVERS = {"nvml": "the whole board", "rapl": "the CPU of the whole machine"}
+Read = Callable[[EnergyRun, EnergyWindow], float]
+"""Joules of one window of a process, per step or per image."""
+
+
+def energy_metrics(measurement: EnergyMeasurement) -> Iterator[MetricComparison]:
+    """Gross energy per step first, which is the headline; then per image and net of idle, where there is any.
+
+    Args:
+        measurement: windows of some processes, or the reason why there are none.
+    """
+    reason = _missing(measurement)
+    if reason is not None:
+        yield unavailable("energy", "J", measurement.workload, reason)
+        return
+    findings = tuple(_findings(measurement))
+    images = measurement.workload.batch_size
+    yield _metric("energy", measurement, _gross, findings)
+    yield _metric("energy_per_image", measurement, lambda run, window: _gross(run, window) / images)
+    if _has_net(measurement):
+        yield _metric("net_energy", measurement, _net)
+
+
+def energy_log_ratios(measurement: EnergyMeasurement, metric: str) -> list[list[float]]:
+    """One log-ratio per block of a metric of `energy_metrics`, grouped by process; images cancel out."""
+    read = _net if metric == "net_energy" else _gross
+    return _by_block(measurement, read, statistics.block_log_ratio)
+
+
+def _missing(measurement: EnergyMeasurement) -> str | None:
+    errors = [run.error for run in measurement.processes if run.error]
+    if measurement.reason or errors:
+        return measurement.reason or errors[0]
+    windows = [window for run in measurement.processes for window in _windows(run)]
+    if not windows:
+        return "nothing was measured"
+    return None if all(w.energy_joules > 0 for w in windows) else "the energy counter did not move"
+
+
+def _windows(run: EnergyRun) -> list[EnergyWindow]:
+    return [window for block in run.blocks for window in block.windows]
+
+
+def _gross(run: EnergyRun, window: EnergyWindow) -> float:
+    return window.energy_joules / window.steps
+
+
+def _net(run: EnergyRun, window: EnergyWindow) -> float:
+    """0 where the idle power is not known, which no measured energy is."""
+    if run.idle_w is None:
+        return 0.0
+    return (window.energy_joules - run.idle_w * window.duration_s) / window.steps
+
+
+def _has_net(measurement: EnergyMeasurement) -> bool:
+    return all(_net(run, window) > 0 for run in measurement.processes for window in _windows(run))
+
+
+def _metric(
+    name: str, measurement: EnergyMeasurement, read: Read, findings: tuple[Finding, ...] = ()
+) -> MetricComparison:
+    ratios = _by_block(measurement, read, statistics.block_log_ratio)
+    headline = statistics.headline(ratios, confidence=CONFIDENCE)
+    differences = _by_block(measurement, read, statistics.block_difference)
+    difference = statistics.difference_headline(differences, confidence=CONFIDENCE)
+    return MetricComparison(
+        metric=name,
+        unit="J",
+        exact=False,
+        workload=measurement.workload,
+        baseline=_quantity(measurement, read, "baseline"),
+        candidate=_quantity(measurement, read, "candidate"),
+        difference=Interval(
+            estimate=difference.estimate, ci_low=difference.ci_low, ci_high=difference.ci_high
+        ),
+        ratio=Ratio(
+            estimate=headline.ratio,
+            ci_low=headline.ci_low,
+            ci_high=headline.ci_high,
+            confidence=headline.confidence,
+            method=headline.method,
+            scope=headline.scope,
+            processes=headline.processes,
+            blocks=headline.blocks,
+        ),
+        grade=_grade(headline, measurement),
+        reason=headline.reason,
+        findings=findings,
+    )
+
+
+def _by_block(
+    measurement: EnergyMeasurement, read: Read, effect: Callable[[str, Sequence[float]], float]
+) -> list[list[float]]:
+    return [
+        [effect(block.order, [read(run, window) for window in block.windows]) for block in run.blocks]
+        for run in measurement.processes
+    ]
+
+
+def _quantity(measurement: EnergyMeasurement, read: Read, side: Side) -> Quantity:
+    values = [
+        read(run, window) for run in measurement.processes for window in _windows(run) if window.side == side
+    ]
+    found = statistics.quartiles(values)
+    return Quantity(value=found.median, q1=found.q1, q3=found.q3, n=len(values))
+
+
+def _grade(headline: statistics.Headline, measurement: EnergyMeasurement) -> Grade:
+    if headline.ci_low is None or _others(measurement) > OTHER_CPU_RATIO:
+        return "C"
+    repeated = headline.scope == "process" and headline.processes >= _MIN_PROCESSES_FOR_A
+    return "A" if repeated else "B"
+
+
+def _others(measurement: EnergyMeasurement) -> float:
+    return max((run.other_cpu_ratio or 0.0 for run in measurement.processes), default=0.0)
+
+
+def _findings(measurement: EnergyMeasurement) -> Iterator[Finding]:
+    idle = [run.idle_w for run in measurement.processes if run.idle_w is not None]
+    counter = measurement.counter or ""
+    listed = f" ({', '.join(measurement.zones)})" if measurement.zones else ""
+    power = f"; {statistics.quartiles(idle).median:.1f} W when idle" if idle else ""
+    yield Finding(
+        code="energy-counter",
+        severity="info",
+        message=f"energy is that of {_covers(counter)}, read off {counter.upper()}{listed}{power}",
+    )
+    if not _has_net(measurement):
+        yield Finding(
+            code="energy-near-idle",
+            severity="info",
+            message="the steps took no more power than the idle machine: there is no energy net of idle",
+        )
+    others = _others(measurement)
+    if others > OTHER_CPU_RATIO:
+        yield Finding(
+            code="energy-shared",
+            severity="warning",
+            message=f"other processes used {100 * others:.0f} % of this one's CPU time, and it is counted in",
+            hint="stop other work and measure again",
+        )
+
+
+def _covers(counter: str) -> str:
+    names: Mapping[str, str] = _COVERS
+    return names.get(counter, "the device")

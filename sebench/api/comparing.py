@@ -1,0 +1,155 @@
+"""`compare` and `count` for programs: the same plan, processes and statistics as on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sebench.analysis.comparison import compare as conclude
+from sebench.analysis.costs import Totals, totals
+from sebench.api.command import equivalent_command
+from sebench.api.comparison_result import ComparisonResult
+from sebench.api.naming import Network, network_name
+from sebench.errors import Interrupted, UsageError
+from sebench.models import ImageSize, factory_running
+from sebench.runner.conditions import conditions_here
+from sebench.runner.counting import count_model, default_cache
+from sebench.runner.measuring import run
+from sebench.runner.pairs import PLAIN, resolve_spec
+from sebench.runner.plan import input_shape, make_plan
+from sebench.schema import Dtype, Effort, Execution, MemoryFormat, Optimizer, Phase, Plan, Result
+from sebench.store import ResultStore, check_writable
+
+
+def compare(
+    model: Network | None = None,
+    *,
+    variant: str | None = None,
+    baseline: Network = PLAIN,
+    candidate: Network | None = None,
+    device: str = "cpu",
+    phase: Phase = "inference",
+    batch_size: int | None = None,
+    image_size: ImageSize | None = None,
+    dtype: Dtype = "float32",
+    memory_format: MemoryFormat = "contiguous",
+    threads: int | None = None,
+    execution: Execution = "eager",
+    optimizer: Optimizer = "none",
+    memory: bool | None = None,
+    effort: Effort = "standard",
+    budget_s: float | None = None,
+    seed: int | None = None,
+    save: Path | None = None,
+) -> ComparisonResult:
+    """Count and time a pair of networks together, in worker processes of their own.
+
+    Takes what the effort takes: about half a minute (``quick``), one and a half (``standard``), ten
+    (``rigorous``); `budget_s` overrides it. Another measurement on the same device is waited for.
+
+    Args:
+        model: whose variants are compared; not needed between two networks.
+        variant: of the candidate; None is ``se``.
+        baseline: a variant of `model`, or a network.
+        candidate: a network (or variant), instead of `variant`.
+        device: ``cpu``, ``cuda``, ``cuda:N`` or ``auto``.
+        phase: ``inference``, or ``training``: forward + backward.
+        batch_size: images per step; None is 1, in training 16 on the CPU and 256 elsewhere.
+        image_size: side or (height, width) in pixels; None is the network's own.
+        dtype: number format.
+        memory_format: of input and weights.
+        threads: intra-op threads on the CPU; None is every core that this process may use.
+        execution: how steps run.
+        optimizer: ``sgd`` includes the update of the weights in a training step.
+        memory: measure peak memory of training steps; None does, but for ``quick``.
+        effort: how many processes and blocks to measure.
+        budget_s: seconds for the whole call; a hard limit.
+        seed: fixes weights, orders and pauses; None draws one, which the result records.
+        save: directory for the raw result.
+
+    Raises:
+        UsageError: names or numbers that cannot be meant.
+        BuildError: a network that cannot be built or does not accept the input.
+        DeviceError: a device that is not there.
+        BudgetError: a budget that does not cover one block.
+        DataFileError: `save` cannot be written.
+        KeyboardInterrupt: Ctrl-C; with `save`, what was measured until then is stored.
+    """
+    _refuse_while_a_network_is_built()
+    plan = make_plan(
+        names=() if model is None else (network_name(model),),
+        variants=() if variant is None else (variant,),
+        baseline=network_name(baseline),
+        candidate=None if candidate is None else network_name(candidate),
+        conditions=conditions_here(
+            device=device,
+            phase=phase,
+            batch_size=batch_size,
+            dtype=dtype,
+            memory_format=memory_format,
+            threads=threads,
+            execution=execution,
+            optimizer=optimizer,
+        ),
+        seed=seed,
+        effort=effort,
+        budget_s=budget_s,
+        image_size=image_size,
+        memory=memory,
+    )
+    result = _measure(plan, None if save is None else ResultStore(save))
+    return ComparisonResult(comparison=conclude(result), result=result)
+
+
+def count(
+    model: Network,
+    *,
+    variant: str = PLAIN,
+    phase: Phase = "inference",
+    batch_size: int = 1,
+    image_size: ImageSize | None = None,
+    dtype: Dtype = "float32",
+) -> Totals:
+    """Count one network exactly: parameters, MACs, FLOPs, bytes; nothing is run.
+
+    Args:
+        model: a name, or a function or class at the top of a module.
+        variant: of a native network.
+        phase: ``training`` adds the backward pass and the bytes saved for it.
+        batch_size: images per step.
+        image_size: side or (height, width) in pixels; None is the network's own.
+        dtype: sets the bytes per element.
+
+    Raises:
+        UsageError: names or numbers that cannot be meant.
+        BuildError: a network that cannot be built or does not accept the input.
+    """
+    _refuse_while_a_network_is_built()
+    name = network_name(model)
+    spec, shape = resolve_spec(name, variant), input_shape(name, batch_size, image_size)
+    return totals(count_model(spec, shape, phase=phase, dtype=dtype, cache=default_cache()).cost)
+
+
+def _measure(plan: Plan, store: ResultStore | None) -> Result:
+    """The result of a plan of one pair, stored as soon as it exists."""
+    if store is not None:
+        check_writable(store.directory / "result.json")
+    results = []
+    try:
+        for result in run(plan, cache=default_cache(), argv=equivalent_command(plan)):
+            if store is not None:
+                store.add(result)
+            results.append(result)
+    except Interrupted:  # a program expects Python's own exception
+        raise KeyboardInterrupt from None
+    (result,) = results
+    return result
+
+
+def _refuse_while_a_network_is_built() -> None:
+    """A module that measures when it is imported would start itself without end."""
+    name = factory_running()
+    if name is not None:
+        raise UsageError(
+            f"the file of {name} measures as soon as it is imported, also by worker processes",
+            hint="put that under `if __name__ == '__main__':`",
+        )

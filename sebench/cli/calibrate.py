@@ -1,0 +1,83 @@
+"""``sebench calibrate``: how noisy this machine is, so that gates know which margins it can hold."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sebench.cli import _options as options
+from sebench.cli._boundary import check_output, guarded, present
+from sebench.cli._progress import progress_bar
+from sebench.schema import Execution, Phase
+
+
+@guarded
+def calibrate(
+    model: Annotated[str, typer.Option("--model", "-m", help="Network to compare with itself.")],
+    variant: Annotated[str, typer.Option("--variant", "-v", help="Its variant.")] = "plain",
+    device: options.Device = "auto",
+    phase: Annotated[Phase, typer.Option("--phase", help="training = forward + backward.")] = "inference",
+    batch_size: options.BatchSize = None,
+    image_size: options.ImageSize = None,
+    dtype: options.DtypeOption = "float32",
+    memory_format: options.Layout = "contiguous",
+    threads: options.Threads = None,
+    execution: Annotated[Execution, typer.Option("--exec", help="How steps run.")] = "eager",
+    processes: Annotated[int, typer.Option("--processes", min=2, help="Fresh processes to measure.")] = 12,
+    budget: Annotated[
+        float | None, typer.Option("--budget", help="Seconds for the whole command; default: 14 a process.")
+    ] = None,
+    seed: options.Seed = None,
+    cache: options.Cache = True,
+    directory: Annotated[
+        Path, typer.Option("--calibrations", help="Where calibrations are kept.")
+    ] = options.CALIBRATIONS,
+    output_format: options.FormatOption = "table",
+    output: options.Output = "-",
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Measure a network against itself: the noise that margins and quick runs have to allow for."""
+    from sebench import reporting
+    from sebench.analysis.calibration import noise
+    from sebench.profilers.environment import usable_cores
+    from sebench.profilers.selection import resolve_device
+    from sebench.runner import calibrating
+    from sebench.runner.calibrations import Calibrations
+    from sebench.runner.conditions import Conditions, workloads
+    from sebench.runner.counting import default_cache
+    from sebench.runner.plan import input_shape, resolve_spec
+
+    check_output(output)
+    conditions = Conditions(
+        device=resolve_device(device),
+        phase=phase,
+        batch_size=batch_size,
+        dtype=dtype,
+        memory_format=memory_format,
+        threads=usable_cores() if threads is None else threads,
+        execution=execution,
+    )
+    shape = input_shape(model, 1, options.parse_image_size(image_size))[1:]
+    with progress_bar(quiet=quiet) as observer:
+        calibration = calibrating.calibrate(
+            resolve_spec(model, variant),
+            workloads(conditions, shape)[0],
+            Calibrations(directory),
+            policy=calibrating.calibration_policy(processes=processes, budget_s=budget),
+            seed=secrets.randbits(31) if seed is None else seed,
+            cache=default_cache() if cache else None,
+            observer=observer,
+            argv=("sebench", *sys.argv[1:]),
+        )
+    found = noise(calibration)
+    present(
+        output_format,
+        output,
+        json=lambda: reporting.calibration_json(calibration, found),
+        document=lambda: reporting.calibration_document(calibration, found),
+    )

@@ -1,0 +1,223 @@
+"""``sebench check``: the gate. Exit 0: passed; 3: failed; 4: inconclusive, or nothing to compare."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from msgspec.structs import replace
+
+from sebench.cli import _options as options
+from sebench.cli._boundary import check_output, complain, emit, guarded, present, show_findings
+from sebench.cli._ci import write_ci_outputs
+from sebench.cli._gate_options import Asked, settings_of
+from sebench.cli._progress import progress_bar
+from sebench.errors import EXIT_GATE_FAILED, EXIT_INCONCLUSIVE, EXIT_OK, UsageError
+from sebench.schema import Dtype, Effort, Execution, Gate, MemoryFormat, OnInconclusive, Phase
+from sebench.store import check_writable
+
+if TYPE_CHECKING:
+    from sebench.configuration import Configuration
+
+_ATTEMPTS = Path(".sebench/attempts")
+_EXITS = {
+    "passed": EXIT_OK,
+    "failed": EXIT_GATE_FAILED,
+    "inconclusive": EXIT_INCONCLUSIVE,
+    "not_comparable": EXIT_INCONCLUSIVE,
+}
+
+
+@guarded
+def check(
+    model: options.Models = [],  # noqa: B006 - Typer reads it, nobody mutates it
+    variant: options.Variants = [],  # noqa: B006
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", help="Variant (default plain) or factory the limit is over.")
+    ] = None,
+    candidate: Annotated[
+        str | None, typer.Option("--candidate", help="Factory to hold against the one of --baseline.")
+    ] = None,
+    base_ref: Annotated[
+        str | None, typer.Option("--base-ref", help="Git ref to hold this tree's --model against.")
+    ] = None,
+    against: Annotated[
+        list[Path], typer.Option("--against", help="Stored result to hold against; repeatable.")
+    ] = [],  # noqa: B006
+    max_overhead: Annotated[
+        list[str],
+        typer.Option("--max-overhead", help="METRIC:RATIO of variant over baseline; repeatable."),
+    ] = [],  # noqa: B006
+    margin: Annotated[
+        list[str],
+        typer.Option("--margin", help="METRIC:RATIO of new over old, 1.05 allows 5 %; repeatable."),
+    ] = [],  # noqa: B006
+    lock: Annotated[
+        Path | None,
+        typer.Option("--lock", help="Lock file to hold exact costs against; default: as configured."),
+    ] = None,
+    device: Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = None,
+    phase: Annotated[
+        Phase | None, typer.Option("--phase", help="Default: as the metric asks, on a GPU training.")
+    ] = None,
+    batch_size: options.BatchSize = None,
+    image_size: options.ImageSize = None,
+    dtype: Annotated[Dtype | None, typer.Option("--dtype", help="Number format.")] = None,
+    memory_format: Annotated[MemoryFormat | None, typer.Option("--memory-format", help="Layout.")] = None,
+    threads: options.Threads = None,
+    execution: Annotated[Execution | None, typer.Option("--exec", help="How steps run.")] = None,
+    effort: Annotated[
+        Effort | None, typer.Option("--effort", help="quick: one process; standard: six; rigorous: twelve.")
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option("--budget", help="Seconds for the whole command; leaves no extension.")
+    ] = None,
+    seed: options.Seed = None,
+    on_inconclusive: Annotated[
+        OnInconclusive | None,
+        typer.Option("--on-inconclusive", help="pass: exit 0 where noise leaves it open; fail: exit 4."),
+    ] = None,
+    attempts: Annotated[
+        Path, typer.Option("--attempts", help="Where samples are kept, to be pooled when a gate is repeated.")
+    ] = _ATTEMPTS,
+    no_save: Annotated[bool, typer.Option("--no-save", help="Neither keep samples nor pool them.")] = False,
+    junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML too.")] = None,
+    dump_config: Annotated[
+        bool, typer.Option("--dump-config", help="Print what would be checked, as sebench.toml, and stop.")
+    ] = False,
+    cache: options.Cache = True,
+    output_format: options.FormatOption = "table",
+    output: options.Output = "-",
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> int:
+    """Hold costs against limits. Without options: what sebench.toml or pyproject.toml names.
+
+    Decided by the interval: passed if all of it is within the limit, failed if all of it is beyond, else
+    inconclusive after one extension.
+    """
+    check_output(output)
+    if junit is not None:
+        check_writable(junit)
+    asked = Asked(
+        models=model,
+        variants=variant,
+        baseline=baseline,
+        candidate=candidate,
+        base_ref=base_ref,
+        against=against,
+        max_overhead=max_overhead,
+        margin=margin,
+        workload=_given(
+            device=device,
+            phase=phase,
+            batch_size=batch_size,
+            image_size=image_size,
+            dtype=dtype,
+            memory_format=memory_format,
+            threads=threads,
+            execution=execution,
+        ),
+    )
+    how = _given(effort=effort, budget=budget, on_inconclusive=on_inconclusive)
+    configuration = _configuration(asked, how)
+    if dump_config:
+        from sebench.configuration import dump_configuration
+
+        emit(dump_configuration(configuration), output)
+        return EXIT_OK
+    gate = _run(
+        configuration,
+        lock_file=lock or _configured_lock(configuration, asked),
+        seed=seed,
+        cache=cache,
+        attempts=None if no_save else attempts,
+        quiet=quiet,
+    )
+    _present(gate, output_format, output, junit=junit, quiet=quiet)
+    return _exit_code(gate)
+
+
+def _given(**options: object) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _configuration(asked: Asked, how: dict[str, Any]) -> Configuration:
+    """What the file says, unless the command line says what to compare; how hard, likewise."""
+    from sebench.configuration import Configuration, load_configuration
+
+    configured = load_configuration(Path())
+    if asked.nothing:
+        if asked.workload:
+            option = next(iter(asked.workload)).replace("_", "-")
+            raise UsageError(f"--{option} needs a --model", hint="the configuration has its own workloads")
+        return replace(configured, check=replace(configured.check, **how))
+    inherited = {
+        name: value
+        for name in ("effort", "budget", "on_inconclusive")
+        if (value := getattr(configured.check, name)) is not None
+    }
+    # Paths of the command line are relative to the current directory, so the file is not its source.
+    return Configuration(check=replace(settings_of(asked), **inherited, **how))
+
+
+def _configured_lock(configuration: Configuration, asked: Asked) -> Path | None:
+    """The lock of the project, where there is one and the command line names nothing else."""
+    if not asked.nothing:
+        return None
+    path = configuration.lock_file
+    return path if configuration.lock is not None or path.exists() else None
+
+
+def _run(
+    configuration: Configuration,
+    *,
+    lock_file: Path | None,
+    seed: int | None,
+    cache: bool,
+    attempts: Path | None,
+    quiet: bool,
+) -> Gate:
+    from sebench.runner.attempts import Attempts
+    from sebench.runner.calibrations import Calibrations
+    from sebench.runner.counting import default_cache
+    from sebench.runner.gatekeeping import run_gate
+
+    with progress_bar(quiet=quiet) as observer:
+        return run_gate(
+            configuration,
+            lock_file=lock_file,
+            seed=seed,
+            cache=default_cache() if cache else None,
+            attempts=None if attempts is None else Attempts(attempts),
+            calibrations=Calibrations(options.CALIBRATIONS),
+            observer=observer,
+            argv=("sebench", *sys.argv[1:]),
+        )
+
+
+def _present(gate: Gate, output_format: str, output: str, *, junit: Path | None, quiet: bool) -> None:
+    from sebench import reporting
+    from sebench.profilers.environment import capture_environment
+
+    on_terminal = output_format == "table" and output == "-"
+    present(
+        output_format,
+        output,
+        json=lambda: reporting.gate_json(gate, capture_environment()),
+        document=lambda: reporting.gate_document(gate, with_findings=not on_terminal),
+    )
+    write_ci_outputs(gate, junit=junit, environ=os.environ)
+    show_findings((finding for check in gate.checks for finding in check.findings), quiet=quiet)
+    if not gate.checks:
+        complain("nothing was compared; name a limit, or configure one (docs/gate.md)")
+
+
+def _exit_code(gate: Gate) -> int:
+    """Inconclusive passes only where that was asked for; nothing compared never does."""
+    if gate.status == "inconclusive" and gate.on_inconclusive == "pass":
+        return EXIT_OK
+    return _EXITS[gate.status]

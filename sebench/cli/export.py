@@ -1,0 +1,88 @@
+"""``sebench export``: stored results in the formats of other tools."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from sebench.cli import _options as options
+from sebench.cli._boundary import check_output, emit, guarded, say
+from sebench.errors import EXIT_OK, DataFileError, UsageError
+from sebench.schema import Side
+from sebench.store import ResultStore, load_result
+
+if TYPE_CHECKING:
+    from sebench.schema import Result
+
+ExportFormat = Literal["github-action-benchmark", "bencher", "pyperf", "pytest-benchmark"]
+
+
+@guarded
+def export(
+    export_format: Annotated[ExportFormat, typer.Argument(metavar="FORMAT", help="Whose format.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="RESULTS...", help="Stored results: files, or directories of them."),
+    ],
+    side: Annotated[
+        Side | None,
+        typer.Option("--side", help="pyperf and pytest-benchmark: only this side, for comparing two files."),
+    ] = None,
+    output: options.Output = "-",
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> int:
+    """Write stored results for github-action-benchmark, Bencher, pyperf or pytest-benchmark.
+
+    Of several results of one pair and workload the latest counts.
+    """
+    from sebench.analysis.comparison import compare
+    from sebench.reporting.exports import EXPORTS
+
+    chosen = EXPORTS[export_format]
+    if side is not None and chosen.takes != "results":
+        raise UsageError(f"--side does not apply to {export_format}: it exports ratios of both sides")
+    check_output(output)
+    results = _load(names, quiet=quiet)
+    comparisons = [compare(result) for result in results]
+    text = chosen.render(results, side=side) if chosen.takes == "results" else chosen.render(comparisons)
+    emit(text, output)
+    if not quiet:
+        for comparison in comparisons:
+            for metric in comparison.metrics:
+                if metric.ratio.estimate is None:
+                    pair = f"{comparison.model} {comparison.candidate}"
+                    say(f"left out: {pair}, {metric.metric}: {metric.reason}")
+    return EXIT_OK
+
+
+def _load(names: Sequence[str], *, quiet: bool) -> list[Result]:
+    """The results, oldest first, without those measured again later."""
+    from sebench.reporting.series import latest
+
+    found = {result.id: result for name in names for result in _read(Path(name), quiet=quiet)}
+    kept, superseded = latest(list(found.values()))
+    if not quiet:
+        for result in superseded:
+            say(f"left out: {result.id} was measured again later")
+    return list(kept)
+
+
+def _read(name: Path, *, quiet: bool) -> Iterator[Result]:
+    if not name.is_dir():
+        yield load_result(name)
+        return
+    paths = ResultStore(name).paths()
+    if not paths:
+        raise DataFileError(
+            f"there are no results in {name}", hint="name a directory such as .sebench/results"
+        )
+    for path in paths:
+        try:
+            yield load_result(path)
+        except DataFileError as error:
+            if not quiet:
+                say(f"left out: {error}")

@@ -1,0 +1,125 @@
+"""``sebench lock``: writes down what networks cost, exactly, so that `sebench check` can tell a change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sebench.cli import _options as options
+from sebench.cli._boundary import check_output, complain, guarded, present, show_findings
+from sebench.errors import EXIT_GATE_FAILED, EXIT_OK, UsageError
+from sebench.store import write_atomic
+
+if TYPE_CHECKING:
+    from sebench.configuration import Configuration
+    from sebench.schema import Lock, LockDiff, LockedNetwork
+
+
+@guarded
+def lock(
+    model: options.Models = [],  # noqa: B006 - Typer reads it, nobody mutates it
+    variant: options.Variants = [],  # noqa: B006
+    image_size: options.ImageSize = None,
+    num_classes: options.NumClasses = None,
+    stride_in: options.Stride = None,
+    update: Annotated[bool, typer.Option("--update", help="Overwrite a lock that differs.")] = False,
+    output_format: options.FormatOption = "table",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The lock file; default: the configured, or sebench.lock.json."),
+    ] = None,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> int:
+    """Lock the exact costs of networks in a file, or show how they differ from it and exit 3.
+
+    Without --model: those that the configuration names, or else those in the lock. Without --variant: the
+    configured ones, or else se; plain is always locked too.
+    """
+    from sebench import reporting
+    from sebench.configuration import load_configuration
+    from sebench.lockfile import load_lock
+    from sebench.runner.locking import count_lock, locked_networks
+
+    configuration = load_configuration(Path())
+    path = _lock_path(configuration, output)
+    old = load_lock(path) if path.exists() else None
+    names = model or list(configuration.lock.models if configuration.lock else ())
+    if names:
+        networks = locked_networks(
+            names,
+            _variants(configuration, variant, names),
+            image_size=options.parse_image_size(image_size),
+            num_classes=num_classes,
+            stride_in=stride_in,
+        )
+    else:
+        given = any((variant, image_size, num_classes, stride_in))
+        networks = _networks_of(old, path, options_given=given)
+    new, findings = count_lock(networks)
+    diff = _settle(path, old, new, update=update)
+    present(
+        output_format,
+        "-",
+        json=lambda: reporting.lock_json(diff),
+        document=lambda: reporting.lock_document(diff),
+    )
+    show_findings(findings, quiet=quiet)
+    if diff.status == "differs":
+        complain(f"{path} differs from what is counted now; --update accepts it, if it is meant")
+        return EXIT_GATE_FAILED
+    return EXIT_OK
+
+
+def _lock_path(configuration: Configuration, output: Path | None) -> Path:
+    path = configuration.lock_file if output is None else output
+    if str(path) == "-":
+        raise UsageError("--output - is no lock file", hint="name a file; the difference goes to stdout")
+    check_output(str(path))
+    return path
+
+
+def _variants(configuration: Configuration, given: list[str], names: list[str]) -> tuple[str, ...]:
+    """The variants of native networks; asking for one where there is no such network is a mistake."""
+    from sebench import models
+
+    if given and set(given) != {"plain"} and all(models.is_foreign(name) for name in names):
+        raise UsageError(f"--variant {given[0]}: {names[0]} is taken as it is", hint="leave --variant out")
+    if given:
+        return tuple(given)
+    return configuration.lock.variants if configuration.lock else ("se",)
+
+
+def _networks_of(old: Lock | None, path: Path, *, options_given: bool) -> tuple[LockedNetwork, ...]:
+    """The networks that are locked already."""
+    if options_given:
+        raise UsageError("the options say how to lock, not what", hint="name at least one --model")
+    if old is None or not old.entries:
+        raise UsageError(
+            f"nothing to lock: no --model, none in the configuration, none in {path}",
+            hint="name at least one --model",
+        )
+    return tuple(entry.network for entry in old.entries)
+
+
+def _settle(path: Path, old: Lock | None, new: Lock, *, update: bool) -> LockDiff:
+    """Write the lock where there is none or where overwriting was asked for; what was found, and done."""
+    from sebench.analysis.lock import lock_changes, merge_locks
+    from sebench.lockfile import lock_text
+    from sebench.runner.locking import torch_minor
+    from sebench.schema import Lock, LockDiff
+
+    merged = new if old is None else merge_locks(old, new)
+    changes = lock_changes(Lock() if old is None else old, merged)
+    writes = old is None or (update and bool(changes))
+    if writes:
+        write_atomic(path, lock_text(merged))
+    return LockDiff(
+        file=str(path),
+        status="written" if writes else "differs" if changes else "unchanged",
+        torch=torch_minor(),
+        networks=len(merged.entries),
+        changes=changes,
+    )

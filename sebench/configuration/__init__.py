@@ -1,0 +1,31 @@
+"""What a project asks of sebench: ``sebench.toml``, or ``[tool.sebench]`` in ``pyproject.toml``."""
+
+from sebench.configuration.dumping import dump_configuration
+from sebench.configuration.limits import parse_limit
+from sebench.configuration.loading import load_configuration
+from sebench.configuration.settings import (
+    BaseRefSettings,
+    CeilingSettings,
+    CheckSettings,
+    Configuration,
+    FactoriesSettings,
+    Limits,
+    LockSettings,
+    StoredSettings,
+    WorkloadSettings,
+)
+
+__all__ = [
+    "BaseRefSettings",
+    "CeilingSettings",
+    "CheckSettings",
+    "Configuration",
+    "FactoriesSettings",
+    "Limits",
+    "LockSettings",
+    "StoredSettings",
+    "WorkloadSettings",
+    "dump_configuration",
+    "load_configuration",
+    "parse_limit",
+]

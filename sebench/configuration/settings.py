@@ -1,0 +1,143 @@
+"""The settings as values. Keys in the file are the field names in kebab-case; the types are the rules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta, field
+
+from sebench.schema import (
+    Dtype,
+    Effort,
+    Execution,
+    LimitMetric,
+    MemoryFormat,
+    OnInconclusive,
+    Phase,
+    Value,
+)
+
+DEFAULT_LOCK_FILE = "sebench.lock.json"
+
+# Patterns match as a whole; `expects` completes "... is not" in the message where one does not.
+Name = Annotated[str, Meta(min_length=1)]
+Device = Annotated[
+    str, Meta(pattern=r"auto|cpu|cuda(:[0-9]+)?", extra={"expects": "auto, cpu, cuda or cuda:N"})
+]
+Pixels = Annotated[
+    str,
+    Meta(
+        pattern=r"[1-9][0-9]*(x[1-9][0-9]*)?",
+        extra={"expects": "a side or a height and width, e.g. 224 or 800x1333"},
+    ),
+]
+Positive = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+LimitRatio = Annotated[float, Meta(gt=0)]
+Limits = Annotated[dict[LimitMetric, LimitRatio], Meta(min_length=1)]
+"""Largest ratio allowed, by metric: 1.05 allows 5 % more."""
+
+
+class Settings(Value, frozen=True, kw_only=True, rename="kebab"):
+    """Root of the settings."""
+
+
+class LockSettings(Settings, frozen=True, kw_only=True):
+    """``[lock]``: the networks whose exact costs are locked."""
+
+    file: Name = DEFAULT_LOCK_FILE
+    """Relative to the configuration's own file; see `Configuration.resolve`."""
+    models: tuple[Name, ...] = ()
+    variants: tuple[Name, ...] = ("se",)
+    """Of the native models; plain is always locked beside them."""
+
+
+class WorkloadSettings(Settings, frozen=True, kw_only=True):
+    """What is measured; None leaves a choice to the defaults of the command."""
+
+    device: Device | None = None
+    phase: Phase | None = None
+    batch_size: Positive | None = None
+    image_size: Positive | Pixels | None = None
+    dtype: Dtype | None = None
+    memory_format: MemoryFormat | None = None
+    threads: Positive | None = None
+    execution: Execution | None = field(default=None, name="exec")
+
+    @property
+    def pixels(self) -> int | tuple[int, int] | None:
+        """`image_size` as a side, or as height and width."""
+        if not isinstance(self.image_size, str):
+            return self.image_size
+        height, _, width = self.image_size.partition("x")
+        return int(height) if width in ("", height) else (int(height), int(width))
+
+
+class CeilingSettings(WorkloadSettings, frozen=True, kw_only=True):
+    """``[[check.ceiling]]``: how much a variant may cost over its baseline."""
+
+    model: Name
+    variant: Name = "se"
+    baseline: Name = "plain"
+    max_overhead: Limits
+
+
+class FactoriesSettings(WorkloadSettings, frozen=True, kw_only=True):
+    """``[[check.factories]]``: one factory against another."""
+
+    baseline: Name
+    candidate: Name
+    margin: Limits
+
+
+class BaseRefSettings(WorkloadSettings, frozen=True, kw_only=True):
+    """``[[check.base-ref]]``: this tree against the one at a git ref."""
+
+    model: Name
+    ref: Name
+    margin: Limits
+
+
+class StoredSettings(Settings, frozen=True, kw_only=True):
+    """``[[check.stored]]``: now against a stored result, under its own workload."""
+
+    result: Name
+    """Relative to the configuration's own file; see `Configuration.resolve`."""
+    margin: Limits
+
+
+class CheckSettings(Settings, frozen=True, kw_only=True):
+    """``[check]``: what `sebench check` compares, and how hard it tries."""
+
+    effort: Effort | None = None
+    budget: Seconds | None = None
+    """For the whole command."""
+    on_inconclusive: OnInconclusive | None = None
+    ceiling: tuple[CeilingSettings, ...] = ()
+    factories: tuple[FactoriesSettings, ...] = ()
+    base_ref: tuple[BaseRefSettings, ...] = ()
+    stored: tuple[StoredSettings, ...] = ()
+
+
+class Sections(Settings, frozen=True, kw_only=True):
+    """All that a file may say."""
+
+    lock: LockSettings | None = None
+    check: CheckSettings = CheckSettings()
+
+
+class Configuration(Sections, frozen=True, kw_only=True):
+    """All settings, and where they stand."""
+
+    source: Path | None = None
+    """The file they were read from; None where there is none."""
+
+    @property
+    def lock_file(self) -> Path:
+        """Where the lock is, or is to be."""
+        return self.resolve(DEFAULT_LOCK_FILE if self.lock is None else self.lock.file)
+
+    def resolve(self, path: str) -> Path:
+        """A path of the settings, which is relative to the file it stands in."""
+        return Path(path) if self.source is None else self.source.parent / path

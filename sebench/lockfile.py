@@ -1,0 +1,65 @@
+"""The lock file: one text for one lock, and the ways in which a file is none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+
+from sebench.errors import DataFileError
+from sebench.schema import SCHEMA, Lock
+
+_HINT = "restore it, or delete it and run `sebench lock`"
+
+
+def lock_text(lock: Lock) -> str:
+    """The file's content: sorted keys, one value per line, no date; equal locks have equal texts."""
+    return json.dumps(msgspec.to_builtins(lock), indent=2, sort_keys=True) + "\n"
+
+
+def load_lock(path: Path) -> Lock:
+    """Read a lock file.
+
+    Raises:
+        DataFileError: missing, unreadable, damaged, foreign or newer; says which.
+    """
+    try:
+        raw = msgspec.json.decode(path.read_bytes())
+    except FileNotFoundError as error:
+        raise DataFileError(f"there is no lock file {path}", hint="run `sebench lock`") from error
+    except OSError as error:
+        raise DataFileError(f"cannot read {path}: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DataFileError(f"{path} is damaged: {error}", hint=_HINT) from error
+    _check_header(path, raw)
+    try:
+        lock = msgspec.convert(raw, Lock)
+    except msgspec.ValidationError as error:
+        raise DataFileError(f"{path} is damaged: {error}", hint=_HINT) from error
+    _check_unique(path, lock)
+    return lock
+
+
+def _check_header(path: Path, raw: object) -> None:
+    schema, kind = (raw.get("schema"), raw.get("kind")) if isinstance(raw, dict) else (None, None)
+    if not isinstance(schema, str) or not schema.startswith("sebench/"):
+        raise DataFileError(f"{path} is not a sebench file", hint="name a file that `sebench lock` wrote")
+    if schema != SCHEMA:
+        raise DataFileError(
+            f"{path} has schema {schema!r}, this version reads {SCHEMA!r}", hint="upgrade sebench"
+        )
+    if kind != "lock":
+        raise DataFileError(
+            f"{path} is a sebench {kind}, not a lock", hint="name a file that `sebench lock` wrote"
+        )
+
+
+def _check_unique(path: Path, lock: Lock) -> None:
+    seen = set()
+    for entry in lock.entries:
+        if entry.network in seen:
+            raise DataFileError(
+                f"{path} is damaged: {entry.model} {entry.variant} is in it twice", hint=_HINT
+            )
+        seen.add(entry.network)

@@ -1,0 +1,163 @@
+"""Networks of the user's own: ``package.module:factory`` and ``file.py:factory``, found, imported and called.
+
+A module is executed once per process, as Python does it. Its neighbours are importable while the network is
+built, from where its own code would find them: a file's own folder (that of its outermost package if it lies
+in one), the working directory and its ``src``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from sebench.errors import BuildError, SebenchError, UnknownModelError, near_matches
+from sebench.models.neighbours import importable, is_installed, origin
+from sebench.models.usercode import describe
+
+if TYPE_CHECKING:
+    from torch import nn
+
+LIBRARIES = ("torchvision", "timm")
+Factory = Callable[[], Any]
+_files: dict[Path, ModuleType] = {}
+_running: list[str] = []
+
+
+def own_factory(name: str) -> Factory:
+    """The function behind ``package.module:factory`` or ``file.py:factory``, its module imported.
+
+    Args:
+        name: one of these forms; a file may be given relative to the working directory.
+
+    Raises:
+        UnknownModelError: no such file, module or name in it.
+        BuildError: the module cannot be imported; says where in the user's code.
+    """
+    source, _, attribute = name.rpartition(":")
+    with _running_user_code(name, "imported", source):
+        module = _import_file(name, Path(source)) if source.endswith(".py") else _import(name, source)
+    factory = getattr(module, attribute, None)
+    if not callable(factory):
+        hint = near_matches(attribute, dir(module)) or "name a function that returns an nn.Module"
+        raise UnknownModelError(f"unknown model {name!r}: {source} has no function {attribute!r}", hint=hint)
+    return factory  # type: ignore[no-any-return]
+
+
+def call_factory(name: str, factory: Factory) -> nn.Module:
+    """What `factory` returns, on the current default device.
+
+    Raises:
+        BuildError: it failed, or returned no module.
+    """
+    from torch import nn
+
+    with _running_user_code(name, "built", name):
+        module = factory()
+    if not isinstance(module, nn.Module):
+        raise BuildError(f"{name} returned {type(module).__name__}, not a torch.nn.Module")
+    return module
+
+
+def factory_running() -> str | None:
+    """The network whose code this process is executing right now: code at the top of its module may ask."""
+    return _running[-1] if _running else None
+
+
+def search_folders(name: str) -> tuple[Path, ...]:
+    """Where the modules that network `name` imports are looked for first; nowhere special for libraries."""
+    source, _, _ = name.rpartition(":")
+    if source in LIBRARIES:
+        return ()
+    here = Path.cwd()
+    around = tuple(folder for folder in (here, here / "src") if folder.is_dir())
+    if not source.endswith(".py"):
+        return around
+    path = Path(source).resolve()
+    return tuple(dict.fromkeys((_place(path)[0], *around, path.parent)))
+
+
+@contextmanager
+def _running_user_code(name: str, done: str, subject: str) -> Iterator[None]:
+    """Neighbours importable, prints off standard output, failures as one line with their place."""
+    folders = search_folders(name)
+    _running.append(name)
+    try:
+        with importable(folders) if folders else nullcontext(), redirect_stdout(sys.stderr):
+            yield
+    except SebenchError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise BuildError(f"{subject} cannot be {done}: {describe(error)}") from error
+    finally:
+        _running.pop()
+
+
+def _import(name: str, source: str) -> ModuleType:
+    importlib.invalidate_caches()
+    try:
+        return importlib.import_module(source)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{source}.".startswith(f"{error.name}."):
+            raise  # the module is there; something that it imports is not
+        raise UnknownModelError(f"unknown model {name!r}: {error}", hint="check the module's name") from error
+
+
+def _import_file(name: str, path: Path) -> ModuleType:
+    if not path.is_file():
+        raise UnknownModelError(f"unknown model {name!r}: there is no file {path}")
+    path = path.resolve()
+    if path not in _files:
+        _files[path] = _loaded(path) or _load(path)
+    return _files[path]
+
+
+def _loaded(path: Path) -> ModuleType | None:
+    """The module of this file if the program has it already, e.g. as a test module."""
+    modules = (module for key, module in list(sys.modules.items()) if key != "__main__")
+    return next((module for module in modules if origin(module) == path), None)
+
+
+def _load(path: Path) -> ModuleType:
+    importlib.invalidate_caches()
+    _, names = _place(path)
+    if len(names) > 1:
+        return importlib.import_module(".".join(names))
+    spec = importlib.util.spec_from_file_location(_free_name(names[0], path), path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is not Python source")
+    module = importlib.util.module_from_spec(spec)
+    # Registered as any import is: dataclasses and torch.compile look modules up by name.
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        sys.modules.pop(spec.name, None)
+        raise
+    return module
+
+
+def _place(path: Path) -> tuple[Path, tuple[str, ...]]:
+    """The folder to import a file from, and its dotted name there: what lies in a package is a part of it."""
+    names, folder = [path.stem], path.parent
+    while (folder / "__init__.py").is_file() and folder.name.isidentifier():
+        names.insert(0, folder.name)
+        folder = folder.parent
+    if path.stem == "__init__" and len(names) > 1:
+        names.pop()
+    return folder, tuple(names)
+
+
+def _free_name(name: str, path: Path) -> str:
+    """The file's own name unless that would stand in for another module."""
+    taken = not name.isidentifier() or name in sys.modules or name in sys.stdlib_module_names
+    if not taken:
+        found = importlib.util.find_spec(name)
+        taken = found is not None and is_installed(found.origin)
+    return f"file_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}" if taken else name

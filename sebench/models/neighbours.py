@@ -1,0 +1,106 @@
+"""Folders whose modules are importable for a while, modules of the same name kept apart."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+_Modules = dict[str, ModuleType]
+# They may be installed from a tree of their own, and do not survive being imported twice.
+_NEVER_SET_ASIDE = frozenset({"sebench", "torch", "torchvision", "numpy"})
+_set_aside: dict[Path, _Modules] = {}
+"""By folder: modules imported from it that had to give way to those of another one."""
+
+
+@contextmanager
+def importable(folders: Sequence[Path]) -> Iterator[None]:
+    """Let imports find the modules of `folders`, earlier ones first.
+
+    ``old/nets.py`` and ``new/nets.py`` may both say ``from layers import Block``: while the first folder is
+    importable, modules of the same name that came from elsewhere are out of the way. Installed modules never
+    are: nobody means to replace torch by a file of that name.
+
+    Args:
+        folders: absolute, one at least; names are kept apart for the first. A folder that is itself a
+            package comes after everything else, as its ``types.py`` must not stand in for Python's.
+    """
+    first = [str(folder) for folder in folders if not _is_package(folder)]
+    last = [str(folder) for folder in folders if _is_package(folder) and str(folder) not in sys.path]
+    with _unmixed(folders[0]):
+        sys.path[:] = [*first, *sys.path, *last]
+        try:
+            yield
+        finally:
+            for entry in (*first, *last):
+                with contextlib.suppress(ValueError):  # the user's code rearranged the path
+                    sys.path.remove(entry)
+
+
+def origin(module: object) -> Path | None:
+    """The file that a module was read from."""
+    file = getattr(module, "__file__", None)
+    return Path(file).resolve() if isinstance(file, str) else None
+
+
+def is_installed(file: str | Path | None) -> bool:
+    """Whether a module's file belongs to Python or to an installed distribution, not to the user's tree."""
+    if file is None or str(file) in ("built-in", "frozen"):
+        return True
+    path = Path(file).resolve()
+    return any(path.is_relative_to(folder) for folder in _INSTALLED)
+
+
+_INSTALLED = tuple(
+    Path(sysconfig.get_path(key)).resolve() for key in ("stdlib", "platstdlib", "purelib", "platlib")
+)
+
+
+@contextmanager
+def _unmixed(folder: Path) -> Iterator[None]:
+    provided = _provided(folder)
+    others = _take(name for name in list(sys.modules) if _is_other(name, folder, provided))
+    sys.modules.update(_set_aside.pop(folder, {}))
+    try:
+        yield
+    finally:
+        if others:
+            tops = {name.partition(".")[0] for name in others}
+            own = [name for name in list(sys.modules) if name.partition(".")[0] in tops]
+            _set_aside[folder] = _take(own)
+            sys.modules.update(others)
+
+
+def _provided(folder: Path) -> frozenset[str]:
+    """Names of the modules and packages that lie in a folder."""
+    entries = folder.iterdir() if folder.is_dir() else ()
+    return frozenset(entry.name.partition(".")[0] for entry in entries) - {"__main__", "__init__"}
+
+
+def _is_other(name: str, folder: Path, provided: frozenset[str]) -> bool:
+    top = name.partition(".")[0]
+    if top not in provided or top in _NEVER_SET_ASIDE or top not in sys.modules:
+        return False
+    home = _home(sys.modules[top])
+    return home is not None and home != folder and not is_installed(home)
+
+
+def _home(module: ModuleType) -> Path | None:
+    """The folder that a top-level module or package lies in."""
+    portions = list(getattr(module, "__path__", ()))
+    if portions:
+        return Path(portions[0]).resolve().parent
+    file = origin(module)
+    return file.parent if file else None
+
+
+def _is_package(folder: Path) -> bool:
+    return (folder / "__init__.py").is_file()
+
+
+def _take(names: Iterable[str]) -> _Modules:
+    return {name: module for name in names if (module := sys.modules.pop(name, None)) is not None}

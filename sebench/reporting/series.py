@@ -1,0 +1,54 @@
+"""Names of series: the same for the same thing measured again, and different for everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import fields
+
+from sebench.reporting.counts import spec_text
+from sebench.schema import Comparison, MetricComparison, Pair, Result, Workload
+
+_ALWAYS = ("device", "phase", "batch_size", "input_shape", "dtype", "threads")
+
+
+def workload_name(workload: Workload) -> str:
+    """E.g. ``cpu inference 1x3x224x224 float32, 2 threads``; what is as usual is left out."""
+    shape = "x".join(map(str, workload.input_shape))
+    threads = f"{workload.threads} thread{'' if workload.threads == 1 else 's'}"
+    unusual = [
+        f"{field.name}={getattr(workload, field.name)}"
+        for field in fields(workload)
+        if field.name not in _ALWAYS and getattr(workload, field.name) != field.default
+    ]
+    return ", ".join((f"{workload.device} {workload.phase} {shape} {workload.dtype}", threads, *unusual))
+
+
+def pair_name(pair: Pair) -> str:
+    """E.g. ``resnet50 plain -> resnet50 se``, with whatever else sets the networks apart."""
+    return f"{spec_text(pair.baseline)} -> {spec_text(pair.candidate)}"
+
+
+def series_name(comparison: Comparison, metric: MetricComparison) -> str:
+    """The pair under the workload of `metric`; what is exact goes with the pair's first workload."""
+    pair = f"{comparison.model}: {comparison.baseline} -> {comparison.candidate}"
+    workload = metric.workload or next((m.workload for m in comparison.metrics if m.workload), None)
+    return f"{pair}, {workload_name(workload)}" if workload else pair
+
+
+def latest(results: Sequence[Result]) -> tuple[tuple[Result, ...], tuple[Result, ...]]:
+    """The results that still say something, and those whose every series was measured again later.
+
+    Returns:
+        Both oldest first.
+    """
+    ordered = sorted(results, key=lambda result: (result.created_at, result.id))
+    seen: set[tuple[Pair, Workload | None]] = set()
+    kept: list[Result] = []
+    superseded: list[Result] = []
+    for result in reversed(ordered):
+        workloads = [measurement.workload for measurement in result.measurements]
+        series = {(result.pair, workload) for workload in workloads or (None,)}
+        (superseded if series <= seen else kept).append(result)
+        seen |= series
+    return tuple(reversed(kept)), tuple(reversed(superseded))

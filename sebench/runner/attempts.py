@@ -1,0 +1,64 @@
+"""The samples of earlier invocations of a gate on the same code: pooled, so that repeating cannot help."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from sebench.runner.worktree import tree_digest
+from sebench.schema import Environment, Result, Session, fingerprint
+from sebench.store import ResultStore, load_result
+
+
+class Attempts:
+    """One folder per question, in it one folder per invocation, in it its results."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def earlier(self, key: str) -> tuple[tuple[Result, ...], ...]:
+        """Results by attempt, oldest first.
+
+        Raises:
+            DataFileError: one cannot be read; leaving it out would change the verdict unseen.
+        """
+        folders = sorted(folder for folder in (self.directory / key).glob("*") if folder.is_dir())
+        read = (tuple(map(load_result, ResultStore(folder).paths())) for folder in folders)
+        return tuple(results for results in read if results)
+
+    def begin(self, key: str) -> ResultStore:
+        """Where the results of a new attempt go."""
+        now = datetime.now(UTC)
+        return ResultStore(self.directory / key / f"{now:%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(3)}")
+
+
+def attempt_key(session: Session, environment: Environment, *, policy_confidence: float) -> str | None:
+    """What has to be equal for two invocations to ask the same question.
+
+    The pair and its workload, the set-up, the installed packages, and the code in the repository.
+
+    Returns:
+        None where networks of the user's own come from no repository: their code may have changed.
+    """
+    digest = tree_digest()
+    if digest is None and _is_users_own(session):
+        return None
+    described: Sequence[object] = (
+        session,
+        fingerprint(environment),
+        sorted(environment.versions.items()),
+        digest,
+        policy_confidence,
+    )
+    return hashlib.sha256(msgspec.json.encode(described)).hexdigest()[:32]
+
+
+def _is_users_own(session: Session) -> bool:
+    names = (session.pair.baseline.model, session.pair.candidate.model)
+    libraries = ("torchvision:", "timm:")
+    return any(":" in name and not name.startswith(libraries) for name in names)

@@ -1,0 +1,67 @@
+"""Measures how much the ratio of a network to itself varies here, and keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sebench.analysis.calibration import session_of
+from sebench.runner.calibrations import Calibrations
+from sebench.runner.measuring import run
+from sebench.runner.processes import Observer
+from sebench.runner.session import WORKER_COMMAND
+from sebench.schema import Calibration, ModelSpec, Pair, Plan, Session, TimingPolicy, Workload, fingerprint
+from sebench.store import CountCache
+
+PROCESSES = 12
+_SECONDS_PER_PROCESS = 14.0
+
+
+def calibration_policy(*, processes: int = PROCESSES, budget_s: float | None = None) -> TimingPolicy:
+    """As standard effort, whose noise it is to tell, with more processes.
+
+    Args:
+        processes: fresh ones; each a second look at the machine.
+        budget_s: seconds for the whole command, a hard limit.
+    """
+    soft_s = processes * _SECONDS_PER_PROCESS
+    return TimingPolicy(
+        effort="standard",
+        processes=processes,
+        budget_s=soft_s if budget_s is None else budget_s,
+        hard_budget=budget_s is not None,
+    )
+
+
+def calibrate(
+    spec: ModelSpec,
+    workload: Workload,
+    calibrations: Calibrations,
+    *,
+    policy: TimingPolicy,
+    seed: int,
+    cache: CountCache | None = None,
+    observer: Observer = lambda progress: None,
+    argv: Sequence[str] = (),
+    command: Sequence[str] = WORKER_COMMAND,
+) -> Calibration:
+    """Measure a network against a second instance of itself and add that session to what is known.
+
+    Args:
+        spec: the network.
+        workload: of one step.
+        calibrations: where it is kept.
+        policy: see `calibration_policy`.
+        seed: fixes weights, orders and pauses.
+        cache: of static counts.
+        observer: told about every step.
+        argv: recorded in the result.
+        command: how a worker is started.
+
+    Raises:
+        WorkerError: too few processes could be measured.
+    """
+    session = Session(pair=Pair(baseline=spec, candidate=spec), workload=workload)
+    plan = Plan(sessions=(session,), policy=policy, seed=seed)
+    (result,) = run(plan, cache=cache, observer=observer, argv=argv, command=command)
+    measured = result.measurements[0].workload
+    return calibrations.add(fingerprint(result.environment), spec, measured, session_of(result))

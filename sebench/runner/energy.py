@@ -1,0 +1,124 @@
+"""Energy of both sides of a pair, in fresh processes of its own after the times are taken."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from random import Random
+
+from sebench.errors import DeviceError, WorkerError
+from sebench.runner.processes import silence_limit_s, thread_placement
+from sebench.runner.session import WorkerSession
+from sebench.schema import EnergyBlock, EnergyMeasurement, EnergyRun, Plan, Session, Side, Workload
+from sebench.worker.protocol import (
+    Asked,
+    CounterFound,
+    CounterRequest,
+    EnergyDone,
+    EnergyMeasured,
+    EnergyRequest,
+    Failed,
+    Ready,
+    Request,
+)
+
+BLOCKS = 6
+"""The fewest that one process can draw a 95 % interval from."""
+RIGOROUS_PROCESSES, RIGOROUS_BLOCKS = 5, 3
+"""An interval that speaks for fresh processes."""
+
+
+def require_counters(plan: Plan, command: Sequence[str]) -> dict[str, CounterFound]:
+    """Ask for the counters before anything is measured.
+
+    Args:
+        plan: what will be measured.
+        command: how a worker is started.
+
+    Returns:
+        The counter by device: of the accelerator where there is one, else of the CPU; empty where no energy
+        was asked for.
+
+    Raises:
+        DeviceError: energy was asked for and cannot be had; says why.
+    """
+    if not plan.energy:
+        return {}
+    by_device = {session.workload.device: session.workload for session in plan.sessions}
+    accelerated = {device: workload for device, workload in by_device.items() if device != "cpu"}
+    return {
+        device: _find(workload, command, plan.policy.timeout_s)
+        for device, workload in (accelerated or by_device).items()
+    }
+
+
+def measure_energy(
+    session: Session, plan: Plan, counter: CounterFound, *, command: Sequence[str]
+) -> EnergyMeasurement:
+    """Blocks of long windows; what cannot be read is said in the measurement, never raised.
+
+    Args:
+        session: the pair and its workload.
+        plan: its policy and seed.
+        counter: what `require_counters` found.
+        command: how a worker is started.
+    """
+    rigorous = plan.policy.effort == "rigorous"
+    processes, blocks = (RIGOROUS_PROCESSES, RIGOROUS_BLOCKS) if rigorous else (1, BLOCKS)
+    runs = []
+    for process in range(processes):
+        runs.append(_run(session, plan, process, blocks, command))
+        if runs[-1].error:  # it would cost minutes to hear it again
+            break
+    return EnergyMeasurement(
+        workload=session.workload, counter=counter.counter, zones=counter.zones, processes=tuple(runs)
+    )
+
+
+def _find(workload: Workload, command: Sequence[str], timeout_s: float) -> CounterFound:
+    request = CounterRequest(workload=workload)
+    with _worker(request, workload, command, timeout_s) as worker:
+        match worker.receive():
+            case CounterFound() as found:
+                return found
+            case Failed(message=message):
+                raise DeviceError(f"--energy: {message}")
+            case reply:
+                raise WorkerError(f"a worker process sent {type(reply).__name__} instead of its counter")
+
+
+def _run(session: Session, plan: Plan, process: int, blocks: int, command: Sequence[str]) -> EnergyRun:
+    rng = Random(f"{plan.seed}/energy/{process}")
+    sides: list[Side] = ["baseline", "candidate"]
+    rng.shuffle(sides)
+    pair = Request(
+        pair=session.pair,
+        workload=session.workload,
+        policy=plan.policy,
+        build_order=tuple(sides),
+        weight_seed=plan.seed,
+        process_seed=rng.getrandbits(32),
+    )
+    request = EnergyRequest(pair=pair, blocks=blocks)
+    read: list[EnergyBlock] = []
+    try:
+        limit_s = silence_limit_s(plan.policy, session.workload)
+        with _worker(request, session.workload, command, limit_s) as worker:
+            while isinstance(reply := worker.receive(), Ready | EnergyMeasured):
+                read += [reply.block] if isinstance(reply, EnergyMeasured) else []
+    except WorkerError as error:
+        return EnergyRun(process=process, blocks=tuple(read), error=str(error))
+    match reply:
+        case EnergyDone(idle_w=idle_w, other_cpu_ratio=others):
+            return EnergyRun(process=process, idle_w=idle_w, other_cpu_ratio=others, blocks=tuple(read))
+        case Failed(message=message):
+            return EnergyRun(process=process, blocks=tuple(read), error=message)
+        case _:
+            unexpected = f"unexpected reply {type(reply).__name__}"
+            return EnergyRun(process=process, blocks=tuple(read), error=unexpected)
+
+
+def _worker(request: Asked, workload: Workload, command: Sequence[str], timeout_s: float) -> WorkerSession:
+    threads = str(workload.threads)
+    environ = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, **thread_placement(os.environ)}
+    return WorkerSession(request, command=command, environ=environ, timeout_s=timeout_s)

@@ -1,0 +1,81 @@
+"""A whole gate: the lock, then everything that has to be measured, then one verdict."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sebench.analysis.gate import gate_status
+from sebench.configuration import Configuration
+from sebench.errors import DataFileError
+from sebench.lockfile import load_lock
+from sebench.runner.attempts import Attempts
+from sebench.runner.calibrations import Calibrations
+from sebench.runner.checking import Settings, check
+from sebench.runner.locking import check_lock
+from sebench.runner.plan import timing_policy
+from sebench.runner.processes import Observer
+from sebench.runner.targets import open_targets
+from sebench.schema import Check, Gate
+from sebench.store import CountCache
+
+
+def run_gate(
+    configuration: Configuration,
+    *,
+    lock_file: Path | None,
+    seed: int | None,
+    cache: CountCache | None,
+    attempts: Attempts | None,
+    calibrations: Calibrations | None,
+    observer: Observer,
+    argv: Sequence[str],
+) -> Gate:
+    """Check everything that the settings name.
+
+    Args:
+        configuration: what to check and how hard; see `Configuration.check`.
+        lock_file: the lock to hold exact costs against; None leaves them out.
+        seed: fixes weights, orders and pauses; None draws one.
+        cache: of static counts.
+        attempts: samples of earlier invocations.
+        calibrations: the noise of this machine.
+        observer: told about every step.
+        argv: recorded in the results.
+
+    Raises:
+        UsageError: settings that cannot be meant, or a margin below the noise floor.
+        SebenchError: a file, a device or a network that is not as it should be.
+    """
+    settings = configuration.check
+    policy = timing_policy(settings.effort or "standard", budget_s=settings.budget)
+    checks: list[Check] = list(_locked(lock_file, cache))
+    with open_targets(settings, resolve=configuration.resolve) as opened:
+        measured = check(
+            opened.targets,
+            Settings(
+                policy=policy,
+                seed=secrets.randbits(31) if seed is None else seed,
+                cache=cache,
+                attempts=attempts,
+                calibrations=calibrations,
+                trees=opened.trees,
+                argv=argv,
+                observer=observer,
+            ),
+        )
+    checks.extend(measured)
+    return Gate(
+        status=gate_status(checks),
+        checks=tuple(checks),
+        on_inconclusive=settings.on_inconclusive or "fail",
+    )
+
+
+def _locked(lock_file: Path | None, cache: CountCache | None) -> Iterator[Check]:
+    if lock_file is None:
+        return
+    if not lock_file.exists():
+        raise DataFileError(f"there is no lock file {lock_file}", hint="write it with `sebench lock`")
+    yield from check_lock(load_lock(lock_file), cache=cache)

@@ -1,0 +1,189 @@
+"""Locks of networks by name: counted twice in two processes, and checked against what is counted now."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+
+import msgspec
+
+from sebench import models
+from sebench.analysis import lock_check
+from sebench.analysis.lock import Count, count_entry, lock_changes, make_lock
+from sebench.errors import DeterminismError, WorkerError
+from sebench.runner.counting import count_model
+from sebench.runner.plan import input_shape, resolve_spec
+from sebench.schema import (
+    Check,
+    Finding,
+    Lock,
+    LockedNetwork,
+    LockEntry,
+    ModelSpec,
+    Phase,
+    StaticCost,
+    StrideIn,
+)
+from sebench.store import CountCache
+from sebench.worker.counting import CountRequest
+
+WORKER_COMMAND = (sys.executable, "-m", "sebench.worker.counting")
+PLAIN = "plain"
+TIMEOUT_S = 900.0
+
+
+def torch_minor() -> str:
+    """The installed torch's minor version, e.g. ``2.15``; does not import it."""
+    return ".".join(version("torch").split(".")[:2])
+
+
+def locked_networks(
+    names: Sequence[str],
+    variants: Sequence[str],
+    *,
+    image_size: models.ImageSize | None = None,
+    num_classes: int | None = None,
+    stride_in: StrideIn | None = None,
+) -> tuple[LockedNetwork, ...]:
+    """Every model, plain and in every variant, at one image; networks of others as they are.
+
+    Args:
+        names: of models.
+        variants: of the native ones among them.
+        image_size: of the input; None is each network's own.
+        num_classes: see `ModelSpec`.
+        stride_in: likewise.
+
+    Raises:
+        UsageError: a name, variant or number that cannot be meant.
+    """
+
+    def specs(name: str) -> Iterator[ModelSpec]:
+        if models.is_foreign(name):
+            yield resolve_spec(name, PLAIN, num_classes=num_classes, stride_in=stride_in)
+            return
+        for variant in (PLAIN, *variants):
+            yield resolve_spec(name, variant, num_classes=num_classes, stride_in=stride_in)
+
+    networks = (
+        LockedNetwork(
+            model=spec.model,
+            variant=spec.variant,
+            num_classes=spec.num_classes,
+            stride_in=spec.stride_in,
+            input_shape=input_shape(name, 1, image_size),
+        )
+        for name in names
+        for spec in specs(name)
+    )
+    return tuple(dict.fromkeys(networks))
+
+
+def count_lock(
+    networks: Sequence[LockedNetwork], *, command: Sequence[str] = WORKER_COMMAND
+) -> tuple[Lock, tuple[Finding, ...]]:
+    """Count networks here and in a fresh process, without the cache of earlier counts.
+
+    The fresh process hashes with another seed and lays out its memory anew, so that a figure that depends on
+    the order of a set, on an identity or on random numbers comes out differently.
+
+    Args:
+        networks: what to count.
+        command: how the second process is started.
+
+    Returns:
+        The lock, and findings on what could not be counted.
+
+    Raises:
+        SebenchError: a network cannot be built or counted.
+        DeterminismError: the two counts differ.
+        WorkerError: the second process died.
+    """
+    torch = torch_minor()
+    with _second_count(networks, torch, command) as second:
+        counted = [count_entry(network, _counter(None), torch) for network in networks]
+        first = make_lock(each.entry for each in counted)
+        repeated = make_lock(_entries(second))
+    _require_equal(first, repeated)
+    findings = tuple(
+        _not_counted_in_training(each.entry, each.untrainable) for each in counted if each.untrainable
+    )
+    return first, findings
+
+
+def check_lock(lock: Lock, *, cache: CountCache | None) -> tuple[Check, ...]:
+    """The checks of a lock; see `sebench.analysis.lock_check.check_lock`.
+
+    Args:
+        lock: what is expected; it is the other count, so each network is counted once.
+        cache: of earlier counts of native networks; None counts afresh.
+    """
+    return lock_check.check_lock(lock, _counter(cache), torch=torch_minor())
+
+
+def _counter(cache: CountCache | None) -> Count:
+    def count(spec: ModelSpec, shape: tuple[int, ...], phase: Phase) -> StaticCost:
+        return count_model(spec, shape, phase=phase, cache=cache).cost
+
+    return count
+
+
+@contextmanager
+def _second_count(
+    networks: Sequence[LockedNetwork], torch: str, command: Sequence[str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that counts while this one does; it never outlives the block."""
+    request = msgspec.json.encode(CountRequest(networks=tuple(networks), torch=torch))
+    with tempfile.TemporaryFile() as stream:
+        stream.write(request)
+        stream.seek(0)
+        # Its own session: Ctrl-C reaches this process alone, which then ends the other.
+        process = subprocess.Popen(
+            list(command),
+            stdin=stream,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONHASHSEED": "random"},
+            start_new_session=True,
+        )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _entries(process: subprocess.Popen[bytes]) -> tuple[LockEntry, ...]:
+    try:
+        answer, said = process.communicate(timeout=TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        raise WorkerError(f"the second count took more than {TIMEOUT_S:g} s") from None
+    if process.returncode:
+        lines = said.decode(errors="replace").strip().splitlines()
+        cause = f": {lines[-1]}" if lines else ""
+        raise WorkerError(f"the process of the second count ended with status {process.returncode}{cause}")
+    return msgspec.json.decode(answer, type=tuple[LockEntry, ...])
+
+
+def _require_equal(first: Lock, second: Lock) -> None:
+    for change in lock_changes(first, second):
+        what = change.metric or change.change
+        raise DeterminismError(
+            f"{change.network.model} {change.network.variant} is counted differently by two processes: "
+            f"{what}{f' of {change.op}' if change.op else ''} {change.before} and {change.after}",
+            hint="make its factory build the same network every time",
+        )
+
+
+def _not_counted_in_training(entry: LockEntry, reason: str | None) -> Finding:
+    return Finding(
+        code="lock-no-saved-bytes",
+        severity="warning",
+        message=f"{entry.model} {entry.variant}: no saved bytes: {reason}",
+        hint="they are locked as unknown, everything else as counted",
+    )

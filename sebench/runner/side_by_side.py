@@ -1,0 +1,229 @@
+"""A pair whose sides come from different trees: one worker each, run in turn by the runner itself.
+
+Both workers live at the same time and only one of them ever works, so the segments of a block are as close in
+time as those of a pair in one process: drift is common to both sides.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from random import Random
+from types import TracebackType
+
+import psutil
+from msgspec.structs import replace
+
+from sebench.errors import DeviceError
+from sebench.profilers.device import Step, Timing
+from sebench.profilers.energy_counter import EnergyCounter
+from sebench.profilers.latency import measure_block, warm_up
+from sebench.profilers.probes import Probe, canary, read_probe
+from sebench.runner.session import WorkerDied, WorkerSession
+from sebench.runner.worktree import repository_root
+from sebench.schema import COMMIT_LENGTH, Block, DeviceState, ModelSpec, Side
+from sebench.worker.protocol import (
+    Done,
+    Failed,
+    Go,
+    Measured,
+    Ready,
+    Reply,
+    Request,
+    Run,
+    SideReady,
+    SideRequest,
+    Timed,
+)
+
+Trees = Mapping[str, Path]
+"""Working directory by commit."""
+
+
+def tree_of(spec: ModelSpec, trees: Trees) -> Path:
+    """Where a network is imported from."""
+    return Path.cwd() if spec.commit is None else trees[spec.commit]
+
+
+class SideBySide:
+    """Two workers that look like one `WorkerSession`: `Ready`, after `go` a `Measured` per block, `Done`."""
+
+    def __init__(
+        self,
+        request: Request,
+        trees: Trees,
+        *,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        timeout_s: float,
+    ) -> None:
+        self._request = request
+        self._open = partial(WorkerSession, command=command, environ=environ, timeout_s=timeout_s)
+        self._trees = trees
+        self._stack = ExitStack()
+        self._sides: dict[Side, _SideWorker] = {}
+        self._replies = self._run()
+        self._go: Go | None = None
+
+    def __enter__(self) -> SideBySide:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def go(self, message: Go) -> None:
+        """Let it measure."""
+        self._go = message
+
+    def receive(self) -> Reply:
+        """The next message.
+
+        Raises:
+            WorkerDied: a worker ended or stayed silent for too long.
+        """
+        return next(self._replies)
+
+    def _run(self) -> Iterator[Reply]:
+        failed = self._start()
+        if failed is not None:
+            yield failed
+            return
+        device = _Turns()
+        steps: dict[Side, Step] = dict(self._sides)
+        ready = [worker.ready for worker in self._sides.values()]
+        step_s = warm_up(steps, device, self._request.policy)
+        compile_s = {side: worker.ready.compile_s for side, worker in self._sides.items()}
+        yield Ready(
+            step_s=step_s,
+            compile_s={side: took_s for side, took_s in compile_s.items() if took_s is not None},
+            runtime=ready[0].runtime,
+        )
+        for block in self._blocks(steps, device):
+            yield Measured(block=block)
+        yield Done()
+
+    def _start(self) -> Failed | None:
+        """Start both, so that they import at the same time, then hear what each has to say."""
+        specs: dict[Side, ModelSpec] = {
+            "baseline": self._request.pair.baseline,
+            "candidate": self._request.pair.candidate,
+        }
+        sessions = {side: self._open_side(specs[side]) for side in self._request.build_order}
+        for side, session in sessions.items():
+            reply = session.receive()
+            if isinstance(reply, Failed):
+                return replace(reply, message=f"{_name(specs[side])}: {reply.message}")
+            if not isinstance(reply, SideReady):
+                raise WorkerDied(f"a worker process sent {type(reply).__name__} before it was ready")
+            self._sides[side] = _SideWorker(session, reply)
+        return None
+
+    def _open_side(self, spec: ModelSpec) -> WorkerSession:
+        request = SideRequest(
+            spec=spec,
+            workload=self._request.workload,
+            weight_seed=self._request.weight_seed,
+            not_from=None if spec.commit is None else str(repository_root(Path.cwd())),
+        )
+        directory = tree_of(spec, self._trees)
+        return self._stack.enter_context(self._open(request, directory=directory))
+
+    def _blocks(self, steps: Mapping[Side, Step], device: _Turns) -> Iterator[Block]:
+        go, start = self._go, device.clock()
+        if go is None:
+            return
+        rng = Random(self._request.process_seed)
+        for order in go.orders:
+            if device.clock() - start > go.deadline_s:
+                return
+            yield measure_block(
+                steps,
+                order,
+                go.steps_per_segment,
+                device=device,
+                policy=self._request.policy,
+                threads=self._request.workload.threads,
+                rng=rng,
+                probe=self._probe,
+            )
+
+    def _probe(self) -> Probe:
+        """The host's counters, with the CPU time of the workers rather than our own."""
+        used = (psutil.Process(worker.session.pid).cpu_times() for worker in self._sides.values())
+        return dataclasses.replace(
+            read_probe(), process_cpu_s=sum(times.user + times.system for times in used)
+        )
+
+
+@dataclass
+class _SideWorker:
+    """A step that runs elsewhere; called, it runs once."""
+
+    session: WorkerSession
+    ready: SideReady
+    state: DeviceState | None = None
+
+    def __call__(self) -> Timing:
+        return self.timed(1)
+
+    def timed(self, count: int) -> Timing:
+        self.session.go(Run(count=count))
+        reply = self.session.receive()
+        if isinstance(reply, Failed):
+            raise WorkerDied(reply.message)
+        if not isinstance(reply, Timed):
+            raise WorkerDied(f"a worker process sent {type(reply).__name__} instead of times")
+        self.state = reply.state
+        return Timing(
+            steps_s=reply.steps_s,
+            forward_s=reply.forward_s,
+            device_s=reply.device_s,
+            submit_s=reply.submit_s,
+        )
+
+
+class _Turns:
+    """The device of two workers, as the sampler needs it; each worker keeps its own clock and barrier."""
+
+    name = "worker"
+
+    def __init__(self) -> None:
+        self._state: DeviceState | None = None
+
+    def clock(self) -> float:
+        return time.perf_counter()
+
+    def timed(self, step: Step, count: int) -> Timing:
+        assert isinstance(step, _SideWorker)  # noqa: S101 - `SideBySide` makes no other
+        timing = step.timed(count)
+        self._state = step.state
+        return timing
+
+    def mark(self) -> None:
+        """Marks are set where the step runs."""
+
+    def pause(self, duration_s: float) -> None:
+        time.sleep(duration_s)
+
+    def canary_s(self) -> float:
+        return canary(clock=self.clock)
+
+    def state(self) -> DeviceState | None:
+        return self._state
+
+    def energy_counter(self) -> EnergyCounter:
+        raise DeviceError("energy is read of one process, and the two sides have one each")
+
+    def quiet(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+def _name(spec: ModelSpec) -> str:
+    return spec.model if spec.commit is None else f"{spec.model} at {spec.commit[:COMMIT_LENGTH]}"

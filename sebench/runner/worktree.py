@@ -1,0 +1,141 @@
+"""The user's repository: another commit of it checked out beside, and what tells one state from another."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sebench.errors import DataFileError, UsageError
+from sebench.schema import COMMIT_LENGTH
+
+GIT_TIMEOUT_S = 300.0
+
+# Set inside hooks; they would point git at another repository than the one we stand in.
+_GIT_VARIABLES = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkout:
+    """A commit whose files are there to be imported."""
+
+    ref: str
+    """As it was asked for."""
+    commit: str
+    directory: Path
+    """What stands for the current directory: the same folder of the repository."""
+
+    @property
+    def label(self) -> str:
+        """E.g. ``main (1a2b3c4d5e6f)``."""
+        return f"{self.ref} ({self.commit[:COMMIT_LENGTH]})"
+
+
+@contextmanager
+def checked_out(ref: str, *, start: Path | None = None) -> Iterator[Checkout]:
+    """A temporary worktree of the repository at `ref`; the user's own tree and branches are not touched.
+
+    Args:
+        ref: branch, tag or commit.
+        start: a folder of the repository; None is the current one.
+
+    Raises:
+        UsageError: no git, no repository, no such ref, or a ref without the current folder.
+        DataFileError: git could not write the worktree.
+    """
+    here = Path.cwd() if start is None else start.resolve()
+    root = repository_root(here)
+    commit = _commit(root, ref)
+    with tempfile.TemporaryDirectory(prefix="sebench-base-") as parent:
+        tree = Path(parent) / "tree"
+        try:
+            added = _git(root, "worktree", "add", "--detach", "--quiet", str(tree), commit)
+            if added.returncode:
+                raise DataFileError(f"git cannot check out {ref}: {_last_line(added.stderr)}")
+            directory = tree / here.relative_to(root)
+            if not directory.is_dir():
+                raise UsageError(f"--base-ref {ref}: it has no folder {here.relative_to(root)}")
+            yield Checkout(ref=ref, commit=commit, directory=directory)
+        finally:
+            _git(root, "worktree", "remove", "--force", str(tree))
+
+
+def repository_root(start: Path) -> Path:
+    """The top folder of the repository that `start` lies in.
+
+    Raises:
+        UsageError: no git, or no repository.
+    """
+    found = _git(start, "rev-parse", "--show-toplevel")
+    if found.returncode:
+        raise UsageError(
+            f"{start} is not in a git repository: {_last_line(found.stderr)}",
+            hint="run it where your network is under version control",
+        )
+    return Path(found.stdout.strip()).resolve()
+
+
+def tree_digest(start: Path | None = None) -> str | None:
+    """SHA-256 (hex) of the code in the repository: commit, changes to tracked files, untracked Python.
+
+    Returns:
+        None outside a repository, where one state of the code cannot be told from another.
+    """
+    here = Path.cwd() if start is None else start
+    try:
+        root = repository_root(here)
+    except UsageError:
+        return None
+    head = _git(root, "rev-parse", "HEAD")
+    if head.returncode:
+        return None
+    digest = hashlib.sha256(head.stdout.encode(errors="surrogateescape"))
+    digest.update(
+        _git(root, "diff", "--no-ext-diff", "--binary", "HEAD").stdout.encode(errors="surrogateescape")
+    )
+    untracked = _git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", "*.py").stdout
+    for name in sorted(filter(None, untracked.split("\0"))):
+        digest.update(name.encode(errors="surrogateescape"))
+        digest.update((root / name).read_bytes())
+    return digest.hexdigest()
+
+
+def _commit(root: Path, ref: str) -> str:
+    # Without the dashes a ref like "--output=x" would be an option.
+    found = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    if found.returncode:
+        raise UsageError(
+            f"--base-ref {ref!r} is no commit of {root}",
+            hint=f"git fetch origin {ref}, or check out with the whole history (fetch-depth: 0)",
+        )
+    return found.stdout.strip()
+
+
+def _git(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    git = shutil.which("git")
+    if git is None:
+        raise UsageError("git is not installed", hint="install it, or compare two factories")
+    # Hooks and monitors of the repository have no business in a measurement.
+    quiet = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
+    return subprocess.run(
+        [git, *quiet, *arguments],
+        cwd=directory,
+        env={name: value for name, value in os.environ.items() if name not in _GIT_VARIABLES},
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+        timeout=GIT_TIMEOUT_S,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "it did not say why"

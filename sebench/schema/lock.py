@@ -1,0 +1,101 @@
+"""The lock: exact costs of chosen networks, kept under version control."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sebench.schema.base import SCHEMA, StrideIn, Value
+from sebench.schema.request import ModelSpec
+
+ChangeKind = Literal["network-added", "network-removed", "torch-added", "torch-removed", "changed"]
+LockStatus = Literal["written", "unchanged", "differs"]
+
+
+class LockedNetwork(Value, frozen=True, kw_only=True):
+    """A network at one input: what an entry of a lock is about."""
+
+    model: str
+    variant: str = "plain"
+    num_classes: int | None = None
+    stride_in: StrideIn | None = None
+    input_shape: tuple[int, ...]
+    """With the batch in front."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """How to build it."""
+        return ModelSpec(
+            model=self.model,
+            variant=self.variant,
+            num_classes=self.num_classes,
+            stride_in=self.stride_in,
+        )
+
+    @property
+    def network(self) -> LockedNetwork:
+        """The identity alone: equal and hashable across entries and changes."""
+        return LockedNetwork(
+            model=self.model,
+            variant=self.variant,
+            num_classes=self.num_classes,
+            stride_in=self.stride_in,
+            input_shape=self.input_shape,
+        )
+
+
+class TorchCosts(Value, frozen=True, kw_only=True):
+    """Costs that depend on which ops a torch release runs: of a forward pass, but for `saved_bytes`."""
+
+    flops: int
+    bytes_read: int
+    bytes_written: int
+    ops: dict[str, int]
+    """Calls by aten op, those without a formula included; views are not ops that cost anything."""
+    saved_bytes: int | None
+    """Kept by autograd for the backward pass; None where the network cannot be counted in training."""
+
+
+class LockEntry(LockedNetwork, frozen=True, kw_only=True):
+    """The exact costs of one network."""
+
+    params: int
+    buffers: int
+    """Elements of all buffers."""
+    macs: int
+    paper_macs: int
+    torch: dict[str, TorchCosts]
+    """By torch minor version, e.g. ``2.15``."""
+
+
+class Lock(Value, frozen=True, kw_only=True):
+    """One lock file; its entries are sorted and about one network each."""
+
+    schema: str = SCHEMA
+    kind: Literal["lock"] = "lock"
+    entries: tuple[LockEntry, ...] = ()
+
+
+class LockChange(Value, frozen=True, kw_only=True):
+    """One difference between two locks."""
+
+    network: LockedNetwork
+    change: ChangeKind
+    torch: str | None = None
+    """The torch minor version whose figure it is; None for figures that depend on none."""
+    metric: str | None = None
+    """None where a whole network or a whole torch version came or went."""
+    op: str | None = None
+    """Of which op, where the metric is ``ops``."""
+    before: int | None = None
+    after: int | None = None
+
+
+class LockDiff(Value, frozen=True, kw_only=True):
+    """What `sebench lock` found, and what it did about it."""
+
+    file: str
+    status: LockStatus
+    torch: str
+    """The torch minor version that was counted with."""
+    networks: int
+    changes: tuple[LockChange, ...]

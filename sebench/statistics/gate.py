@@ -1,0 +1,169 @@
+"""From log-ratios to the verdict of a gate: evidence, looks, Holm, and how many processes a margin needs.
+
+A gate asks whether log(candidate / baseline) stays within log(limit). It is decided by the interval, not by
+the point: passed if the upper limit is within, failed if the lower limit is beyond (by its p-value, adjusted
+for the other checks), else inconclusive. This is the non-inferiority form of two one-sided tests (Schuirmann
+1987): of changes within the limit, at most alpha / 2 fail.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.special import ndtri, stdtr, stdtrit
+
+from sebench.statistics.intervals import Limits, hodges_lehmann
+from sebench.statistics.paired import MIN_BLOCKS, MIN_PROCESSES, headline
+from sebench.statistics.samples import mean_and_sd, tail_probability
+
+Verdict = Literal["passed", "failed", "inconclusive"]
+
+LOOKS_PER_ATTEMPT = 2
+"""The planned samples, and one extension where they did not suffice."""
+_FIRST_ATTEMPT_SHARE = 0.9
+MAX_NEEDED_PROCESSES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """An estimated log-ratio, its standard error and the degrees of freedom of that error."""
+
+    center: float
+    standard_error: float
+    degrees_of_freedom: float
+    """Infinite where the error was calibrated rather than estimated from these samples."""
+
+    def limits(self, confidence: float) -> Limits:
+        """Two-sided interval of the log-ratio."""
+        half_width = _quantile(1 - tail_probability(confidence) / 2, self.degrees_of_freedom)
+        half_width *= self.standard_error
+        return Limits(self.center - half_width, self.center + half_width, confidence)
+
+    def p_value(self, log_limit: float) -> float:
+        """One-sided: how often a ratio at the limit would show a center this high or higher."""
+        if self.standard_error == 0:
+            return 0.0 if self.center > log_limit else 1.0
+        return _upper_tail((self.center - log_limit) / self.standard_error, self.degrees_of_freedom)
+
+
+def evidence(
+    blocks_by_process: Sequence[Sequence[float]], *, sigma_process: float | None = None
+) -> Evidence | None:
+    """What log-ratios of blocks, grouped by fresh process, say about the ratio.
+
+    Five processes or more speak for themselves: mean of their Hodges-Lehmann estimates, s / sqrt(P), P - 1
+    degrees of freedom. Fewer need `sigma_process`, the calibrated standard deviation between processes.
+
+    Returns:
+        None where there is neither: variation between processes is then unknown, and nothing can be gated.
+    """
+    usable = [blocks for blocks in blocks_by_process if len(blocks) >= MIN_BLOCKS]
+    if len(usable) >= MIN_PROCESSES:
+        center, sd = mean_and_sd(np.array([hodges_lehmann(blocks) for blocks in usable]))
+        return Evidence(center, sd / math.sqrt(len(usable)), len(usable) - 1)
+    if sigma_process is None or not usable:
+        return None
+    found = headline(usable, sigma_process=sigma_process)
+    if found.ratio is None or found.ci_low is None or found.ci_high is None:
+        return None
+    center = math.log(found.ratio)
+    half_width = max(math.log(found.ci_high) - center, center - math.log(found.ci_low))
+    return Evidence(center, half_width / _quantile(1 - (1 - found.confidence) / 2, math.inf), math.inf)
+
+
+def contrast(now: Evidence, then: Evidence, *, sigma_session: float = 0.0) -> Evidence:
+    """Evidence of `now` - `then`, measured in different sessions (Welch 1947; Satterthwaite's degrees).
+
+    Args:
+        now: of the later session.
+        then: of the earlier one.
+        sigma_session: calibrated standard deviation between sessions; both have their share of it.
+    """
+    variances = (now.standard_error**2, then.standard_error**2)
+    degrees = (now.degrees_of_freedom, then.degrees_of_freedom)
+    sampled = sum(variances)
+    spread = sum(v**2 / df for v, df in zip(variances, degrees, strict=True) if v)
+    return Evidence(
+        now.center - then.center,
+        math.sqrt(sampled + 2 * sigma_session**2),
+        sampled**2 / spread if spread else math.inf,
+    )
+
+
+def look_confidence(attempt: int, look: int, *, confidence: float = 0.95) -> float:
+    """Level of one look, so that all looks together miss no more often than one interval of `confidence`.
+
+    The first attempt spends 90 % of alpha, evenly over its two looks (97.75 % each at 95 %); attempt k > 1
+    spends 10 % / (k (k - 1)), a series that sums to the rest. Repeating a gate until it is green therefore
+    does not raise the chance that a regression passes (Bonferroni over an unbounded number of looks).
+
+    Args:
+        attempt: from 1; later ones look at the samples of all earlier ones too.
+        look: 1, or 2 for the extension.
+        confidence: of the whole gate.
+    """
+    if attempt < 1 or not 1 <= look <= LOOKS_PER_ATTEMPT:
+        raise ValueError(f"there is no look {look} of attempt {attempt}")
+    share = _FIRST_ATTEMPT_SHARE if attempt == 1 else (1 - _FIRST_ATTEMPT_SHARE) / (attempt * (attempt - 1))
+    return 1 - tail_probability(confidence) * share / LOOKS_PER_ATTEMPT
+
+
+def decide(found: Evidence, limit: float, *, confidence: float, adjusted_p: float) -> Verdict:
+    """The verdict on one ratio.
+
+    Args:
+        found: evidence on its logarithm.
+        limit: largest ratio allowed.
+        confidence: of this look (`look_confidence`).
+        adjusted_p: `Evidence.p_value` at the limit, adjusted for the other checks (`holm`).
+    """
+    if found.limits(confidence).high <= math.log(limit):
+        return "passed"
+    return "failed" if adjusted_p <= tail_probability(confidence) / 2 else "inconclusive"
+
+
+def holm(p_values: Sequence[float]) -> tuple[float, ...]:
+    """Holm's (1979) step-down adjustment, in the order given: family-wise error without independence."""
+    adjusted, highest = [0.0] * len(p_values), 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = highest
+    return tuple(adjusted)
+
+
+def noise_floor(sigma_process: float, processes: int, *, confidence: float = 0.95) -> float:
+    """Smallest margin, as a log-ratio, that `processes` can be asked to hold: two half-widths.
+
+    2 t_{P-1} sigma / sqrt(P); of an unchanged ratio with a smaller margin many gates would stay inconclusive.
+    """
+    tail = 1 - tail_probability(confidence) / 2
+    return 2 * _quantile(tail, processes - 1) * sigma_process / math.sqrt(processes)
+
+
+def needed_processes(sigma_process: float, log_margin: float, *, confidence: float = 0.95) -> int:
+    """Fewest processes (at least five) whose noise floor is within the margin.
+
+    Raises:
+        ValueError: the margin is not positive.
+    """
+    if log_margin <= 0:
+        raise ValueError("a margin of no size needs infinitely many processes")
+    for processes in range(MIN_PROCESSES, MAX_NEEDED_PROCESSES):
+        if noise_floor(sigma_process, processes, confidence=confidence) <= log_margin:
+            return processes
+    return MAX_NEEDED_PROCESSES
+
+
+def _quantile(probability: float, degrees_of_freedom: float) -> float:
+    if math.isinf(degrees_of_freedom):
+        return float(ndtri(probability))
+    return float(stdtrit(degrees_of_freedom, probability))
+
+
+def _upper_tail(statistic: float, degrees_of_freedom: float) -> float:
+    # stdtr of an infinite number of degrees is the normal distribution.
+    return float(stdtr(degrees_of_freedom, -statistic))

@@ -1,0 +1,290 @@
+"""Where the configuration is looked for, and what is refused in it, by full key."""
+
+import pytest
+
+from sebench.configuration import (
+    BaseRefSettings,
+    CeilingSettings,
+    CheckSettings,
+    Configuration,
+    FactoriesSettings,
+    LockSettings,
+    StoredSettings,
+    load_configuration,
+)
+from sebench.errors import ConfigurationError
+
+COMPLETE = """
+[lock]
+file = "exact/lock.json"
+models = ["resnet50", "nets.py:net"]
+variants = ["se", "eca"]
+
+[check]
+effort = "rigorous"
+budget = 120
+on-inconclusive = "pass"
+
+[[check.ceiling]]
+model = "resnet50"
+max-overhead = { latency = 1.10, params = 2 }
+
+[[check.ceiling]]
+model = "resnet101"
+variant = "se(r=8)"
+baseline = "se"
+device = "cuda:1"
+phase = "training"
+batch-size = 32
+image-size = "800x1333"
+dtype = "amp-bfloat16"
+memory-format = "channels_last"
+threads = 2
+exec = "compile"
+max-overhead = { peak_memory = 1.1 }
+
+[[check.factories]]
+baseline = "nets.py:old"
+candidate = "nets.py:new"
+margin = { latency = 1.05 }
+
+[[check.base-ref]]
+model = "nets.py:net"
+ref = "main"
+image-size = 96
+margin = { latency = 1.05 }
+
+[[check.stored]]
+result = "results/main.json"
+margin = { latency = 1.05 }
+"""
+
+
+def load(folder, text, name="sebench.toml"):
+    (folder / name).write_text(text)
+    return load_configuration(folder)
+
+
+def refused(folder, text, name="sebench.toml"):
+    with pytest.raises(ConfigurationError) as caught:
+        load(folder, text, name)
+    return str(caught.value)
+
+
+def test_everything_that_can_be_said(tmp_path):
+    assert load(tmp_path, COMPLETE) == Configuration(
+        lock=LockSettings(file="exact/lock.json", models=("resnet50", "nets.py:net"), variants=("se", "eca")),
+        check=CheckSettings(
+            effort="rigorous",
+            budget=120.0,
+            on_inconclusive="pass",
+            ceiling=(
+                CeilingSettings(model="resnet50", max_overhead={"latency": 1.1, "params": 2.0}),
+                CeilingSettings(
+                    model="resnet101",
+                    variant="se(r=8)",
+                    baseline="se",
+                    device="cuda:1",
+                    phase="training",
+                    batch_size=32,
+                    image_size="800x1333",
+                    dtype="amp-bfloat16",
+                    memory_format="channels_last",
+                    threads=2,
+                    execution="compile",
+                    max_overhead={"peak_memory": 1.1},
+                ),
+            ),
+            factories=(
+                FactoriesSettings(baseline="nets.py:old", candidate="nets.py:new", margin={"latency": 1.05}),
+            ),
+            base_ref=(
+                BaseRefSettings(model="nets.py:net", ref="main", image_size=96, margin={"latency": 1.05}),
+            ),
+            stored=(StoredSettings(result="results/main.json", margin={"latency": 1.05}),),
+        ),
+        source=tmp_path / "sebench.toml",
+    )
+
+
+def test_pyproject_says_the_same_under_its_own_table(tmp_path):
+    nested = COMPLETE.replace("[check", "[tool.sebench.check").replace("[lock]", "[tool.sebench.lock]")
+    shared = load(tmp_path, f'[project]\nname = "mine"\n{nested}', "pyproject.toml")
+    (tmp_path / "pyproject.toml").unlink()
+    own = load(tmp_path, COMPLETE)
+    assert (shared.lock, shared.check) == (own.lock, own.check)
+    assert shared.source == tmp_path / "pyproject.toml"
+
+
+@pytest.mark.parametrize(
+    ("size", "pixels"),
+    [("96", 96), ('"96"', 96), ('"96x96"', 96), ('"800x1333"', (800, 1333))],
+)
+def test_image_sizes(tmp_path, size, pixels):
+    text = f'[[check.ceiling]]\nmodel = "m"\nmax-overhead = {{ latency = 1 }}\nimage-size = {size}'
+    assert load(tmp_path, text).check.ceiling[0].pixels == pixels
+
+
+# --- where it is looked for -----------------------------------------------------------------------------
+
+
+def test_nothing_configured(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[tool.ruff]\n")
+    configuration = load_configuration(tmp_path)
+    assert configuration == Configuration(lock=None, check=CheckSettings(), source=None)
+    assert str(configuration.lock_file) == "sebench.lock.json"
+
+
+def test_the_nearest_parent_within_the_repository(tmp_path):
+    deep = tmp_path / "repository" / "package" / "deep"
+    deep.mkdir(parents=True)
+    (tmp_path / "sebench.toml").write_text('[lock]\nmodels = ["outside"]\n')
+    (tmp_path / "repository" / ".git").mkdir()
+    assert load_configuration(deep).source is None  # what lies above the repository is not ours
+    (tmp_path / "repository" / "sebench.toml").write_text('[lock]\nmodels = ["root"]\n')
+    # a pyproject.toml without [tool.sebench] says nothing, so the search goes on
+    (tmp_path / "repository" / "package" / "pyproject.toml").write_text("[project]\n")
+    found = load_configuration(deep)
+    assert found.lock.models == ("root",)
+    assert found.lock_file == tmp_path / "repository" / "sebench.lock.json"
+    (deep / "sebench.toml").write_text('[lock]\nfile = "mine.json"\n')
+    assert load_configuration(deep).lock_file == deep / "mine.json"
+
+
+def test_without_a_repository_parents_are_not_searched(tmp_path):
+    (tmp_path / "sebench.toml").write_text("")
+    (tmp_path / "deep").mkdir()
+    assert load_configuration(tmp_path / "deep").source is None
+
+
+def test_a_file_of_a_linked_worktree_ends_the_search_too(tmp_path):
+    (tmp_path / ".git").write_text("gitdir: elsewhere")
+    (tmp_path / "sebench.toml").write_text("")
+    (tmp_path / "deep").mkdir()
+    assert load_configuration(tmp_path / "deep").source == tmp_path / "sebench.toml"
+
+
+def test_paths_are_relative_to_the_file_they_stand_in(tmp_path):
+    configuration = load(tmp_path, "")
+    assert configuration.resolve("results/main.json") == tmp_path / "results" / "main.json"
+    assert str(configuration.resolve("/abs.json")) == "/abs.json"
+
+
+def test_two_files_in_one_directory_are_refused(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[tool.sebench]\n")
+    message = refused(tmp_path, "")
+    assert message == (
+        f"sebench is configured twice in {tmp_path}: in sebench.toml and in pyproject.toml [tool.sebench]; "
+        "keep one of them"
+    )
+
+
+def test_a_file_of_a_parent_is_named_with_its_path(tmp_path):
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "sebench.toml").write_text("chek = 1")
+    with pytest.raises(ConfigurationError, match=f"{tmp_path}/sebench.toml: unknown key 'chek'"):
+        load_configuration(tmp_path / "deep")
+
+
+# --- what is refused ------------------------------------------------------------------------------------
+
+CEILING = '[[check.ceiling]]\nmodel = "m"\n'
+LIMIT = "max-overhead = { latency = 1.1 }\n"
+WORKLOAD = f"{CEILING}{LIMIT}"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("chek = 1", "unknown key 'chek'; did you mean 'check'?"),
+        ("zzz = 1", "unknown key 'zzz'; choose from lock, check"),
+        ("check = 1", "[check] expected a table, not a whole number"),
+        ("lock = []", "[lock] expected a table, not an array"),
+        ("[check]\nbugdet = 120", "[check] unknown key 'bugdet'; did you mean 'budget'?"),
+        ("[check]\non_inconclusive = 'fail'", "[check] unknown key 'on_inconclusive'; did you mean 'on-inc"),
+        ("[check]\nbudget = '120'", "[check] budget: expected a number, not a string"),
+        ("[check]\nbudget = true", "[check] budget: expected a number, not a boolean"),
+        ("[check]\nbudget = 1979-05-27", "[check] budget: expected a number, not a date"),
+        ("[check]\nbudget = 0", "[check] budget: 0 is not above 0"),
+        ("[check]\nbudget = -1.5", "[check] budget: -1.5 is not above 0"),
+        ("[check]\nbudget = nan", "[check] budget: nan is not a finite number"),
+        ("[check]\nbudget = inf", "[check] budget: inf is not a finite number"),
+        (f"[check]\nbudget = 1{'0' * 400}", "[check] budget: inf is not a finite number"),
+        ("[check]\neffort = 'standrd'", "[check] effort: unknown value 'standrd'; did you mean 'standard'?"),
+        ("[check]\neffort = 1", "[check] effort: expected a string, not a whole number"),
+        ("[check]\non-inconclusive = 'x'", "on-inconclusive: unknown value 'x'; choose from fail, pass"),
+        ("[lock]\nmodels = 'resnet50'", "[lock] models: expected an array, not a string"),
+        ("[lock]\nmodels = ['a', 1]", "[lock] models #2: expected a string, not a whole number"),
+        ("[lock]\nmodels = ['']", "[lock] models #1: is empty"),
+        ("[lock]\nfile = ''", "[lock] file: is empty"),
+        ("[check.ceiling]\nmodel = 'm'", "[check] ceiling: expected an array, not a table"),
+        ("[check]\nceiling = [1]", "[check.ceiling #1] expected a table, not a whole number"),
+        (CEILING, "[check.ceiling #1] has no key 'max-overhead'; it is required"),
+        (f"{WORKLOAD}[[check.ceiling]]\n{LIMIT}", "[check.ceiling #2] has no key 'model'; it is required"),
+        (f"{CEILING}max-overhead = {{}}", "[check.ceiling #1] max-overhead: names no metric"),
+        (f"{CEILING}max-overhead = 1.1", "[check.ceiling #1] max-overhead: expected a table, not a number"),
+        (
+            f"{CEILING}max-overhead = {{ latncy = 1.1 }}",
+            "[check.ceiling #1] max-overhead: unknown metric 'latncy'; did you mean 'latency'",
+        ),
+        (
+            f"{CEILING}max-overhead = {{ latency = 0 }}",
+            "[check.ceiling #1] max-overhead.latency: 0 is not above 0",
+        ),
+        (f"{CEILING}max-overhead = {{ latency = nan }}", "max-overhead.latency: nan is not a finite number"),
+        (f"{CEILING}max-overhead = {{ latency = '5%' }}", "max-overhead.latency: expected a number, not a s"),
+        (f"{WORKLOAD}batch-size = 0", "[check.ceiling #1] batch-size: 0 is below 1"),
+        (f"{WORKLOAD}batch-size = 1.0", "batch-size: expected a whole number, not a number"),
+        (f"{WORKLOAD}threads = true", "threads: expected a whole number, not a boolean"),
+        (f"{WORKLOAD}image-size = 0", "image-size: 0 is below 1"),
+        (f"{WORKLOAD}image-size = '0x5'", "image-size: '0x5' is not a side or a height and width"),
+        (f"{WORKLOAD}image-size = [1, 2]", "image-size: expected a whole number, not an array"),
+        (f"{WORKLOAD}device = 'gpu'", "device: 'gpu' is not auto, cpu, cuda or cuda:N"),
+        (f'{WORKLOAD}device = "cpu\\n"', "device: 'cpu\\n' is not auto, cpu, cuda or cuda:N"),
+        (f"{WORKLOAD}dtype = 'half'", "dtype: unknown value 'half'; choose from amp-bfloat16, bfloat16,"),
+        (
+            f"{WORKLOAD}execution = 'eager'",
+            "unknown key 'execution'; did you mean 'exec'?",
+        ),
+        ("[[check.stored]]\nresult = 'r'\nmargin = { latency = 1 }\nbatch-size = 2", "unknown key 'batch-si"),
+    ],
+)
+def test_what_cannot_be_meant_is_named_by_its_full_key(tmp_path, text, message):
+    found = refused(tmp_path, text)
+    assert found.startswith("sebench.toml: ")
+    assert message in found
+    assert "\n" not in found
+
+
+def test_in_pyproject_the_key_has_its_whole_table(tmp_path):
+    message = refused(tmp_path, "[tool.sebench.check]\nbugdet = 120", "pyproject.toml")
+    assert message == ("pyproject.toml: [tool.sebench.check] unknown key 'bugdet'; did you mean 'budget'?")
+    assert refused(tmp_path, "[tool]\nsebench = 3", "pyproject.toml") == (
+        "pyproject.toml: [tool.sebench] expected a table, not a whole number"
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"[check", "sebench.toml is not valid TOML: .*table"),
+        (b"budget = \xff", "sebench.toml is not UTF-8 text"),
+        (b"budget = " + b"9" * 5000, "sebench.toml is not valid TOML: "),
+    ],
+)
+def test_files_that_cannot_be_read(tmp_path, data, message):
+    (tmp_path / "sebench.toml").write_bytes(data)
+    with pytest.raises(ConfigurationError, match=message):
+        load_configuration(tmp_path)
+
+
+def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
+    (tmp_path / "sebench.toml").write_text("")
+
+    def denied(self, **_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.read_text", denied)
+    with pytest.raises(ConfigurationError, match="cannot read sebench.toml: Permission denied"):
+        load_configuration(tmp_path)
