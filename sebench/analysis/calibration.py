@@ -10,7 +10,7 @@ import numpy as np
 from sebench import statistics
 from sebench.analysis.sampled import log_ratios, log_times, valid_by_process
 from sebench.errors import WorkerError
-from sebench.schema import Calibration, CalibrationSession, Noise, Result
+from sebench.schema import Calibration, CalibrationSession, Effort, HeldMargin, Noise, Result
 
 MIN_SESSIONS = 5
 """Below, a standard deviation between sessions is a guess."""
@@ -68,6 +68,19 @@ def noise(calibration: Calibration) -> Noise:
         processes=len(everything),
         blocks=sum(len(blocks) for session in sessions for blocks in session),
         sessions=len(sessions),
+    )
+
+
+def held_margins(noise: Noise) -> tuple[HeldMargin, ...]:
+    """What the efforts, and twice the largest of them, can hold (`sebench.statistics.noise_floor`)."""
+    planned: tuple[tuple[Effort | None, int], ...] = (("standard", 6), ("rigorous", 12), (None, 24))
+    return tuple(
+        HeldMargin(
+            effort=effort,
+            processes=processes,
+            smallest_ratio=math.exp(statistics.noise_floor(noise.sigma_process, processes)),
+        )
+        for effort, processes in planned
     )
 
 

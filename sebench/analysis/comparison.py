@@ -74,6 +74,16 @@ def compare(result: Result) -> Comparison:
     )
 
 
+def latency_metric(measurement: Measurement, machine: Sequence[Finding]) -> MetricComparison:
+    """The first row that `compare` gives for a measurement, without working out the others.
+
+    Args:
+        measurement: raw samples.
+        machine: findings of the environment, which the grade depends on.
+    """
+    return next(_sampled_metrics(measurement, machine))
+
+
 def running_headline(measurement: Measurement) -> statistics.Headline | None:
     """The ratio as far as it is known; None before the first valid block."""
     ratios = log_ratios(valid_by_process(measurement))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import typer
 
 from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, complain, present
-from sebench.cli._history import named_results, of_pair
+from sebench.cli._history import is_about, named_results
 from sebench.errors import EXIT_INCONCLUSIVE, EXIT_OK, UsageError
-from sebench.store import ResultStore
 
 # What chooses results, and what presents them; everything else is about measuring.
 _WITH_FROM = frozenset(
@@ -72,14 +72,9 @@ def compare_stored(
     from sebench.analysis.change import changes
 
     check_output(output)
+    about = partial(is_about, models=models, variants=variants, baseline=baseline)
     before, after = (
-        of_pair(
-            named_results(side, ResultStore(store), quiet=quiet),
-            models=models,
-            variants=variants,
-            baseline=baseline,
-        )
-        for side in sides
+        [result for result in named_results(side, store, quiet=quiet) if about(result.pair)] for side in sides
     )
     found = changes(before, after)
     present(

@@ -43,7 +43,7 @@ def calibrate(
 ) -> None:
     """Measure a network against itself: the noise that margins and quick runs have to allow for."""
     from sebench import reporting
-    from sebench.analysis.calibration import noise
+    from sebench.analysis.calibration import held_margins, noise
     from sebench.profilers.environment import usable_cores
     from sebench.profilers.selection import resolve_device
     from sebench.runner import calibrating
@@ -75,9 +75,10 @@ def calibrate(
             argv=("sebench", *sys.argv[1:]),
         )
     found = noise(calibration)
+    margins = held_margins(found)
     present(
         output_format,
         output,
-        json=lambda: reporting.calibration_json(calibration, found),
-        document=lambda: reporting.calibration_document(calibration, found),
+        json=lambda: reporting.calibration_json(calibration, found, margins),
+        document=lambda: reporting.calibration_document(calibration, found, margins),
     )

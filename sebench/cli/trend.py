@@ -9,7 +9,8 @@ import typer
 
 from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, complain, guarded, present
-from sebench.cli._history import of_pair, parse_since, readable_results
+from sebench.cli._history import results_of
+from sebench.cli._stored import SinceFilter
 from sebench.errors import EXIT_INCONCLUSIVE, EXIT_OK
 from sebench.schema import Phase
 from sebench.store import check_writable, write_atomic
@@ -26,7 +27,7 @@ def trend(
     ] = None,
     phase: Annotated[Phase | None, typer.Option("--phase", help="Only this phase.")] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", "-b", help="Only this batch.")] = None,
-    since: Annotated[str | None, typer.Option("--since", help="Only results since a date (UTC).")] = None,
+    since: SinceFilter = None,
     fingerprint: Annotated[
         str | None,
         typer.Option("--fingerprint", help="How the set-up's begins; default: that of the newest result."),
@@ -40,19 +41,15 @@ def trend(
 ) -> int:
     """Follow a metric's overhead ratio over commits on one set-up, and find where its level changed."""
     from sebench import reporting
-    from sebench.analysis.readings import measured_at
     from sebench.analysis.series import WorkloadFilter, select_series
     from sebench.analysis.trend import trend as follow
 
     check_output(output)
     if plot is not None:
         check_writable(plot)
-    earliest = None if since is None else parse_since(since)
-    stored = of_pair(
-        readable_results(results, quiet=quiet), models=[model], variants=[variant], baseline=baseline
-    )
+    stored = results_of(results, model=model, variant=variant, baseline=baseline, since=since, quiet=quiet)
     series = select_series(
-        [result for result in stored if earliest is None or measured_at(result) >= earliest],
+        stored,
         metric,
         workloads=WorkloadFilter(device, phase, batch_size),
         fingerprint_prefix=fingerprint,

@@ -28,6 +28,7 @@ from sebench.reporting.paper_table import (
 )
 from sebench.reporting.picture import render_picture
 from sebench.reporting.profile import profile_document, profile_json
+from sebench.reporting.results import results_document, results_json
 from sebench.reporting.trend import trend_document, trend_json
 from sebench.reporting.trend_picture import render_trend_picture
 from sebench.reporting.verification import (
@@ -70,6 +71,8 @@ __all__ = [
     "render",
     "render_picture",
     "render_trend_picture",
+    "results_document",
+    "results_json",
     "trend_document",
     "trend_json",
     "unexplained",

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from sebench import statistics
 from sebench.reporting.contract import document_json
 from sebench.reporting.document import Cell, Column, Document, Paragraph, Table, text_cell
-from sebench.schema import Calibration, Noise
+from sebench.schema import Calibration, HeldMargin, Noise
 
-_PLANNED = (("standard", 6), ("rigorous", 12), ("", 24))
 BIAS_LIMIT = 0.003
 METHOD = (
     "A/A: a network against a second instance of itself, in the same fresh processes as any comparison. "
@@ -21,7 +19,7 @@ METHOD = (
 )
 
 
-def calibration_document(calibration: Calibration, noise: Noise) -> Document:
+def calibration_document(calibration: Calibration, noise: Noise, margins: Sequence[HeldMargin]) -> Document:
     """What `sebench calibrate` shows."""
     name = f"{calibration.spec.model} {calibration.spec.variant}"
     return Document(
@@ -29,13 +27,13 @@ def calibration_document(calibration: Calibration, noise: Noise) -> Document:
         body=(
             Paragraph(_answer(name, noise), strong=True),
             Table("Noise", _NOISE_COLUMNS, tuple(_noise_rows(noise))),
-            Table("Margins that can be held", _MARGIN_COLUMNS, tuple(_margin_rows(noise))),
+            Table("Margins that can be held", _MARGIN_COLUMNS, tuple(map(_margin_row, margins))),
         ),
         notes=(METHOD, *_bias_note(noise)),
     )
 
 
-def calibration_json(calibration: Calibration, noise: Noise) -> str:
+def calibration_json(calibration: Calibration, noise: Noise, margins: Sequence[HeldMargin]) -> str:
     """The ``calibration`` document."""
     content = {
         "model": calibration.spec.model,
@@ -43,10 +41,7 @@ def calibration_json(calibration: Calibration, noise: Noise) -> str:
         "fingerprint": calibration.fingerprint,
         "workload": msgspec.to_builtins(calibration.workload),
         "noise": msgspec.to_builtins(noise),
-        "margins": [
-            {"effort": effort or None, "processes": processes, "smallest_ratio": _smallest(noise, processes)}
-            for effort, processes in _PLANNED
-        ],
+        "margins": msgspec.to_builtins(list(margins)),
     }
     return document_json("calibration", content)
 
@@ -83,14 +78,9 @@ def _noise_rows(noise: Noise) -> Iterator[tuple[Cell, Cell]]:
         yield text_cell(label), Cell(shown, sigma)
 
 
-def _margin_rows(noise: Noise) -> Iterator[tuple[Cell, Cell, Cell]]:
-    for effort, processes in _PLANNED:
-        smallest = _smallest(noise, processes)
-        yield text_cell(effort), Cell(str(processes), processes), Cell(f"{smallest:.4f}", smallest)
-
-
-def _smallest(noise: Noise, processes: int) -> float:
-    return math.exp(statistics.noise_floor(noise.sigma_process, processes))
+def _margin_row(held: HeldMargin) -> tuple[Cell, Cell, Cell]:
+    processes = Cell(str(held.processes), held.processes)
+    return text_cell(held.effort or ""), processes, Cell(f"{held.smallest_ratio:.4f}", held.smallest_ratio)
 
 
 def _bias_note(noise: Noise) -> Iterator[str]:

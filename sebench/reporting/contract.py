@@ -77,7 +77,16 @@ def gate_json(gate: Gate, environment: Environment | None) -> str:
 def document_json(kind: str, content: Mapping[str, Any]) -> str:
     """A document of one kind, with the schema in front."""
     document = {"schema": SCHEMA, "kind": kind, **content}
-    return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+    return _indented(document) + "\n"
+
+
+def _indented(document: Mapping[str, Any]) -> str:
+    # A third of the time of json.dumps(indent=2), which remains for lone surrogates: msgspec refuses them.
+    text = json.dumps(document, ensure_ascii=True, allow_nan=False)
+    try:
+        return msgspec.json.format(text, indent=2)
+    except msgspec.DecodeError:
+        return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False)
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401 - JSON

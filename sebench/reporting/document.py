@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 Align = Literal["left", "right"]
@@ -135,13 +136,17 @@ def row_groups(table: Table) -> tuple[RowGroup, ...]:
     return tuple(RowGroup(heading, tuple(rows)) for heading, rows in groups)
 
 
+@lru_cache(maxsize=1 << 16)  # a long table repeats its texts, and each is laid out more than once
 def single_line(text: str) -> str:
     r"""`text` on one line, with nothing in it that a terminal or a file would act upon.
 
     White space becomes single spaces. Control codes (ANSI escapes among them), invisible and bidirectional
     format characters and lone surrogates are spelt out, e.g. ``\x1b``.
     """
-    return "".join(_visible(character) for character in " ".join(text.split()))
+    line = " ".join(text.split())
+    if line.isascii() and line.isprintable():
+        return line
+    return "".join(map(_visible, line))
 
 
 def _visible(character: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sebench.reporting.document import Document, Row, Table, Value, single_line
@@ -25,7 +26,10 @@ def to_frame(table: Table) -> pd.DataFrame:
 
     Values are those of the cells, unformatted; dtype object keeps integers exact beside unknowns (None).
     """
-    return _frame([column.key for column in table.columns], [_record(table, row) for row in table.rows])
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
+    rows = [[cell.value for cell in row] for row in table.rows]
+    return pd.DataFrame(rows, columns=[column.key for column in table.columns], dtype=object)
 
 
 def render_csv(document: Document) -> str:
@@ -42,19 +46,15 @@ def render_csv(document: Document) -> str:
     records = [{TABLE_KEY: table.title, **_record(table, row)} for table in tables for row in table.rows]
     if len(tables) > 1:
         keys.insert(0, TABLE_KEY)
-    inert = [{key: _inert(value) for key, value in record.items()} for record in records]
-    return _frame(keys, inert).to_csv(index=False, lineterminator="\n")
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(keys)
+    writer.writerows([_inert(record.get(key)) for key in keys] for record in records)
+    return buffer.getvalue()
 
 
 def _record(table: Table, row: Row) -> _Record:
     return {column.key: cell.value for column, cell in zip(table.columns, row, strict=True)}
-
-
-def _frame(keys: Sequence[str], records: Sequence[_Record]) -> pd.DataFrame:
-    import pandas as pd  # noqa: PLC0415 - slow to import, and only this format needs it
-
-    rows = [[record.get(key) for key in keys] for record in records]
-    return pd.DataFrame(rows, columns=list(keys), dtype=object)
 
 
 def _inert(value: Value) -> Value:

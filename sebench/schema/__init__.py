@@ -22,6 +22,7 @@ from sebench.schema.base import (
 from sebench.schema.calibration import (
     Calibration,
     CalibrationSession,
+    HeldMargin,
     Noise,
 )
 from sebench.schema.change import (
@@ -116,6 +117,14 @@ from sebench.schema.request import (
     TimingPolicy,
     Workload,
 )
+from sebench.schema.stored import (
+    Headline,
+    ListedResult,
+    ResultListing,
+    ResultSummary,
+    SkippedFile,
+    StoreContents,
+)
 from sebench.schema.trend import (
     ChangePoint,
     LeftOut,
@@ -156,9 +165,12 @@ __all__ = [
     "Gate",
     "GateStatus",
     "Grade",
+    "Headline",
+    "HeldMargin",
     "Interval",
     "LeftOut",
     "LimitMetric",
+    "ListedResult",
     "Lock",
     "LockChange",
     "LockDiff",
@@ -193,6 +205,8 @@ __all__ = [
     "Ratio",
     "Reason",
     "Result",
+    "ResultListing",
+    "ResultSummary",
     "SavedBytes",
     "SavedForBackward",
     "Segment",
@@ -200,8 +214,10 @@ __all__ = [
     "Severity",
     "Side",
     "SiteCost",
+    "SkippedFile",
     "StaticCost",
     "Status",
+    "StoreContents",
     "StrideIn",
     "TimingPolicy",
     "ToolCheck",

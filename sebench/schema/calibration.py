@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from sebench.schema.base import SCHEMA, Value
+from sebench.schema.base import SCHEMA, Effort, Value
 from sebench.schema.request import ModelSpec, Workload
 
 
@@ -29,6 +29,14 @@ class Calibration(Value, frozen=True, kw_only=True):
     spec: ModelSpec
     workload: Workload
     sessions: tuple[CalibrationSession, ...] = ()
+
+
+class HeldMargin(Value, frozen=True, kw_only=True):
+    """The smallest margin that a number of processes can hold."""
+
+    effort: Effort | None = None
+    processes: int
+    smallest_ratio: float
 
 
 class Noise(Value, frozen=True, kw_only=True):

@@ -131,13 +131,13 @@ def test_nothing_to_compare_is_a_usage_error(store):
     [
         (
             "nowhere.json",
-            "no file and no result 'nowhere.json' in .sebench/results; name a file, a directory",
+            "cannot read nowhere.json: No such file or directory",
         ),
         (
             "20260101T000000Z-resnet50-plain-se-aaaaab",
             "did you mean '20260101T000000Z-resnet50-plain-se-aaaaaa' or ",
         ),
-        ("2026", "'2026' begins 2 ids in .sebench/results; add more of it"),
+        ("2026", "'2026' begins 2 ids: 20260101"),
         ("empty", "there are no results in empty"),
         ("damaged.json", "damaged.json is damaged"),
         ("foreign.json", "foreign.json is not a sebench file"),
@@ -220,13 +220,18 @@ def test_one_commit_is_a_table_and_a_note(store):
     ("arguments", "code", "message"),
     [
         ("latncy -m resnet50", 2, "unknown metric 'latncy'; did you mean 'latency'"),
-        ("latency -m resnet50 --since soon", 2, "--since 'soon' is no date; write 2026-11-01"),
+        (
+            "latency -m resnet50 --since soon",
+            2,
+            "--since 'soon' is neither a date nor a duration",
+        ),
         ("latency -m resnet50 --fingerprint zz", 2, "--fingerprint 'zz' fits no result; there are"),
         ("latency -m resnet50 --plot t.pdf", 2, "--plot draws no 'pdf'; name a file in svg or png"),
-        ("latency -m resnet51", 4, "has latency of resnet51: plain -> se"),
-        ("latency -m resnet50 -v se(r=8)", 4, "has latency of resnet50: plain -> se(r=8)"),
+        ("latency -m resnet51", 4, "no result has model 'resnet51'; did you mean 'resnet50'?"),
+        ("latency -m resnet50 -v se(r=8)", 4, "no result has variant 'se(r=8)'"),
+        ("latency -m resnet50 --baseline se", 4, "no such result has baseline 'se'"),
         ("energy -m resnet50", 4, "has energy of resnet50"),
-        ("latency -m resnet50 --from elsewhere", 4, "no result in elsewhere has latency"),
+        ("latency -m resnet50 --from elsewhere", 4, "elsewhere: there are no results"),
         ("latency -m resnet50 -o .", 1, "cannot write .: it is a directory"),
     ],
 )
