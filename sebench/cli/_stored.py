@@ -53,7 +53,7 @@ def chosen(
 
     return criteria(
         model=model,
-        variant=[_canonical(text) for text in variant],
+        variant=[canonical(text) for text in variant],
         device=device,
         commit=commit,
         since=None if since is None else parse_since(since),
@@ -68,7 +68,8 @@ def warn_skipped(skipped: Iterable[SkippedFile], *, quiet: bool) -> None:
         say(f"warning: {file.path} {file.reason}; skipped")
 
 
-def _canonical(variant: str) -> str:
+def canonical(variant: str) -> str:
+    """A variant as results name it."""
     from sebench.models import parse_variant
 
     try:

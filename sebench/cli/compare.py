@@ -17,6 +17,7 @@ from sebench.cli._boundary import (
     present,
     show_findings,
 )
+from sebench.cli._compare_stored import compare_stored, given, refuse_measuring_options
 from sebench.cli._progress import progress_bar
 from sebench.cli._published import as_published
 from sebench.errors import EXIT_ERROR, EXIT_OK, SebenchError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 @guarded
 def compare(
+    context: typer.Context,
     model: options.Models = [],  # noqa: B006 - Typer reads it, nobody mutates it
     variant: Annotated[
         list[str],
@@ -64,6 +66,14 @@ def compare(
     optimizer: Annotated[
         Optimizer, typer.Option("--optimizer", help="Include the update of the weights in the training step.")
     ] = "none",
+    stored: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            "--from",
+            metavar="OLD NEW",
+            help="Compare stored results (files, directories or ids) instead of measuring.",
+        ),
+    ] = None,
     memory: Annotated[
         bool | None,
         typer.Option("--memory/--no-memory", help="Peak memory of training; default: unless quick."),
@@ -81,7 +91,9 @@ def compare(
     ] = None,
     seed: options.Seed = None,
     cache: options.Cache = True,
-    save: Annotated[Path, typer.Option("--save", help="Directory for the raw results.")] = options.RESULTS,
+    save: Annotated[
+        Path, typer.Option("--save", help="Directory for the raw results; with --from, of ids.")
+    ] = options.RESULTS,
     no_save: Annotated[bool, typer.Option("--no-save", help="Do not store the raw results.")] = False,
     output_format: options.FormatOption = "table",
     output: options.Output = "-",
@@ -89,6 +101,18 @@ def compare(
     debug: options.Debug = False,
 ) -> int:
     """Compare each network without and with attention: params, MACs, bytes and latency, side by side."""
+    if stored is not None:
+        refuse_measuring_options(context)
+        return compare_stored(
+            stored,
+            save,
+            models=model,
+            variants=variant,
+            baseline=baseline if "baseline" in given(context) else None,
+            output_format=output_format,
+            output=output,
+            quiet=quiet,
+        )
     started_s = time.monotonic()
     from sebench.runner.calibrations import Calibrations
     from sebench.runner.conditions import conditions_here

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from sebench.errors import UsageError, near_matches
 from sebench.reporting.calibration import calibration_document, calibration_json
 from sebench.reporting.catalog import catalog_document
+from sebench.reporting.change import change_document, change_json
 from sebench.reporting.comparison import comparison_document
 from sebench.reporting.contract import (
     catalog_json,
@@ -28,6 +29,8 @@ from sebench.reporting.paper_table import (
 from sebench.reporting.picture import render_picture
 from sebench.reporting.profile import profile_document, profile_json
 from sebench.reporting.results import results_document, results_json
+from sebench.reporting.trend import trend_document, trend_json
+from sebench.reporting.trend_picture import render_trend_picture
 from sebench.reporting.verification import (
     conventions_document,
     conventions_json,
@@ -45,6 +48,8 @@ __all__ = [
     "calibration_json",
     "catalog_document",
     "catalog_json",
+    "change_document",
+    "change_json",
     "comparison_document",
     "comparison_json",
     "conventions_document",
@@ -65,8 +70,11 @@ __all__ = [
     "profile_json",
     "render",
     "render_picture",
+    "render_trend_picture",
     "results_document",
     "results_json",
+    "trend_document",
+    "trend_json",
     "unexplained",
     "verification_document",
     "verification_json",

@@ -121,7 +121,7 @@ def _table(workload: Workload | None, entries: Sequence[Entry], *, alone: bool) 
     if alone:
         groups = dict.fromkeys(groups, "")
     return Table(
-        title=_workload_text(workload, sizes),
+        title=workload_text(workload, sizes),
         columns=columns(confidence=confidence, with_paper=with_paper),
         rows=tuple(
             row(
@@ -143,7 +143,8 @@ def _group(comparison: Comparison, sizes: Iterable[tuple[int, ...]]) -> str:
     return f"{pair_text(comparison)}, {_image(own.input_shape)}"
 
 
-def _workload_text(workload: Workload | None, sizes: Iterable[tuple[int, ...]]) -> str:
+def workload_text(workload: Workload | None, sizes: Iterable[tuple[int, ...]]) -> str:
+    """E.g. ``CPU inference, batch 1, 224x224, float32, 2 threads``; the size only where there is one."""
     if workload is None:
         return "Static costs"
     distinct = set(sizes)

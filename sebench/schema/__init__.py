@@ -25,6 +25,14 @@ from sebench.schema.calibration import (
     HeldMargin,
     Noise,
 )
+from sebench.schema.change import (
+    AbsoluteChange,
+    Change,
+    ChangeVerdict,
+    Difference,
+    MetricChange,
+    Origin,
+)
 from sebench.schema.conclusions import (
     Comparison,
     Interval,
@@ -55,6 +63,7 @@ from sebench.schema.gate import (
 )
 from sebench.schema.identity import (
     fingerprint,
+    fingerprint_facts,
 )
 from sebench.schema.lock import (
     ChangeKind,
@@ -116,23 +125,34 @@ from sebench.schema.stored import (
     SkippedFile,
     StoreContents,
 )
+from sebench.schema.trend import (
+    ChangePoint,
+    LeftOut,
+    Trend,
+    TrendPoint,
+)
 
 __all__ = [
     "COMMIT_LENGTH",
     "LIMIT_METRICS",
     "SCHEMA",
     "AblationCheck",
+    "AbsoluteChange",
     "Attribution",
     "Block",
     "Calibration",
     "CalibrationSession",
+    "Change",
     "ChangeKind",
+    "ChangePoint",
+    "ChangeVerdict",
     "Check",
     "CheckKind",
     "Comparison",
     "Contrast",
     "CrossCheck",
     "DeviceState",
+    "Difference",
     "Dtype",
     "Effort",
     "EnergyBlock",
@@ -148,6 +168,7 @@ __all__ = [
     "Headline",
     "HeldMargin",
     "Interval",
+    "LeftOut",
     "LimitMetric",
     "ListedResult",
     "Lock",
@@ -161,6 +182,7 @@ __all__ = [
     "MemoryFormat",
     "MemoryMeasurement",
     "MemoryRun",
+    "MetricChange",
     "MetricComparison",
     "ModelCost",
     "ModelSpec",
@@ -168,6 +190,7 @@ __all__ = [
     "OnInconclusive",
     "OpCost",
     "Optimizer",
+    "Origin",
     "Pair",
     "Part",
     "PartProfile",
@@ -199,9 +222,12 @@ __all__ = [
     "TimingPolicy",
     "ToolCheck",
     "TorchCosts",
+    "Trend",
+    "TrendPoint",
     "UncountedOp",
     "Value",
     "Verdict",
     "Workload",
     "fingerprint",
+    "fingerprint_facts",
 ]
