@@ -29,7 +29,7 @@ TEMPLATES = sorted((Path(__file__).parents[1] / "reports/cpu-amd-epyc/data").glo
 MODELS = ("resnet50", "resnet101", "mobilenet_v1", "vgg16_bn", "inception_v3")
 VARIANTS = ("se", "se(r=8)", "se(stages=2-4)")
 NEWEST = datetime(2026, 11, 1, tzinfo=UTC)
-STATES: Sequence[tuple[str, str]] = (
+LISTINGS: Sequence[tuple[str, str]] = (
     ("everything, as a table", ""),
     ("everything, as JSON", "--format json"),
     ("everything, as CSV", "--format csv"),
@@ -63,7 +63,8 @@ def main() -> None:
 
 def _warm(store: ResultStore, repeats: int) -> list[tuple[str, float]]:
     return [
-        (name, statistics.median(_seconds(store, options) for _ in range(repeats))) for name, options in STATES
+        (name, statistics.median(_seconds(store, options) for _ in range(repeats)))
+        for name, options in LISTINGS
     ]
 
 
@@ -86,7 +87,17 @@ def _variation(template: Result, number: int) -> Result:
 
 
 def _seconds(store: ResultStore, options: str) -> float:
-    command = [sys.executable, "-m", "sebench", "list", "results", "--from", str(store.directory), *options.split()]
+    """Wall time of the whole command."""
+    command = [
+        sys.executable,
+        "-m",
+        "sebench",
+        "list",
+        "results",
+        "--from",
+        str(store.directory),
+        *options.split(),
+    ]
     began_s = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - began_s
