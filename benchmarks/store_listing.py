@@ -29,7 +29,7 @@ TEMPLATES = sorted((Path(__file__).parents[1] / "reports/cpu-amd-epyc/data").glo
 MODELS = ("resnet50", "resnet101", "mobilenet_v1", "vgg16_bn", "inception_v3")
 VARIANTS = ("se", "se(r=8)", "se(stages=2-4)")
 NEWEST = datetime(2026, 11, 1, tzinfo=UTC)
-STATES: Sequence[tuple[str, str]] = (
+LISTINGS: Sequence[tuple[str, str]] = (
     ("everything, as a table", ""),
     ("everything, as JSON", "--format json"),
     ("everything, as CSV", "--format csv"),
@@ -64,7 +64,11 @@ def main() -> None:
 def _warm(store: ResultStore, repeats: int) -> list[tuple[str, float]]:
     return [
         (name, statistics.median(_seconds(store, options) for _ in range(repeats)))
+<<<<<<< HEAD
         for name, options in STATES
+=======
+        for name, options in LISTINGS
+>>>>>>> part-store
     ]
 
 
@@ -87,6 +91,10 @@ def _variation(template: Result, number: int) -> Result:
 
 
 def _seconds(store: ResultStore, options: str) -> float:
+<<<<<<< HEAD
+=======
+    """Wall time of the whole command."""
+>>>>>>> part-store
     command = [
         sys.executable,
         "-m",

@@ -36,9 +36,9 @@ def resolve_results(
     contents: StoreContents | None = None
     for name in names:
         path = Path(name)
-        if path.is_dir():
+        if name and path.is_dir():
             found.extend(_results_in(path, on_skip))
-        elif path.exists():
+        elif name and path.exists():
             found.append(path)
         else:
             contents = contents or store.contents()
