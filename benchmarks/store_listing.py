@@ -64,11 +64,7 @@ def main() -> None:
 def _warm(store: ResultStore, repeats: int) -> list[tuple[str, float]]:
     return [
         (name, statistics.median(_seconds(store, options) for _ in range(repeats)))
-<<<<<<< HEAD
-        for name, options in STATES
-=======
         for name, options in LISTINGS
->>>>>>> part-store
     ]
 
 
@@ -91,10 +87,7 @@ def _variation(template: Result, number: int) -> Result:
 
 
 def _seconds(store: ResultStore, options: str) -> float:
-<<<<<<< HEAD
-=======
     """Wall time of the whole command."""
->>>>>>> part-store
     command = [
         sys.executable,
         "-m",

@@ -74,7 +74,8 @@ def compare_stored(
     check_output(output)
     about = partial(is_about, models=models, variants=variants, baseline=baseline)
     before, after = (
-        [result for result in named_results(side, store, quiet=quiet) if about(result.pair)] for side in sides
+        [result for result in named_results([str(side)], store, quiet=quiet) if about(result.pair)]
+        for side in sides
     )
     found = changes(before, after)
     present(

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from sebench.schema import Pair, Result
 
 
-def named_results(name: Path, directory: Path, *, quiet: bool) -> tuple[Result, ...]:
-    """What one name stands for.
+def named_results(names: Sequence[str], directory: Path, *, quiet: bool) -> tuple[Result, ...]:
+    """What names stand for, each result once, in the order they are named.
 
     Args:
-        name: a file, a directory, or as much of an id as makes it unique.
+        names: files, directories, or as much of an id as makes it unique.
         directory: where ids are looked up.
         quiet: say nothing of files in a directory that are no results.
 
@@ -27,7 +27,7 @@ def named_results(name: Path, directory: Path, *, quiet: bool) -> tuple[Result, 
     from sebench.store import ResultStore, load_result, resolve_results
 
     paths = resolve_results(
-        [str(name)],
+        names,
         ResultStore(directory),
         on_skip=lambda skipped: warn_skipped([skipped], quiet=quiet),
     )

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from sebench.schema import SkippedFile
     from sebench.store import Criterion
 
-DEFAULT_DIRECTORY = Path(".sebench/results")
-
 ModelFilter = Annotated[list[str], typer.Option("--model", "-m", help="Results of this network; repeatable.")]
 VariantFilter = Annotated[
     list[str], typer.Option("--variant", "-v", help="Results with this variant as candidate; repeatable.")
@@ -32,7 +30,7 @@ SinceFilter = Annotated[
     typer.Option("--since", help="Results since a date (2026-11-01, UTC) or for so long (12h, 7d)."),
 ]
 Directory = Annotated[
-    Path | None, typer.Option("--from", "--save", help="Where results are; default: .sebench/results.")
+    Path | None, typer.Option("--results", help="Directory of stored results; default: .sebench/results.")
 ]
 
 

@@ -49,7 +49,7 @@ def list_(
         "--commit": commit,
         "--since": since,
         "--limit": limit,
-        "--from": directory,
+        "--results": directory,
     }
     given = [name for name, value in of_results.items() if value not in (None, [])]
     if subject == "results":
@@ -92,8 +92,8 @@ def _list_results(
     from sebench.store import ResultStore, unmatched
 
     if directory and not directory.is_dir():
-        raise DataFileError(f"cannot read {directory}: there is no such directory", hint="check --from")
-    store = ResultStore(directory or stored.DEFAULT_DIRECTORY)
+        raise DataFileError(f"cannot read {directory}: there is no such directory", hint="check --results")
+    store = ResultStore(directory or options.RESULTS)
     with _no_garbage():
         contents = store.contents()
         listing = list_results(store, contents, wanted, limit=limit, progress=_announcement(quiet=quiet))

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from sebench.cli import _options as options
+from sebench.cli import _stored as stored
 from sebench.cli._boundary import check_output, complain, guarded, present
 from sebench.cli._history import results_of
-from sebench.cli._stored import SinceFilter
 from sebench.errors import EXIT_INCONCLUSIVE, EXIT_OK
 from sebench.schema import Phase
 from sebench.store import check_writable, write_atomic
@@ -27,12 +27,12 @@ def trend(
     ] = None,
     phase: Annotated[Phase | None, typer.Option("--phase", help="Only this phase.")] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", "-b", help="Only this batch.")] = None,
-    since: SinceFilter = None,
+    since: stored.SinceFilter = None,
     fingerprint: Annotated[
         str | None,
         typer.Option("--fingerprint", help="How the set-up's begins; default: that of the newest result."),
     ] = None,
-    results: Annotated[Path, typer.Option("--from", help="Directory of stored results.")] = options.RESULTS,
+    directory: stored.Directory = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Draw it: FILE.svg or FILE.png.")] = None,
     output_format: options.FormatOption = "table",
     output: options.Output = "-",
@@ -47,9 +47,10 @@ def trend(
     check_output(output)
     if plot is not None:
         check_writable(plot)
-    stored = results_of(results, model=model, variant=variant, baseline=baseline, since=since, quiet=quiet)
+    results = directory or options.RESULTS
+    found = results_of(results, model=model, variant=variant, baseline=baseline, since=since, quiet=quiet)
     series = select_series(
-        stored,
+        found,
         metric,
         workloads=WorkloadFilter(device, phase, batch_size),
         fingerprint_prefix=fingerprint,
@@ -57,16 +58,18 @@ def trend(
     if series is None:
         complain(f"no result in {results} has {metric} of {model}: {baseline} -> {variant} as asked for")
         return EXIT_INCONCLUSIVE
-    found = follow(series)
-    if not found.points:
+    followed = follow(series)
+    if not followed.points:
         complain(f"no result of {model}: {baseline} -> {variant} names the commit it was measured at")
         return EXIT_INCONCLUSIVE
-    picture = None if plot is None else reporting.render_trend_picture(found, plot.suffix.removeprefix("."))
+    picture = (
+        None if plot is None else reporting.render_trend_picture(followed, plot.suffix.removeprefix("."))
+    )
     present(
         output_format,
         output,
-        json=lambda: reporting.trend_json(found),
-        document=lambda: reporting.trend_document(found),
+        json=lambda: reporting.trend_json(followed),
+        document=lambda: reporting.trend_document(followed),
     )
     if plot is not None and picture is not None:
         write_atomic(plot, picture)

@@ -231,7 +231,7 @@ def test_one_commit_is_a_table_and_a_note(store):
         ("latency -m resnet50 -v se(r=8)", 4, "no result has variant 'se(r=8)'"),
         ("latency -m resnet50 --baseline se", 4, "no such result has baseline 'se'"),
         ("energy -m resnet50", 4, "has energy of resnet50"),
-        ("latency -m resnet50 --from elsewhere", 4, "elsewhere: there are no results"),
+        ("latency -m resnet50 --results elsewhere", 4, "elsewhere: there are no results"),
         ("latency -m resnet50 -o .", 1, "cannot write .: it is a directory"),
     ],
 )

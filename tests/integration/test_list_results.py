@@ -131,7 +131,7 @@ def test_no_results_are_one_line(tmp_path, monkeypatch):
     ("arguments", "code", "message"),
     [
         ("results --since yesterday", 2, "--since 'yesterday' is neither a date nor a duration; write 2026-"),
-        ("results --from nowhere", 1, "cannot read nowhere: there is no such directory; check --from"),
+        ("results --results nowhere", 1, "cannot read nowhere: there is no such directory; check --results"),
         ("models --commit 1f", 2, "--commit does not apply to 'list models'"),
         ("variants --model resnet50", 2, "--model does not apply to 'list variants'"),
         ("tables --limit 3", 2, "--limit does not apply to 'list tables'"),
