@@ -50,6 +50,7 @@ Stride = Annotated[
         "--stride-in", help="Convolution that strides in bottleneck ResNets: 1x1 is v1, 3x3 is v1.5."
     ),
 ]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 PhaseOption = Annotated[Phase, typer.Option("--phase", help="training = forward + backward, no optimizer.")]
 DtypeOption = Annotated[Dtype, typer.Option("--dtype", help="Number format.")]
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="Output format.")]
@@ -68,7 +69,10 @@ Seed = Annotated[
     int | None,
     typer.Option("--seed", help="Fixes weights, order and pauses; default: drawn and recorded."),
 ]
-Cache = Annotated[bool, typer.Option("--cache/--no-cache", help="Use counts kept from earlier runs.")]
+Cache = Annotated[
+    bool,
+    typer.Option("--cache/--no-cache", help="Use counts, and a profile's bounds, kept from earlier runs."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Errors only on standard error.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Layout = Annotated[MemoryFormat, typer.Option("--memory-format", help="Layout of input and weights.")]

@@ -34,7 +34,7 @@ def compare(
     model: options.Models,
     variant: options.Variants = ["se"],  # noqa: B006 - Typer reads it, nobody mutates it
     baseline: Annotated[str, typer.Option("--baseline", help="Variant to compare with.")] = "plain",
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: options.DeviceOption = "auto",
     phase: Annotated[
         Phase | None,
         typer.Option(
