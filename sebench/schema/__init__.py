@@ -24,6 +24,7 @@ from sebench.schema.conclusions import (
     MetricComparison,
     Quantity,
     Ratio,
+    SavedStage,
 )
 from sebench.schema.costs import (
     ModelCost,
@@ -137,6 +138,7 @@ __all__ = [
     "Result",
     "SavedBytes",
     "SavedForBackward",
+    "SavedStage",
     "Segment",
     "Session",
     "Severity",

@@ -63,8 +63,8 @@ def test_compare(execution, tmp_path):
 def test_profile():
     result = CliRunner().invoke(
         app,
-        ["profile", "-m", "cifar_wrn16_8", "--device", "cuda", "--phase", "training", "-b", "64", "--dtype", "tf32",
-         "-f", "json", "-q"],
+        ["profile", "-m", "cifar_wrn16_8", "--device", "cuda", "--phase", "training", "-b", "64", "--dtype",
+         "tf32", "-f", "json", "-q"],
     )  # fmt: skip
     assert result.exit_code == 0
     document = json.loads(result.stdout)
