@@ -7,14 +7,11 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
-from typing import Generic, TypeVar
 
 import msgspec
 
 from sebench.errors import DataFileError
-from sebench.schema import SCHEMA, Machine, ModelCost, Result
-
-Kept = TypeVar("Kept")
+from sebench.schema import SCHEMA, ModelCost, Result
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
@@ -106,40 +103,26 @@ def load_result(path: Path) -> Result:
         raise DataFileError(f"{path} is damaged: {error}", hint="measure again") from error
 
 
-class _Cache(Generic[Kept]):
-    """Values of one type by key, in a directory. A broken entry is simply absent."""
-
-    kept: type[Kept]
+class CountCache:
+    """Static costs by key, in the user's cache directory. A broken entry is simply absent."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
-    def get(self, key: str) -> Kept | None:
-        """What is stored under `key`, or None."""
+    def get(self, key: str) -> ModelCost | None:
+        """The cost stored under `key`, or None."""
         try:
-            return msgspec.json.decode(self._path(key).read_bytes(), type=self.kept)
+            return msgspec.json.decode(self._path(key).read_bytes(), type=ModelCost)
         except (OSError, msgspec.DecodeError):
             return None
 
-    def put(self, key: str, value: Kept) -> None:
-        """Store a value; a cache that cannot be written costs time, not correctness."""
+    def put(self, key: str, cost: ModelCost) -> None:
+        """Store a cost; a cache that cannot be written costs time, not correctness."""
         with contextlib.suppress(DataFileError):
-            write_atomic(self._path(key), msgspec.json.encode(value).decode())
+            write_atomic(self._path(key), msgspec.json.encode(cost).decode())
 
     def _path(self, key: str) -> Path:
         return self.directory / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
-
-
-class CountCache(_Cache[ModelCost]):
-    """Static costs of networks."""
-
-    kept = ModelCost
-
-
-class MachineCache(_Cache[Machine]):
-    """Bounds of machines."""
-
-    kept = Machine
 
 
 def _check_header(path: Path, raw: object) -> None:

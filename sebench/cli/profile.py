@@ -39,10 +39,11 @@ def profile(
     from sebench import reporting
     from sebench.profilers.environment import capture_environment, usable_cores
     from sebench.profilers.selection import resolve_device
+    from sebench.runner.bounds import default_machine_cache
     from sebench.runner.conditions import Conditions
     from sebench.runner.counting import default_cache
     from sebench.runner.plan import make_plan
-    from sebench.runner.profiling import default_machine_cache, run_profiles
+    from sebench.runner.profiling import run_profiles
 
     check_output(output)
     if plot is not None:

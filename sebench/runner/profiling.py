@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from random import Random
 
-import msgspec
-import platformdirs
 from msgspec.structs import replace
 
-from sebench import profilers
 from sebench.analysis.profile import conclude_profile
 from sebench.errors import UsageError, WorkerError
+from sebench.runner.bounds import MachineCache, machine_key
 from sebench.runner.counting import count_model
 from sebench.runner.fitting import require_memory
 from sebench.runner.processes import thread_placement
@@ -28,19 +24,12 @@ from sebench.schema import (
     Profile,
     Session,
     StaticCost,
-    Workload,
-    fingerprint,
 )
-from sebench.store import CountCache, MachineCache
+from sebench.store import CountCache
 from sebench.worker.protocol import Failed, Profiled, ProfileRequest
 
 STEPS = 7
 TIMEOUT_S = 900.0
-
-
-def default_machine_cache() -> MachineCache:
-    """The cache in the user's cache directory."""
-    return MachineCache(Path(platformdirs.user_cache_dir("sebench")) / "machines")
 
 
 def run_profiles(
@@ -83,15 +72,6 @@ def run_profiles(
         runtime = dict(measured.runtime)
         environment = replace(environment, device=runtime.pop("device", {}), runtime=runtime)
     return tuple(profiles), environment
-
-
-def machine_key(workload: Workload, environment: Environment) -> str | None:
-    """What has to agree for bounds to hold; None for accelerators, whose bounds take a moment to measure."""
-    if workload.device != "cpu":
-        return None
-    method = hashlib.sha256((Path(profilers.__path__[0]) / "roofline.py").read_bytes()).hexdigest()
-    described = {"threads": workload.threads, "dtype": workload.dtype, "device": workload.device}
-    return f"{fingerprint(environment)} {method} {msgspec.json.encode(described, order='sorted').decode()}"
 
 
 def _require_parts(session: Session) -> None:
