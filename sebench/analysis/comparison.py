@@ -10,7 +10,7 @@ from sebench import statistics
 from sebench.analysis.costs import Totals, totals
 from sebench.analysis.energy import energy_metrics
 from sebench.analysis.grading import grade, latency_findings
-from sebench.analysis.memory import memory_metrics, saved_metric
+from sebench.analysis.memory import memory_metrics, saved_by_stage, saved_metric
 from sebench.analysis.metrics import unavailable
 from sebench.analysis.sampled import (
     SAMPLED,
@@ -69,6 +69,7 @@ def compare(result: Result) -> Comparison:
             *(metric for measurement in result.memory for metric in memory_metrics(measurement)),
             *(metric for measurement in result.energy for metric in energy_metrics(measurement)),
         ),
+        saved_by_stage=saved_by_stage(result.saved) if result.saved else (),
         uncounted=tuple(dict.fromkeys((*result.baseline_cost.uncounted, *result.candidate_cost.uncounted))),
         findings=result.findings,
     )

@@ -72,7 +72,10 @@ Seed = Annotated[
     int | None,
     typer.Option("--seed", help="Fixes weights, order and pauses; default: drawn and recorded."),
 ]
-Cache = Annotated[bool, typer.Option("--cache/--no-cache", help="Use counts kept from earlier runs.")]
+Cache = Annotated[
+    bool,
+    typer.Option("--cache/--no-cache", help="Use counts, and a profile's bounds, kept from earlier runs."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Errors only on standard error.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Layout = Annotated[MemoryFormat, typer.Option("--memory-format", help="Layout of input and weights.")]

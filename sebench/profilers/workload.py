@@ -187,5 +187,10 @@ def _tensors(output: object) -> Iterator[torch.Tensor]:
             yield from _tensors(item)
 
 
+def compute_dtype(workload: Workload) -> torch.dtype:
+    """What matrix products of the workload run in."""
+    return torch.bfloat16 if workload.dtype == "amp-bfloat16" else _module_dtype(workload)
+
+
 def _module_dtype(workload: Workload) -> torch.dtype:
     return _DTYPES.get(workload.dtype, torch.float32)

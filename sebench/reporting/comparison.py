@@ -10,6 +10,7 @@ from sebench.reporting.comparison_notes import notes
 from sebench.reporting.document import Document, Paragraph, Table
 from sebench.reporting.finite import finite_comparison
 from sebench.reporting.metric_row import PaperPair, columns, paper_pair, row
+from sebench.reporting.saved import saved_table
 from sebench.schema import Comparison, Environment, MetricComparison, Workload
 
 NOTHING_COMPARED = "Nothing was compared."
@@ -60,6 +61,11 @@ def comparison_document(
             *(
                 _table(workload, members, alone=len(comparisons) == 1)
                 for workload, members in _by_workload(comparisons, entries)
+            ),
+            *(
+                saved_table(comparison, group="" if len(comparisons) == 1 else pair_text(comparison))
+                for comparison in comparisons
+                if comparison.saved_by_stage
             ),
         ),
         notes=notes(

@@ -39,6 +39,7 @@ from sebench.schema.conclusions import (
     MetricComparison,
     Quantity,
     Ratio,
+    SavedStage,
 )
 from sebench.schema.costs import (
     ModelCost,
@@ -209,6 +210,7 @@ __all__ = [
     "ResultSummary",
     "SavedBytes",
     "SavedForBackward",
+    "SavedStage",
     "Segment",
     "Session",
     "Severity",

@@ -10,6 +10,7 @@ from sebench.schema import (
     Block,
     DeviceState,
     EnergyBlock,
+    Machine,
     MemoryRun,
     ModelSpec,
     Pair,
@@ -52,6 +53,8 @@ class ProfileRequest(Value, frozen=True, kw_only=True, tag=True):
     policy: TimingPolicy
     steps: int
     """To profile, and as many without the profiler."""
+    machine: Machine | None = None
+    """Its bounds, where they are known from an earlier run."""
     weight_seed: int
     process_seed: int
 

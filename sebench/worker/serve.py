@@ -29,7 +29,7 @@ from sebench.profilers.workload import (
     make_targets,
     training_step,
 )
-from sebench.schema import Block, MemoryRun, ModelSpec, ProfileSamples, Side, StaticCost, Workload
+from sebench.schema import Block, MemoryRun, ModelSpec, Side, StaticCost, Workload
 from sebench.worker.energy import find_counter, measure_energy
 from sebench.worker.profiling import profile_pair
 from sebench.worker.protocol import (
@@ -107,7 +107,7 @@ def _serve(requests: Lines, replies: Sink, build: Build, select: Select) -> None
         _send(replies, MemoryMeasured(run=_measure_memory(request, build, select)))
         return
     if isinstance(request, ProfileRequest):
-        _send(replies, Profiled(samples=_profile(request, select), runtime=runtime_facts()))
+        _send(replies, _profile(request, select))
         return
     if isinstance(request, CountRequest):
         _send(replies, Counted(cost=_guarded(lambda: _count(request))))
@@ -193,7 +193,7 @@ def _energy(request: CounterRequest | EnergyRequest, build: Build, select: Selec
         raise _Fatal("device", str(error)) from error
 
 
-def _profile(request: ProfileRequest, select: Select) -> ProfileSamples:
+def _profile(request: ProfileRequest, select: Select) -> Profiled:
     workload = request.workload
     device = _select(workload, select)
     batch = make_input(workload, seed=request.weight_seed)
@@ -202,7 +202,8 @@ def _profile(request: ProfileRequest, select: Select) -> ProfileSamples:
         return _step(module, batch, workload, request.weight_seed, device).step
 
     with device.quiet():
-        return _guarded(lambda: profile_pair(request, batch, device, prepare))
+        samples = _guarded(lambda: profile_pair(request, batch, device, prepare))
+    return Profiled(samples=samples, runtime=runtime_facts(device.name))
 
 
 def _count(request: CountRequest) -> StaticCost:

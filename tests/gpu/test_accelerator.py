@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from sebench.cli import app
 from sebench.profilers.accelerator import AcceleratorDevice, device_facts
+from sebench.profilers.energy_counter import joules_between
 from sebench.profilers.workload import captured
 from sebench.schema import Workload
 
@@ -57,3 +58,26 @@ def test_compare(execution, tmp_path):
     assert metrics["latency"]["workload"]["device"] == "cuda:0"
     assert metrics["latency"]["ratio"]["ci_low"] > 1
     assert metrics["device_latency"]["status"] == "ok"
+
+
+def test_profile():
+    result = CliRunner().invoke(
+        app,
+        ["profile", "-m", "cifar_wrn16_8", "--device", "cuda", "--phase", "training", "-b", "64", "--dtype",
+         "tf32", "-f", "json", "-q"],
+    )  # fmt: skip
+    assert result.exit_code == 0
+    document = json.loads(result.stdout)
+    parts = document["parts"]
+    assert {part["phase"] for part in parts} == {"forward", "backward"}
+    assert 0 < sum(part["time_s"] for part in parts) < document["step_s"]
+
+
+def test_the_energy_counter_moves():
+    device = AcceleratorDevice(WORKLOAD)
+    counter = device.energy_counter()
+    matrix = torch.ones(8192, 8192, device="cuda")
+    before, start_s = counter.read(), device.clock()
+    while device.clock() - start_s < 2.0:
+        device.timed(lambda: matrix @ matrix, 20)
+    assert joules_between(counter.zones, before, counter.read()) > 10

@@ -137,6 +137,49 @@ def test_pairs_that_cannot_be_meant(arguments, message):
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("command", ["compare", "count", "profile"])
+def test_an_unknown_number_format_is_wrong_usage_and_names_the_choices(command):
+    result = sebench(command, "-m", "resnet50", "--dtype", "int8")
+    assert (result.exit_code, result.stdout) == (2, "")
+    # Typer's own message: usage, a hint, and one line saying what is wrong
+    message = result.stderr.splitlines()[-1]
+    assert re.search(
+        "Invalid value for '--dtype': .*'int8' is not one of 'float32', 'tf32', 'bfloat16', 'float16', "
+        "'amp-bfloat16'",
+        message,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ("--device cuda", 1, "torch .* sees no CUDA device here; use --device cpu"),
+        ("--dtype tf32 --device cpu", 2, "--dtype tf32 exists on CUDA devices only; use --dtype float32"),
+        ("-b 10000000", 1, "batch 10000000 of resnet50 .* needs at least .* TiB of memory"),
+        ("-b 0", 2, "--batch-size 0 is not positive"),
+    ],
+)
+def test_profiles_that_cannot_be_taken(arguments, code, message):
+    result = sebench("profile", "-m", "resnet50", *arguments.split())
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert re.search(message, result.stderr)
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_counting_does_not_know_what_autocast_casts():
+    result = sebench("count", "-m", "resnet50", "--dtype", "amp-bfloat16")
+    assert result.exit_code == 2
+    assert result.stderr.splitlines() == [
+        "sebench: error: counting knows no dtype 'amp-bfloat16'; use one of float32, tf32, bfloat16, float16"
+    ]
+
+
+def test_any_batch_can_be_counted():
+    result = sebench("count", "-m", "resnet50", "-b", "10000000", "-v", "plain", "--format", "json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["models"][0]["macs"] == 3_857_973_248 * 10_000_000
+
+
 @pytest.mark.parametrize("command", ["compare", "count"])
 def test_output_paths_are_checked_before_anything_is_done(command, tmp_path):
     result = sebench(command, "-m", "resnet50", "-o", tmp_path)
