@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from sebench.analysis.profile import conclude_profile
 from sebench.errors import UsageError, WorkerError
 from sebench.runner.bounds import MachineCache, machine_key
-from sebench.runner.counting import count_model
+from sebench.runner.counting import Counter, count_model
 from sebench.runner.fitting import require_memory
 from sebench.runner.processes import thread_placement
 from sebench.runner.session import WORKER_COMMAND, WorkerSession
@@ -59,7 +59,7 @@ def run_profiles(
     """
     for session in plan.sessions:
         _require_parts(session)
-        require_memory(session, environment.memory, cache)
+        require_memory(session, environment.memory, Counter(cache))
     profiles = []
     for session in plan.sessions:
         key = machine_key(session.workload, environment)
