@@ -55,6 +55,10 @@ def compare(
     optimizer: Annotated[
         Optimizer, typer.Option("--optimizer", help="Include the update of the weights in the training step.")
     ] = "none",
+    world_size: Annotated[
+        int,
+        typer.Option("--world-size", help="Train data-parallel over N processes; splits the batch (DDP)."),
+    ] = 1,
     memory: Annotated[
         bool | None,
         typer.Option("--memory/--no-memory", help="Peak memory of training; default: unless quick."),
@@ -94,14 +98,15 @@ def compare(
         stride_in=stride_in,
         memory=memory,
         conditions=Conditions(
-            device=resolve_device(device),
+            device=resolve_device(device, world_size=world_size),
             phase=phase,
             batch_size=batch_size,
             dtype=dtype,
             memory_format=memory_format,
-            threads=usable_cores() if threads is None else threads,
+            threads=max(1, usable_cores() // max(1, world_size)) if threads is None else threads,
             execution=execution,
             optimizer=optimizer,
+            world_size=world_size,
         ),
     )
     collector = _Collector(None if no_save else save, quiet=quiet)

@@ -24,6 +24,7 @@ _LABELS = {
     "reserved_memory": "reserved memory",
     "resident_memory": "peak RSS",
     "saved_bytes": "saved for backward",
+    "gradient_bytes": "gradients",
     "energy": "energy",
 }
 _EXACT_DIGITS = 5

@@ -23,6 +23,8 @@ class Conditions(Value, frozen=True, kw_only=True):
     threads: int = 1
     execution: Execution = "eager"
     optimizer: Optimizer = "none"
+    world_size: int = 1
+    """Ranks of a data-parallel training step."""
 
 
 def workloads(conditions: Conditions, image_shape: tuple[int, ...]) -> tuple[Workload, ...]:
@@ -59,6 +61,13 @@ def default_batch_size(device: str, phase: Phase) -> int:
 
 def _workload(conditions: Conditions, phase: Phase, image_shape: tuple[int, ...]) -> Workload:
     batch_size = conditions.batch_size or default_batch_size(conditions.device, phase)
+    world_size = conditions.world_size
+    if batch_size % world_size:
+        fewer = batch_size // world_size * world_size
+        raise UsageError(
+            f"--batch-size {batch_size} cannot be split evenly over --world-size {world_size}",
+            hint=f"use --batch-size {fewer or world_size}",
+        )
     return Workload(
         device=conditions.device,
         phase=phase,
@@ -69,6 +78,7 @@ def _workload(conditions: Conditions, phase: Phase, image_shape: tuple[int, ...]
         threads=conditions.threads,
         execution=conditions.execution,
         optimizer=conditions.optimizer,
+        world_size=world_size,
     )
 
 
@@ -86,7 +96,21 @@ def _check(conditions: Conditions) -> None:
             f"--exec cudagraph exists on CUDA devices only, not on {conditions.device}",
             hint="use --exec eager or --exec compile",
         )
+    _check_ranks(conditions, trains=trains)
     if conditions.optimizer != "none" and not trains:
         raise UsageError(
             f"--optimizer {conditions.optimizer} needs a training step", hint="add --phase training"
+        )
+
+
+def _check_ranks(conditions: Conditions, *, trains: bool) -> None:
+    world_size = conditions.world_size
+    if world_size < 1:
+        raise UsageError(f"--world-size {world_size} is not positive")
+    if world_size > 1 and not trains:
+        raise UsageError(f"--world-size {world_size} needs a training step", hint="add --phase training")
+    if world_size > 1 and conditions.execution == "cudagraph":
+        raise UsageError(
+            f"--exec cudagraph cannot capture a step of --world-size {world_size}",
+            hint="use --exec eager or --exec compile",
         )

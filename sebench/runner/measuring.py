@@ -7,7 +7,7 @@ import secrets
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from sebench.schema import (
     SavedForBackward,
     Session,
     StaticCost,
+    Workload,
 )
 from sebench.store import CountCache
 
@@ -73,7 +74,7 @@ def run(
             for index in indices:
                 begun_s = time.monotonic() if index else origin_s
                 series = assembly.begin(ProcessSeries(plan, index, observer=observer, command=command))
-                with _alone_on(plan.sessions[index].workload.device, series):
+                with _alone_on(plan.sessions[index].workload, series):
                     series.measure(deadline_s=_deadline_s(plan, index, origin_s, begun_s))
                     assembly.add_training(series.session, cache, command)
         except KeyboardInterrupt:
@@ -113,13 +114,13 @@ def _static_costs(session: Session, cache: CountCache | None) -> tuple[StaticCos
 
 
 def _saved_for_backward(session: Session, cache: CountCache | None) -> SavedForBackward | None:
-    """Counted at the batch that is measured; under autocast the counter does not know what is cast."""
+    """Counted at the batch that a process measures; under autocast the counter does not know what is cast."""
     workload = session.workload
     if workload.dtype.startswith("amp-"):
         return None
     baseline, candidate = (
         count_model(
-            spec, workload.input_shape, phase="training", dtype=workload.dtype, cache=cache
+            spec, workload.rank_input_shape, phase="training", dtype=workload.dtype, cache=cache
         ).cost.saved
         for spec in (session.pair.baseline, session.pair.candidate)
     )
@@ -127,18 +128,20 @@ def _saved_for_backward(session: Session, cache: CountCache | None) -> SavedForB
 
 
 @contextmanager
-def _alone_on(device: str, series: ProcessSeries) -> Iterator[None]:
+def _alone_on(workload: Workload, series: ProcessSeries) -> Iterator[None]:
     """Two measurements on one device would time each other: the later one waits, and says so."""
-    lock = FileLock(_lock_folder() / f"sebench-{device.replace(':', '-')}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        series.announce_waiting()
-        lock.acquire()
-    try:
+    # In one order for all, or two runs could wait for each other.
+    devices = sorted({workload.device_of(rank) for rank in range(workload.world_size)})
+    with ExitStack() as locks:
+        for device in devices:
+            lock = FileLock(_lock_folder() / f"sebench-{device.replace(':', '-')}.lock")
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                series.announce_waiting()
+                lock.acquire()
+            locks.callback(lock.release)
         yield
-    finally:
-        lock.release()
 
 
 def _lock_folder() -> Path:
@@ -194,7 +197,7 @@ class _Assembly:
         measurements = tuple(series.measurement() for series in self._series)
         runtime = dict(self._series[-1].runtime)
         environment = replace(self._environment, device=runtime.pop("device", {}), runtime=runtime)
-        threads = max(measurement.workload.threads for measurement in measurements)
+        busiest = max((m.workload for m in measurements), key=lambda w: w.threads * w.world_size)
         return Result(
             id=_identifier(self._pair, now),
             created_at=now.isoformat(timespec="seconds"),
@@ -202,7 +205,10 @@ class _Assembly:
             command=self._argv,
             seed=self._plan.seed,
             pair=self._pair,
-            environment=replace(environment, findings=findings_for(environment, threads=threads)),
+            environment=replace(
+                environment,
+                findings=findings_for(environment, threads=busiest.threads, ranks=busiest.world_size),
+            ),
             baseline_cost=self._baseline_cost,
             candidate_cost=self._candidate_cost,
             measurements=measurements,

@@ -81,6 +81,7 @@ class ProcessSeries:
         self._steps_per_segment = 0
         self._prepare_s = 0.0
         self._compile_s: dict[Side, float] = {}
+        self._gradient_bytes: dict[Side, int] = {}
 
     def measure(self, *, deadline_s: float) -> None:
         """Run processes until the schedule is filled, the deadline reached or one cannot be run.
@@ -126,7 +127,8 @@ class ProcessSeries:
     def _emulate(self) -> bool:
         """Halve the micro-batch for both sides before anything is measured; False if that is no way out."""
         workload = self._session.workload
-        micro_batch_size = (workload.micro_batch_size or workload.batch_size) // 2
+        ranks = workload.world_size
+        micro_batch_size = (workload.micro_batch_size or workload.batch_size) // ranks // 2 * ranks
         if workload.phase != "training" or self._schedule is not None or micro_batch_size < 1:
             return False
         smaller = replace(workload, micro_batch_size=micro_batch_size)
@@ -174,6 +176,7 @@ class ProcessSeries:
                 ready = _expect_ready(worker)
                 self._prepare_s = time.monotonic() - started_s
                 self.runtime, self._compile_s = ready.runtime, ready.compile_s
+                self._gradient_bytes = ready.gradient_bytes
                 go = self._go(ready, process, rng, deadline_s)
                 worker.go(go)
                 for block in _blocks(worker):
@@ -205,7 +208,7 @@ class ProcessSeries:
         environ = {
             "OMP_NUM_THREADS": threads,
             "MKL_NUM_THREADS": threads,
-            **thread_placement(os.environ),
+            **rank_placement(self._session.workload.world_size),
             "PYTHONHASHSEED": str(rng.getrandbits(32)),
             # The size of the environment moves the stack, which alone changes timings (Mytkowicz 2009).
             "SEBENCH_PADDING": "x" * rng.randrange(MAX_PADDING_BYTES),
@@ -251,6 +254,7 @@ class ProcessSeries:
             steps_per_segment=self._steps_per_segment,
             prepare_s=self._prepare_s,
             compile_s=self._compile_s,
+            gradient_bytes=self._gradient_bytes,
             blocks=tuple(blocks),
             error=error,
         )
@@ -281,6 +285,16 @@ class ProcessSeries:
                 waiting=waiting,
             )
         )
+
+
+def rank_placement(world_size: int) -> dict[str, str]:
+    """What tells a process its place: the threads of a single one are bound, rank 0 of several is not.
+
+    Bound ranks would all start on the first core. The names of the others are those that torchrun sets.
+    """
+    if world_size == 1:
+        return thread_placement(os.environ)
+    return {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": str(world_size)}
 
 
 def thread_placement(environ: Mapping[str, str]) -> dict[str, str]:

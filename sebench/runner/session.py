@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
-import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from typing import IO
 import msgspec
 
 from sebench.errors import WorkerError
+from sebench.worker.failures import cause_of_death
 from sebench.worker.protocol import Go, MemoryRequest, ProfileRequest, Reply, Request
 
 WORKER_COMMAND = (sys.executable, "-m", "sebench.worker")
@@ -109,15 +109,7 @@ class WorkerSession:
         self._replies.put(b"")
 
     def _cause_of_death(self) -> str:
-        code = self._process.wait()
-        if code < 0:
-            name = signal.Signals(-code).name
-            guess = ", often the kernel's out-of-memory killer" if name == "SIGKILL" else ""
-            return f"a worker process was killed by {name}{guess}"
-        self._errors.seek(0)
-        lines = self._errors.read().decode(errors="replace").strip().splitlines()
-        said = f": {lines[-1]}" if lines else ""
-        return f"a worker process ended with status {code}{said}"
+        return f"a worker process {cause_of_death(self._process.wait(), self._errors)}"
 
 
 def _close(stream: IO[bytes]) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from random import Random
-from typing import Literal, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol
 
 import msgspec
 import torch
@@ -24,17 +24,20 @@ from sebench.profilers.selection import select_device
 from sebench.profilers.workload import (
     captured,
     check_finite,
+    gradient_bytes,
     inference_step,
     make_input,
     make_targets,
     training_step,
 )
 from sebench.schema import Block, MemoryRun, ModelSpec, ProfileSamples, Side, Workload
+from sebench.worker.failures import Fatal, guarded
 from sebench.worker.profiling import profile_pair
 from sebench.worker.protocol import (
     Done,
     Failed,
     Go,
+    Join,
     Measured,
     MemoryMeasured,
     MemoryRequest,
@@ -43,12 +46,11 @@ from sebench.worker.protocol import (
     Ready,
     Reply,
     Request,
+    Span,
 )
+from sebench.worker.ranks import following, leading
 
 MAX_HEAP_SHIFT_BYTES = 4 * 2**20
-T = TypeVar("T")
-Code = Literal["build", "memory", "output", "device"]
-_OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")
 
 
 class Lines(Protocol):
@@ -88,30 +90,49 @@ def serve(
     """
     try:
         _serve(requests, replies, build, select)
-    except _Fatal as error:
+    except Fatal as error:
         _send(replies, Failed(code=error.code, message=str(error)))
 
 
 def _serve(requests: Lines, replies: Sink, build: Build, select: Select) -> None:
-    request = msgspec.json.decode(requests.readline(), type=Request | MemoryRequest | ProfileRequest)
+    request = msgspec.json.decode(requests.readline(), type=Request | MemoryRequest | ProfileRequest | Join)
     if isinstance(request, MemoryRequest):
         _send(replies, MemoryMeasured(run=_measure_memory(request, build, select)))
         return
     if isinstance(request, ProfileRequest):
         _send(replies, Profiled(samples=_profile(request, select), runtime=runtime_facts()))
         return
+    if isinstance(request, Join):
+        _follow(request, requests, build, select)
+        return
     probe = partial(read_probe, cpus=read_probe().cpus)  # before OpenMP binds this thread to one of them
     device = _select(request.workload, select)
-    with device.quiet():
-        steps, compile_s = _prepare(request, build, device)
-        step_s = _guarded(lambda: warm_up(steps, device, request.policy))
-        runtime = {**runtime_facts(device.name), "variables": openmp_variables()}
-        _send(replies, Ready(step_s=step_s, compile_s=compile_s, runtime=runtime))
+    with leading(request, device) as (device, take_up), device.quiet():
+        sides = _prepare(request, build, device)
+        take_up(sides.steps)
+        ready = Ready(
+            step_s=guarded(lambda: warm_up(sides.steps, device, request.policy)),
+            compile_s=sides.compile_s,
+            gradient_bytes=sides.gradient_bytes,
+            runtime={**runtime_facts(device.name), "variables": openmp_variables()},
+        )
+        _send(replies, ready)
         line = requests.readline()
         if line:
-            for block in _blocks(msgspec.json.decode(line, type=Go), request, steps, device, probe):
+            for block in _blocks(msgspec.json.decode(line, type=Go), request, sides.steps, device, probe):
                 _send(replies, Measured(block=block))
     _send(replies, Done())
+
+
+def _follow(join: Join, requests: Lines, build: Build, select: Select) -> None:
+    """Be another rank: prepare the same, then run what rank 0 runs, until it has had enough."""
+    workload = replace(join.request.workload, device=join.request.workload.device_of(join.rank))
+    request = replace(join.request, workload=workload)
+    with following(join, _select(workload, select)) as device, device.quiet():
+        sides = _prepare(request, build, device, join.rank)
+        for line in iter(requests.readline, b""):
+            span = msgspec.json.decode(line, type=Span)
+            device.timed(sides.steps[span.side], span.count)
 
 
 def openmp_variables() -> dict[str, str]:
@@ -146,10 +167,10 @@ def _measure_memory(request: MemoryRequest, build: Build, select: Select) -> Mem
     workload, imported = request.workload, peak_resident_bytes()
     device = _select(workload, select)
     batch = make_input(workload, seed=request.weight_seed)
-    module = _guarded(lambda: build(request.spec, request.weight_seed))
-    prepared = _guarded(lambda: _step(module, batch, workload, request.weight_seed, device))
+    module = guarded(lambda: build(request.spec, request.weight_seed))
+    prepared = guarded(lambda: _step(module, batch, workload, request.weight_seed, device))
     for _ in range(WARM_STEPS):
-        _guarded(prepared.step)
+        guarded(prepared.step)
     resident = peak_resident_bytes() if workload.device == "cpu" else None
     known = resident is not None and imported is not None
     return MemoryRun(
@@ -170,42 +191,49 @@ def _profile(request: ProfileRequest, select: Select) -> ProfileSamples:
         return _step(module, batch, workload, request.weight_seed, device).step
 
     with device.quiet():
-        return _guarded(lambda: profile_pair(request, batch, device, prepare))
+        return guarded(lambda: profile_pair(request, batch, device, prepare))
 
 
 def _select(workload: Workload, select: Select) -> Device:
     try:
         return select(workload)
     except SebenchError as error:
-        raise _Fatal("device", str(error)) from error
+        raise Fatal("device", str(error)) from error
 
 
-def _prepare(request: Request, build: Build, device: Device) -> tuple[dict[Side, Step], dict[Side, float]]:
-    """Build in the drawn order (addresses differ between processes), then check both outputs.
+class _Sides(NamedTuple):
+    steps: dict[Side, Step]
+    compile_s: dict[Side, float]
+    """What compiling or capturing took; eager steps have no such time."""
+    gradient_bytes: dict[Side, int]
+    """What ranks exchange in a step; a single one does not."""
 
-    Returns:
-        The steps, and what compiling or capturing them took in seconds; eager steps have no such time.
-    """
+
+def _prepare(request: Request, build: Build, device: Device, rank: int = 0) -> _Sides:
+    """Build in the drawn order (addresses differ between processes), then check both outputs."""
     specs = {"baseline": request.pair.baseline, "candidate": request.pair.candidate}
-    batch = make_input(request.workload, seed=request.weight_seed)
-    steps: dict[Side, Step] = {}
-    compile_s: dict[Side, float] = {}
+    batch = make_input(request.workload, seed=request.weight_seed, rank=rank)
+    sides = _Sides({}, {}, {})
     for side in request.build_order:
         spec = specs[side]
-        module = _guarded(lambda spec=spec: build(spec, request.weight_seed))  # type: ignore[misc]
+        module = guarded(lambda spec=spec: build(spec, request.weight_seed))  # type: ignore[misc]
         start_s = device.clock()
-        prepared = _guarded(
-            lambda module=module: _step(module, batch, request.workload, request.weight_seed, device)  # type: ignore[misc]
+        prepared = guarded(
+            lambda module=module: _step(  # type: ignore[misc]
+                module, batch, request.workload, request.weight_seed, device, rank=rank
+            )
         )
-        steps[side] = step = prepared.step
-        output = _guarded(step)
+        sides.steps[side] = step = prepared.step
+        output = guarded(step)
         if request.workload.execution != "eager":
-            compile_s[side] = device.clock() - start_s
+            sides.compile_s[side] = device.clock() - start_s
+        if request.workload.world_size > 1:
+            sides.gradient_bytes[side] = gradient_bytes(module)
         try:
             check_finite(output, f"{spec.model} {spec.variant}")
         except WorkerError as error:
-            raise _Fatal("output", str(error)) from error
-    return steps, compile_s
+            raise Fatal("output", str(error)) from error
+    return sides
 
 
 class _Prepared(NamedTuple):
@@ -214,13 +242,15 @@ class _Prepared(NamedTuple):
     """Tensors beside the input that live through the step."""
 
 
-def _step(module: nn.Module, batch: torch.Tensor, workload: Workload, seed: int, device: Device) -> _Prepared:
+def _step(
+    module: nn.Module, batch: torch.Tensor, workload: Workload, seed: int, device: Device, *, rank: int = 0
+) -> _Prepared:
     captures = workload.execution == "cudagraph"
     if workload.phase == "inference":
         forward = inference_step(module, batch, workload)
         return _Prepared(captured(forward) if captures else forward, ())
     logits = inference_step(module, batch, replace(workload, execution="eager"))()
-    targets = make_targets(workload, logits, seed=seed)
+    targets = make_targets(workload, logits, seed=seed, rank=rank)
     del logits
     # No event can be recorded for the host inside a graph, so its steps are not split.
     mark = _nothing if captures else device.mark
@@ -230,26 +260,6 @@ def _step(module: nn.Module, batch: torch.Tensor, workload: Workload, seed: int,
 
 def _nothing() -> None:
     pass
-
-
-def _guarded(action: Callable[[], T]) -> T:
-    try:
-        return action()
-    except MemoryError as error:
-        raise _Fatal("memory", "out of memory while building or warming up") from error
-    except SebenchError as error:
-        raise _Fatal("build", str(error)) from error
-    except RuntimeError as error:
-        text = str(error).splitlines()[0]
-        if any(sign in text for sign in _OUT_OF_MEMORY):
-            raise _Fatal("memory", f"out of memory: {text}") from error
-        raise _Fatal("build", f"the network does not run on this input: {text}") from error
-
-
-class _Fatal(Exception):  # noqa: N818 - not an error of this program
-    def __init__(self, code: Code, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 def _send(replies: Sink, message: Reply) -> None:
