@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from torch import distributed
 
 from sebench.errors import DeviceError
 from sebench.profilers.device import Device, Step, Timing
-from sebench.schema import DeviceState
+from sebench.schema import DeviceState, Workload
 
 if TYPE_CHECKING:
     from torch.distributed import Store, TCPStore  # type: ignore[attr-defined]
@@ -150,6 +150,17 @@ def process_group(
     )
     yield _maximum
     distributed.destroy_process_group()  # not after an error: a broken group may wait for the dead
+
+
+def lone_rank(workload: Workload) -> AbstractContextManager[object]:
+    """A process group in which a data-parallel step of `workload` runs without the other ranks.
+
+    For what does not depend on them, such as memory. Nothing where the workload has one rank.
+    """
+    if workload.world_size == 1:
+        return nullcontext()
+    store = distributed.HashStore()  # type: ignore[attr-defined]
+    return process_group(store, rank=0, world_size=1, device=workload.device, timeout_s=60.0)
 
 
 def _backend(device: str) -> str:

@@ -157,7 +157,8 @@ def _workload_text(workload: Workload | None, sizes: Iterable[tuple[int, ...]]) 
         "" if workload.execution == "eager" else workload.execution,
         "" if workload.optimizer == "none" else f"with {workload.optimizer}",
         f"world size {workload.world_size}" if workload.world_size > 1 else "",
-        f"{workload.threads} thread{'' if workload.threads == 1 else 's'}",
+        f"{workload.threads} thread{'' if workload.threads == 1 else 's'}"
+        + (" per rank" if workload.world_size > 1 else ""),
     )
     return ", ".join(part for part in parts if part)
 

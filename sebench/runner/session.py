@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import signal
 import subprocess
 import sys
 import tempfile
@@ -83,16 +84,24 @@ class WorkerSession:
         trace: TracebackType | None,
     ) -> None:
         if self._process.poll() is None and kind is not None:
-            self._process.kill()
+            self._kill()
         try:
             self._process.wait(timeout=_STOP_S)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self._kill()
             self._process.wait()
         self._reader.join()
         for stream in (self._process.stdin, self._process.stdout, self._errors):
             if stream is not None:
                 _close(stream)
+
+    def _kill(self) -> None:
+        """With the ranks it has started: as a session of its own it leads their process group too."""
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        else:
+            self._process.kill()
 
     def _send(self, message: Request | MemoryRequest | ProfileRequest | Go) -> None:
         assert self._process.stdin is not None  # noqa: S101 - stdin=PIPE above

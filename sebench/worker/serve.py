@@ -16,6 +16,7 @@ from torch import nn
 from sebench import models
 from sebench.errors import SebenchError, WorkerError
 from sebench.profilers.device import Device, Step
+from sebench.profilers.distributed import lone_rank
 from sebench.profilers.latency import measure_block, warm_up
 from sebench.profilers.memory import WARM_STEPS, peak_bytes, peak_resident_bytes, reserved_bytes
 from sebench.profilers.probes import Probe, read_probe
@@ -32,6 +33,7 @@ from sebench.profilers.workload import (
 )
 from sebench.schema import Block, MemoryRun, ModelSpec, ProfileSamples, Side, Workload
 from sebench.worker.failures import Fatal, guarded
+from sebench.worker.parallel import following, leading
 from sebench.worker.profiling import profile_pair
 from sebench.worker.protocol import (
     Done,
@@ -48,7 +50,6 @@ from sebench.worker.protocol import (
     Request,
     Span,
 )
-from sebench.worker.ranks import following, leading
 
 MAX_HEAP_SHIFT_BYTES = 4 * 2**20
 
@@ -97,7 +98,8 @@ def serve(
 def _serve(requests: Lines, replies: Sink, build: Build, select: Select) -> None:
     request = msgspec.json.decode(requests.readline(), type=Request | MemoryRequest | ProfileRequest | Join)
     if isinstance(request, MemoryRequest):
-        _send(replies, MemoryMeasured(run=_measure_memory(request, build, select)))
+        with lone_rank(request.workload):
+            _send(replies, MemoryMeasured(run=_measure_memory(request, build, select)))
         return
     if isinstance(request, ProfileRequest):
         _send(replies, Profiled(samples=_profile(request, select), runtime=runtime_facts()))
@@ -163,7 +165,7 @@ def _blocks(
 
 
 def _measure_memory(request: MemoryRequest, build: Build, select: Select) -> MemoryRun:
-    """Peak memory of a warm step, in a process that does nothing else."""
+    """Peak memory of a warm step (of one rank), in a process that does nothing else."""
     workload, imported = request.workload, peak_resident_bytes()
     device = _select(workload, select)
     batch = make_input(workload, seed=request.weight_seed)
@@ -171,12 +173,19 @@ def _measure_memory(request: MemoryRequest, build: Build, select: Select) -> Mem
     prepared = guarded(lambda: _step(module, batch, workload, request.weight_seed, device))
     for _ in range(WARM_STEPS):
         guarded(prepared.step)
-    resident = peak_resident_bytes() if workload.device == "cpu" else None
+    # What joining ranks loads (100 MB of Python) is not the network's.
+    resident = peak_resident_bytes() if workload.device == "cpu" and workload.world_size == 1 else None
     known = resident is not None and imported is not None
     return MemoryRun(
         process=request.process,
         side=request.side,
-        peak_bytes=peak_bytes(module, prepared.step, (batch, *prepared.held), workload.device),
+        peak_bytes=peak_bytes(
+            module,
+            prepared.step,
+            (batch, *prepared.held),
+            workload.device,
+            bucket_bytes=gradient_bytes(module) if workload.world_size > 1 else 0,
+        ),
         reserved_bytes=reserved_bytes(workload.device),
         resident_bytes=resident - imported if known and resident and imported else None,
     )
