@@ -1,0 +1,108 @@
+"""The runner with data-parallel workers of two real ranks, one of which may fail in a chosen way."""
+
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from sebench.analysis.comparison import compare
+from sebench.runner.processes import ProcessSeries, rank_placement
+from sebench.schema import ModelSpec, Pair, Plan, Session, TimingPolicy, Workload
+from tests import samples
+
+RANKS = Path(__file__).parents[2] / "workers" / "ranks.py"
+POLICY = TimingPolicy(
+    processes=1,
+    min_blocks=2,
+    budget_s=0.1,
+    segment_s=0.001,
+    warmup_busy_s=0.01,
+    timeout_s=60.0,
+    effort="quick",
+)
+PAIR = Pair(baseline=ModelSpec(model="toy"), candidate=ModelSpec(model="toy", variant="se"))
+WORKLOAD = Workload(phase="training", batch_size=8, input_shape=(8, 3, 8, 8), world_size=2)
+PLAN = Plan(sessions=(Session(pair=PAIR, workload=WORKLOAD),), policy=POLICY, seed=3)
+DEADLINE_S = 60.0
+
+
+@pytest.fixture
+def measured(tmp_path):
+    def run(fault):
+        command = (sys.executable, str(RANKS), fault, str(tmp_path / "marker"))
+        series = ProcessSeries(PLAN, 0, observer=lambda progress: None, command=command)
+        series.measure(deadline_s=time.monotonic() + POLICY.budget_s)
+        assert_gone(int((tmp_path / "marker").read_text()))
+        return series.measurement()
+
+    return run
+
+
+def assert_gone(pid):
+    """The second rank ends with the first, if not at once."""
+    deadline = time.monotonic() + DEADLINE_S
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline, f"rank 1 outlived rank 0 as process {pid}"
+        time.sleep(0.05)
+
+
+def findings(measurement):
+    return {finding.code: finding.message for finding in measurement.findings}
+
+
+def test_two_ranks_deliver_blocks_split_in_parts_and_their_gradients(measured):
+    found = measured("none")
+    assert findings(found) == {}
+    (run,) = found.processes
+    assert run.error is None
+    assert len(run.blocks) >= 2
+    assert all(len(segment.forward_s) == len(segment.steps_s) for segment in run.blocks[0].segments)
+    # convolution 4 x 3 x 3 x 3 + 4, classifier 5 x 144 + 5, in float32
+    assert run.gradient_bytes == {"baseline": 4 * 837, "candidate": 4 * 837}
+    metric = compare(samples.result(found)).metrics[-1]
+    assert (metric.metric, metric.exact, metric.workload) == ("gradient_bytes", True, WORKLOAD)
+    assert (metric.baseline.value, metric.ratio.estimate) == (3348, 1.0)
+
+
+def test_a_killed_rank_is_named_and_the_process_started_again(measured):
+    found = measured("die-once")
+    assert "status 1: rank 1 was killed by SIGKILL" in findings(found)["worker-retried"]
+    assert [run.error is None for run in found.processes][-1]
+    assert len(found.processes[-1].blocks) >= 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("nan", "rank 1: toy (plain|se) returned NaN or infinity in 1 of 1 outputs"),
+        ("exit", "a worker process ended with status 1: rank 1 ended with status 7: some library said no"),
+        ("die", "status 1: rank 1 was killed by SIGKILL"),
+        # as under NCCL, where a collective waits for the dead for ever
+        ("leader-hangs", "status 1: rank 1 was killed by SIGKILL"),
+        ("leader-dies", "a worker process was killed by SIGKILL"),
+    ],
+)
+def test_a_rank_that_fails_takes_the_others_along_and_is_explained(measured, fault, reason):
+    metric = compare(samples.result(measured(fault))).metrics[-1]
+    assert metric.status == "unavailable"
+    import re
+
+    assert re.search(reason, metric.reason)
+
+
+def test_memory_that_one_rank_lacks_leads_to_micro_batches_on_all(measured):
+    found = measured("memory")
+    # 8 images are 4 a rank, of which rank 1 takes 2 at once
+    assert found.workload.micro_batch_size == 4
+    assert findings(found) == {
+        "batch-emulated": "a batch of 8 does not fit; both sides accumulate over 4 images"
+    }
+    assert found.processes[-1].error is None
+
+
+def test_a_single_process_is_bound_and_ranks_are_not(monkeypatch):
+    monkeypatch.delenv("OMP_PROC_BIND", raising=False)
+    assert "OMP_PLACES" in rank_placement(1)
+    assert rank_placement(2) == {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2"}
