@@ -170,7 +170,7 @@ def _threads_over_cores(environment: Environment, threads: int, ranks: int) -> F
 
 
 def _all_threads(threads: int, ranks: int) -> str:
-    return f"{threads} threads" if ranks == 1 else f"{ranks} ranks x {threads} thread(s)"
+    return f"{threads} threads" if ranks == 1 else f"{ranks * threads} threads ({ranks} ranks x {threads})"
 
 
 def _fewer_threads(cores: int, ranks: int) -> str:

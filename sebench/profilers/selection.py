@@ -86,7 +86,7 @@ def _require_ranks(device: str, world_size: int) -> None:
         if world_size > cpus:
             raise DeviceError(
                 f"--world-size {world_size}: this process may use {cpus} CPU{'' if cpus == 1 else 's'}",
-                hint=f"use --world-size {cpus}",
+                hint=f"use --world-size {cpus}" if cpus > 1 else None,
             )
         return
     import torch  # noqa: PLC0415
@@ -96,7 +96,7 @@ def _require_ranks(device: str, world_size: int) -> None:
         raise DeviceError(
             f"--world-size {world_size}: there {'is' if count == 1 else 'are'} {count} {kind.upper()} "
             f"device{'' if count == 1 else 's'}",
-            hint=f"use --world-size {count}",
+            hint=f"use --world-size {count}" if count > 1 else "use --device cpu",
         )
     if index != "0":
         raise UsageError(

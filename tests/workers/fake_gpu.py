@@ -1,7 +1,8 @@
 """A worker on a GPU that is not there: ``fake_gpu.py CONDITION``; time passes as it is told.
 
 Speaks the protocol through the real `serve`. CONDITION: ``calm``, ``shared`` (another process), ``hot``
-(thermal slowdown in every third block), ``full`` (no room for more than 4 images).
+(thermal slowdown in every third block), ``full`` (no room for more than 4 images), ``uneven`` (rank 1 takes
+twice as long as rank 0).
 """
 
 import os
@@ -20,6 +21,9 @@ COSTS = {"plain": 0.100, "se": 0.110}
 ROOM = 4
 
 
+RANK = int(os.environ.get("RANK", "0"))
+
+
 class Toy(nn.Module):
     def __init__(self, variant, condition):
         super().__init__()
@@ -29,7 +33,7 @@ class Toy(nn.Module):
     def forward(self, x):
         if self.condition == "full" and self.training and len(x) > ROOM:
             raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB")
-        FakeGpu.cost_s = COSTS[self.variant]
+        FakeGpu.cost_s = COSTS[self.variant] * (1 + RANK if self.condition == "uneven" else 1)
         return self.fc(x.flatten(1))
 
 
