@@ -148,7 +148,7 @@ def process_group(
     distributed.init_process_group(
         _backend(device), store=store, rank=rank, world_size=world_size, timeout=timedelta(seconds=timeout_s)
     )
-    yield _maximum
+    yield maximum
     distributed.destroy_process_group()  # not after an error: a broken group may wait for the dead
 
 
@@ -170,7 +170,8 @@ def _backend(device: str) -> str:
     return f"cpu:gloo,{kind}:{distributed.get_default_backend_for_device(kind)}"
 
 
-def _maximum(values: Sequence[float]) -> list[float]:
+def maximum(values: Sequence[float]) -> list[float]:
+    """Element-wise over the ranks of the process group; see `Maximum`."""
     largest = torch.tensor(values, dtype=torch.float64)
     distributed.all_reduce(largest, op=distributed.ReduceOp.MAX)
     found: list[float] = largest.tolist()

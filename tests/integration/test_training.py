@@ -35,7 +35,7 @@ def test_a_network_without_logits_cannot_be_trained(sebench):
 def test_two_ranks_train_together_and_say_what_they_exchange(sebench):
     done = sebench(
         "compare -m mobilenet_v1 --image-size 64 --phase training -b 2 --world-size 2 --threads 1"
-        " --effort quick --seed 3 --memory --format json"
+        " --effort quick --seed 3 --format json"
     )
     assert "torch" not in done.stderr  # none of its warnings
     (comparison,) = json.loads(done.stdout)["comparisons"]
@@ -43,7 +43,7 @@ def test_two_ranks_train_together_and_say_what_they_exchange(sebench):
     assert list(found) == [
         "params", "macs", "paper_macs", "flops", "bytes",
         "latency", "forward_latency", "backward_latency", "gradient_bytes",
-        "saved_bytes", "peak_memory",
+        "saved_bytes",
     ]  # fmt: skip
     assert all(metric["status"] == "ok" for metric in found.values())
     workload = found["latency"]["workload"]
@@ -51,6 +51,3 @@ def test_two_ranks_train_together_and_say_what_they_exchange(sebench):
     # every parameter has a float32 gradient
     assert found["gradient_bytes"]["baseline"]["value"] == 4 * found["params"]["baseline"]["value"]
     assert found["gradient_bytes"]["candidate"]["value"] == 4 * found["params"]["candidate"]["value"]
-    assert found["peak_memory"]["exact"]
-    # weights, gradients and their buckets at least
-    assert found["peak_memory"]["baseline"]["value"] > 3 * found["gradient_bytes"]["baseline"]["value"]
