@@ -140,6 +140,21 @@ def gradient_bytes(module: nn.Module) -> int:
     return sum(parameter.nbytes for parameter in module.parameters() if parameter.requires_grad)
 
 
+def check_gradients(module: nn.Module, label: str) -> None:
+    """Refuse, after a step, parameters without a gradient: ranks would wait for it for ever.
+
+    Raises:
+        WorkerError: a trainable parameter takes no part in the loss.
+    """
+    unused = [name for name, p in module.named_parameters() if p.requires_grad and p.grad is None]
+    if unused:
+        others = f" and {len(unused) - 1} more" if unused[1:] else ""
+        raise WorkerError(
+            f"{label}: {unused[0]}{others} takes no part in the loss, which data-parallel training cannot do",
+            hint="freeze it (requires_grad_(False)), or leave out --world-size",
+        )
+
+
 def _parallel(module: nn.Module, workload: Workload) -> nn.Module:
     """`module`, averaging gradients over the ranks of the process group if there are several."""
     if workload.world_size == 1:

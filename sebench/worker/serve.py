@@ -25,6 +25,7 @@ from sebench.profilers.selection import select_device
 from sebench.profilers.workload import (
     captured,
     check_finite,
+    check_gradients,
     gradient_bytes,
     inference_step,
     make_input,
@@ -134,7 +135,7 @@ def _follow(join: Join, requests: Lines, build: Build, select: Select) -> None:
         sides = _prepare(request, build, device, join.rank)
         for line in iter(requests.readline, b""):
             span = msgspec.json.decode(line, type=Span)
-            device.timed(sides.steps[span.side], span.count)
+            guarded(lambda span=span: device.timed(sides.steps[span.side], span.count))  # type: ignore[misc]
 
 
 def openmp_variables() -> dict[str, str]:
@@ -236,10 +237,12 @@ def _prepare(request: Request, build: Build, device: Device, rank: int = 0) -> _
         output = guarded(step)
         if request.workload.execution != "eager":
             sides.compile_s[side] = device.clock() - start_s
-        if request.workload.world_size > 1:
-            sides.gradient_bytes[side] = gradient_bytes(module)
+        label = f"{spec.model} {spec.variant}"
         try:
-            check_finite(output, f"{spec.model} {spec.variant}")
+            check_finite(output, label)
+            if request.workload.world_size > 1:
+                check_gradients(module, label)
+                sides.gradient_bytes[side] = gradient_bytes(module)
         except WorkerError as error:
             raise Fatal("output", str(error)) from error
     return sides

@@ -26,6 +26,7 @@ class Faulty(nn.Module):
         self.conv = nn.Conv2d(3, 4, 3)
         self.fc = nn.Linear(4 * 6 * 6, 5)
         self.fault, self.marker, self.calls = fault, marker, 0
+        self.unused = nn.Linear(2, 2) if fault == "unused" else None
 
     def forward(self, x):
         self.calls += self.training
