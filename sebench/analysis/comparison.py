@@ -126,6 +126,14 @@ def _sampled_metrics(measurement: Measurement, machine: Sequence[Finding]) -> It
     for name in metrics_of(valid):
         metric = _sampled_metric(name, measurement, valid, graded)
         yield replace(metric, findings=findings) if name == "latency" else metric
+    yield from _gradient_metric(measurement)
+
+
+def _gradient_metric(measurement: Measurement) -> Iterator[MetricComparison]:
+    """What data-parallel ranks average in a step; nothing where there is one rank."""
+    for found in [run.gradient_bytes for run in measurement.processes if run.gradient_bytes][:1]:
+        metric = _exact("gradient_bytes", "B", found["baseline"], found["candidate"])
+        yield replace(metric, workload=measurement.workload)
 
 
 def _sampled_metric(

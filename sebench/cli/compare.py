@@ -74,6 +74,10 @@ def compare(
             help="Compare stored results (files, directories or ids) instead of measuring.",
         ),
     ] = None,
+    world_size: Annotated[
+        int,
+        typer.Option("--world-size", help="Train data-parallel over N processes; splits the batch (DDP)."),
+    ] = 1,
     memory: Annotated[
         bool | None,
         typer.Option("--memory/--no-memory", help="Peak memory of training; default: unless quick."),
@@ -143,6 +147,7 @@ def compare(
             threads=threads,
             execution=execution,
             optimizer=optimizer,
+            world_size=world_size,
         ),
     )
     collector = _Collector(None if no_save else save, quiet=quiet)

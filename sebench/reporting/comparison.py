@@ -114,7 +114,7 @@ def _key(workload: Workload) -> _Key:
     return (
         *(workload.device, workload.phase, workload.batch_size, workload.dtype),
         *(workload.memory_format, workload.threads, workload.execution, workload.optimizer),
-        workload.micro_batch_size,
+        *(workload.micro_batch_size, workload.world_size),
     )
 
 
@@ -163,7 +163,9 @@ def workload_text(workload: Workload | None, sizes: Iterable[tuple[int, ...]]) -
         "channels_last" if workload.memory_format == "channels_last" else "",
         "" if workload.execution == "eager" else workload.execution,
         "" if workload.optimizer == "none" else f"with {workload.optimizer}",
-        f"{workload.threads} thread{'' if workload.threads == 1 else 's'}",
+        f"world size {workload.world_size}" if workload.world_size > 1 else "",
+        f"{workload.threads} thread{'' if workload.threads == 1 else 's'}"
+        + (" per rank" if workload.world_size > 1 else ""),
     )
     return ", ".join(part for part in parts if part)
 

@@ -24,6 +24,7 @@ LABELS = {
     "reserved_memory": "reserved memory",
     "resident_memory": "peak RSS",
     "saved_bytes": "saved for backward",
+    "gradient_bytes": "gradients",
     "energy": "energy",
     "energy_per_image": "energy per image",
     "net_energy": "energy net of idle",

@@ -104,6 +104,19 @@ def test_names_and_numbers_that_cannot_be_meant(command, arguments, code, messag
             1,
             r"resnet50 \(training\) needs at least .* TiB of memory",
         ),
+        ("--phase training --world-size 0", 2, "--world-size 0 is not positive"),
+        ("--phase inference --world-size 2", 2, "--world-size 2 needs a training step; add --phase training"),
+        (
+            "--phase training --world-size 2 -b 7",
+            2,
+            "--batch-size 7 cannot be split evenly .* use --batch-size 6",
+        ),
+        ("--phase training --world-size 9999 -b 9999", 1, r"--world-size 9999: this process may use \d+ CPU"),
+        (
+            "--phase training --world-size 2 --exec cudagraph",
+            2,
+            "--exec cudagraph exists on CUDA devices only",
+        ),
     ],
 )
 def test_workloads_that_cannot_be_measured(arguments, code, message):
