@@ -74,7 +74,12 @@ Select = Callable[[Workload], Device]
 
 
 def serve(
-    requests: Lines, replies: Sink, *, build: Build = build_module, select: Select = select_device
+    requests: Lines,
+    replies: Sink,
+    *,
+    build: Build = build_module,
+    select: Select = select_device,
+    cpus: tuple[int, ...] | None = None,
 ) -> None:
     """Answer one request until its blocks are measured or it has failed.
 
@@ -83,14 +88,17 @@ def serve(
         replies: receives `Ready`, `Measured` ..., `Done`, or `Failed` at any point.
         build: makes a network; tests pass their own.
         select: makes the device of a workload; likewise.
+        cpus: what this process may run on; by default what this thread may, now that torch is here.
     """
     try:
-        _serve(requests, replies, build, select)
+        _serve(requests, replies, build, select, cpus)
     except Fatal as error:
         _send(replies, Failed(code=error.code, message=str(error)))
 
 
-def _serve(requests: Lines, replies: Sink, build: Build, select: Select) -> None:
+def _serve(
+    requests: Lines, replies: Sink, build: Build, select: Select, cpus: tuple[int, ...] | None
+) -> None:
     request = msgspec.json.decode(requests.readline(), type=Asked)
     if isinstance(request, MemoryRequest):
         with lone_rank(request.workload):
@@ -112,7 +120,7 @@ def _serve(requests: Lines, replies: Sink, build: Build, select: Select) -> None
     if isinstance(request, Join):
         _follow(request, requests, build, select)
         return
-    probe = partial(read_probe, cpus=read_probe().cpus)  # before OpenMP binds this thread to one of them
+    probe = partial(read_probe, cpus=read_probe().cpus if cpus is None else cpus)
     device = _select(request.workload, select)
     with leading(request, device) as (device, take_up), device.quiet():
         sides = prepare(request, build, device)

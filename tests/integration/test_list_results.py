@@ -70,7 +70,6 @@ def store(tmp_path, monkeypatch):
     [
         ("", [1, 2, 3]),
         ("--results .sebench/results", [1, 2, 3]),
-        ("--save .sebench/results", [1, 2, 3]),
         ("--model resnet50", [1, 2]),
         ("-m resnet50 -m vgg16_bn", [1, 2, 3]),
         ("--variant se", [1, 3]),

@@ -70,7 +70,7 @@ def test_nothing_stored_is_one_line_and_exit_4(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("nosuch", "no file and no result 'nosuch'"),
+        ("nosuch", "no result 'nosuch' in"),
         ("2026", "'2026' begins 2 ids"),
         (".", "there are no results in ."),
     ],

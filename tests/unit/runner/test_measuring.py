@@ -146,7 +146,8 @@ def test_threads_are_placed_unless_the_user_has_placed_them():
     assert thread_placement({"GOMP_CPU_AFFINITY": "0"}) == {}
 
 
-def test_a_second_run_on_the_device_waits_until_the_first_has_ended():
+def test_a_second_run_on_the_device_waits_until_the_first_has_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(measuring, "_lock_folder", lambda: tmp_path)
     first = FileLock(measuring._lock_folder() / "sebench-cpu.lock")
     first.acquire()
 
@@ -158,11 +159,11 @@ def test_a_second_run_on_the_device_waits_until_the_first_has_ended():
             first.release()
 
     series = Waiting()
-    with measuring._alone_on("cpu", series) as waited_s:
+    with measuring._alone_on(samples.WORKLOAD, series) as waited_s:
         assert series.announced == 1
         assert waited_s >= 0
         assert not first.is_locked
         with pytest.raises(Timeout):
             FileLock(first.lock_file).acquire(timeout=0)
-    with measuring._alone_on("cpu", series):
+    with measuring._alone_on(samples.WORKLOAD, series):
         assert series.announced == 1
