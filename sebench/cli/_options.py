@@ -75,6 +75,7 @@ Seed = Annotated[
 Cache = Annotated[bool, typer.Option("--cache/--no-cache", help="Use counts kept from earlier runs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Errors only on standard error.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+Calibrations = Annotated[Path, typer.Option("--calibrations", help="Where calibrations are kept.")]
 Layout = Annotated[MemoryFormat, typer.Option("--memory-format", help="Layout of input and weights.")]
 EffortOption = Annotated[
     Effort, typer.Option("--effort", help="quick: one process; standard: six; rigorous: twelve or more.")

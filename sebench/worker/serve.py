@@ -207,8 +207,7 @@ def _profile(request: ProfileRequest, select: Select) -> ProfileSamples:
 
 def _count(request: CountRequest) -> StaticCost:
     built = models.build(request.spec, seed=None, device="meta")
-    check_origin(request.not_from)
-    return counters.count(
+    cost = counters.count(
         built.module,
         request.input_shape,
         phase=request.phase,
@@ -216,13 +215,15 @@ def _count(request: CountRequest) -> StaticCost:
         sites=built.sites,
         stages=built.stages,
     )
+    check_origin(request.spec.model, request.not_from)
+    return cost
 
 
 def _serve_side(request: SideRequest, requests: Lines, replies: Sink, build: Build, select: Select) -> None:
     device = _select(request.workload, select)
     batch = make_input(request.workload, seed=request.weight_seed)
     step, compile_s = _prepare_side(request.spec, batch, request, build, device)
-    _guarded(lambda: check_origin(request.not_from))
+    _guarded(lambda: check_origin(request.spec.model, request.not_from))
     runtime = {**runtime_facts(device.name), "variables": openmp_variables()}
     _send(replies, SideReady(compile_s=compile_s, runtime=runtime))
     for timed in answer(requests.readline, step, device):
