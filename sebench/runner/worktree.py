@@ -147,8 +147,7 @@ def _git(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [git, *_QUIET, *arguments],
             cwd=directory,
-            # Looking at the user's tree does not write to its index.
-            env={**environ, "GIT_OPTIONAL_LOCKS": "0"},
+            env=environ,
             capture_output=True,
             text=True,
             errors="surrogateescape",
