@@ -39,12 +39,10 @@ class Asked:
     @property
     def nothing(self) -> bool:
         """Whether the configuration is to say what is compared."""
-        return not (
-            any((self.models, self.variants, self.against, self.max_overhead, self.margin))
-            or self.baseline
-            or self.candidate
-            or self.base_ref
-        )
+        lists = (self.models, self.variants, self.against, self.max_overhead, self.margin)
+        # Empty is not unsaid: a variable of the CI system that is not set must not choose another gate.
+        words = (self.baseline, self.candidate, self.base_ref)
+        return not any(lists) and all(word is None for word in words)
 
 
 def settings_of(asked: Asked) -> CheckSettings:

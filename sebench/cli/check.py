@@ -101,6 +101,7 @@ def check(
     inconclusive after one extension.
     """
     check_output(output)
+    options.parse_image_size(image_size)
     if junit is not None:
         check_writable(junit)
     asked = Asked(

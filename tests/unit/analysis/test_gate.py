@@ -133,7 +133,9 @@ def test_what_was_not_measured_is_not_comparable():
 
 
 def test_a_worker_that_failed_gives_its_reason():
-    (check,) = verdict([samples.result(samples.measurement([process([], error="out of memory")]))], question())
+    (check,) = verdict(
+        [samples.result(samples.measurement([process([], error="out of memory")]))], question()
+    )
     assert (check.status, check.reason.message) == ("not_comparable", "out of memory")
 
 
@@ -182,9 +184,7 @@ def memory(candidate, repeated=None):
         for n, pair in enumerate([(1000, candidate), (1000, repeated or candidate)])
         for side, value in zip(("baseline", "candidate"), pair, strict=True)
     ]
-    return structs.replace(
-        measured(), memory=(MemoryMeasurement(workload=WORKLOAD, processes=tuple(runs)),)
-    )
+    return structs.replace(measured(), memory=(MemoryMeasurement(workload=WORKLOAD, processes=tuple(runs)),))
 
 
 def test_memory_that_repeats_is_exact_and_what_does_not_cannot_be_gated():

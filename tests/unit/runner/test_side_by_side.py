@@ -155,7 +155,10 @@ def test_a_side_that_cannot_be_built_is_named_with_its_commit(pretended):
 
 
 def test_what_the_protocol_does_not_provide_for_is_a_death(pretended):
-    with pretended(head="confused") as worker, pytest.raises(WorkerDied, match="sent Done before it was ready"):
+    with (
+        pretended(head="confused") as worker,
+        pytest.raises(WorkerDied, match="sent Done before it was ready"),
+    ):
         worker.receive()
     with pretended(head="fails") as worker, pytest.raises(WorkerDied, match="^no more$"):
         worker.receive()

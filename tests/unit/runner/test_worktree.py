@@ -136,7 +136,7 @@ def test_variables_of_hooks_do_not_lead_elsewhere(repo, tmp_path, monkeypatch):
 def test_hooks_of_the_repository_do_not_run(repo):
     hook = repo / ".git" / "hooks" / "post-checkout"
     hook.parent.mkdir(exist_ok=True)
-    hook.write_text("#!/bin/sh\ntouch \"$(git rev-parse --show-toplevel)/hooked\"\n")
+    hook.write_text('#!/bin/sh\ntouch "$(git rev-parse --show-toplevel)/hooked"\n')
     hook.chmod(0o755)
     with checked_out("main", start=repo) as checkout:
         assert not (checkout.directory / "hooked").exists()
@@ -148,7 +148,10 @@ def test_git_that_cannot_check_out_is_quoted(repo, monkeypatch):
     def failing(directory, *arguments):
         done = real(directory, *arguments)
         if arguments[:2] == ("worktree", "add"):
-            done.returncode, done.stderr = 128, "Preparing\nfatal: could not create directory: No space left\n"
+            done.returncode, done.stderr = (
+                128,
+                "Preparing\nfatal: could not create directory: No space left\n",
+            )
         return done
 
     monkeypatch.setattr(worktree, "_git", failing)
