@@ -25,6 +25,9 @@ def session_of(result: Result) -> CalibrationSession:
     (measurement,) = result.measurements
     usable = [blocks for blocks in valid_by_process(measurement) if len(blocks) >= statistics.MIN_BLOCKS]
     if len(usable) < 2:
+        errors = [finding.message for finding in measurement.findings if finding.severity == "error"]
+        if errors:
+            raise WorkerError(errors[-1])
         raise WorkerError(
             f"{len(usable)} processes were measured, two are the least for a calibration",
             hint="allow a larger --budget",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from msgspec.structs import replace
+from msgspec import structs
 
 from sebench import statistics
 from sebench.analysis.comparison import compare
@@ -17,6 +17,7 @@ from sebench.schema import (
     CheckKind,
     Finding,
     GateStatus,
+    Measurement,
     MetricComparison,
     Ratio,
     Reason,
@@ -44,6 +45,8 @@ class Answer:
 
     question: Question
     ratio: Ratio
+    workload: Workload | None = None
+    """As it was measured: a batch that did not fit is emulated by smaller ones."""
     evidence: statistics.Evidence | None = None
     verdict: GateStatus | None = None
     reason: Reason | None = None
@@ -60,13 +63,18 @@ def answer(question: Question, results: Sequence[Result], *, attempts: int = 1) 
         results: of one pair, oldest first; at least one.
         attempts: invocations they come from.
     """
-    metrics = (metric for result in reversed(results) for metric in compare(result).metrics)
-    found = next((metric for metric in metrics if _is_about(metric, question)), None)
-    if found is None or found.status != "ok":
-        return _missing(question, found)
+    found = [
+        metric for result in results for metric in compare(result).metrics if _is_about(metric, question)
+    ]
+    if not found or found[-1].status != "ok":
+        return _missing(question, found[-1] if found else None)
     if question.metric in SAMPLED:
-        return _sampled(question, found, results, attempts)
-    return _stated(question, found)
+        return _sampled(question, found[-1], results, attempts)
+    if found[-1].exact:
+        return _stated(question, found[-1])
+    # Not pooled, but not forgotten either: measuring again cannot turn the verdict.
+    stated = [_stated(question, metric) for metric in found if metric.status == "ok"]
+    return replace(max(stated, key=lambda answer: _SEVERITY.index(answer.verdict)), attempts=attempts)
 
 
 def decide(answers: Sequence[Answer], *, attempt: int, look: int) -> tuple[Check, ...]:
@@ -78,21 +86,31 @@ def decide(answers: Sequence[Answer], *, attempt: int, look: int) -> tuple[Check
     return tuple(_check(answer, p_values.get(id(answer)), confidence) for answer in answers)
 
 
+_SEVERITY: tuple[GateStatus | None, ...] = ("passed", "inconclusive", "not_comparable", "failed")
+
+
 def gate_status(checks: Iterable[Check]) -> GateStatus:
     """The worst of the checks; nothing compared is not a pass."""
-    found = {check.status for check in checks}
-    order: tuple[GateStatus, ...] = ("failed", "not_comparable", "inconclusive", "passed")
-    return next((status for status in order if status in found), "not_comparable")
+    return max((check.status for check in checks), key=_SEVERITY.index, default="not_comparable")
 
 
-def pooled_blocks(results: Sequence[Result], question: Question) -> list[tuple[Block, ...]]:
-    """The blocks that count, by fresh process, of all results; only those that have the metric."""
-    read = SAMPLED[question.metric]
-    return [
-        blocks
+def measurements_of(results: Sequence[Result], question: Question) -> list[Measurement]:
+    """Those that ran the step of the latest one: an emulated batch is not pooled with a native one."""
+    found = [
+        measurement
         for result in results
         for measurement in result.measurements
         if _same_load(measurement.workload, question.workload)
+    ]
+    return [measurement for measurement in found if measurement.workload == found[-1].workload]
+
+
+def pooled_blocks(measurements: Sequence[Measurement], metric: str) -> list[tuple[Block, ...]]:
+    """The blocks that count, by fresh process; only those that have the metric."""
+    read = SAMPLED[metric]
+    return [
+        blocks
+        for measurement in measurements
         for blocks in valid_by_process(measurement)
         if all(read(segment) for block in blocks for segment in block.segments)
     ]
@@ -110,7 +128,7 @@ def _same_load(found: Workload, asked: Workload) -> bool:
 
 
 def _native(workload: Workload) -> Workload:
-    return replace(workload, micro_batch_size=None)
+    return structs.replace(workload, micro_batch_size=None)
 
 
 def not_comparable(question: Question, code: str, message: str) -> Answer:
@@ -123,12 +141,12 @@ def not_comparable(question: Question, code: str, message: str) -> Answer:
     )
 
 
-def exact_answer(question: Question, ratio: float) -> Answer:
+def exact_answer(question: Question, ratio: Ratio) -> Answer:
     """The answer of a figure that has no noise."""
-    exact = Ratio(estimate=ratio, ci_low=ratio, ci_high=ratio, method="exact")
-    verdict: GateStatus = "passed" if ratio <= question.limit else "failed"
-    reason = _reason(verdict, question, exact)
-    return Answer(question=question, ratio=exact, verdict=verdict, reason=reason, exact=True)
+    within = ratio.estimate is not None and ratio.estimate <= question.limit
+    verdict: GateStatus = "passed" if within else "failed"
+    reason = _reason(verdict, question, ratio)
+    return Answer(question=question, ratio=ratio, verdict=verdict, reason=reason, exact=True)
 
 
 def _missing(question: Question, found: MetricComparison | None) -> Answer:
@@ -141,27 +159,32 @@ def _stated(question: Question, found: MetricComparison) -> Answer:
     ratio = found.ratio
     if ratio.estimate is None:
         return not_comparable(question, "no-ratio", found.reason or "there is no ratio")
+    if found.exact:
+        return exact_answer(question, ratio)
     low, high = ratio.ci_low, ratio.ci_high
     if low is None or high is None:
-        message = f"{found.reason or 'it has no interval'}; it cannot be gated"
-        reason = Reason(code="no-interval", message=message)
-        return Answer(question=question, ratio=ratio, verdict="inconclusive", reason=reason)
-    verdict: GateStatus = "passed" if high <= question.limit else "inconclusive"
-    if low > question.limit:
-        verdict = "failed"
+        verdict: GateStatus = "inconclusive"
+        reason = Reason(
+            code="no-interval", message=f"{found.reason or 'it has no interval'}; it cannot be gated"
+        )
+    else:
+        verdict = "passed" if high <= question.limit else "inconclusive"
+        verdict = "failed" if low > question.limit else verdict
+        reason = _reason(verdict, question, ratio)
     return Answer(
         question=question,
         ratio=ratio,
+        workload=found.workload,
         verdict=verdict,
-        reason=_reason(verdict, question, ratio),
-        exact=found.exact,
+        reason=reason,
         findings=found.findings,
     )
 
 
 def _sampled(question: Question, found: MetricComparison, results: Sequence[Result], attempts: int) -> Answer:
-    pooled = log_ratios(pooled_blocks(results, question), SAMPLED[question.metric])
-    sigma = _sigma_process(results, question)
+    measurements = measurements_of(results, question)
+    pooled = log_ratios(pooled_blocks(measurements, question.metric), SAMPLED[question.metric])
+    sigma = measurements[-1].sigma_process  # as known at the latest measurement
     evidence = statistics.evidence(pooled, sigma_process=sigma)
     headline = statistics.headline(pooled, sigma_process=sigma)
     ratio = Ratio(
@@ -177,30 +200,25 @@ def _sampled(question: Question, found: MetricComparison, results: Sequence[Resu
     return Answer(
         question=question,
         ratio=ratio,
+        workload=measurements[-1].workload,
         evidence=evidence,
         verdict=None if evidence else "inconclusive",
-        reason=None if evidence else TOO_FEW,
+        reason=None if evidence else too_few(question.kind, len(pooled)),
         attempts=attempts,
         findings=found.findings,
     )
 
 
-TOO_FEW = Reason(
-    code="not-enough-processes",
-    message=f"fewer than {statistics.MIN_PROCESSES} processes, and their variation is not calibrated",
-    hint="allow --effort standard and a larger --budget, or run `sebench calibrate`",
-)
-
-
-def _sigma_process(results: Sequence[Result], question: Question) -> float | None:
-    """As known at the latest measurement."""
-    found = [
-        measurement.sigma_process
-        for result in results
-        for measurement in result.measurements
-        if _same_load(measurement.workload, question.workload)
-    ]
-    return found[-1] if found else None
+def too_few(kind: CheckKind, processes: int) -> Reason:
+    """Why what was measured cannot be judged."""
+    # Two sides in processes of their own vary more than two in one, which is what a calibration knows.
+    calibrate = "" if kind in ("base-ref", "stored") else ", or know this machine's noise (sebench calibrate)"
+    return Reason(
+        code="not-enough-processes",
+        message=f"fresh processes differ, and {processes} measured cannot show by how much; "
+        f"{statistics.MIN_PROCESSES} can",
+        hint=f"allow --effort standard and a larger --budget{calibrate}",
+    )
 
 
 def _p_value(answer: Answer) -> float:
@@ -214,7 +232,11 @@ def _check(answer: Answer, adjusted_p: float | None, confidence: float) -> Check
         verdict = statistics.decide(
             answer.evidence, question.limit, confidence=confidence, adjusted_p=adjusted_p
         )
-        reason = _reason(verdict, question, answer.ratio)
+        reason = (
+            _open(question, answer.evidence.limits(confidence), adjusted_p)
+            if verdict == "inconclusive"
+            else _reason(verdict, question, answer.ratio)
+        )
     assert verdict is not None  # noqa: S101 - what has no evidence has a verdict
     assert reason is not None  # noqa: S101 - likewise
     return Check(
@@ -227,7 +249,7 @@ def _check(answer: Answer, adjusted_p: float | None, confidence: float) -> Check
         exact=answer.exact,
         limit=question.limit,
         ratio=answer.ratio,
-        workload=None if answer.exact else question.workload,
+        workload=None if answer.exact else answer.workload or question.workload,
         p_value=adjusted_p,
         attempts=answer.attempts,
         reason=reason,
@@ -235,16 +257,28 @@ def _check(answer: Answer, adjusted_p: float | None, confidence: float) -> Check
     )
 
 
+def _open(question: Question, limits: statistics.Limits, adjusted_p: float) -> Reason:
+    """Why a sampled check is not decided, at the level that decides rather than the one shown."""
+    metric, limit = question.metric, f"the limit of {question.limit:g}"
+    low, high = math.exp(limits.low), math.exp(limits.high)
+    level = f"{limits.coverage * 100:.4g} %"
+    if low > question.limit:
+        message = f"{metric} is beyond {limit}, but not for sure among this many checks (p {adjusted_p:.2g})"
+    else:
+        message = f"the {level} interval of {metric}, [{low:.4f}, {high:.4f}], contains {limit}"
+    return Reason(code="interval-contains-limit", message=message, hint=_MORE)
+
+
+_MORE = "allow --effort rigorous or a larger --budget, or a wider margin"
+
+
 def _reason(verdict: GateStatus, question: Question, ratio: Ratio) -> Reason:
     limit = f"the limit of {question.limit:g}"
     if verdict == "failed":
         return Reason(code="over-limit", message=f"{question.metric} exceeds {limit}")
     if verdict == "inconclusive":
-        return Reason(
-            code="interval-contains-limit",
-            message=f"the interval of {question.metric} reaches over {limit}",
-            hint="allow --effort rigorous or a larger --budget, or a wider margin",
-        )
+        message = f"the interval of {question.metric} contains {limit}"
+        return Reason(code="interval-contains-limit", message=message, hint=_MORE)
     if ratio.ci_low is not None and ratio.ci_low > 1:
         return Reason(code="slower-within-limit", message=f"{question.metric} is higher, but within {limit}")
     return Reason(code="within-limit", message=f"{question.metric} is within {limit}")

@@ -9,12 +9,22 @@ from datetime import datetime
 
 from sebench import statistics
 from sebench.analysis.comparison import compare
-from sebench.analysis.gate import TOO_FEW, Answer, Question, exact_answer, not_comparable, pooled_blocks
+from sebench.analysis.gate import (
+    Answer,
+    Question,
+    exact_answer,
+    measurements_of,
+    not_comparable,
+    pooled_blocks,
+    too_few,
+)
 from sebench.analysis.sampled import SAMPLED, log_ratios, log_times
 from sebench.schema import Finding, MetricComparison, Noise, Ratio, Result, fingerprint
 
 MAX_AGE_DAYS = 30
 _CONFIDENCE = 0.95
+_OF_THE_NETWORK = ("params", "macs", "paper_macs")
+"""Other exact figures depend on the ops that a version of torch runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +53,10 @@ def answer_stored(
     if question.metric not in SAMPLED:
         return _exact(question, results[-1], stored)
     read = SAMPLED[question.metric]
-    now, then = pooled_blocks(results, question), pooled_blocks([stored], question)
+    now, then = (
+        pooled_blocks(measurements_of(measured, question), question.metric)
+        for measured in (results, [stored])
+    )
     if not now or not then:
         where = "now" if then else f"in {question.baseline}"
         return not_comparable(question, "not-measured", f"{question.metric} was not measured {where}")
@@ -60,7 +73,7 @@ def answer_stored(
             question=question,
             ratio=Ratio(estimate=None, method="none"),
             verdict="inconclusive",
-            reason=TOO_FEW,
+            reason=too_few(question.kind, min(map(len, sides))),
             attempts=attempts,
         )
     evidence = statistics.contrast(found[0], found[1], sigma_session=sigma or 0.0)
@@ -121,6 +134,10 @@ def _ratio(evidence: statistics.Evidence, sides: Sequence[Sequence[Sequence[floa
 
 def _exact(question: Question, now: Result, then: Result) -> Answer:
     """The candidate's own figure now over then."""
+    torch = [_minor(result.environment.versions.get("torch")) for result in (now, then)]
+    if question.metric not in _OF_THE_NETWORK and torch[0] != torch[1]:
+        message = f"{question.metric} depends on torch: {torch[1]} in {question.baseline}, {torch[0]} now"
+        return not_comparable(question, "another-torch", message)
     values = []
     for result in (now, then):
         found = [metric for metric in compare(result).metrics if metric.metric == question.metric]
@@ -128,7 +145,12 @@ def _exact(question: Question, now: Result, then: Result) -> Answer:
         if not usable:
             return not_comparable(question, "not-measured", _no_exact(question, found))
         values.append(usable[0].candidate.value or 0)
-    return exact_answer(question, values[0] / values[1])
+    ratio = values[0] / values[1]
+    return exact_answer(question, Ratio(estimate=ratio, ci_low=ratio, ci_high=ratio, method="exact"))
+
+
+def _minor(version: str | None) -> str | None:
+    return ".".join(version.split(".")[:2]) if version else None
 
 
 def _no_exact(question: Question, found: Sequence[MetricComparison]) -> str:

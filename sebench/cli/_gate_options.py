@@ -39,12 +39,10 @@ class Asked:
     @property
     def nothing(self) -> bool:
         """Whether the configuration is to say what is compared."""
-        return not (
-            any((self.models, self.variants, self.against, self.max_overhead, self.margin))
-            or self.baseline
-            or self.candidate
-            or self.base_ref
-        )
+        lists = (self.models, self.variants, self.against, self.max_overhead, self.margin)
+        # Empty is not unsaid: a variable of the CI system that is not set must not choose another gate.
+        words = (self.baseline, self.candidate, self.base_ref)
+        return not any(lists) and all(word is None for word in words)
 
 
 def settings_of(asked: Asked) -> CheckSettings:
@@ -56,13 +54,14 @@ def settings_of(asked: Asked) -> CheckSettings:
     _check(asked)
     ceilings, margins = _limits(asked.max_overhead), _limits(asked.margin)
     if asked.against:
-        stored = tuple(StoredSettings(result=str(path), margin=margins) for path in asked.against)
+        paths = dict.fromkeys(map(str, asked.against))
+        stored = tuple(StoredSettings(result=path, margin=margins) for path in paths)
         return CheckSettings(stored=stored)
     if asked.base_ref is not None:
         return CheckSettings(
             base_ref=tuple(
                 BaseRefSettings(model=model, ref=asked.base_ref, margin=margins, **asked.workload)
-                for model in asked.models
+                for model in dict.fromkeys(asked.models)
             )
         )
     if asked.candidate is not None:
@@ -79,10 +78,15 @@ def settings_of(asked: Asked) -> CheckSettings:
                 max_overhead=ceilings,
                 **asked.workload,
             )
-            for model in asked.models
-            for variant in asked.variants or DEFAULT_VARIANTS
+            for model in dict.fromkeys(asked.models)
+            for variant in dict.fromkeys(asked.variants or DEFAULT_VARIANTS)
         )
     )
+
+
+def option_name(field: str) -> str:
+    """How a field of `WorkloadSettings` is spelled on the command line."""
+    return "--exec" if field == "execution" else f"--{field.replace('_', '-')}"
 
 
 def _limits(texts: Iterable[str]) -> dict[LimitMetric, float]:
@@ -107,6 +111,11 @@ def _check(asked: Asked) -> None:
         raise UsageError(
             f"{chosen[0]} and {chosen[1]} are two gates", hint="run one after the other, or use a file"
         )
+    if not chosen and asked.margin:
+        raise UsageError(
+            "--margin needs something to hold against",
+            hint="add --base-ref REF, --candidate FACTORY or --against RESULT; a variant has --max-overhead",
+        )
     if not chosen:
         raise UsageError(
             "nothing to check: there is no limit",
@@ -117,7 +126,7 @@ def _check(asked: Asked) -> None:
     if needs_margin and not asked.margin:
         raise UsageError(f"{way} needs a limit", hint="add --margin latency:1.05")
     if not needs_margin and asked.margin:
-        raise UsageError("--margin needs a --base-ref, --candidate or --against to hold against")
+        raise UsageError("--margin has no place beside --max-overhead", hint="leave one of them out")
     _check_subject(asked, way)
 
 
@@ -136,7 +145,7 @@ def _check_subject(asked: Asked, way: str) -> None:
             "--variant": asked.variants,
             "--baseline": asked.baseline,
             "--model": asked.models,
-            **{f"--{name.replace('_', '-')}": value for name, value in asked.workload.items()},
+            **{option_name(field): value for field, value in asked.workload.items()},
         },
         "--max-overhead": {},
     }

@@ -78,6 +78,7 @@ Cache = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Errors only on standard error.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+Calibrations = Annotated[Path, typer.Option("--calibrations", help="Where calibrations are kept.")]
 Layout = Annotated[MemoryFormat, typer.Option("--memory-format", help="Layout of input and weights.")]
 EffortOption = Annotated[
     Effort, typer.Option("--effort", help="quick: one process; standard: six; rigorous: twelve or more.")

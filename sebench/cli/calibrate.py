@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,12 +12,16 @@ from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, guarded, present
 from sebench.cli._progress import progress_bar
 from sebench.schema import Execution, Phase
+from sebench.store import check_writable
 
 
 @guarded
 def calibrate(
     model: Annotated[str, typer.Option("--model", "-m", help="Network to compare with itself.")],
-    variant: Annotated[str, typer.Option("--variant", "-v", help="Its variant.")] = "plain",
+    variant: Annotated[
+        str | None,
+        typer.Option("--variant", "-v", help="Default: se, as in a gate; plain for networks of your own."),
+    ] = None,
     device: options.Device = "auto",
     phase: Annotated[Phase, typer.Option("--phase", help="training = forward + backward.")] = "inference",
     batch_size: options.BatchSize = None,
@@ -27,15 +30,15 @@ def calibrate(
     memory_format: options.Layout = "contiguous",
     threads: options.Threads = None,
     execution: Annotated[Execution, typer.Option("--exec", help="How steps run.")] = "eager",
-    processes: Annotated[int, typer.Option("--processes", min=2, help="Fresh processes to measure.")] = 12,
+    processes: Annotated[
+        int, typer.Option("--processes", min=2, help="Fresh processes to measure; five or more say a lot.")
+    ] = 12,
     budget: Annotated[
         float | None, typer.Option("--budget", help="Seconds for the whole command; default: 14 a process.")
     ] = None,
     seed: options.Seed = None,
     cache: options.Cache = True,
-    directory: Annotated[
-        Path, typer.Option("--calibrations", help="Where calibrations are kept.")
-    ] = options.CALIBRATIONS,
+    calibrations: options.Calibrations = options.CALIBRATIONS,
     output_format: options.FormatOption = "table",
     output: options.Output = "-",
     quiet: options.Quiet = False,
@@ -44,30 +47,30 @@ def calibrate(
     """Measure a network against itself: the noise that margins and quick runs have to allow for."""
     from sebench import reporting
     from sebench.analysis.calibration import held_margins, noise
-    from sebench.profilers.environment import usable_cores
-    from sebench.profilers.selection import resolve_device
+    from sebench.models import is_foreign
     from sebench.runner import calibrating
     from sebench.runner.calibrations import Calibrations
-    from sebench.runner.conditions import Conditions, workloads
+    from sebench.runner.conditions import conditions_here, workloads
     from sebench.runner.counting import default_cache
     from sebench.runner.plan import input_shape, resolve_spec
 
     check_output(output)
-    conditions = Conditions(
-        device=resolve_device(device),
+    check_writable(calibrations / "x.json")
+    conditions = conditions_here(
+        device=device,
         phase=phase,
         batch_size=batch_size,
         dtype=dtype,
         memory_format=memory_format,
-        threads=usable_cores() if threads is None else threads,
+        threads=threads,
         execution=execution,
     )
     shape = input_shape(model, 1, options.parse_image_size(image_size))[1:]
     with progress_bar(quiet=quiet) as observer:
         calibration = calibrating.calibrate(
-            resolve_spec(model, variant),
+            resolve_spec(model, variant or ("plain" if is_foreign(model) else "se")),
             workloads(conditions, shape)[0],
-            Calibrations(directory),
+            Calibrations(calibrations),
             policy=calibrating.calibration_policy(processes=processes, budget_s=budget),
             seed=secrets.randbits(31) if seed is None else seed,
             cache=default_cache() if cache else None,

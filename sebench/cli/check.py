@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, complain, emit, guarded, present, show_findings
 from sebench.cli._ci import write_ci_outputs
-from sebench.cli._gate_options import Asked, settings_of
+from sebench.cli._gate_options import Asked, option_name, settings_of
 from sebench.cli._progress import progress_bar
 from sebench.errors import EXIT_GATE_FAILED, EXIT_INCONCLUSIVE, EXIT_OK, UsageError
 from sebench.schema import Dtype, Effort, Execution, Gate, MemoryFormat, OnInconclusive, Phase
@@ -83,6 +83,7 @@ def check(
     attempts: Annotated[
         Path, typer.Option("--attempts", help="Where samples are kept, to be pooled when a gate is repeated.")
     ] = _ATTEMPTS,
+    calibrations: options.Calibrations = options.CALIBRATIONS,
     no_save: Annotated[bool, typer.Option("--no-save", help="Neither keep samples nor pool them.")] = False,
     junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML too.")] = None,
     dump_config: Annotated[
@@ -100,6 +101,7 @@ def check(
     inconclusive after one extension.
     """
     check_output(output)
+    options.parse_image_size(image_size)
     if junit is not None:
         check_writable(junit)
     asked = Asked(
@@ -135,6 +137,7 @@ def check(
         seed=seed,
         cache=cache,
         attempts=None if no_save else attempts,
+        calibrations=calibrations,
         quiet=quiet,
     )
     _present(gate, output_format, output, junit=junit, quiet=quiet)
@@ -152,8 +155,8 @@ def _configuration(asked: Asked, how: dict[str, Any]) -> Configuration:
     configured = load_configuration(Path())
     if asked.nothing:
         if asked.workload:
-            option = next(iter(asked.workload)).replace("_", "-")
-            raise UsageError(f"--{option} needs a --model", hint="the configuration has its own workloads")
+            option = option_name(next(iter(asked.workload)))
+            raise UsageError(f"{option} needs a --model", hint="the configuration has its own workloads")
         return replace(configured, check=replace(configured.check, **how))
     inherited = {
         name: value
@@ -179,6 +182,7 @@ def _run(
     seed: int | None,
     cache: bool,
     attempts: Path | None,
+    calibrations: Path,
     quiet: bool,
 ) -> Gate:
     from sebench.runner.attempts import Attempts
@@ -193,7 +197,7 @@ def _run(
             seed=seed,
             cache=default_cache() if cache else None,
             attempts=None if attempts is None else Attempts(attempts),
-            calibrations=Calibrations(options.CALIBRATIONS),
+            calibrations=Calibrations(calibrations),
             observer=observer,
             argv=("sebench", *sys.argv[1:]),
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from sebench.errors import DataFileError
 from sebench.runner.worktree import tree_digest
 from sebench.schema import Environment, Result, Session, fingerprint
 from sebench.store import ResultStore, load_result
@@ -28,13 +29,20 @@ class Attempts:
             DataFileError: one cannot be read; leaving it out would change the verdict unseen.
         """
         folders = sorted(folder for folder in (self.directory / key).glob("*") if folder.is_dir())
-        read = (tuple(map(load_result, ResultStore(folder).paths())) for folder in folders)
+        read = (tuple(map(_load, ResultStore(folder).paths())) for folder in folders)
         return tuple(results for results in read if results)
 
     def begin(self, key: str) -> ResultStore:
         """Where the results of a new attempt go."""
         now = datetime.now(UTC)
         return ResultStore(self.directory / key / f"{now:%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(3)}")
+
+
+def _load(path: Path) -> Result:
+    try:
+        return load_result(path)
+    except DataFileError as error:
+        raise DataFileError(error.message, hint="restore it, or delete it and its samples with it") from error
 
 
 def attempt_key(session: Session, environment: Environment, *, policy_confidence: float) -> str | None:

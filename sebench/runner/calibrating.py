@@ -4,32 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from sebench.analysis.calibration import session_of
 from sebench.runner.calibrations import Calibrations
 from sebench.runner.measuring import run
+from sebench.runner.plan import timing_policy
 from sebench.runner.processes import Observer
 from sebench.runner.session import WORKER_COMMAND
 from sebench.schema import Calibration, ModelSpec, Pair, Plan, Session, TimingPolicy, Workload, fingerprint
 from sebench.store import CountCache
 
-PROCESSES = 12
 _SECONDS_PER_PROCESS = 14.0
 
 
-def calibration_policy(*, processes: int = PROCESSES, budget_s: float | None = None) -> TimingPolicy:
+def calibration_policy(*, processes: int, budget_s: float | None = None) -> TimingPolicy:
     """As standard effort, whose noise it is to tell, with more processes.
 
     Args:
         processes: fresh ones; each a second look at the machine.
         budget_s: seconds for the whole command, a hard limit.
+
+    Raises:
+        UsageError: a budget that is not positive.
     """
-    soft_s = processes * _SECONDS_PER_PROCESS
-    return TimingPolicy(
-        effort="standard",
-        processes=processes,
-        budget_s=soft_s if budget_s is None else budget_s,
-        hard_budget=budget_s is not None,
-    )
+    policy = timing_policy("standard", budget_s=budget_s)
+    if budget_s is None:
+        policy = replace(policy, budget_s=processes * _SECONDS_PER_PROCESS)
+    return replace(policy, processes=processes)
 
 
 def calibrate(

@@ -20,12 +20,12 @@ from sebench.configuration import (
 )
 from sebench.errors import UsageError
 from sebench.profilers.selection import resolve_device
-from sebench.runner.checking import Target
 from sebench.runner.conditions import conditions_here, workloads
 from sebench.runner.pairs import make_pairs, resolve_spec
 from sebench.runner.plan import input_shape
 from sebench.runner.side_by_side import Trees
-from sebench.runner.worktree import Checkout, checked_out
+from sebench.runner.target_run import Target
+from sebench.runner.worktree import Checkout, checked_out, repository_root
 from sebench.schema import CheckKind, LimitMetric, Measurement, ModelSpec, Pair, Phase, Session
 from sebench.store import load_result
 
@@ -83,6 +83,7 @@ def _base_ref(asked: BaseRefSettings, checkout: Checkout) -> Iterator[Target]:
             f"--base-ref {asked.ref}: {asked.model} is not code of this repository",
             hint="name a factory of yours (nets.py:net), or set a ceiling (--max-overhead)",
         )
+    _require_inside(asked)
     if "energy" in asked.margin:
         raise UsageError(
             "energy cannot be held against a ref: both sides have to be read in one process",
@@ -92,6 +93,22 @@ def _base_ref(asked: BaseRefSettings, checkout: Checkout) -> Iterator[Target]:
     base = ModelSpec(model=head.model, variant=head.variant, commit=checkout.commit)
     labels = (checkout.label, "this tree")
     yield from _targets("base-ref", Pair(baseline=base, candidate=head), labels, asked.margin, asked)
+
+
+def _require_inside(asked: BaseRefSettings) -> None:
+    """A file is named relative to the current directory, which is there at the other commit, too.
+
+    Raises:
+        UsageError: an absolute path, or one out of the repository.
+    """
+    source = Path(asked.model.rpartition(":")[0])
+    if source.suffix != ".py":
+        return
+    if source.is_absolute() or not source.resolve().is_relative_to(repository_root(Path.cwd())):
+        raise UsageError(
+            f"--base-ref {asked.ref}: {source} would be the same file at every commit",
+            hint="name a file of this repository by its relative path",
+        )
 
 
 def _targets(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,23 @@ from sebench.schema import COMMIT_LENGTH
 GIT_TIMEOUT_S = 300.0
 
 # Set inside hooks; they would point git at another repository than the one we stand in.
-_GIT_VARIABLES = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"}
+_GIT_VARIABLES = frozenset(
+    {
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_COMMON_DIR",
+        "GIT_DIR",
+        "GIT_IMPLICIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_NAMESPACE",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_PREFIX",
+        "GIT_QUARANTINE_PATH",
+        "GIT_SHALLOW_FILE",
+        "GIT_WORK_TREE",
+    }
+)
+# Hooks and monitors of the repository have no business in a measurement.
+_QUIET = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +74,7 @@ def checked_out(ref: str, *, start: Path | None = None) -> Iterator[Checkout]:
         try:
             added = _git(root, "worktree", "add", "--detach", "--quiet", str(tree), commit)
             if added.returncode:
-                raise DataFileError(f"git cannot check out {ref}: {_last_line(added.stderr)}")
+                raise DataFileError(f"git cannot check out {ref}: {_complaint(added.stderr)}")
             directory = tree / here.relative_to(root)
             if not directory.is_dir():
                 raise UsageError(f"--base-ref {ref}: it has no folder {here.relative_to(root)}")
@@ -75,10 +92,10 @@ def repository_root(start: Path) -> Path:
     found = _git(start, "rev-parse", "--show-toplevel")
     if found.returncode:
         raise UsageError(
-            f"{start} is not in a git repository: {_last_line(found.stderr)}",
+            f"{start} has no working tree of git: {_complaint(found.stderr)}",
             hint="run it where your network is under version control",
         )
-    return Path(found.stdout.strip()).resolve()
+    return Path(found.stdout.removesuffix("\n")).resolve()
 
 
 def tree_digest(start: Path | None = None) -> str | None:
@@ -95,47 +112,55 @@ def tree_digest(start: Path | None = None) -> str | None:
     head = _git(root, "rev-parse", "HEAD")
     if head.returncode:
         return None
-    digest = hashlib.sha256(head.stdout.encode(errors="surrogateescape"))
-    digest.update(
-        _git(root, "diff", "--no-ext-diff", "--binary", "HEAD").stdout.encode(errors="surrogateescape")
-    )
+    changes = _git(root, "diff", "--no-ext-diff", "--no-textconv", "--binary", "--submodule=diff", "HEAD")
     untracked = _git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", "*.py").stdout
+    digest = hashlib.sha256(os.fsencode(head.stdout + changes.stdout))
     for name in sorted(filter(None, untracked.split("\0"))):
-        digest.update(name.encode(errors="surrogateescape"))
-        digest.update((root / name).read_bytes())
+        digest.update(os.fsencode(name))
+        with suppress(OSError):  # a link to nowhere cannot be imported either
+            digest.update((root / name).read_bytes())
     return digest.hexdigest()
 
 
 def _commit(root: Path, ref: str) -> str:
-    # Without the dashes a ref like "--output=x" would be an option.
+    # Without --end-of-options a ref like "--output=x" would be an option.
     found = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
     if found.returncode:
-        raise UsageError(
-            f"--base-ref {ref!r} is no commit of {root}",
-            hint=f"git fetch origin {ref}, or check out with the whole history (fetch-depth: 0)",
-        )
+        raise UsageError(f"--base-ref {shlex.quote(ref)} is no commit of {root}", hint=_how_to_get(ref))
     return found.stdout.strip()
+
+
+def _how_to_get(ref: str) -> str:
+    """Continuous integration checks out one commit and nothing else."""
+    branch = ref.removeprefix("origin/")
+    if branch.startswith("-") or not branch.strip():
+        return "name a branch, a tag or a commit"
+    return f"`git fetch origin {shlex.quote(branch)}`, or check out the whole history (fetch-depth: 0)"
 
 
 def _git(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     git = shutil.which("git")
     if git is None:
         raise UsageError("git is not installed", hint="install it, or compare two factories")
-    # Hooks and monitors of the repository have no business in a measurement.
-    quiet = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
-    return subprocess.run(
-        [git, *quiet, *arguments],
-        cwd=directory,
-        env={name: value for name, value in os.environ.items() if name not in _GIT_VARIABLES},
-        capture_output=True,
-        text=True,
-        errors="surrogateescape",
-        timeout=GIT_TIMEOUT_S,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+    environ = {name: value for name, value in os.environ.items() if name not in _GIT_VARIABLES}
+    try:
+        return subprocess.run(
+            [git, *_QUIET, *arguments],
+            cwd=directory,
+            env=environ,
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            timeout=GIT_TIMEOUT_S,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired:
+        raise DataFileError(f"git {arguments[0]} took more than {GIT_TIMEOUT_S:g} s in {directory}") from None
 
 
-def _last_line(text: str) -> str:
+def _complaint(text: str) -> str:
+    """What git died of; hints and progress come before and after."""
     lines = text.strip().splitlines()
-    return lines[-1] if lines else "it did not say why"
+    fatal = [line for line in lines if line.startswith(("fatal:", "error:"))]
+    return (fatal or lines or ["it did not say why"])[-1]

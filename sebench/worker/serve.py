@@ -240,8 +240,7 @@ def _profile(request: ProfileRequest, select: Select) -> Profiled:
 
 def _count(request: CountRequest) -> StaticCost:
     built = models.build(request.spec, seed=None, device="meta")
-    check_origin(request.not_from)
-    return counters.count(
+    cost = counters.count(
         built.module,
         request.input_shape,
         phase=request.phase,
@@ -249,13 +248,15 @@ def _count(request: CountRequest) -> StaticCost:
         sites=built.sites,
         stages=built.stages,
     )
+    check_origin(request.spec.model, request.not_from)
+    return cost
 
 
 def _serve_side(request: SideRequest, requests: Lines, replies: Sink, build: Build, select: Select) -> None:
     device = _select(request.workload, select)
     batch = make_input(request.workload, seed=request.weight_seed)
     side = prepare_side(request.spec, batch, request, build, device)
-    guarded(lambda: check_origin(request.not_from))
+    guarded(lambda: check_origin(request.spec.model, request.not_from))
     runtime = {**runtime_facts(device.name), "variables": openmp_variables()}
     _send(replies, SideReady(compile_s=side.compile_s, runtime=runtime))
     for timed in answer(requests.readline, side.step, device):

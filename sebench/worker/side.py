@@ -9,8 +9,11 @@ from pathlib import Path
 import msgspec
 
 from sebench.errors import BuildError
+from sebench.models.neighbours import is_installed, origin
 from sebench.profilers.device import Device, Step
 from sebench.worker.protocol import Run, Timed
+
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def answer(lines: Callable[[], bytes], step: Step, device: Device) -> Iterator[Timed]:
@@ -33,30 +36,46 @@ def answer(lines: Callable[[], bytes], step: Step, device: Device) -> Iterator[T
             )
 
 
-def check_origin(not_from: str | None) -> None:
-    """Refuse modules of the other side's tree: both sides would be the same code, and no gate could fail.
+def check_origin(model: str, not_from: str | None) -> None:
+    """Refuse code that is not of the tree this process runs in: both sides would be the same code.
 
-    Installed in development mode, a package is found in the working tree wherever it is imported from.
+    A gate over equal code can never fail. Installed in development mode, a package is found in the working
+    tree from wherever it is imported; installed as usual, it is the same for every commit.
 
     Args:
-        not_from: the directory whose modules are not allowed; None allows all.
+        model: the network, imported and run before, so that all it needs is loaded.
+        not_from: the directory of the other side, whose modules are not allowed; None allows everything.
 
     Raises:
-        BuildError: a module was imported from there; names it.
+        BuildError: names the module and the file it was found in.
     """
     if not_from is None:
         return
-    root, own = Path(not_from).resolve(), Path(__file__).resolve().parents[1]
+    own, other = _tree_root(Path.cwd()), Path(not_from).resolve()
     for name, module in sorted(sys.modules.items()):
-        found = getattr(module, "__file__", None)
-        file = Path(found).resolve() if found else own
-        if not file.is_relative_to(own) and _is_of_the_tree(file, root):
+        file = origin(module)
+        if file is not None and file.is_relative_to(other) and not _is_exempt(file, own):
             raise BuildError(
-                f"module {name} was imported from {file}, not from the tree that it is to be compared with",
-                hint="make it importable from the repository itself (its root or src/), or uninstall it",
+                f"module {name} was imported from the working tree ({file})",
+                hint="a development install or PYTHONPATH points there: keep code importable from the "
+                "repository's root or src/, or uninstall it",
             )
+    source = model.rpartition(":")[0]
+    file = origin(sys.modules.get(source))
+    if file is not None and not file.is_relative_to(own):
+        raise BuildError(
+            f"module {source} was imported from {file}, which is the same code for every commit",
+            hint="keep it importable from the repository's root or src/, or name its file (FILE.py:factory)",
+        )
 
 
-def _is_of_the_tree(file: Path, root: Path) -> bool:
-    installed = {"site-packages", "dist-packages"} & set(file.parts)
-    return file.is_relative_to(root) and not installed
+def _is_exempt(file: Path, own: Path) -> bool:
+    """Of this side, of sebench, or installed: a repository may hold environments, a home may be one."""
+    installed = is_installed(file) or {"site-packages", "dist-packages"} & set(file.parts)
+    return file.is_relative_to(own) or file.is_relative_to(_PACKAGE) or bool(installed)
+
+
+def _tree_root(folder: Path) -> Path:
+    """The working tree that a folder lies in; the folder itself outside of any."""
+    folders = (folder.resolve(), *folder.resolve().parents)
+    return next((each for each in folders if (each / ".git").exists()), folders[0])

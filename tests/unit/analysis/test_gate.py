@@ -1,0 +1,231 @@
+"""From results to the verdicts of a gate; samples are chosen, so every figure is exact."""
+
+import math
+
+import pytest
+from msgspec import structs
+
+from sebench import statistics
+from sebench.analysis.gate import Question, answer, decide, gate_status
+from sebench.schema import Finding, MemoryMeasurement, MemoryRun, ModelSpec, Pair
+from tests import gates, samples
+from tests.samples import WORKLOAD, block, process
+
+SIX = (0.99, 1.0, 1.01, 0.995, 1.005, 1.0)
+
+
+def question(metric="latency", limit=1.05, **fields):
+    values = {
+        "kind": "ceiling",
+        "model": "resnet50",
+        "baseline": "plain",
+        "candidate": "se",
+        "workload": WORKLOAD,
+    }
+    return Question(metric=metric, limit=limit, **{**values, **fields})
+
+
+def measured(*ratios, sigma=None, **fields):
+    """Processes of two equal blocks, so that each estimate is its ratio."""
+    found = samples.measurement([process([block(0.05, 0.05 * r)] * 2, n) for n, r in enumerate(ratios)])
+    return samples.result(structs.replace(found, sigma_process=sigma, **fields))
+
+
+def verdict(results, *questions, attempt=1, look=1, attempts=1):
+    asked = questions or (question(),)
+    answers = [answer(each, results, attempts=attempts) for each in asked]
+    checks = decide(answers, attempt=attempt, look=look)
+    return checks if questions else checks[0]
+
+
+def times(factor, ratios=SIX):
+    return [factor * ratio for ratio in ratios]
+
+
+def test_a_ratio_clearly_within_the_limit_passes():
+    check = verdict([measured(*SIX)])
+    assert (check.status, check.exact, check.attempts) == ("passed", False, 1)
+    assert (check.ratio.processes, check.ratio.blocks, check.ratio.scope) == (6, 12, "process")
+    assert check.ratio.estimate == pytest.approx(math.exp(sum(map(math.log, SIX)) / 6))
+    assert check.workload == WORKLOAD
+    assert check.reason.code == "within-limit"
+    assert check.p_value > 0.99
+
+
+def test_higher_but_within_the_limit_is_said():
+    check = verdict([measured(*times(1.02))], question(limit=1.10))[0]
+    assert (check.status, check.reason.code) == ("passed", "slower-within-limit")
+
+
+def test_a_ratio_clearly_beyond_the_limit_fails():
+    check = verdict([measured(*times(1.2))])
+    assert (check.status, check.reason.code) == ("failed", "over-limit")
+    assert check.p_value < 0.001
+
+
+def test_an_interval_around_the_limit_leaves_it_open_at_the_level_that_decides():
+    check = verdict([measured(*times(1.05))])
+    assert (check.status, check.reason.code) == ("inconclusive", "interval-contains-limit")
+    evidence = statistics.evidence([[math.log(ratio)] * 2 for ratio in times(1.05)])
+    limits = evidence.limits(0.9775)  # first look of the first attempt
+    low, high = math.exp(limits.low), math.exp(limits.high)
+    assert check.reason.message == (
+        f"the 97.75 % interval of latency, [{low:.4f}, {high:.4f}], contains the limit of 1.05"
+    )
+    # The interval that is shown is one of 95 %, and narrower.
+    assert low < check.ratio.ci_low < check.ratio.ci_high < high
+
+
+def test_results_are_pooled_by_process():
+    check = verdict([measured(*times(1.05)), measured(*times(1.05))], attempts=2)
+    assert (check.ratio.processes, check.ratio.blocks, check.attempts) == (12, 24, 2)
+
+
+def test_a_later_attempt_needs_more():
+    results = [measured(*times(1.033))]
+    assert verdict(results).status == "passed"
+    later = verdict(results, attempt=2)
+    assert later.status == "inconclusive"
+    assert later.reason.message.startswith("the 99.88 % interval")  # 1 - 0.05 x 0.1 / 2 / 2
+
+
+def test_several_checks_share_the_chance_of_a_false_alarm():
+    results = [measured(*times(1.063))]
+    alone = verdict(results)
+    assert alone.status == "failed"
+    # Holm: the smallest of four p-values is taken four times.
+    four = verdict(results, *[question()] * 4)
+    assert [check.p_value for check in four] == pytest.approx([4 * alone.p_value] * 4)
+    assert {check.status for check in four} == {"inconclusive"}
+    assert four[0].reason.message.startswith("latency is beyond the limit of 1.05, but not for sure among")
+
+
+def test_exact_checks_are_not_of_the_family():
+    results = [measured(*times(1.063))]
+    checks = verdict(results, question(), question("params", 1.2), question("macs", 1.2))
+    assert [check.status for check in checks] == ["failed", "passed", "passed"]
+    assert checks[0].p_value == verdict(results).p_value
+    assert (checks[1].p_value, checks[1].workload) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("metric", "limit", "status"),
+    [
+        # params 110 / 100, MACs 1001 / 1000
+        ("params", 1.1, "passed"),
+        ("params", 1.0999, "failed"),
+        ("macs", 1.001, "passed"),
+        ("macs", 1.0, "failed"),
+    ],
+)
+def test_exact_figures_are_held_against_the_limit_as_they_are(metric, limit, status):
+    (check,) = verdict([measured()], question(metric, limit))
+    assert (check.status, check.exact, check.ratio.method) == (status, True, "exact")
+
+
+def test_what_was_not_measured_is_not_comparable():
+    (check,) = verdict([measured(*SIX)], question("peak_memory"))
+    assert (check.status, check.reason.code) == ("not_comparable", "not-measured")
+    assert check.ratio.estimate is None
+    other = structs.replace(WORKLOAD, batch_size=2)
+    (check,) = verdict([measured(*SIX)], question(workload=other))
+    assert check.reason.message == "latency was not measured under this workload"
+
+
+def test_a_worker_that_failed_gives_its_reason():
+    (check,) = verdict(
+        [samples.result(samples.measurement([process([], error="out of memory")]))], question()
+    )
+    assert (check.status, check.reason.message) == ("not_comparable", "out of memory")
+
+
+def test_no_ratio_is_not_comparable():
+    result = structs.replace(measured(*SIX), baseline_cost=samples.cost(0, 1000))
+    (check,) = verdict([result], question("params"))
+    assert (check.status, check.reason.code) == ("not_comparable", "no-ratio")
+
+
+def test_one_process_decides_nothing_unless_its_noise_is_calibrated():
+    blocks = [block(0.05, 0.05 * (1 + 0.001 * n)) for n in range(12)]
+    quick = samples.measurement([process(blocks)], effort="quick")
+    check = verdict([samples.result(quick)])
+    assert (check.status, check.reason.code, check.p_value) == ("inconclusive", "not-enough-processes", None)
+    assert "1 measured cannot show by how much; 5 can" in check.reason.message
+    assert "sebench calibrate" in check.reason.hint
+    calibrated = samples.result(structs.replace(quick, sigma_process=0.004))
+    assert verdict([calibrated]).status == "passed"
+    assert verdict([calibrated], question(limit=1.004))[0].status == "inconclusive"
+    assert verdict([calibrated], question(limit=0.98))[0].status == "failed"
+
+
+def test_two_trees_cannot_be_calibrated():
+    quick = samples.measurement([process([block(0.05, 0.05)] * 12)])
+    (check,) = verdict([samples.result(quick)], question(kind="base-ref"))
+    assert "calibrate" not in check.reason.hint
+
+
+def test_emulated_batches_answer_but_are_not_pooled_with_native_ones():
+    emulated = structs.replace(WORKLOAD, micro_batch_size=1)
+    native, halved = measured(*times(1.2)), measured(*SIX, workload=emulated)
+    check = verdict([native, halved])
+    assert (check.status, check.ratio.processes) == ("passed", 6)
+    assert check.workload == emulated
+    assert verdict([halved, native]).status == "failed"
+
+
+def test_only_blocks_with_the_metric_count():
+    (check,) = verdict([measured(*SIX)], question("forward_latency"))
+    assert check.status == "not_comparable"
+
+
+def memory(candidate, repeated=None):
+    runs = [
+        MemoryRun(process=n, side=side, peak_bytes=value)
+        for n, pair in enumerate([(1000, candidate), (1000, repeated or candidate)])
+        for side, value in zip(("baseline", "candidate"), pair, strict=True)
+    ]
+    return structs.replace(measured(), memory=(MemoryMeasurement(workload=WORKLOAD, processes=tuple(runs)),))
+
+
+def test_memory_that_repeats_is_exact_and_what_does_not_cannot_be_gated():
+    (check,) = verdict([memory(1100)], question("peak_memory", 1.10))
+    assert (check.status, check.exact) == ("passed", True)
+    (check,) = verdict([memory(1100, 1120)], question("peak_memory", 1.20))
+    assert (check.status, check.reason.code) == ("inconclusive", "no-interval")
+    assert check.p_value is None
+
+
+def test_a_figure_that_is_not_pooled_is_not_forgotten_either():
+    (check,) = verdict([memory(1100, 1120), memory(1300, 1400)], question("peak_memory", 1.10), attempts=2)
+    assert (check.status, check.attempts) == ("inconclusive", 2)
+
+
+def test_findings_come_along():
+    found = samples.measurement([process([block(0.05, 0.05)] * 2, n) for n in range(5)])
+    noted = Finding(code="batch-emulated", severity="warning", message="halved")
+    check = verdict([samples.result(structs.replace(found, findings=(noted,)))])
+    assert noted in check.findings
+
+
+def test_names_are_those_of_the_question():
+    pair = Pair(baseline=ModelSpec(model="nets.py:net", commit="1" * 40), candidate=ModelSpec(model="n:n"))
+    result = structs.replace(measured(*SIX), pair=pair)
+    asked = question(kind="base-ref", model="nets.py:net", baseline="main (111)", candidate="this tree")
+    (check,) = verdict([result], asked)
+    assert (check.kind, check.model, check.baseline, check.candidate) == (
+        "base-ref", "nets.py:net", "main (111)", "this tree",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("checks", "status"),
+    [
+        ((), "not_comparable"),
+        ((gates.passed(),), "passed"),
+        ((gates.passed(), gates.inconclusive()), "inconclusive"),
+        ((gates.inconclusive(), gates.not_comparable()), "not_comparable"),
+        ((gates.not_comparable(), gates.check(), gates.passed()), "failed"),
+    ],
+)
+def test_the_worst_check_is_the_status(checks, status):
+    assert gate_status(checks) == status

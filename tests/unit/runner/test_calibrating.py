@@ -1,0 +1,83 @@
+"""Calibrations: measured, kept by set-up, network and workload, and found again."""
+
+import pytest
+from msgspec import structs
+
+from sebench.errors import DataFileError, UsageError, WorkerError
+from sebench.runner import calibrating
+from sebench.runner.calibrating import calibrate, calibration_policy
+from sebench.runner.calibrations import Calibrations
+from sebench.schema import CalibrationSession, Finding, ModelSpec, fingerprint
+from tests import samples
+from tests.samples import ENVIRONMENT, WORKLOAD, block, process
+
+SPEC = ModelSpec(model="resnet50", variant="se")
+SESSION = CalibrationSession(
+    created_at="2026-01-02T03:04:05+00:00", seed=1, log_ratios=((0.0, 0.01),) * 2, log_times=((0.0, 0.0),) * 2
+)
+
+
+def test_the_policy_is_that_of_standard_effort_with_more_processes():
+    soft = calibration_policy(processes=12)
+    assert (soft.processes, soft.budget_s, soft.hard_budget, soft.min_blocks) == (12, 168.0, False, 4)
+    hard = calibration_policy(processes=5, budget_s=60.0)
+    assert (hard.processes, hard.budget_s, hard.hard_budget) == (5, 60.0, True)
+    with pytest.raises(UsageError, match="--budget -1 is not a positive number"):
+        calibration_policy(processes=5, budget_s=-1.0)
+
+
+def measured(monkeypatch, measurement):
+    plans = []
+
+    def run(plan, **options):
+        plans.append(plan)
+        yield samples.result(measurement)
+
+    monkeypatch.setattr(calibrating, "run", run)
+    return plans
+
+
+def test_a_session_is_added_to_what_is_known(monkeypatch, tmp_path):
+    ratios = (0.99, 1.01, 1.0)
+    plans = measured(
+        monkeypatch,
+        samples.measurement([process([block(0.05, 0.05 * r)] * 2, n) for n, r in enumerate(ratios)]),
+    )
+    known = Calibrations(tmp_path)
+    for sessions in (1, 2):
+        found = calibrate(SPEC, WORKLOAD, known, policy=calibration_policy(processes=3), seed=5)
+        assert len(found.sessions) == sessions
+    (plan, _) = plans
+    (session,) = plan.sessions
+    assert session.pair.baseline == session.pair.candidate == SPEC
+    assert (plan.seed, plan.policy.processes, plan.timed) == (5, 3, True)
+    assert known.find(fingerprint(ENVIRONMENT), SPEC, WORKLOAD) == found
+
+
+def test_a_network_that_cannot_be_measured_is_no_calibration(monkeypatch, tmp_path):
+    failed = Finding(code="worker-failed", severity="error", message="out of memory: 1 TiB")
+    measured(monkeypatch, structs.replace(samples.measurement([]), findings=(failed,)))
+    with pytest.raises(WorkerError, match="^out of memory: 1 TiB$"):
+        calibrate(SPEC, WORKLOAD, Calibrations(tmp_path), policy=calibration_policy(processes=3), seed=5)
+    assert list(tmp_path.glob("*.json")) == []
+
+
+def test_another_set_up_network_or_workload_is_not_calibrated(tmp_path):
+    known = Calibrations(tmp_path / "calibrations")
+    assert known.find("f", SPEC, WORKLOAD) is None
+    added = known.add("f", SPEC, WORKLOAD, SESSION)
+    assert known.find("f", SPEC, WORKLOAD) == added
+    assert known.find("g", SPEC, WORKLOAD) is None
+    assert known.find("f", ModelSpec(model="resnet50"), WORKLOAD) is None
+    assert known.find("f", SPEC, structs.replace(WORKLOAD, threads=1)) is None
+    # The tree a network comes from is not the network.
+    assert known.find("f", structs.replace(SPEC, commit="1" * 40), WORKLOAD) == added
+
+
+def test_a_damaged_calibration_is_named(tmp_path):
+    known = Calibrations(tmp_path)
+    known.add("f", SPEC, WORKLOAD, SESSION)
+    path = known.path("f", SPEC, WORKLOAD)
+    path.write_text(path.read_text()[:50])
+    with pytest.raises(DataFileError, match=f"{path} cannot be read: .*; delete it and calibrate again"):
+        known.find("f", SPEC, WORKLOAD)

@@ -1,0 +1,290 @@
+"""What is measured when, and how often; the measuring itself is pretended, so no time is measured."""
+
+import math
+from itertools import count
+from random import Random
+
+import pytest
+from msgspec import structs
+
+from sebench.analysis.calibration import noise
+from sebench.errors import Interrupted, UsageError
+from sebench.runner import target_run
+from sebench.runner.attempts import Attempts
+from sebench.runner.calibrations import Calibrations
+from sebench.runner.checking import check
+from sebench.runner.target_run import Settings, Target
+from sebench.schema import (
+    CalibrationSession,
+    ModelSpec,
+    Pair,
+    Session,
+    TimingPolicy,
+    Workload,
+    fingerprint,
+)
+from tests import samples
+from tests.samples import ENVIRONMENT, WORKLOAD, block, process
+
+PAIR = Pair(baseline=ModelSpec(model="resnet50"), candidate=ModelSpec(model="resnet50", variant="se"))
+NOISE = (0.99, 1.0, 1.01, 0.995, 1.005, 1.0)
+
+
+class Machine:
+    """Stands for `run`: keeps the plans, answers with six processes around the ratio that is set."""
+
+    def __init__(self):
+        self.plans, self.ratio, self.numbers = [], 1.0, count()
+        self.interrupts, self.processes, self.environment = False, 6, ENVIRONMENT
+        self.captured = ENVIRONMENT
+        """Before anything is measured: an accelerator has no facts yet."""
+
+    def __call__(self, plan, **options):
+        self.plans.append(plan)
+        self.options = options
+        (session,) = plan.sessions
+        ratios = [self.ratio * noise for noise in NOISE[: self.processes]] if plan.timed else []
+        measured = samples.measurement(
+            [process([block(0.05, 0.05 * r)] * 2, n) for n, r in enumerate(ratios)]
+        )
+        yield samples.result(
+            structs.replace(measured, workload=session.workload),
+            pair=session.pair,
+            id=f"{next(self.numbers):04}",
+            environment=self.environment,
+        )
+        if self.interrupts:
+            raise Interrupted("interrupted")
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    machine = Machine()
+    monkeypatch.setattr(target_run, "run", machine)
+    monkeypatch.setattr("sebench.runner.checking.capture_environment", lambda: machine.captured)
+    return machine
+
+
+def target(*limits, pair=PAIR, kind="ceiling", workload=WORKLOAD, **fields):
+    return Target(
+        kind=kind,
+        session=Session(pair=pair, workload=workload),
+        limits=limits or (("latency", 1.05),),
+        baseline="plain",
+        candidate=pair.candidate.variant,
+        **fields,
+    )
+
+
+def settings(**fields):
+    values = {"policy": TimingPolicy(budget_s=80.0), "seed": 7}
+    return Settings(**{**values, **fields})
+
+
+def test_nothing_to_check_is_no_check(machine):
+    assert check((), settings()) == ()
+    assert machine.plans == []
+
+
+def test_one_look_where_it_decides(machine):
+    (found,) = check([target()], settings(argv=("sebench", "check")))
+    assert (found.status, found.kind, found.baseline) == ("passed", "ceiling", "plain")
+    (plan,) = machine.plans
+    assert (plan.seed, plan.timed, plan.memory, plan.policy.budget_s) == (7, True, False, 80.0)
+    assert machine.options["argv"] == ("sebench", "check")
+
+
+def test_what_is_open_is_extended_once_with_other_draws(machine):
+    machine.ratio = 1.05
+    (found,) = check([target()], settings())
+    assert found.status == "inconclusive"
+    assert found.ratio.processes == 12
+    assert found.attempts == 1
+    first, second = machine.plans
+    assert first.seed == 7 != second.seed
+    assert second.seed == Random("7/1").getrandbits(31)
+    assert first.policy == second.policy
+
+
+def test_only_what_is_open_is_extended(machine):
+    decided = target(("latency", 2.0))
+    still_open = target(workload=structs.replace(WORKLOAD, batch_size=4))
+    machine.ratio = 1.05
+    found = check([decided, still_open], settings())
+    assert [each.status for each in found] == ["passed", "inconclusive"]
+    assert [each.ratio.processes for each in found] == [6, 12]
+    assert [plan.sessions[0].workload.batch_size for plan in machine.plans] == [1, 4, 4]
+
+
+def test_checks_keep_the_order_of_the_limits(machine):
+    two = target(("latency", 2.0), ("params", 1.0))
+    found = check([two, target(("macs", 2.0))], settings())
+    assert [(each.metric, each.status) for each in found] == [
+        ("latency", "passed"), ("params", "failed"), ("macs", "passed"),
+    ]  # fmt: skip
+
+
+def test_a_hard_budget_is_shared_and_leaves_no_extension(machine):
+    machine.ratio = 1.05
+    targets = [target(workload=structs.replace(WORKLOAD, batch_size=n)) for n in (1, 2, 3, 4)]
+    found = check(targets, settings(policy=TimingPolicy(budget_s=100.0, hard_budget=True)))
+    assert {each.status for each in found} == {"inconclusive"}
+    budgets = [plan.policy.budget_s for plan in machine.plans]
+    # 100 / 4; what is left over / 3 ...: pretended measurements take no time
+    assert budgets == pytest.approx([25.0, 100 / 3, 50.0, 100.0], abs=1.0)
+
+
+def test_too_few_processes_are_not_extended(machine):
+    machine.processes = 1
+    (found,) = check([target()], settings())
+    assert (found.status, found.reason.code) == ("inconclusive", "not-enough-processes")
+    assert len(machine.plans) == 1
+
+
+def test_all_sampled_limits_are_one_family(machine):
+    machine.ratio = 1.2
+    alone = check([target()], settings())[0]
+    two = check([target(), target(("latency", 1.06), ("params", 1.2))], settings())
+    assert two[0].p_value == pytest.approx(2 * alone.p_value)
+    assert two[2].p_value is None
+
+
+@pytest.mark.parametrize(
+    ("metrics", "timed", "memory", "energy"),
+    [
+        (("params", "macs", "bytes", "saved_bytes"), False, False, False),
+        (("peak_memory",), False, True, False),
+        (("params", "backward_latency"), True, False, False),
+        (("energy",), True, False, True),
+    ],
+)
+def test_only_what_the_limits_need_is_measured(machine, metrics, timed, memory, energy):
+    check([target(*((metric, 1.5) for metric in metrics))], settings())
+    (plan,) = machine.plans
+    assert (plan.timed, plan.memory, plan.energy) == (timed, memory, energy)
+
+
+def test_repeating_pools_the_samples_at_a_stricter_level(machine, tmp_path):
+    attempts = Attempts(tmp_path / "attempts")
+    machine.ratio = 1.2
+    with_attempts = settings(attempts=attempts)
+    first = check([target()], with_attempts)[0]
+    machine.ratio = 1.0  # a lucky moment
+    second = check([target()], with_attempts)[0]
+    assert (first.status, first.attempts, first.ratio.processes) == ("failed", 1, 6)
+    assert second.status == "inconclusive"
+    # 6 of the first, 6 and the extension's 6 of the second
+    assert (second.attempts, second.ratio.processes) == (2, 18)
+    assert second.reason.message.startswith("the 99.88 % interval")
+    assert check([target()], settings())[0].attempts == 1  # --no-save
+
+
+def test_exact_figures_are_no_attempts(machine, tmp_path):
+    attempts = Attempts(tmp_path / "attempts")
+    for _ in range(3):
+        check([target(("params", 1.2))], settings(attempts=attempts))
+    assert not (tmp_path / "attempts").exists()
+    assert check([target()], settings(attempts=attempts))[0].attempts == 1
+
+
+def test_a_measurement_without_samples_is_no_attempt(machine, tmp_path):
+    attempts = Attempts(tmp_path / "attempts")
+    machine.processes = 0
+    found = check([target()], settings(attempts=attempts))[0]
+    assert found.status == "not_comparable"
+    machine.processes = 6
+    assert check([target()], settings(attempts=attempts))[0].attempts == 1
+
+
+def test_an_interrupted_attempt_counts(machine, tmp_path):
+    attempts = Attempts(tmp_path / "attempts")
+    machine.interrupts, machine.ratio = True, 1.2
+    with pytest.raises(Interrupted):
+        check([target()], settings(attempts=attempts))
+    machine.interrupts, machine.ratio = False, 1.0
+    found = check([target()], settings(attempts=attempts))[0]
+    assert (found.attempts, found.ratio.processes) == (2, 18)
+
+
+def test_another_accelerator_is_another_question(machine, tmp_path):
+    asked = target(workload=structs.replace(WORKLOAD, device="cuda:0"))
+    for name, expected in (("one GPU", 1), ("one GPU", 2), ("another GPU", 1), ("another GPU", 2)):
+        machine.environment = structs.replace(ENVIRONMENT, device={"name": name})
+        found = check([asked], settings(attempts=Attempts(tmp_path / "attempts")))[0]
+        assert (name, found.attempts, found.ratio.processes) == (name, expected, 6 * expected)
+
+
+def calibrations(tmp_path, *, sigma=0.01, environment=ENVIRONMENT, workload=WORKLOAD, spec=PAIR.candidate):
+    # Two processes +- s / sqrt(2) apart have a standard deviation of s.
+    offset = sigma / math.sqrt(2)
+    session = CalibrationSession(
+        created_at="2026-01-02T03:04:05+00:00",
+        seed=1,
+        log_ratios=((-offset,) * 2, (offset,) * 2),
+        log_times=((0.0, 0.0), (0.0, 0.0)),
+    )
+    known = Calibrations(tmp_path / "calibrations")
+    assert noise(known.add(fingerprint(environment), spec, workload, session)).sigma_process == (
+        pytest.approx(sigma)
+    )
+    return known
+
+
+def test_a_margin_below_the_noise_floor_is_refused_before_anything_is_measured(machine, tmp_path):
+    known = calibrations(tmp_path)
+    asked = target(("params", 1.0), ("latency", 1.01), kind="base-ref")
+    # 2 x 2.5706 x 0.01 / sqrt(6) = 0.02099, exp = 1.0212; ln 1.01 = 0.00995:
+    # 2 x 2.1098 x 0.01 / sqrt(18) = 0.009946 <= 0.00995
+    expected = (
+        "--margin latency:1.01 is below the noise floor of this machine: 6 processes can hold 1.0212, "
+        "18 processes would be needed; allow a wider margin"
+    )
+    with pytest.raises(UsageError) as caught:
+        check([asked], settings(calibrations=known))
+    assert str(caught.value) == expected
+    assert machine.plans == []
+
+
+def test_rigorous_effort_is_named_where_it_would_do(machine, tmp_path):
+    asked = target(("latency", 1.015), kind="factories")
+    with pytest.raises(UsageError, match="or --effort rigorous$"):
+        check([asked], settings(calibrations=calibrations(tmp_path)))
+    policy = TimingPolicy(processes=12)
+    check([asked], settings(calibrations=calibrations(tmp_path), policy=policy))
+
+
+@pytest.mark.parametrize(
+    ("asked", "fields"),
+    [
+        (target(("latency", 1.03), kind="base-ref"), {}),
+        (target(("latency", 0.99), kind="base-ref"), {}),  # faster is asked for
+        (target(("latency", 1.01)), {}),  # a ceiling says what is allowed, not what has changed
+        (target(("latency", 1.01), kind="base-ref"), {"policy": TimingPolicy(processes=1)}),
+        (
+            target(("latency", 1.01), kind="base-ref", workload=Workload(input_shape=(9, 3, 8, 8))),
+            {},
+        ),  # not calibrated
+    ],
+)
+def test_other_margins_are_not(machine, tmp_path, asked, fields):
+    check([asked], settings(calibrations=calibrations(tmp_path), **fields))
+    assert machine.plans
+
+
+def test_on_an_accelerator_the_floor_is_known_after_the_first_measurement(machine, tmp_path):
+    workload = structs.replace(WORKLOAD, device="cuda:0")
+    on_device = structs.replace(ENVIRONMENT, device={"name": "a GPU"})
+    known = calibrations(tmp_path, environment=on_device, workload=workload)
+    machine.environment = on_device
+    with pytest.raises(UsageError, match="below the noise floor"):
+        check([target(("latency", 1.01), kind="base-ref", workload=workload)], settings(calibrations=known))
+
+
+def test_a_stored_result_is_held_against_what_is_measured_now(machine):
+    then = samples.result(
+        samples.measurement([process([block(0.05, 0.05 * r)] * 2, n) for n, r in enumerate(NOISE)])
+    )
+    machine.ratio = 1.3
+    (found,) = check([target(kind="stored", stored=then)], settings())
+    assert (found.status, found.ratio.method) == ("failed", "welch-t/ratios")
+    assert found.findings[0].code == "downgraded-to-ratio"

@@ -1,0 +1,183 @@
+"""From settings to what is measured; nothing is."""
+
+import pytest
+
+from sebench.configuration import (
+    BaseRefSettings,
+    CeilingSettings,
+    CheckSettings,
+    FactoriesSettings,
+    StoredSettings,
+)
+from sebench.errors import DataFileError, SebenchError, UsageError
+from sebench.runner import targets
+from sebench.runner.targets import open_targets
+from sebench.schema import ModelSpec, Pair
+from sebench.store import ResultStore
+from tests import samples
+from tests.repositories import git, repository, worktrees
+from tests.samples import WORKLOAD, block, process
+
+NETS = """
+from torch import nn
+
+
+def net():
+    return nn.Conv2d(3, 4, 3)
+
+
+def other():
+    return nn.Conv2d(3, 5, 3)
+"""
+
+
+@pytest.fixture
+def repo(tmp_path, monkeypatch):
+    repo = repository(tmp_path / "repo", {"nets.py": NETS, "sub/nets.py": NETS})
+    monkeypatch.chdir(repo)
+    return repo
+
+
+def opened(**sections):
+    with open_targets(CheckSettings(**{name: (each,) for name, each in sections.items()})) as found:
+        return found.targets
+
+
+def ceiling(limits, **fields):
+    return CeilingSettings(model="resnet50", max_overhead=limits, **{"threads": 1, "device": "cpu", **fields})
+
+
+def base_ref(model="nets.py:net", limits=None, ref="main", **fields):
+    return BaseRefSettings(model=model, ref=ref, margin=limits or {"params": 1.0}, threads=1, **fields)
+
+
+def test_a_ceiling_is_a_variant_over_its_baseline():
+    (found,) = opened(ceiling=ceiling({"latency": 1.1, "params": 1.2}, batch_size=2, image_size="64x96"))
+    assert (found.kind, found.baseline, found.candidate, found.stored) == ("ceiling", "plain", "se", None)
+    assert found.limits == (("latency", 1.1), ("params", 1.2))
+    workload = found.session.workload
+    assert (workload.phase, workload.input_shape, workload.threads) == ("inference", (2, 3, 64, 96), 1)
+    assert found.session.pair == Pair(
+        baseline=ModelSpec(model="resnet50"), candidate=ModelSpec(model="resnet50", variant="se")
+    )
+
+
+def test_each_metric_is_measured_in_the_phase_that_has_it():
+    limits = {"latency": 1.1, "peak_memory": 1.2, "backward_latency": 1.3, "params": 1.4}
+    inference, training = opened(ceiling=ceiling(limits))
+    assert inference.session.workload.phase == "inference"
+    assert inference.limits == (("latency", 1.1), ("params", 1.4))
+    assert training.session.workload.phase == "training"
+    assert training.limits == (("peak_memory", 1.2), ("backward_latency", 1.3))
+    assert training.session.workload.batch_size == 16
+
+
+def test_a_phase_that_is_named_holds_for_all():
+    (found,) = opened(ceiling=ceiling({"latency": 1.1, "peak_memory": 1.2}, phase="training"))
+    assert found.session.workload.phase == "training"
+    assert len(found.limits) == 2
+
+
+def test_two_factories(repo):
+    asked = FactoriesSettings(
+        baseline="nets.py:net", candidate="nets.py:other", margin={"params": 1.3}, threads=1
+    )
+    (found,) = opened(factories=asked)
+    assert (found.kind, found.baseline, found.candidate) == ("factories", "nets.py:net", "nets.py:other")
+    assert found.session.pair.candidate == ModelSpec(model="nets.py:other")
+
+
+def test_this_tree_against_a_ref(repo):
+    commit = git(repo, "rev-parse", "HEAD")
+    with open_targets(CheckSettings(base_ref=(base_ref(),))) as found:
+        (target,) = found.targets
+        assert target.baseline == f"main ({commit[:12]})"
+        assert target.candidate == "this tree"
+        assert target.session.pair == Pair(
+            baseline=ModelSpec(model="nets.py:net", commit=commit), candidate=ModelSpec(model="nets.py:net")
+        )
+        assert (found.trees[commit] / "nets.py").read_text() == NETS
+        assert worktrees(repo) == 2
+    assert worktrees(repo) == 1
+
+
+def test_one_ref_is_checked_out_once(repo):
+    settings = CheckSettings(base_ref=(base_ref(), base_ref("nets.py:other"), base_ref(ref="HEAD")))
+    with open_targets(settings) as found:
+        assert len(found.targets) == 3
+        assert len(found.trees) == 1
+        assert worktrees(repo) == 3  # two spellings of one commit
+    assert worktrees(repo) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (base_ref("resnet50"), "--base-ref main: resnet50 is not code of this repository"),
+        (base_ref("torchvision:resnet18"), "torchvision:resnet18 is not code of this repository"),
+        (base_ref("../elsewhere.py:net"), "../elsewhere.py would be the same file at every commit"),
+        (base_ref("/nets.py:net"), "/nets.py would be the same file at every commit"),
+        (base_ref(limits={"energy": 1.1}), "energy cannot be held against a ref"),
+        (base_ref(ref="nosuch"), "--base-ref nosuch is no commit of"),
+    ],
+)
+def test_what_cannot_be_held_against_a_ref_is_refused_and_nothing_is_left(repo, asked, message):
+    with pytest.raises(UsageError, match=message):
+        opened(base_ref=asked)
+    assert worktrees(repo) == 1
+
+
+def test_a_file_above_the_current_folder_is_of_the_repository(repo, monkeypatch):
+    monkeypatch.chdir(repo / "sub")
+    assert opened(base_ref=base_ref("../nets.py:net"))[0].session.pair.candidate.model == "../nets.py:net"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ceiling({"params": 1.1}, batch_size=0),
+        ceiling({"params": 1.1}, device="cuda:99"),
+        ceiling({"params": 1.1}, dtype="tf32"),
+        ceiling({"params": 1.1}, variant="sf"),
+        CeilingSettings(model="nets.py:net", max_overhead={"params": 1.1}, threads=1),
+        CeilingSettings(model="resnet5", max_overhead={"params": 1.1}, threads=1),
+    ],
+)
+def test_what_cannot_be_meant_is_one_line(asked):
+    with pytest.raises(SebenchError) as caught:
+        opened(ceiling=asked)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def stored(tmp_path, **fields):
+    found = samples.measurement([process([block(0.05, 0.05)] * 2, n) for n in range(5)])
+    result = samples.result(found, **fields)
+    return ResultStore(tmp_path / "results").add(result)
+
+
+def test_a_stored_result_brings_its_workload(tmp_path):
+    path = stored(tmp_path)
+    asked = StoredSettings(result="main.json", margin={"latency": 1.1})
+    with open_targets(CheckSettings(stored=(asked,)), resolve=lambda name: path) as found:
+        (target,) = found.targets
+    assert (target.kind, target.baseline, target.candidate) == ("stored", "main.json", "se")
+    assert target.session.workload == WORKLOAD
+    assert target.stored.id == path.stem
+
+
+def test_a_stored_result_has_to_have_something_to_compare_with(tmp_path):
+    commits = Pair(baseline=ModelSpec(model="nets.py:net", commit="1" * 40), candidate=ModelSpec(model="n:n"))
+    refused = {
+        "compares two commits, which are no baseline; use --base-ref": stored(tmp_path, id="a", pair=commits),
+        "has no samples to compare with": stored(tmp_path, id="b", measurements=()),
+    }
+    for message, path in refused.items():
+        with pytest.raises(UsageError, match=message):
+            opened(stored=StoredSettings(result=str(path), margin={"latency": 1.1}))
+    with pytest.raises(DataFileError, match="cannot read nosuch.json: No such file"):
+        opened(stored=StoredSettings(result="nosuch.json", margin={"latency": 1.1}))
+
+
+def test_phases_on_an_accelerator_are_those_of_training():
+    assert targets._phase_of("latency", "cuda:0") == "training"
+    assert targets._phase_of("latency", "cpu") == "inference"
