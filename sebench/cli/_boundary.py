@@ -41,6 +41,7 @@ def guarded(command: Callable[P, int | None]) -> Callable[P, None]:
 
 def _status(command: Callable[[], int | None]) -> int:
     try:
+        _require_folder()
         return command() or 0
     except SebenchError as error:
         complain(str(error))
@@ -57,6 +58,15 @@ def _status(command: Callable[[], int | None]) -> int:
     except Exception as error:  # noqa: BLE001 - the boundary: a user never sees a traceback unasked
         complain(f"internal error: {type(error).__name__}: {error}; run again with --debug and report it")
         return EXIT_ERROR
+
+
+def _require_folder() -> None:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise DataFileError(
+            "the current folder does not exist any more", hint="change to one that does"
+        ) from None
 
 
 def complain(message: str) -> None:

@@ -74,11 +74,18 @@ class Counter:
     cache: CountCache | None
     trees: Trees = field(default_factory=dict)
     command: Sequence[str] = WORKER_COMMAND
+    _counted: dict[tuple[object, ...], StaticCost] = field(default_factory=dict, repr=False, compare=False)
 
     def __call__(
         self, spec: ModelSpec, shape: tuple[int, ...], *, phase: Phase = "inference", dtype: str = "float32"
     ) -> StaticCost:
-        """See `count_model`."""
+        """See `count_model`; what was counted once is not counted again."""
+        key = (spec, shape, phase, dtype)
+        if key not in self._counted:
+            self._counted[key] = self._count(spec, shape, phase, dtype)
+        return self._counted[key]
+
+    def _count(self, spec: ModelSpec, shape: tuple[int, ...], phase: Phase, dtype: str) -> StaticCost:
         if spec.commit is None:
             return count_model(spec, shape, phase=phase, dtype=dtype, cache=self.cache).cost
         request = CountRequest(

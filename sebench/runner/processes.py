@@ -17,7 +17,7 @@ from sebench import statistics
 from sebench.analysis.comparison import running_headline
 from sebench.errors import WorkerError
 from sebench.profilers.latency import block_seconds, draw_orders, steps_per_segment
-from sebench.runner.schedule import Pace, Schedule, first_schedule, next_blocks
+from sebench.runner.schedule import Pace, Schedule, first_schedule, next_blocks, share_s
 from sebench.runner.session import WorkerDied, WorkerSession
 from sebench.runner.side_by_side import SideBySide, Trees
 from sebench.schema import (
@@ -246,7 +246,9 @@ class ProcessSeries:
             count = next_blocks(self._schedule, process, pace, left_s)
             if not hard:
                 count = max(count, min(self._policy.min_blocks, self._schedule.blocks))
-        latest_s = left_s - pace.block_s if hard else SOFT_DEADLINE_FACTOR * count * pace.block_s
+        latest_s = SOFT_DEADLINE_FACTOR * count * pace.block_s
+        if hard:
+            latest_s = min(left_s - pace.block_s, share_s(self._schedule, process, pace, left_s))
         return Go(steps_per_segment=steps, orders=draw_orders(count, rng), deadline_s=latest_s)
 
     def _first_schedule(self, pace: Pace, left_s: float) -> Schedule:

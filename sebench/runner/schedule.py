@@ -74,6 +74,16 @@ def next_blocks(planned: Schedule, done: int, pace: Pace, left_s: float) -> int:
     return min(planned.blocks, max(fitting, 0))
 
 
+def share_s(planned: Schedule, done: int, pace: Pace, left_s: float) -> float:
+    """Seconds for the blocks of a process that is ready now, if those to come are to have as much.
+
+    On a machine that turns out slower than its pace, every process then has fewer blocks; without a share the
+    first ones would use up the budget, and the variation between processes would stay unknown.
+    """
+    following = planned.processes - done - 1
+    return (left_s - following * pace.prepare_s) / (following + 1)
+
+
 def _most_processes(policy: TimingPolicy, pace: Pace, left_s: float) -> int:
     affordable = int((left_s + pace.prepare_s) / (pace.prepare_s + GOOD_BLOCKS * pace.block_s))
     return max(policy.processes, min(affordable, MAX_PROCESSES))

@@ -19,6 +19,10 @@ GITHUB = {
     "github.event.pull_request.head.sha": "0123abc",
     "github.run_attempt": "2",
 }
+_UNDECIDED = (
+    1,
+    4,
+)  # on a machine so busy that the budget ended before the first block; before the fifth process
 # Waits three times as long as the network takes, on whatever machine: four times the latency.
 SLOWER = """
 
@@ -90,11 +94,25 @@ def job(checkout, tmp_path):
     summary.touch()
 
     def run():
+        """With a budget that suffices on a free machine, else with more; the samples are pooled."""
+        for budget_s in (30, 120, 300):
+            done = attempt(budget_s)
+            if done.returncode not in _UNDECIDED:
+                break
+        (suite,) = ElementTree.parse(checkout / "sebench.xml").getroot()  # noqa: S314 - just written
+        return done, suite, summary.read_text()
+
+    def attempt(budget_s):
         # A step that installs is what the environment of the tests stands for.
         shell = [step for step in STEPS if "run" in step and "pip install" not in step["run"]]
         (gate,) = shell
-        values = {**WORKFLOW["env"], "MARGIN": "latency:2.0", "BUDGET_S": "30", **gate.get("env", {})}
-        done = subprocess.run(
+        values = {
+            **WORKFLOW["env"],
+            "MARGIN": "latency:2.0",
+            "BUDGET_S": str(budget_s),
+            **gate.get("env", {}),
+        }
+        return subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", expand(gate["run"])],
             cwd=checkout,
             env={
@@ -110,8 +128,6 @@ def job(checkout, tmp_path):
             stdin=subprocess.DEVNULL,
             check=False,
         )
-        (suite,) = ElementTree.parse(checkout / "sebench.xml").getroot()  # noqa: S314 - just written
-        return done, suite, summary.read_text()
 
     return run
 

@@ -1,4 +1,4 @@
-"""A worker whose network's fault is its name, so that each side of a pair has its own: ``sides.py MARKER``."""
+"""A worker whose network's fault is its name, so that each side has its own: ``sides.py MARKER``."""
 
 import os
 import sys

@@ -4,7 +4,7 @@ import pytest
 
 from sebench.errors import BudgetError
 from sebench.runner.plan import timing_policy
-from sebench.runner.schedule import Pace, Schedule, first_schedule, next_blocks
+from sebench.runner.schedule import Pace, Schedule, first_schedule, next_blocks, share_s
 
 PACE = Pace(prepare_s=5.0, block_s=1.0)
 
@@ -59,3 +59,10 @@ def test_a_budget_below_one_block_is_refused_with_what_it_would_take():
 )
 def test_later_processes_shrink_when_time_runs_out(done, left_s, expected):
     assert next_blocks(Schedule(6, 8), done, PACE, left_s) == expected
+
+
+def test_no_process_uses_up_the_time_of_those_to_come():
+    # 45 s left for this one and four to come, which take 5 s each to prepare: (45 - 20) / 5
+    assert share_s(Schedule(6, 8), 1, PACE, 45.0) == pytest.approx(5.0)
+    assert share_s(Schedule(6, 8), 5, PACE, 3.5) == pytest.approx(3.5)
+    assert share_s(Schedule(6, 8), 0, PACE, 10.0) < 0

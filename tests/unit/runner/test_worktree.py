@@ -51,10 +51,17 @@ def test_a_ref_without_the_current_folder_is_refused(repo):
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
 def test_nothing_is_left_behind_whatever_happens_inside(repo, error):
-    with pytest.raises(error), checked_out("main", start=repo) as checkout:
-        (checkout.directory / "written.py").write_text("by the network itself\n")
-        raise error
-    assert not checkout.directory.parent.exists()
+    seen = []
+
+    def measure():
+        with checked_out("main", start=repo) as checkout:
+            (checkout.directory / "written.py").write_text("by the network itself\n")
+            seen.append(checkout.directory)
+            raise error
+
+    with pytest.raises(error):
+        measure()
+    assert not seen[0].parent.exists()
     assert worktrees(repo) == 1
 
 

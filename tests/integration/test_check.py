@@ -1,0 +1,419 @@
+"""``sebench check`` through the real command line, in repositories with a base and a head.
+
+Exact figures decide most of it, without any time measured. Where times do, the networks differ by a multiple
+and the limit is 2.0, so that no machine is too restless; equal code against a ref: test_ci_gate_example.py.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+from xml.etree import ElementTree
+
+import msgspec
+import pytest
+
+from sebench.runner.calibrations import Calibrations
+from sebench.schema import CalibrationSession, Environment, ModelSpec, Workload, fingerprint
+from tests.repositories import commit, git, repository, state, worktrees, write
+
+STORED = Path(__file__).parents[2] / "reports" / "cpu-amd-epyc" / "data"
+SMALL = ("--image-size", "16", "--threads", "1", "--device", "cpu")
+# More channels are more params: 3 x 9 x CHANNELS weights and as many biases as channels.
+NETS = """
+import sys
+import time
+
+from torch import nn
+
+CHANNELS = {channels}
+print("a module that prints")
+
+
+class Slow(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, CHANNELS, 3)
+
+    def forward(self, x):
+        end = time.perf_counter() + {wait_s}
+        result = self.conv(x)
+        while time.perf_counter() < end:
+            pass
+        return result
+
+
+def net():
+    print("a factory that prints")
+    return Slow()
+"""
+
+
+def nets(channels=4, wait_s=0.0005):
+    return {"nets.py": NETS.format(channels=channels, wait_s=wait_s)}
+
+
+@pytest.fixture
+def repo(tmp_path):
+    """On a branch ``head`` whose only difference from ``main`` is what a test commits."""
+    repo = repository(tmp_path / "a repo\u00e9", nets())
+    git(repo, "checkout", "--quiet", "-b", "head")
+    return repo
+
+
+@pytest.fixture
+def environ(tmp_path):
+    outside = ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY")
+    inherited = {name: value for name, value in os.environ.items() if name not in outside}
+    return {**inherited, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+
+@pytest.fixture
+def check(repo, environ):
+    """Run ``sebench check ARGUMENTS`` in the repository; returns the completed process."""
+
+    def run(*arguments, code=0, cwd=repo, **variables):
+        done = subprocess.run(
+            [sys.executable, "-m", "sebench", "check", *arguments],
+            cwd=cwd,
+            env={**environ, **variables},
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        assert code in (done.returncode, None), (done.returncode, done.stdout, done.stderr)
+        return done
+
+    return run
+
+
+def one_line(done, *words):
+    """The only thing said is one error."""
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("sebench: error: ")
+    assert all(word in line for word in words), line
+
+
+def against_main(*arguments):
+    return ("-m", "nets.py:net", "--base-ref", "main", *SMALL, *arguments)
+
+
+# Exact figures
+
+
+def test_a_ceiling_passes_and_fails(check, tmp_path):
+    # resnet50: 25,557,032 params plain, 28,088,024 with SE: 1.0990
+    asked = ("-m", "resnet50", "--max-overhead", "params:1.10", "--max-overhead", "macs:1.001")
+    done = check(*asked)
+    assert done.stdout.startswith("Gate: passed\n")
+    assert done.stderr == ""
+    junit = tmp_path / "out" / "gate.xml"
+    failed = check("-m", "resnet50", "--max-overhead", "params:1.05", "--junit", str(junit), code=3)
+    assert "failed: resnet50 se params 1.099 exceeds the limit of 1.05" in failed.stdout
+    (suite,) = ElementTree.parse(junit).getroot()  # noqa: S314 - just written
+    assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
+
+
+def test_the_json_has_the_shape_that_is_promised(check):
+    done = check("-m", "resnet50", "--max-overhead", "params:1.05", "--format", "json", code=3)
+    found = json.loads(done.stdout)
+    assert (found["schema"], found["kind"], found["status"]) == ("sebench/1", "gate", "failed")
+    (only,) = found["checks"]
+    assert (only["model"], only["candidate"], only["metric"]) == ("resnet50", "se", "params")
+    assert (only["status"], only["limit"], only["exact"]) == ("failed", 1.05, True)
+    assert only["ratio"]["estimate"] == 28_088_024 / 25_557_032
+    assert only["reason"]["code"] == "over-limit"
+    assert "environment" in found
+
+
+def test_this_tree_against_a_ref_exactly(check, repo):
+    before = state(repo)
+    passed = check(*against_main("--margin", "params:1.0", "--margin", "macs:1.0", "--format", "json"))
+    found = json.loads(passed.stdout)  # although module and factory print
+    base = git(repo, "rev-parse", "main")
+    assert [each["baseline"] for each in found["checks"]] == [f"main ({base[:12]})"] * 2
+    assert state(repo)[1:] == before[1:]
+    write(repo, nets(channels=5))  # not even committed
+    failed = check(*against_main("--margin", "params:1.24"), code=3)
+    # 5 x 28 / (4 x 28)
+    assert "1.250 exceeds the limit of 1.24" in failed.stdout
+    assert worktrees(repo) == 1
+    assert not (repo / ".sebench").exists()  # exact figures need no second attempt
+
+
+def test_what_is_configured(check, repo):
+    stored = sorted(STORED.glob("*resnet50*.json"))[0]
+    commit(
+        repo,
+        {
+            **nets(channels=5),
+            "old.py": nets()["nets.py"],
+            "results/main.json": stored.read_text(),
+            "pyproject.toml": """
+                [tool.sebench.lock]
+                models = ["nets.py:net"]
+                [[tool.sebench.check.ceiling]]
+                model = "resnet50"
+                max-overhead = { params = 1.1 }
+                [[tool.sebench.check.factories]]
+                baseline = "old.py:net"
+                candidate = "nets.py:net"
+                image-size = 16
+                margin = { params = 1.25, macs = 1.25 }
+                [[tool.sebench.check.base-ref]]
+                model = "nets.py:net"
+                ref = "main"
+                image-size = 16
+                margin = { params = 1.25 }
+                [[tool.sebench.check.stored]]
+                result = "results/main.json"
+                margin = { params = 1.0 }
+            """,
+        },
+    )
+    subprocess.run([sys.executable, "-m", "sebench", "lock"], cwd=repo, check=True, capture_output=True)
+    found = json.loads(check("--format", "json").stdout)
+    kinds = [each["kind"] for each in found["checks"]]
+    assert {kind for kind in kinds if kind != "lock"} == {"ceiling", "factories", "base-ref", "stored"}
+    assert "lock" in kinds
+    assert {each["status"] for each in found["checks"]} == {"passed"}
+    dumped = check("--dump-config").stdout
+    assert set(tomllib.loads(dumped)["check"]) == {"ceiling", "factories", "base-ref", "stored"}
+    (repo / "sub").mkdir()
+    assert check("--dump-config", cwd=repo / "sub").stdout == dumped
+    write(repo, nets(channels=6))
+    assert "lock" in check(code=3).stdout
+
+
+def test_a_package_under_src_is_measured_from_its_own_tree(check, repo):
+    package = {"src/package/__init__.py": "", "src/package/models.py": nets()["nets.py"]}
+    git(repo, "checkout", "--quiet", "main")
+    commit(repo, package)
+    git(repo, "checkout", "--quiet", "-b", "topic")
+    commit(repo, {"src/package/models.py": nets(channels=5)["nets.py"]})
+    asked = ("-m", "package.models:net", "--base-ref", "main", *SMALL, "--margin", "params:1.24")
+    assert "1.250 exceeds" in check(*asked, code=3).stdout
+    # A development install puts the working tree on the path of every process.
+    assert "1.250 exceeds" in check(*asked, code=3, PYTHONPATH=_path(repo / "src")).stdout
+
+
+def _path(folder):
+    """`folder` in front of what the tests run with."""
+    return os.pathsep.join((str(folder), *filter(None, (os.environ.get("PYTHONPATH"), str(Path.cwd())))))
+
+
+def test_from_a_folder_of_the_repository(check, repo):
+    git(repo, "checkout", "--quiet", "main")
+    commit(repo, {"vision/nets.py": nets()["nets.py"]})
+    write(repo, {"vision/nets.py": nets(channels=5)["nets.py"]})
+    done = check(*against_main("--margin", "params:1.24"), cwd=repo / "vision", code=3)
+    assert "1.250 exceeds" in done.stdout
+
+
+# Nothing to compare: 4
+
+
+def test_nothing_to_compare_is_no_pass(check, tmp_path):
+    done = check(code=4)
+    assert "nothing was compared; name a limit, or configure one (docs/gate.md)" in done.stderr
+    assert "Gate: not comparable" in done.stdout
+
+
+def test_a_stored_result_without_the_metric_is_not_comparable(check):
+    stored = sorted(STORED.glob("*resnet50*.json"))[0]
+    done = check("--against", str(stored), "--margin", "peak_memory:1.1", "--on-inconclusive", "pass", code=4)
+    assert "not comparable" in done.stdout
+
+
+# Errors: 1 and 2
+
+
+def test_a_damaged_result_is_named(check, repo):
+    (repo / "main.json").write_text('{"schema": "sebench/1", "id":')
+    one_line(check("--against", "main.json", "--margin", "latency:1.1", code=1), "main.json is damaged")
+
+
+def test_a_factory_that_fails_at_the_base_is_named_with_its_commit(check, repo):
+    git(repo, "checkout", "--quiet", "main")
+    base = commit(repo, {"nets.py": "def net():\n    raise ValueError('depth must be positive')\n"})
+    write(repo, nets())
+    done = check(*against_main("--margin", "params:1.0"), code=1)
+    one_line(done, f"nets.py:net at {base[:12]}", "depth must be positive", "nets.py:2")
+    assert worktrees(repo) == 1
+
+
+def test_a_factory_that_is_not_there_at_the_base_is_said(check, repo):
+    base = git(repo, "rev-parse", "main")
+    write(repo, {"new.py": nets()["nets.py"]})
+    done = check("-m", "new.py:net", "--base-ref", "main", *SMALL, "--margin", "params:1.0", code=1)
+    one_line(done, f"new.py:net at {base[:12]}", "there is no file")
+
+
+def test_code_of_the_working_tree_is_refused_at_the_base(check, repo):
+    # `extra` is nowhere in the commit; a development install finds it in the working tree all the same.
+    git(repo, "checkout", "--quiet", "main")
+    base = commit(repo, {"nets.py": "from extra import net\n"})
+    write(repo, {"lib/extra.py": nets()["nets.py"]})
+    done = check(*against_main("--margin", "params:1.0"), code=1, PYTHONPATH=_path(repo / "lib"))
+    one_line(done, base[:12], "module extra was imported from the working tree", "extra.py", "PYTHONPATH")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--base-ref", "main", "--candidate", "nets.py:net", "--margin", "params:1"), "are two gates"),
+        (("-m", "nets.py:net", "--base-ref", "--upload-pack=x", "--margin", "params:1"), "is no commit of"),
+        (("--base-ref", ""), "--base-ref needs a limit"),
+        (("-m", "resnet50", "--max-overhead", "params:nan"), "is not a positive, finite ratio"),
+        (("-m", "resnet50", "--max-overhead", "params:1.1", "--image-size", "big"), "--image-size"),
+        (("-m", "nets.py:net", "--max-overhead", "params:1.1"), "is taken as it is"),
+        (("--threads", "1"), "--threads needs a --model"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_line(check, arguments, words):
+    one_line(check(*arguments, code=2), words)
+
+
+def test_without_git_it_is_one_line(check, repo):
+    one_line(check(*against_main("--margin", "params:1"), code=2, PATH=""), "git is not installed")
+
+
+def test_outside_a_repository_it_is_one_line(check, tmp_path):
+    write(tmp_path, nets())
+    one_line(check(*against_main("--margin", "params:1"), cwd=tmp_path, code=2), "no working tree of git")
+
+
+def test_a_folder_that_is_gone_is_one_line(environ, tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = f'rmdir "{gone}"; exec "{sys.executable}" -m sebench check -m resnet50 --max-overhead params:1.1'
+    path = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=gone, env={**environ, **path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    one_line(done, "the current folder does not exist any more")
+
+
+# Times
+
+QUICK = ("--effort", "quick", "--seed", "1")
+
+
+@pytest.fixture
+def calibrated(repo, environ):
+    """Say that the network of `spec` varies by 1 % between fresh processes here."""
+
+    def calibrate(model):
+        done = subprocess.run(
+            [sys.executable, "-m", "sebench", "env", "--format", "json"],
+            cwd=repo,
+            env=environ,
+            check=True,
+            capture_output=True,
+        )
+        found = msgspec.convert(json.loads(done.stdout)["environment"], Environment)
+        session = CalibrationSession(
+            created_at="2026-01-02T03:04:05+00:00",
+            seed=1,
+            log_ratios=((-0.00707,) * 2, (0.00707,) * 2),
+            log_times=((0.0,) * 2,) * 2,
+        )
+        workload = Workload(input_shape=(1, 3, 16, 16), threads=1)
+        known = Calibrations(repo / ".sebench" / "calibrations")
+        known.add(fingerprint(found), ModelSpec(model=model), workload, session)
+
+    return calibrate
+
+
+@pytest.mark.slow
+def test_one_process_decides_only_where_its_noise_is_calibrated(check, repo, calibrated):
+    write(repo, {"slow.py": nets(wait_s=0.003)["nets.py"]})
+    pair = ("--baseline", "nets.py:net", "--candidate", "slow.py:net", *SMALL)
+    asked = (*pair, "--margin", "latency:2", *QUICK)
+    unknown = check(*asked, "--no-save", "--on-inconclusive", "pass", "--format", "json")
+    found = json.loads(unknown.stdout)
+    assert (found["status"], found["checks"][0]["reason"]["code"]) == ("inconclusive", "not-enough-processes")
+    calibrated("slow.py:net")
+    known = json.loads(check(*asked, "--format", "json", code=3).stdout)
+    assert known["checks"][0]["ratio"]["scope"] == "within-process"
+    refused = check(*pair, "--margin", "latency:1.001", code=2)
+    one_line(refused, "--margin latency:1.001 is below the noise floor of this machine: 6 processes")
+
+
+_UNDECIDED = (
+    1,
+    4,
+)  # on a machine so busy that the budget ended before the first block; before the fifth process
+
+
+@pytest.fixture
+def decided(check):
+    """Run with a budget that suffices on a free machine, else with more; the samples are pooled."""
+
+    def run(*arguments, code):
+        for budget_s in (30, 120, 300):
+            done = check(*arguments, "--format", "json", "--budget", str(budget_s), code=None)
+            if done.returncode not in _UNDECIDED:
+                break
+        assert done.returncode == code, (done.stdout, done.stderr)
+        return json.loads(done.stdout)["checks"][0]
+
+    return run
+
+
+@pytest.mark.slow
+def test_a_slow_down_fails_and_stays_failed(decided, check, repo):
+    write(repo, nets(wait_s=0.003))  # several times as long
+    first = decided(*against_main("--margin", "latency:2"), code=3)
+    assert (first["kind"], first["candidate"], first["status"]) == ("base-ref", "this tree", "failed")
+    assert first["ratio"]["scope"] == "process"
+    assert first["ratio"]["processes"] >= 5
+    assert first["ratio"]["ci_low"] > 2
+    assert first["workload"]["input_shape"] == [1, 3, 16, 16]
+    again = check(*against_main("--margin", "latency:2"), "--format", "json", "--budget", "30", code=3)
+    (second,) = json.loads(again.stdout)["checks"]
+    assert second["attempts"] == first["attempts"] + 1
+    assert second["ratio"]["processes"] > first["ratio"]["processes"]
+    assert worktrees(repo) == 1
+
+
+# Whoever builds the network in the working tree signs: the command itself, then one worker per process.
+SIGNED = """
+import os
+with open("builders", "a") as stream:
+    stream.write(f"{os.getpid()} ")
+"""
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_no_worktree_but_the_samples(repo, environ):
+    write(repo, {"nets.py": nets()["nets.py"] + SIGNED})
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sebench", "check", *against_main("--margin", "latency:2")],
+        cwd=repo,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Ignored where the tests run in the background of a shell, and inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
+    )
+    builders = repo / "builders"
+    while process.poll() is None and not (builders.exists() and len(set(builders.read_text().split())) > 2):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=60)
+    assert process.returncode == 130, error
+    assert out == ""
+    assert error.splitlines()[-1] == "sebench: error: interrupted"
+    assert worktrees(repo) == 1
+    (attempt,) = (repo / ".sebench" / "attempts").glob("*/*/*.json")
+    assert [finding["code"] for finding in json.loads(attempt.read_text())["findings"]] == ["interrupted"]
