@@ -17,8 +17,7 @@ from sebench.errors import EXIT_INCONCLUSIVE, EXIT_OK
 from sebench.store import write_atomic
 
 if TYPE_CHECKING:
-    from sebench.reporting import Document
-    from sebench.schema import Result
+    from sebench.schema import Change, Result
 
 _BY_SUFFIX: dict[str, options.Format] = {
     ".md": "markdown",
@@ -64,7 +63,7 @@ def report(
         build_report(found, as_published=[as_published(result) for result in found]),
         output_format or _BY_SUFFIX.get(Path(output).suffix.lower(), "table"),
         file=None if output == "-" else Path(output).name,
-        change=_change(named_results(against, store, quiet=quiet), found) if against else None,
+        changes=_changes(named_results(against, store, quiet=quiet), found) if against else (),
         width=display_width(output),
         color=use_color(output),
     )
@@ -84,8 +83,7 @@ def _results(names: Sequence[str], directory: Path, *, quiet: bool) -> tuple[Res
     return named_results([str(directory)], directory, quiet=quiet) if stored_ones else ()
 
 
-def _change(before: Sequence[Result], after: Sequence[Result]) -> Document:
-    from sebench import reporting
+def _changes(before: Sequence[Result], after: Sequence[Result]) -> tuple[Change, ...]:
     from sebench.analysis.change import changes
 
-    return reporting.change_document(changes(before, after))
+    return changes(before, after)

@@ -61,10 +61,11 @@ def change_document(changes: Sequence[Change]) -> Document:
 
 def change_json(changes: Sequence[Change]) -> str:
     """The ``change`` document."""
-    return document_json("change", {"changes": [_entry(change) for change in changes]})
+    return document_json("change", {"changes": [change_value(change) for change in changes]})
 
 
-def _entry(change: Change) -> dict[str, Any]:
+def change_value(change: Change) -> dict[str, Any]:
+    """One entry of the ``change`` document."""
     plain: dict[str, Any] = msgspec.to_builtins(change)
     return {
         "model": change.pair.model,

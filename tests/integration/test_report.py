@@ -171,3 +171,22 @@ def test_other_commands_write_pages_too():
     done = CliRunner().invoke(app, ["list", "variants", "--format", "html"])
     assert done.exit_code == 0
     assert done.stdout.startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize("suffix", ["txt", "md", "html", "tex", "json"])
+def test_what_changed_since_older_results_is_part_of_the_report(tmp_path, suffix):
+    done = report(RESNET50, "--against", RESNET50, "-o", tmp_path / f"change.{suffix}")
+    assert (done.exit_code, done.stderr) == (0, "")
+    page = (tmp_path / f"change.{suffix}").read_text()
+    if suffix == "json":
+        (change,) = json.loads(page)["changes"]
+        latency = next(metric for metric in change["metrics"] if metric["metric"] == "latency")
+        assert latency["change"]["estimate"] == 1.0  # a result against itself
+    else:
+        assert "no change shown" in page
+
+
+def test_older_results_that_are_not_there_are_named(store):
+    done = report("--against", "nosuch")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "no result 'nosuch' in" in done.stderr

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sebench.analysis.costs import attention_totals, totals
+from sebench.reporting.change import change_value
 from sebench.reporting.contract import comparison_value, document_json, plain_value
 from sebench.reporting.report.values import PairReport, Report
-from sebench.schema import ModelCost
+from sebench.schema import Change, ModelCost
 
 _PLAIN = (
     *("label", "result", "created_at", "sebench", "command", "seed", "pair", "as_published"),
@@ -15,9 +17,13 @@ _PLAIN = (
 )
 
 
-def report_json(report: Report) -> str:
+def report_json(report: Report, changes: Sequence[Change] = ()) -> str:
     """The ``report`` document: all that the other formats show, and every block's ratio."""
-    return document_json("report", {"pairs": [_pair(pair) for pair in report.pairs]})
+    content = {
+        "pairs": [_pair(pair) for pair in report.pairs],
+        "changes": [change_value(change) for change in changes],
+    }
+    return document_json("report", content)
 
 
 def _pair(pair: PairReport) -> dict[str, Any]:

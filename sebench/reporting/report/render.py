@@ -6,14 +6,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from sebench.reporting.change import change_document
 from sebench.reporting.report.document import report_document
 from sebench.reporting.report.json import report_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sebench.reporting.document import Document
     from sebench.reporting.report.values import Report
+    from sebench.schema import Change
 
 NO_PICTURES_HERE = "tables stand in for the pictures: there is no file to put pictures beside (-o FILE.md)"
 NO_MATPLOTLIB = "tables stand in for the pictures: matplotlib is not installed (pip install 'sebench[plot]')"
@@ -33,7 +35,7 @@ def render_report(
     report_format: str,
     *,
     file: str | None = None,
-    change: Document | None = None,
+    changes: Sequence[Change] = (),
     width: int | None = None,
     color: bool = False,
 ) -> RenderedReport:
@@ -43,7 +45,7 @@ def render_report(
         report: What to say.
         report_format: ``json``, ``html``, ``markdown``, ``latex``, ``csv`` (one value per line) or ``table``.
         file: Name that the text will have; Markdown puts its pictures into a folder beside it.
-        change: What became of these pairs since earlier results; ``json`` leaves it out.
+        changes: What became of these pairs since earlier results.
         width: Characters per line of ``table``.
         color: Emphasis by ANSI codes, ``table`` only.
 
@@ -51,8 +53,8 @@ def render_report(
         UsageError: unknown format, or an extra that it needs is not installed.
     """
     if report_format == "json":
-        return RenderedReport(report_json(report))
-    document = report_document(report, change)
+        return RenderedReport(report_json(report, changes))
+    document = report_document(report, change_document(changes) if changes else None)
     if report_format == "markdown":
         return _markdown(document, file)
     if report_format == "csv":
