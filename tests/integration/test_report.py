@@ -181,7 +181,7 @@ def test_what_changed_since_older_results_is_part_of_the_report(tmp_path, suffix
     if suffix == "json":
         (change,) = json.loads(page)["changes"]
         latency = next(metric for metric in change["metrics"] if metric["metric"] == "latency")
-        assert latency["change"]["estimate"] == 1.0  # a result against itself
+        assert latency["overhead"]["estimate"] == 1.0  # a result against itself
     else:
         assert "no change shown" in page
 
