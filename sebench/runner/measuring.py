@@ -26,7 +26,8 @@ from sebench.runner.counting import Counter
 from sebench.runner.energy import measure_energy, require_counters
 from sebench.runner.fitting import require_memory
 from sebench.runner.memory import measure_memory
-from sebench.runner.processes import Observer, ProcessSeries
+from sebench.runner.processes import ProcessSeries
+from sebench.runner.progress import Observer
 from sebench.runner.session import WORKER_COMMAND
 from sebench.runner.side_by_side import Trees
 from sebench.schema import (

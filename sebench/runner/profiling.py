@@ -13,7 +13,7 @@ from sebench.errors import UsageError, WorkerError
 from sebench.runner.bounds import MachineCache, machine_key
 from sebench.runner.counting import Counter, count_model
 from sebench.runner.fitting import require_memory
-from sebench.runner.processes import thread_placement
+from sebench.runner.placement import thread_placement
 from sebench.runner.session import WORKER_COMMAND, WorkerSession
 from sebench.schema import (
     Environment,
