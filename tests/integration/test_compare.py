@@ -120,7 +120,7 @@ def test_interrupting_leaves_no_rank_behind(start):
 
 
 def test_a_killed_worker_is_retried(start):
-    process = start("compare -m cifar_resnet110 --effort quick --budget 60 --threads 1 --format json")
+    process = start("compare -m cifar_resnet110 --effort quick --threads 1 --format json")
     worker = wait_for_worker(process)
     worker.kill()
     out, err = process.communicate(timeout=NO_LOWER_BOUND)
