@@ -27,7 +27,7 @@ class Counter:
     command: Sequence[str] = WORKER_COMMAND
 
     def __call__(
-        self, spec: ModelSpec, shape: tuple[int, ...], *, phase: Phase = "inference", dtype: str = "float32"
+        self, spec: ModelSpec, shape: tuple[int, ...], phase: Phase = "inference", dtype: str = "float32"
     ) -> StaticCost:
         """See `count_model`."""
         if spec.commit is None:

@@ -7,9 +7,10 @@ from importlib.metadata import version
 
 from sebench import models
 from sebench.analysis import lock_check
-from sebench.analysis.lock import Count, count_entry, lock_changes, make_lock
+from sebench.analysis.lock import count_entry, lock_changes, make_lock
 from sebench.errors import DeterminismError, WorkerError
-from sebench.runner.counting import count_model
+from sebench.runner.counter import Counter
+from sebench.runner.pairs import PLAIN
 from sebench.runner.plan import input_shape, resolve_spec
 from sebench.runner.session import WORKER_COMMAND, WorkerSession
 from sebench.schema import (
@@ -19,14 +20,11 @@ from sebench.schema import (
     LockedNetwork,
     LockEntry,
     ModelSpec,
-    Phase,
-    StaticCost,
     StrideIn,
 )
 from sebench.store import CountCache
 from sebench.worker.protocol import Failed, Locked, LockRequest
 
-PLAIN = "plain"
 _TIMEOUT_S = 900.0
 
 
@@ -103,7 +101,7 @@ def count_lock(
     with WorkerSession(
         request, command=command, environ={"PYTHONHASHSEED": "random"}, timeout_s=_TIMEOUT_S
     ) as second:
-        counted = [count_entry(network, _counter(None), torch) for network in networks]
+        counted = [count_entry(network, Counter(None), torch) for network in networks]
         first = make_lock(each.entry for each in counted)
         repeated = make_lock(_entries(second))
     _require_equal(first, repeated)
@@ -120,14 +118,7 @@ def check_lock(lock: Lock, *, cache: CountCache | None) -> tuple[Check, ...]:
         lock: what is expected; it is the other count, so each network is counted once.
         cache: of earlier counts of native networks; None counts afresh.
     """
-    return lock_check.check_lock(lock, _counter(cache), torch=torch_minor())
-
-
-def _counter(cache: CountCache | None) -> Count:
-    def count(spec: ModelSpec, shape: tuple[int, ...], phase: Phase) -> StaticCost:
-        return count_model(spec, shape, phase=phase, cache=cache).cost
-
-    return count
+    return lock_check.check_lock(lock, Counter(cache), torch=torch_minor())
 
 
 def _entries(worker: WorkerSession) -> tuple[LockEntry, ...]:
