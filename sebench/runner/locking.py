@@ -10,7 +10,6 @@ from sebench.analysis import lock_check
 from sebench.analysis.lock import count_entry, lock_changes, make_lock
 from sebench.errors import DeterminismError, WorkerError
 from sebench.runner.counter import Counter
-from sebench.runner.pairs import PLAIN
 from sebench.runner.plan import input_shape, resolve_spec
 from sebench.runner.session import WORKER_COMMAND, WorkerSession
 from sebench.schema import (
@@ -56,9 +55,9 @@ def locked_networks(
 
     def specs(name: str) -> Iterator[ModelSpec]:
         if models.is_foreign(name):
-            yield resolve_spec(name, PLAIN, num_classes=num_classes, stride_in=stride_in)
+            yield resolve_spec(name, models.PLAIN, num_classes=num_classes, stride_in=stride_in)
             return
-        for variant in (PLAIN, *variants):
+        for variant in (models.PLAIN, *variants):
             yield resolve_spec(name, variant, num_classes=num_classes, stride_in=stride_in)
 
     networks = (
