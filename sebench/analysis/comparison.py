@@ -10,6 +10,7 @@ from sebench import statistics
 from sebench.analysis.costs import Totals, totals
 from sebench.analysis.energy import energy_metrics
 from sebench.analysis.grading import grade, latency_findings
+from sebench.analysis.headlines import interval_of, ratio_of
 from sebench.analysis.memory import memory_metrics, saved_by_stage, saved_metric
 from sebench.analysis.metrics import unavailable
 from sebench.analysis.sampled import (
@@ -155,19 +156,8 @@ def _sampled_metric(
         workload=measurement.workload,
         baseline=_quantity(valid, read, "baseline"),
         candidate=candidate,
-        difference=Interval(
-            estimate=difference.estimate, ci_low=difference.ci_low, ci_high=difference.ci_high
-        ),
-        ratio=Ratio(
-            estimate=headline.ratio,
-            ci_low=headline.ci_low,
-            ci_high=headline.ci_high,
-            confidence=headline.confidence,
-            method=headline.method,
-            scope=headline.scope,
-            processes=headline.processes,
-            blocks=headline.blocks,
-        ),
+        difference=interval_of(difference),
+        ratio=ratio_of(headline),
         grade=graded,
         reason=headline.reason,
     )

@@ -18,9 +18,10 @@ from sebench.models.registry import (
 )
 from sebench.models.resolution import resolve
 from sebench.models.usercode import place_in_own_code
-from sebench.models.variants import Variant, hidden_channels, parse_variant
+from sebench.models.variants import PLAIN, Variant, hidden_channels, parse_variant
 
 __all__ = [
+    "PLAIN",
     "BuiltModel",
     "GrammarRow",
     "ImageSize",

@@ -22,11 +22,12 @@ from sebench.errors import Interrupted
 from sebench.profilers.environment import capture_environment
 from sebench.profilers.findings import findings_for
 from sebench.runner.calibrations import Calibrations
-from sebench.runner.counting import Counter
+from sebench.runner.counter import Counter
 from sebench.runner.energy import measure_energy, require_counters
 from sebench.runner.fitting import require_memory
 from sebench.runner.memory import measure_memory
-from sebench.runner.processes import Observer, ProcessSeries
+from sebench.runner.processes import ProcessSeries
+from sebench.runner.progress import Observer
 from sebench.runner.session import WORKER_COMMAND
 from sebench.runner.side_by_side import Trees
 from sebench.schema import (

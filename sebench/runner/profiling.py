@@ -10,10 +10,11 @@ from msgspec.structs import replace
 
 from sebench.analysis.profile import conclude_profile
 from sebench.errors import UsageError, WorkerError
-from sebench.runner.bounds import MachineCache, machine_key
-from sebench.runner.counting import Counter, count_model
+from sebench.runner.bounds import machine_key
+from sebench.runner.counter import Counter
+from sebench.runner.counting import count_model
 from sebench.runner.fitting import require_memory
-from sebench.runner.processes import thread_placement
+from sebench.runner.placement import thread_placement
 from sebench.runner.session import WORKER_COMMAND, WorkerSession
 from sebench.schema import (
     Environment,
@@ -25,7 +26,7 @@ from sebench.schema import (
     Session,
     StaticCost,
 )
-from sebench.store import CountCache
+from sebench.store import CountCache, MachineCache
 from sebench.worker.protocol import Failed, Profiled, ProfileRequest
 
 STEPS = 7

@@ -9,7 +9,8 @@ from filelock import FileLock, Timeout
 from sebench.analysis.comparison import compare
 from sebench.errors import BudgetError
 from sebench.runner import measuring
-from sebench.runner.processes import ProcessSeries, thread_placement
+from sebench.runner.placement import thread_placement
+from sebench.runner.processes import ProcessSeries
 from sebench.schema import ModelSpec, Pair, Plan, Session, TimingPolicy, Workload
 from tests import samples
 
