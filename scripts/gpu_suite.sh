@@ -25,4 +25,11 @@ measure mobilenet_v1_tf32 --model mobilenet_v1 "${training[@]}" --dtype tf32
 for batch in 1 256; do
   measure "resnet50_inference_$batch" --model resnet50 --phase inference --batch-size "$batch" --dtype tf32 --budget 30
 done
+python -m sebench profile --device cuda --model resnet50 --phase training --batch-size 256 --dtype tf32 \
+  --format markdown --output "$out/resnet50_profile.md" ||
+  echo "gpu_suite: profile failed with status $?" >&2
+gpus=$(python -c 'import torch; print(torch.accelerator.device_count())')
+if ((gpus > 1)); then # the paper's server had eight
+  measure "resnet50_fp32_$gpus" --model resnet50 "${training[@]}" --world-size "$gpus"
+fi
 python -m pytest -q -m gpu tests/gpu

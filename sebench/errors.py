@@ -74,6 +74,12 @@ class DeterminismError(SebenchError):
     """A figure that has to be exact came out differently the second time."""
 
 
+class NoResultsError(SebenchError):
+    """Nothing that is stored is what was asked for, so nothing was compared."""
+
+    exit_code = EXIT_INCONCLUSIVE
+
+
 class Interrupted(SebenchError):  # noqa: N818 - named after the signal, not after a fault
     """The user pressed Ctrl-C; whatever was measured so far has been handed over."""
 

@@ -10,7 +10,7 @@ from sebench import statistics
 from sebench.analysis.costs import Totals, totals
 from sebench.analysis.energy import energy_metrics
 from sebench.analysis.grading import grade, latency_findings
-from sebench.analysis.memory import memory_metrics, saved_metric
+from sebench.analysis.memory import memory_metrics, saved_by_stage, saved_metric
 from sebench.analysis.metrics import unavailable
 from sebench.analysis.sampled import (
     SAMPLED,
@@ -69,9 +69,20 @@ def compare(result: Result) -> Comparison:
             *(metric for measurement in result.memory for metric in memory_metrics(measurement)),
             *(metric for measurement in result.energy for metric in energy_metrics(measurement)),
         ),
+        saved_by_stage=saved_by_stage(result.saved) if result.saved else (),
         uncounted=tuple(dict.fromkeys((*result.baseline_cost.uncounted, *result.candidate_cost.uncounted))),
         findings=result.findings,
     )
+
+
+def latency_metric(measurement: Measurement, machine: Sequence[Finding]) -> MetricComparison:
+    """The first row that `compare` gives for a measurement, without working out the others.
+
+    Args:
+        measurement: raw samples.
+        machine: findings of the environment, which the grade depends on.
+    """
+    return next(_sampled_metrics(measurement, machine))
 
 
 def running_headline(measurement: Measurement) -> statistics.Headline | None:
@@ -115,6 +126,14 @@ def _sampled_metrics(measurement: Measurement, machine: Sequence[Finding]) -> It
     for name in metrics_of(valid):
         metric = _sampled_metric(name, measurement, valid, graded)
         yield replace(metric, findings=findings) if name == "latency" else metric
+    yield from _gradient_metric(measurement)
+
+
+def _gradient_metric(measurement: Measurement) -> Iterator[MetricComparison]:
+    """What data-parallel ranks average in a step; nothing where there is one rank."""
+    for found in [run.gradient_bytes for run in measurement.processes if run.gradient_bytes][:1]:
+        metric = _exact("gradient_bytes", "B", found["baseline"], found["candidate"])
+        yield replace(metric, workload=measurement.workload)
 
 
 def _sampled_metric(

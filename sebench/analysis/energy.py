@@ -46,6 +46,12 @@ def energy_metrics(measurement: EnergyMeasurement) -> Iterator[MetricComparison]
         yield _metric("net_energy", measurement, _net)
 
 
+def energy_log_ratios(measurement: EnergyMeasurement, metric: str) -> list[list[float]]:
+    """One log-ratio per block of a metric of `energy_metrics`, grouped by process; images cancel out."""
+    read = _net if metric == "net_energy" else _gross
+    return _by_block(measurement, read, statistics.block_log_ratio)
+
+
 def _missing(measurement: EnergyMeasurement) -> str | None:
     errors = [run.error for run in measurement.processes if run.error]
     if measurement.reason or errors:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from sebench import statistics
 from sebench.analysis.metrics import unavailable
@@ -14,7 +14,9 @@ from sebench.schema import (
     MetricComparison,
     Quantity,
     Ratio,
+    SavedBytes,
     SavedForBackward,
+    SavedStage,
     Side,
 )
 
@@ -52,6 +54,23 @@ def saved_metric(saved: SavedForBackward) -> MetricComparison:
         ),
         exact=True,
     )
+
+
+def saved_by_stage(saved: SavedForBackward) -> tuple[SavedStage, ...]:
+    """The same bytes by stage; a stage that only one side has counts 0 on the other."""
+    stages = dict.fromkeys(item.stage for side in (saved.baseline, saved.candidate) for item in side)
+    return tuple(
+        SavedStage(
+            stage=stage,
+            baseline_bytes=_sum(saved.baseline, stage),
+            candidate_bytes=_sum(saved.candidate, stage),
+        )
+        for stage in stages
+    )
+
+
+def _sum(items: Iterable[SavedBytes], stage: str) -> int:
+    return sum(item.saved_bytes for item in items if item.stage == stage)
 
 
 def _metric(

@@ -1,8 +1,17 @@
-"""Metrics that have no figure."""
+"""Names of metrics, and metrics that have no figure."""
 
 from __future__ import annotations
 
 from sebench.schema import Finding, Interval, MetricComparison, Quantity, Ratio, Workload
+
+ENERGY_METRICS = ("energy", "energy_per_image", "net_energy")
+METRICS = (
+    *("params", "macs", "paper_macs", "flops", "bytes"),
+    *("latency", "forward_latency", "backward_latency", "device_latency"),
+    *("saved_bytes", "peak_memory", "reserved_memory", "resident_memory"),
+    *ENERGY_METRICS,
+)
+"""All that a stored result may have."""
 
 
 def unavailable(

@@ -30,7 +30,8 @@ from sebench.schema import (
 CONFIDENCE = 0.95
 MAX_INFLATION = 1.05
 _MOSTLY = 0.5
-_FLOAT_BYTES = 4
+_ELEMENT_BYTES = {"bfloat16": 2, "float16": 2}
+AUTOCAST = "autocast inserts casts and shortens tensors in ways that the counter does not know"
 Key = tuple[str, Part, Pass]
 
 
@@ -50,8 +51,10 @@ def conclude_profile(
         plain_cost: counts of the plain network at this workload.
         cost: counts of the SE network at this workload.
     """
-    work, machine = _work_by_part(cost), samples.machine
-    parts = tuple(sorted(_parts(samples, work, machine, cost), key=_reading_order))
+    machine = samples.machine
+    unknown = AUTOCAST if workload.dtype.startswith("amp-") else None
+    rows = _timed_parts(samples, cost, unknown) if unknown else _parts(samples, cost, machine)
+    parts = tuple(sorted(rows, key=_reading_order))
     (plain,) = [contrast for contrast in samples.contrasts if contrast.name == "plain"]
     difference, ratio = _difference(plain), _ratio(plain)
     step_s = _median(samples.steps_s)
@@ -65,7 +68,7 @@ def conclude_profile(
         profiled_step_s=profiled_step_s,
         machine=machine,
         ablations=ablations,
-        predicted_difference_s=_predicted_s(plain_cost, cost, machine),
+        predicted_difference_s=None if unknown else _predicted_s(plain_cost, cost, machine),
         measured_difference=difference,
         measured_ratio=ratio,
         blocks=len(plain.blocks),
@@ -101,12 +104,29 @@ def _part_of(op: OpCost) -> Part | None:
     return parts.get(name)
 
 
-def _parts(
-    samples: ProfileSamples, work: Mapping[Key, _Work], machine: Machine, cost: StaticCost
-) -> Iterator[PartProfile]:
-    weights: dict[str, int] = {}
+def _timed_parts(samples: ProfileSamples, cost: StaticCost, reason: str) -> Iterator[PartProfile]:
+    """Times without anything that follows from bytes or operations."""
+    work = _work_by_part(cost)
+    for sample in samples.parts:
+        yield PartProfile(
+            stage=sample.stage,
+            part=sample.part,
+            phase=sample.phase,
+            time_s=_median(sample.times_s),
+            bytes=None,
+            flops=work.get((sample.stage, sample.part, sample.phase), _Work()).flops,
+            calls=None,
+            achieved_bytes_per_s=None,
+            bound_s=None,
+            verdict=None,
+            reason=reason,
+        )
+
+
+def _parts(samples: ProfileSamples, cost: StaticCost, machine: Machine) -> Iterator[PartProfile]:
+    work, weights = _work_by_part(cost), dict[str, int]()
     for site in cost.sites:
-        weights[site.stage] = weights.get(site.stage, 0) + _FLOAT_BYTES * site.params
+        weights[site.stage] = weights.get(site.stage, 0) + _ELEMENT_BYTES.get(cost.dtype, 4) * site.params
     for sample in samples.parts:
         done = work.get((sample.stage, sample.part, sample.phase), _Work())
         time_s = _median(sample.times_s)

@@ -7,18 +7,18 @@ from sebench.schema import Pair, Plan
 
 
 def equivalent_command(plan: Plan) -> tuple[str, ...]:
-    """Words of the ``sebench compare`` command for a plan of one session.
+    """Words of the ``sebench compare`` command for a plan of one pair.
 
     Args:
-        plan: as `make_plan` returns it for one pair.
+        plan: as `make_plan` returns it; of two workloads the last is the one that options are about.
     """
-    (session,) = plan.sessions
+    session = plan.sessions[-1]
     workload, policy = session.workload, plan.policy
     height, width = workload.input_shape[-2:]
     options = {
         **_pair_options(session.pair),
         "--device": workload.device,
-        "--phase": workload.phase,
+        **({"--phase": workload.phase} if len(plan.sessions) == 1 else {}),
         "--batch-size": workload.batch_size,
         "--image-size": image_size_text((height, width)),
         "--dtype": workload.dtype,

@@ -27,7 +27,7 @@ def compare(
     baseline: Network = PLAIN,
     candidate: Network | None = None,
     device: str = "cpu",
-    phase: Phase = "inference",
+    phase: Phase | None = "inference",
     batch_size: int | None = None,
     image_size: ImageSize | None = None,
     dtype: Dtype = "float32",
@@ -52,7 +52,8 @@ def compare(
         baseline: a variant of `model`, or a network.
         candidate: a network (or variant), instead of `variant`.
         device: ``cpu``, ``cuda``, ``cuda:N`` or ``auto``.
-        phase: ``inference``, or ``training``: forward + backward.
+        phase: ``inference``, or ``training``: forward + backward. None is what the paper reports:
+            inference on the CPU, on a GPU both.
         batch_size: images per step; None is 1, in training 16 on the CPU and 256 elsewhere.
         image_size: side or (height, width) in pixels; None is the network's own.
         dtype: number format.

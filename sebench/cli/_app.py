@@ -16,7 +16,9 @@ from sebench.cli.export import export
 from sebench.cli.list import list_
 from sebench.cli.lock import lock
 from sebench.cli.profile import profile
+from sebench.cli.report import report
 from sebench.cli.table import table
+from sebench.cli.trend import trend
 from sebench.cli.verify import verify
 
 _EXIT_CODES = (
@@ -57,6 +59,8 @@ app.command(epilog="Example: sebench table 2")(table)
 app.command(epilog="Example: sebench verify --source 'Table 2'")(verify)
 app.command(epilog="Example: sebench check --model resnet50 --max-overhead latency:1.10")(check)
 app.command(epilog="Example: sebench calibrate --model resnet50")(calibrate)
+app.command(epilog="Example: sebench report -o cost.html")(report)
+app.command(epilog="Example: sebench trend latency --model resnet50 --device cpu")(trend)
 app.command(epilog="Example: sebench env --format json")(env)
 app.command(epilog="Example: sebench export pyperf .sebench/results -o pyperf.json")(export)
 

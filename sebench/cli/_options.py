@@ -12,7 +12,7 @@ from sebench.schema import Dtype, Effort, MemoryFormat, Phase, StrideIn
 RESULTS = Path(".sebench/results")
 CALIBRATIONS = Path(".sebench/calibrations")
 
-Format = Literal["table", "json", "markdown", "csv", "latex"]
+Format = Literal["table", "json", "markdown", "csv", "latex", "html"]
 
 
 def _complete_model(incomplete: str) -> list[str]:
@@ -72,7 +72,10 @@ Seed = Annotated[
     int | None,
     typer.Option("--seed", help="Fixes weights, order and pauses; default: drawn and recorded."),
 ]
-Cache = Annotated[bool, typer.Option("--cache/--no-cache", help="Use counts kept from earlier runs.")]
+Cache = Annotated[
+    bool,
+    typer.Option("--cache/--no-cache", help="Use counts, and a profile's bounds, kept from earlier runs."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Errors only on standard error.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Calibrations = Annotated[Path, typer.Option("--calibrations", help="Where calibrations are kept.")]

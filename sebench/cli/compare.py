@@ -17,7 +17,9 @@ from sebench.cli._boundary import (
     present,
     show_findings,
 )
+from sebench.cli._compare_stored import compare_stored, given, refuse_measuring_options
 from sebench.cli._progress import progress_bar
+from sebench.cli._published import as_published
 from sebench.errors import EXIT_ERROR, EXIT_OK, SebenchError
 from sebench.schema import Execution, Optimizer, Phase
 from sebench.store import ResultStore, check_writable
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 @guarded
 def compare(
+    context: typer.Context,
     model: options.Models = [],  # noqa: B006 - Typer reads it, nobody mutates it
     variant: Annotated[
         list[str],
@@ -63,6 +66,18 @@ def compare(
     optimizer: Annotated[
         Optimizer, typer.Option("--optimizer", help="Include the update of the weights in the training step.")
     ] = "none",
+    stored: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            "--from",
+            metavar="OLD NEW",
+            help="Compare stored results (files, directories or ids) instead of measuring.",
+        ),
+    ] = None,
+    world_size: Annotated[
+        int,
+        typer.Option("--world-size", help="Train data-parallel over N processes; splits the batch (DDP)."),
+    ] = 1,
     memory: Annotated[
         bool | None,
         typer.Option("--memory/--no-memory", help="Peak memory of training; default: unless quick."),
@@ -80,7 +95,9 @@ def compare(
     ] = None,
     seed: options.Seed = None,
     cache: options.Cache = True,
-    save: Annotated[Path, typer.Option("--save", help="Directory for the raw results.")] = options.RESULTS,
+    save: Annotated[
+        Path, typer.Option("--save", help="Directory for the raw results; with --from, of ids.")
+    ] = options.RESULTS,
     no_save: Annotated[bool, typer.Option("--no-save", help="Do not store the raw results.")] = False,
     output_format: options.FormatOption = "table",
     output: options.Output = "-",
@@ -88,6 +105,18 @@ def compare(
     debug: options.Debug = False,
 ) -> int:
     """Compare each network without and with attention: params, MACs, bytes and latency, side by side."""
+    if stored is not None:
+        refuse_measuring_options(context)
+        return compare_stored(
+            stored,
+            save,
+            models=model,
+            variants=variant,
+            baseline=baseline if "baseline" in given(context) else None,
+            output_format=output_format,
+            output=output,
+            quiet=quiet,
+        )
     started_s = time.monotonic()
     from sebench.runner.calibrations import Calibrations
     from sebench.runner.conditions import conditions_here
@@ -118,6 +147,7 @@ def compare(
             threads=threads,
             execution=execution,
             optimizer=optimizer,
+            world_size=world_size,
         ),
     )
     collector = _Collector(None if no_save else save, quiet=quiet)
@@ -207,16 +237,3 @@ class _Collector:
         for comparison, metric in missing:
             complain(f"{comparison.short_title}: no {metric.metric}: {metric.reason}")
         return EXIT_ERROR if missing else EXIT_OK
-
-
-def as_published(result: Result) -> bool:
-    """Whether the paper's own figures are about this very network at this very input."""
-    from sebench import models
-
-    spec, shape = result.pair.candidate, result.baseline_cost.input_shape
-    return (
-        result.pair.baseline != spec
-        and spec.num_classes is None
-        and spec.stride_in is None
-        and shape[-2:] == models.native_image_size(spec.model)
-    )

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, emit, guarded, say
-from sebench.errors import EXIT_OK, DataFileError, UsageError
+from sebench.cli._history import named_results
+from sebench.errors import EXIT_OK, UsageError
 from sebench.schema import Side
-from sebench.store import ResultStore, load_result
 
 if TYPE_CHECKING:
     from sebench.schema import Result
@@ -25,7 +24,9 @@ def export(
     export_format: Annotated[ExportFormat, typer.Argument(metavar="FORMAT", help="Whose format.")],
     names: Annotated[
         list[str],
-        typer.Argument(metavar="RESULTS...", help="Stored results: files, or directories of them."),
+        typer.Argument(
+            metavar="RESULTS...", help="Stored results: files, directories, ids or beginnings of ids."
+        ),
     ],
     side: Annotated[
         Side | None,
@@ -63,26 +64,8 @@ def _load(names: Sequence[str], *, quiet: bool) -> list[Result]:
     """The results, oldest first, without those measured again later."""
     from sebench.reporting.series import latest
 
-    found = {result.id: result for name in names for result in _read(Path(name), quiet=quiet)}
-    kept, superseded = latest(list(found.values()))
+    kept, superseded = latest(named_results(names, options.RESULTS, quiet=quiet))
     if not quiet:
         for result in superseded:
             say(f"left out: {result.id} was measured again later")
     return list(kept)
-
-
-def _read(name: Path, *, quiet: bool) -> Iterator[Result]:
-    if not name.is_dir():
-        yield load_result(name)
-        return
-    paths = ResultStore(name).paths()
-    if not paths:
-        raise DataFileError(
-            f"there are no results in {name}", hint="name a directory such as .sebench/results"
-        )
-    for path in paths:
-        try:
-            yield load_result(path)
-        except DataFileError as error:
-            if not quiet:
-                say(f"left out: {error}")

@@ -2,28 +2,71 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from sebench.cli import _options as options
-from sebench.cli._boundary import check_output, guarded, present
+from sebench.cli import _stored as stored
+from sebench.cli._boundary import check_output, guarded, present, say
+from sebench.errors import DataFileError, UsageError
 
-Subject = Literal["all", "models", "variants", "tables"]
+if TYPE_CHECKING:
+    from sebench.store import Criterion
+
+Subject = Literal["all", "models", "variants", "tables", "results"]
+_LONG = 200
+"""So many ratios take a second or more to work out."""
 
 
 @guarded
 def list_(
-    subject: Annotated[Subject, typer.Argument(help="What to list.")] = "all",
+    subject: Annotated[Subject, typer.Argument(help="What to list; all is everything but results.")] = "all",
+    model: stored.ModelFilter = [],  # noqa: B006 - Typer reads it, nobody mutates it
+    variant: stored.VariantFilter = [],  # noqa: B006
+    device: stored.DeviceFilter = None,
+    commit: stored.CommitFilter = None,
+    since: stored.SinceFilter = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="The newest so many results; default: all.")
+    ] = None,
+    directory: stored.Directory = None,
     output_format: options.FormatOption = "table",
     output: options.Output = "-",
+    quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """List models, variants and tables."""
+    """List models, variants and tables; or stored results, which the other options choose from."""
+    check_output(output)
+    of_results = {
+        "--model": model,
+        "--variant": variant,
+        "--device": device,
+        "--commit": commit,
+        "--since": since,
+        "--limit": limit,
+        "--results": directory,
+    }
+    given = [name for name, value in of_results.items() if value not in (None, [])]
+    if subject == "results":
+        wanted = stored.chosen(model=model, variant=variant, device=device, commit=commit, since=since)
+        _list_results(directory, wanted, limit, output_format=output_format, output=output, quiet=quiet)
+    elif given:
+        raise UsageError(
+            f"{given[0]} does not apply to 'list {subject}'", hint="it chooses from `list results`"
+        )
+    else:
+        _list_catalog(subject, output_format=output_format, output=output)
+
+
+def _list_catalog(subject: Subject, *, output_format: options.Format, output: str) -> None:
     from sebench import models, reporting
     from sebench.paper.tables.registry import TABLES
 
-    check_output(output)
     networks = models.list_models() if subject in ("all", "models") else ()
     variants = models.grammar() if subject in ("all", "variants") else ()
     tables = tuple(TABLES.values()) if subject in ("all", "tables") else ()
@@ -33,3 +76,56 @@ def list_(
         json=lambda: reporting.catalog_json(models=networks, variants=variants, tables=tables),
         document=lambda: reporting.catalog_document(models=networks, variants=variants, tables=tables),
     )
+
+
+def _list_results(
+    directory: Path | None,
+    wanted: Sequence[Criterion],
+    limit: int | None,
+    *,
+    output_format: options.Format,
+    output: str,
+    quiet: bool,
+) -> None:
+    from sebench import reporting
+    from sebench.runner.stored import list_results
+    from sebench.store import ResultStore, unmatched
+
+    if directory and not directory.is_dir():
+        raise DataFileError(f"cannot read {directory}: there is no such directory", hint="check --results")
+    store = ResultStore(directory or options.RESULTS)
+    with _no_garbage():
+        contents = store.contents()
+        listing = list_results(store, contents, wanted, limit=limit, progress=_announcement(quiet=quiet))
+        present(
+            output_format,
+            output,
+            json=lambda: reporting.results_json(listing),
+            document=lambda: reporting.results_document(listing),
+        )
+    stored.warn_skipped(listing.skipped, quiet=quiet)
+    if not listing.results:
+        say(f"{store.directory}: {unmatched(contents.results, wanted)}")
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Spare the collector looking through a hundred thousand values all of which are needed."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _announcement(*, quiet: bool) -> Callable[[int], None]:
+    told: list[int] = []
+
+    def announce(left: int) -> None:
+        if left >= _LONG and not told and not quiet:
+            say(f"working out {left} ratios; they are kept for the next time")
+        told.append(left)
+
+    return announce

@@ -18,9 +18,12 @@ from sebench.store import check_writable, write_atomic
 def profile(
     model: options.Models,
     variant: options.Variants = ["se"],  # noqa: B006 - Typer reads it, nobody mutates it
+    device: options.Device = "auto",
     phase: options.PhaseOption = "inference",
     batch_size: options.BatchSize = None,
     image_size: options.ImageSize = None,
+    dtype: options.DtypeOption = "float32",
+    memory_format: options.Layout = "contiguous",
     threads: options.Threads = None,
     seed: options.Seed = None,
     plot: Annotated[
@@ -35,10 +38,12 @@ def profile(
     """Take attention apart: time of squeeze, excite and scale by stage, against what is possible."""
     from sebench import reporting
     from sebench.profilers.environment import capture_environment, usable_cores
+    from sebench.profilers.selection import resolve_device
+    from sebench.runner.bounds import default_machine_cache
     from sebench.runner.conditions import Conditions
     from sebench.runner.counting import default_cache
     from sebench.runner.plan import make_plan
-    from sebench.runner.profiling import profile_session
+    from sebench.runner.profiling import run_profiles
 
     check_output(output)
     if plot is not None:
@@ -51,14 +56,21 @@ def profile(
         effort="quick",
         image_size=options.parse_image_size(image_size),
         conditions=Conditions(
-            phase=phase, batch_size=batch_size, threads=usable_cores() if threads is None else threads
+            device=resolve_device(device),
+            phase=phase,
+            batch_size=batch_size,
+            dtype=dtype,
+            memory_format=memory_format,
+            threads=usable_cores() if threads is None else threads,
         ),
     )
-    environment = capture_environment()
     measured_at = datetime.now(UTC).isoformat(timespec="seconds")
-    profiles = [
-        profile_session(session, plan, cache=default_cache() if cache else None) for session in plan.sessions
-    ]
+    profiles, environment = run_profiles(
+        plan,
+        capture_environment(),
+        cache=default_cache() if cache else None,
+        machines=default_machine_cache() if cache else None,
+    )
     present(
         output_format,
         output,

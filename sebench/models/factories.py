@@ -120,7 +120,8 @@ def _import_file(name: str, path: Path) -> ModuleType:
 
 def _loaded(path: Path) -> ModuleType | None:
     """The module of this file if the program has it already, e.g. as a test module."""
-    modules = (module for key, module in list(sys.modules.items()) if key != "__main__")
+    main = sys.modules["__main__"]  # not to be taken: workers have another one
+    modules = (module for module in list(sys.modules.values()) if module is not main)
     return next((module for module in modules if origin(module) == path), None)
 
 

@@ -104,8 +104,8 @@ def paper_figures(model: str, variant: str, metric: str) -> PaperFigure | None:
 def latency_metric(workload: Workload) -> PaperMetric | None:
     """Which of the paper's two timings was taken under `workload`, if any (Section 4).
 
-    CPU: inference of one 224x224 image. GPU: forward and backward of a minibatch of 256, in one process. Both
-    in float32 and without an optimizer.
+    CPU: inference of one 224x224 image. GPU: forward and backward of a minibatch of 256, on a server with
+    eight GPUs, so at any world size. Both in float32 and without an optimizer.
     """
     batch, *image = workload.input_shape
     if tuple(image) != _IMAGE or workload.dtype != "float32" or workload.optimizer != "none":

@@ -75,15 +75,20 @@ _OFF = ("", "0")
 Findings = Iterator[Finding]
 
 
-def findings_for(environment: Environment, *, threads: int | None = None) -> tuple[Finding, ...]:
+def findings_for(
+    environment: Environment, *, threads: int | None = None, ranks: int = 1
+) -> tuple[Finding, ...]:
     """Judges `environment`; pure, in the order of the checks below.
 
     Args:
         environment: What was captured; its own findings are ignored.
         threads: Threads of the workload; None leaves out what depends on them.
+        ranks: Processes with so many threads each.
     """
     found = [finding for check in _CHECKS for finding in check(environment)]
-    found += [finding for judge in _THREAD_CHECKS if threads for finding in judge(environment, threads)]
+    found += [
+        finding for judge in _THREAD_CHECKS if threads for finding in judge(environment, threads, ranks)
+    ]
     return tuple(found)
 
 
@@ -144,24 +149,32 @@ def _numa(environment: Environment) -> Findings:
         )
 
 
-def _threads_over_quota(environment: Environment, threads: int) -> Findings:
+def _threads_over_quota(environment: Environment, threads: int, ranks: int) -> Findings:
     quota = environment.cpu.get("quota_cores")
-    if quota is not None and threads > quota:
+    if quota is not None and threads * ranks > quota:
         yield _finding(
             "threads-over-quota",
-            f"{threads} threads on a quota of {quota:g} cores will be throttled",
-            f"use --threads {int(quota)}" if quota >= 1 else "ask for a quota of at least one core",
+            f"{_all_threads(threads, ranks)} on a quota of {quota:g} cores will be throttled",
+            _fewer_threads(int(quota), ranks) if quota >= 1 else "ask for a quota of at least one core",
         )
 
 
-def _threads_over_cores(environment: Environment, threads: int) -> Findings:
+def _threads_over_cores(environment: Environment, threads: int, ranks: int) -> Findings:
     cores = environment.cpu.get("allowed_physical_cores")
-    if cores and threads > cores:
+    if cores and threads * ranks > cores:
         yield _finding(
             "threads-over-cores",
-            f"{threads} threads share {cores} usable physical cores",
-            f"use --threads {environment.cpu.get('usable_cores') or cores}",
+            f"{_all_threads(threads, ranks)} share {cores} usable physical cores",
+            _fewer_threads(environment.cpu.get("usable_cores") or cores, ranks),
         )
+
+
+def _all_threads(threads: int, ranks: int) -> str:
+    return f"{threads} threads" if ranks == 1 else f"{ranks * threads} threads ({ranks} ranks x {threads})"
+
+
+def _fewer_threads(cores: int, ranks: int) -> str:
+    return f"use --threads {cores // ranks}" if cores >= ranks else f"use --world-size {cores}"
 
 
 def _omp_threads(environment: Environment) -> Findings:
@@ -325,7 +338,7 @@ _CHECKS: tuple[Callable[[Environment], Findings], ...] = (
     _preload,
     _debug_variables,
 )
-_THREAD_CHECKS: tuple[Callable[[Environment, int], Findings], ...] = (
+_THREAD_CHECKS: tuple[Callable[[Environment, int, int], Findings], ...] = (
     _threads_over_quota,
     _threads_over_cores,
 )

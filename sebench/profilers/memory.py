@@ -16,7 +16,9 @@ WARM_STEPS = 3
 _STATUS = Path("/proc/self/status")
 
 
-def peak_bytes(module: nn.Module, step: Step, held: Iterable[torch.Tensor], device: str) -> int | None:
+def peak_bytes(
+    module: nn.Module, step: Step, held: Iterable[torch.Tensor], device: str, *, bucket_bytes: int = 0
+) -> int | None:
     """Most bytes that torch held at once during one warm step, weights and inputs included.
 
     The step starts without gradients, so that the figure does not depend on the step before.
@@ -26,6 +28,7 @@ def peak_bytes(module: nn.Module, step: Step, held: Iterable[torch.Tensor], devi
         step: runs one step; must have run before.
         held: the input and other tensors that live through the step.
         device: on an accelerator its allocator is asked; on the CPU the allocations of the step are added up.
+        bucket_bytes: what a data-parallel wrapper keeps for gradients between steps (its buckets).
 
     Returns:
         Bytes, without the allocator's rounding on the CPU; None where torch cannot tell.
@@ -40,7 +43,7 @@ def peak_bytes(module: nn.Module, step: Step, held: Iterable[torch.Tensor], devi
     if peak is None:
         return None
     resident = (*module.parameters(), *module.buffers(), *held)
-    return peak + sum(tensor.nbytes for tensor in resident)
+    return peak + bucket_bytes + sum(tensor.nbytes for tensor in resident)
 
 
 def _peak_of_allocations(step: Step) -> int | None:

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile, record_function
 
+from sebench.errors import DeviceError
 from sebench.profilers.device import Device, Step
 from sebench.schema import Part, PartSample, Pass
 
@@ -26,7 +27,7 @@ Key = tuple[str, Part, Pass]
 
 
 @dataclass
-class _Scope:
+class Scope:
     """One part of one site while it is being profiled."""
 
     stage: str
@@ -49,15 +50,19 @@ def profile_parts(
 
     Returns:
         Times of the parts, of the profiled steps and of the others, in seconds.
+
+    Raises:
+        DeviceError: the profiler does not know this kind of accelerator.
     """
     samples: dict[Key, list[float]] = {}
     profiled_s: list[float] = []
     plain_s: list[float] = []
+    on_device = device.name != "cpu"
     with _scopes(module, stages) as scopes:
         for _ in range(repeats):
             with profile(activities=_activities(device)) as recorded:
                 profiled_s.extend(device.timed(step, 1).steps_s)
-            for key, time_s in _times(recorded.events(), scopes).items():
+            for key, time_s in part_times(recorded.events(), scopes, on_device=on_device).items():
                 samples.setdefault(key, []).append(time_s)
             plain_s.extend(device.timed(step, 1).steps_s)
     parts = tuple(
@@ -68,18 +73,21 @@ def profile_parts(
 
 
 def _activities(device: Device) -> list[ProfilerActivity]:
-    accelerated = device.name.startswith("cuda")
-    return [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if accelerated else [])]
+    kind = device.name.partition(":")[0]
+    traced = getattr(ProfilerActivity, kind.upper(), None)
+    if traced is None:
+        raise DeviceError(f"torch's profiler cannot trace {kind} devices", hint="use --device cpu")
+    return list(dict.fromkeys((ProfilerActivity.CPU, traced)))
 
 
 @contextmanager
-def _scopes(module: nn.Module, stages: Mapping[str, str]) -> Iterator[dict[str, _Scope]]:
-    scopes: dict[str, _Scope] = {}
+def _scopes(module: nn.Module, stages: Mapping[str, str]) -> Iterator[dict[str, Scope]]:
+    scopes: dict[str, Scope] = {}
     handles = []
     for site, stage in stages.items():
         for part in PARTS:
             path = f"{site}.{part}"
-            scope = scopes[f"{_SCOPE}{path}"] = _Scope(stage, part)
+            scope = scopes[f"{_SCOPE}{path}"] = Scope(stage, part)
             child = module.get_submodule(path)
             handles += [
                 child.register_forward_pre_hook(_enter(f"{_SCOPE}{path}", scope)),
@@ -92,7 +100,7 @@ def _scopes(module: nn.Module, stages: Mapping[str, str]) -> Iterator[dict[str, 
             handle.remove()
 
 
-def _enter(name: str, scope: _Scope) -> Any:  # noqa: ANN401 - a hook
+def _enter(name: str, scope: Scope) -> Any:  # noqa: ANN401 - a hook
     def enter(*_: object) -> None:
         running = record_function(name)
         running.__enter__()  # type: ignore[no-untyped-call]
@@ -101,7 +109,7 @@ def _enter(name: str, scope: _Scope) -> Any:  # noqa: ANN401 - a hook
     return enter
 
 
-def _leave(scope: _Scope) -> Any:  # noqa: ANN401 - a hook
+def _leave(scope: Scope) -> Any:  # noqa: ANN401 - a hook
     def leave(module: nn.Module, inputs: object, output: object) -> None:
         scope.running.pop().__exit__(None, None, None)
         first = output[0] if isinstance(output, tuple) else output
@@ -111,8 +119,14 @@ def _leave(scope: _Scope) -> Any:  # noqa: ANN401 - a hook
     return leave
 
 
-def _times(events: Iterable[Any], scopes: Mapping[str, _Scope]) -> dict[Key, float]:
-    """Seconds by stage, part and pass in one profiled step."""
+def part_times(events: Iterable[Any], scopes: Mapping[str, Scope], *, on_device: bool) -> dict[Key, float]:
+    """Seconds by stage, part and pass in one profiled step.
+
+    Args:
+        events: of the profiler.
+        scopes: by the name of their event.
+        on_device: sum the kernels that the host's events have started, instead of the host's time.
+    """
     found: dict[Key, float] = {}
     owners: dict[int, tuple[str, Part]] = {}
     events = list(events)
@@ -121,7 +135,7 @@ def _times(events: Iterable[Any], scopes: Mapping[str, _Scope]) -> dict[Key, flo
         if scope is None or event.device_type.name != "CPU":
             continue
         key: Key = (scope.stage, scope.part, "forward")
-        found[key] = found.get(key, 0.0) + _time_s(event)
+        found[key] = found.get(key, 0.0) + _time_s(event, on_device=on_device)
         for number in _numbers(event):
             if scope.output_number is not None and number <= scope.output_number:
                 owners[number] = (scope.stage, scope.part)
@@ -129,7 +143,7 @@ def _times(events: Iterable[Any], scopes: Mapping[str, _Scope]) -> dict[Key, flo
         owner = owners.get(event.sequence_nr)
         if owner and event.name.startswith(_BACKWARD):
             key = (*owner, "backward")
-            found[key] = found.get(key, 0.0) + _time_s(event)
+            found[key] = found.get(key, 0.0) + _time_s(event, on_device=on_device)
     return found
 
 
@@ -140,6 +154,5 @@ def _numbers(event: Any) -> Iterator[int]:  # noqa: ANN401 - a profiler event
         yield from _numbers(child)
 
 
-def _time_s(event: Any) -> float:  # noqa: ANN401
-    on_device = float(getattr(event, "device_time_total", 0.0) or 0.0)
-    return (on_device or float(event.cpu_time_total)) * _MICROSECOND
+def _time_s(event: Any, *, on_device: bool) -> float:  # noqa: ANN401
+    return float(event.device_time_total if on_device else event.cpu_time_total) * _MICROSECOND

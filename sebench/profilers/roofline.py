@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import torch
 
 from sebench.profilers.device import Device, Step
@@ -14,14 +16,18 @@ REPEATS = 20
 LAUNCHES = 500
 
 
-def measure_machine(device: Device) -> Machine:
-    """Copy bandwidth, float32 matrix rate and launch cost of `device`; the best of some repetitions each.
+def measure_machine(device: Device, dtype: torch.dtype = torch.float32) -> Machine:
+    """Copy bandwidth, matrix rate and launch cost of `device`; the best of some repetitions each.
 
     The best, because these are bounds: whatever disturbs a repetition is not the machine's limit.
+
+    Args:
+        device: its clock and barrier.
+        dtype: of the matrix product.
     """
     source = torch.zeros(COPY_BYTES, dtype=torch.uint8, device=device.name)
     target = torch.empty_like(source)
-    matrix = torch.ones(MATMUL_SIDE, MATMUL_SIDE, device=device.name)
+    matrix = torch.ones(MATMUL_SIDE, MATMUL_SIDE, dtype=dtype, device=device.name)
     element = torch.zeros(1, device=device.name)
     copy_s = _best(device, lambda: target.copy_(source))
     matmul_s = _best(device, lambda: matrix @ matrix)
@@ -34,6 +40,7 @@ def measure_machine(device: Device) -> Machine:
         copy_bytes_per_s=2 * COPY_BYTES / copy_s,
         matmul_flops_per_s=2 * MATMUL_SIDE**3 / matmul_s,
         launch_s=_best(device, launches) / LAUNCHES,
+        measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 

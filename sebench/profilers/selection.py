@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
 
 from sebench.errors import DeviceError, UsageError
 from sebench.profilers.device import Device
+from sebench.profilers.host import LIVE_ROOT, Host
+from sebench.profilers.topology import allowed_cpus
 from sebench.schema import Workload
 
 _NAME = re.compile(r"(cuda|xpu|mps)(?::(\d+))?")
@@ -15,17 +18,26 @@ _NAME = re.compile(r"(cuda|xpu|mps)(?::(\d+))?")
 _DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dri", "/dev/dxg")
 
 
-def resolve_device(name: str) -> str:
-    """A device as torch spells it, e.g. ``cpu`` or ``cuda:0``.
+def resolve_device(name: str, *, world_size: int = 1) -> str:
+    """A device as torch spells it, e.g. ``cpu`` or ``cuda:0``; of several ranks, that of the first.
 
     Args:
         name: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` (or ``xpu``, ``mps``); ``auto`` is the accelerator that
             torch finds, else the CPU.
+        world_size: number of ranks; each has an accelerator of its own, from index 0 on, or at least one of
+            the CPUs.
 
     Raises:
-        UsageError: no name of a device.
-        DeviceError: a device that is not there.
+        UsageError: no name of a device, or an index that the ranks cannot start from.
+        DeviceError: a device that is not there, or too few of them.
     """
+    device = _resolved(name)
+    if world_size > 1:
+        _require_ranks(device, world_size)
+    return device
+
+
+def _resolved(name: str) -> str:
     if name == "cpu" or (name == "auto" and not _may_have_accelerator()):
         return "cpu"
     found = _NAME.fullmatch(name)
@@ -65,6 +77,32 @@ def _require(name: str, kind: str, index: int) -> None:
     count = torch.accelerator.device_count()
     if index >= count:
         raise DeviceError(f"--device {name}: there are {count}, from {kind}:0 to {kind}:{count - 1}")
+
+
+def _require_ranks(device: str, world_size: int) -> None:
+    kind, _, index = device.partition(":")
+    if kind == "cpu":
+        cpus = len(allowed_cpus(Host.at(LIVE_ROOT)) or ()) or os.cpu_count() or 1
+        if world_size > cpus:
+            raise DeviceError(
+                f"--world-size {world_size}: this process may use {cpus} CPU{'' if cpus == 1 else 's'}",
+                hint=f"use --world-size {cpus}" if cpus > 1 else None,
+            )
+        return
+    import torch  # noqa: PLC0415
+
+    count = torch.accelerator.device_count()
+    if world_size > count:
+        raise DeviceError(
+            f"--world-size {world_size}: there {'is' if count == 1 else 'are'} {count} {kind.upper()} "
+            f"device{'' if count == 1 else 's'}",
+            hint=f"use --world-size {count}" if count > 1 else "use --device cpu",
+        )
+    if index != "0":
+        raise UsageError(
+            f"--device {device}: --world-size {world_size} uses {kind}:0 to {kind}:{world_size - 1}",
+            hint=f"use --device {kind}",
+        )
 
 
 def _may_have_accelerator() -> bool:

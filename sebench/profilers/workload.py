@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.parallel import DistributedDataParallel
 
 from sebench.errors import WorkerError
 from sebench.schema import Workload
@@ -20,10 +22,16 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torc
 _MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
-def make_input(workload: Workload, *, seed: int) -> torch.Tensor:
-    """Standard-normal input of the workload's shape (zeros would flatter some kernels)."""
+def make_input(workload: Workload, *, seed: int, rank: int = 0) -> torch.Tensor:
+    """Standard-normal input of the workload's shape (zeros would flatter some kernels).
+
+    Args:
+        workload: its shape, and where and how the tensor lies.
+        seed: of the whole batch, the same for all ranks.
+        rank: which part of the batch, where the workload has several.
+    """
     generator = torch.Generator().manual_seed(seed)
-    batch = torch.randn(workload.input_shape, generator=generator)
+    batch = _part(torch.randn(workload.input_shape, generator=generator), workload, rank)
     return batch.to(workload.device, _module_dtype(workload)).contiguous(
         memory_format=_MEMORY_FORMATS[workload.memory_format]
     )
@@ -46,13 +54,14 @@ def inference_step(module: nn.Module, batch: torch.Tensor, workload: Workload) -
     return step
 
 
-def make_targets(workload: Workload, output: object, *, seed: int) -> torch.Tensor:
+def make_targets(workload: Workload, output: object, *, seed: int, rank: int = 0) -> torch.Tensor:
     """One class per image, uniformly drawn.
 
     Args:
         workload: its batch and device.
         output: what the network returns for a batch, ``(N, classes)``.
         seed: of the draw.
+        rank: as for `make_input`.
 
     Raises:
         WorkerError: no such output, so there is no cross-entropy of it.
@@ -64,7 +73,13 @@ def make_targets(workload: Workload, output: object, *, seed: int) -> torch.Tens
         raise WorkerError(f"training needs logits of shape (N, classes), and the network returns one {shape}")
     classes = output.shape[1]
     generator = torch.Generator().manual_seed(seed)
-    return torch.randint(classes, workload.input_shape[:1], generator=generator).to(workload.device)
+    drawn = torch.randint(classes, workload.input_shape[:1], generator=generator)
+    return _part(drawn, workload, rank).to(workload.device)
+
+
+def _part(whole: torch.Tensor, workload: Workload, rank: int) -> torch.Tensor:
+    """What one rank takes of a batch that splits evenly; all of it where there is one rank."""
+    return whole.chunk(workload.world_size)[rank]
 
 
 def training_step(
@@ -76,11 +91,14 @@ def training_step(
 ) -> Callable[[], torch.Tensor]:
     """Zero the gradients, forward, cross-entropy, backward; then the optimizer, if the workload has one.
 
-    A batch that is emulated runs as micro-batches whose gradients add up to that of the mean loss.
+    A batch that is emulated runs as micro-batches whose gradients add up to that of the mean loss. With a
+    world size, `batch` and `targets` are this rank's part, and the gradients of the ranks are averaged
+    during the last backward pass (DistributedDataParallel in its defaults: buckets overlap with the backward
+    pass, buffers are broadcast before each forward pass, batch norm sees its rank's images only).
 
     Args:
         module: the network; left in train mode, with gradients.
-        batch: of the workload's shape.
+        batch: of the workload's shape, or the part of a rank.
         targets: one class per image.
         workload: dtype, layout, optimizer, micro-batch.
         mark: called between forward and backward, where there is one of each.
@@ -89,25 +107,60 @@ def training_step(
         A callable that runs one step and returns the detached loss.
     """
     module, autocast = _placed(module.train(), workload), _autocast(workload)
-    network = _executable(module, workload)
-    size = workload.micro_batch_size or len(batch)
-    chunks = tuple(zip(torch.split(batch, size), torch.split(targets, size), strict=True))
-    mark_forward = mark if len(chunks) == 1 else lambda: None
+    parallel = _parallel(module, workload)
+    network = _executable(parallel, workload)
+    size = (workload.micro_batch_size or len(batch) * workload.world_size) // workload.world_size
+    *chunks, last = zip(torch.split(batch, size), torch.split(targets, size), strict=True)
+    mark_forward = mark if not chunks else lambda: None
+    unsynchronised = parallel.no_sync if isinstance(parallel, DistributedDataParallel) else nullcontext
     update = _update(module, workload)
+
+    def accumulate(images: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+        with autocast:
+            loss = functional.cross_entropy(network(images), classes) * (len(classes) / len(batch))
+        mark_forward()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
 
     def step() -> torch.Tensor:
         module.zero_grad(set_to_none=True)
         total = torch.zeros((), device=batch.device)
-        for images, classes in chunks:
-            with autocast:
-                loss = functional.cross_entropy(network(images), classes) * (len(classes) / len(batch))
-            mark_forward()
-            loss.backward()  # type: ignore[no-untyped-call]
-            total += loss.detach()
+        with unsynchronised():
+            for chunk in chunks:
+                total += accumulate(*chunk)
+        total += accumulate(*last)
         update()
         return total
 
     return step
+
+
+def gradient_bytes(module: nn.Module) -> int:
+    """Bytes of all gradients: what a data-parallel step averages over its ranks, once."""
+    return sum(parameter.nbytes for parameter in module.parameters() if parameter.requires_grad)
+
+
+def check_gradients(module: nn.Module, label: str) -> None:
+    """Refuse, after a step, parameters without a gradient: ranks would wait for it for ever.
+
+    Raises:
+        WorkerError: a trainable parameter takes no part in the loss.
+    """
+    unused = [name for name, p in module.named_parameters() if p.requires_grad and p.grad is None]
+    if unused:
+        others = f" and {len(unused) - 1} more" if unused[1:] else ""
+        raise WorkerError(
+            f"{label}: {unused[0]}{others} takes no part in the loss, which data-parallel training cannot do",
+            hint="freeze it (requires_grad_(False)), or leave out --world-size",
+        )
+
+
+def _parallel(module: nn.Module, workload: Workload) -> nn.Module:
+    """`module`, averaging gradients over the ranks of the process group if there are several."""
+    if workload.world_size == 1:
+        return module
+    device = torch.device(workload.device)
+    return DistributedDataParallel(module, device_ids=None if device.type == "cpu" else [device])
 
 
 def _update(module: nn.Module, workload: Workload) -> Callable[[], object]:
@@ -185,6 +238,11 @@ def _tensors(output: object) -> Iterator[torch.Tensor]:
     elif isinstance(output, (Mapping, tuple, list)):
         for item in output.values() if isinstance(output, Mapping) else output:
             yield from _tensors(item)
+
+
+def compute_dtype(workload: Workload) -> torch.dtype:
+    """What matrix products of the workload run in."""
+    return torch.bfloat16 if workload.dtype == "amp-bfloat16" else _module_dtype(workload)
 
 
 def _module_dtype(workload: Workload) -> torch.dtype:

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from sebench.errors import UsageError, near_matches
 from sebench.reporting.calibration import calibration_document, calibration_json
 from sebench.reporting.catalog import catalog_document
+from sebench.reporting.change import change_document, change_json
 from sebench.reporting.comparison import comparison_document
 from sebench.reporting.contract import (
     catalog_json,
@@ -27,6 +28,9 @@ from sebench.reporting.paper_table import (
 )
 from sebench.reporting.picture import render_picture
 from sebench.reporting.profile import profile_document, profile_json
+from sebench.reporting.results import results_document, results_json
+from sebench.reporting.trend import trend_document, trend_json
+from sebench.reporting.trend_picture import render_trend_picture
 from sebench.reporting.verification import (
     conventions_document,
     conventions_json,
@@ -34,7 +38,7 @@ from sebench.reporting.verification import (
     verification_json,
 )
 
-Format = Literal["table", "markdown", "csv", "latex"]
+Format = Literal["table", "markdown", "csv", "latex", "html"]
 """Formats of a document; JSON is a contract of its own (`sebench.reporting.contract`)."""
 
 __all__ = [
@@ -44,6 +48,8 @@ __all__ = [
     "calibration_json",
     "catalog_document",
     "catalog_json",
+    "change_document",
+    "change_json",
     "comparison_document",
     "comparison_json",
     "conventions_document",
@@ -64,6 +70,11 @@ __all__ = [
     "profile_json",
     "render",
     "render_picture",
+    "render_trend_picture",
+    "results_document",
+    "results_json",
+    "trend_document",
+    "trend_json",
     "unexplained",
     "verification_document",
     "verification_json",
@@ -75,12 +86,13 @@ def render(document: Document, format: str, *, width: int | None = None, color: 
 
     Args:
         document: What to say.
-        format: ``table`` (terminal), ``markdown`` (GitHub), ``csv`` (raw values) or ``latex`` (booktabs).
+        format: ``table`` (terminal), ``markdown`` (GitHub), ``csv`` (raw values), ``latex`` (booktabs) or
+            ``html`` (one self-contained page).
         width: Characters per line of ``table``; None where there is no terminal.
         color: Emphasis by ANSI codes, ``table`` only.
 
     Raises:
-        UsageError: `format` is none of these.
+        UsageError: `format` is none of these, or an extra that it needs is not installed.
     """
     if format == "table":
         from sebench.reporting.text import render_text  # noqa: PLC0415 - each format loads its own
@@ -98,6 +110,11 @@ def render(document: Document, format: str, *, width: int | None = None, color: 
         from sebench.reporting.latex import render_latex  # noqa: PLC0415
 
         return render_latex(document)
+    if format == "html":
+        from sebench import __version__  # noqa: PLC0415
+        from sebench.reporting.html import render_html  # noqa: PLC0415
+
+        return render_html(document, generator=f"sebench {__version__}")
     formats = get_args(Format)
     hint = near_matches(format, formats) or f"use {', '.join(formats)}"
     raise UsageError(f"--format {format!r} is not a document format", hint=hint)

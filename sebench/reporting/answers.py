@@ -63,7 +63,8 @@ def place_text(workload: Workload | None) -> str:
         return "on this machine"
     place = "on this CPU" if workload.device == "cpu" else "on this GPU"
     if workload.phase == "training":
-        return f"{place} in training at batch {workload.batch_size}"
+        ranks = f" over {workload.world_size} ranks" if workload.world_size > 1 else ""
+        return f"{place} in training at batch {workload.batch_size}{ranks}"
     return place if workload.batch_size == 1 else f"{place} at batch {workload.batch_size}"
 
 

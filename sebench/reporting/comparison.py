@@ -10,6 +10,7 @@ from sebench.reporting.comparison_notes import notes
 from sebench.reporting.document import Document, Paragraph, Table
 from sebench.reporting.finite import finite_comparison
 from sebench.reporting.metric_row import PaperPair, columns, paper_pair, row
+from sebench.reporting.saved import saved_table
 from sebench.schema import Comparison, Environment, MetricComparison, Workload
 
 NOTHING_COMPARED = "Nothing was compared."
@@ -61,6 +62,11 @@ def comparison_document(
                 _table(workload, members, alone=len(comparisons) == 1)
                 for workload, members in _by_workload(comparisons, entries)
             ),
+            *(
+                saved_table(comparison, group="" if len(comparisons) == 1 else pair_text(comparison))
+                for comparison in comparisons
+                if comparison.saved_by_stage
+            ),
         ),
         notes=notes(
             comparisons,
@@ -108,7 +114,7 @@ def _key(workload: Workload) -> _Key:
     return (
         *(workload.device, workload.phase, workload.batch_size, workload.dtype),
         *(workload.memory_format, workload.threads, workload.execution, workload.optimizer),
-        workload.micro_batch_size,
+        *(workload.micro_batch_size, workload.world_size),
     )
 
 
@@ -121,7 +127,7 @@ def _table(workload: Workload | None, entries: Sequence[Entry], *, alone: bool) 
     if alone:
         groups = dict.fromkeys(groups, "")
     return Table(
-        title=_workload_text(workload, sizes),
+        title=workload_text(workload, sizes),
         columns=columns(confidence=confidence, with_paper=with_paper),
         rows=tuple(
             row(
@@ -143,7 +149,8 @@ def _group(comparison: Comparison, sizes: Iterable[tuple[int, ...]]) -> str:
     return f"{pair_text(comparison)}, {_image(own.input_shape)}"
 
 
-def _workload_text(workload: Workload | None, sizes: Iterable[tuple[int, ...]]) -> str:
+def workload_text(workload: Workload | None, sizes: Iterable[tuple[int, ...]]) -> str:
+    """E.g. ``CPU inference, batch 1, 224x224, float32, 2 threads``; the size only where there is one."""
     if workload is None:
         return "Static costs"
     distinct = set(sizes)
@@ -156,7 +163,9 @@ def _workload_text(workload: Workload | None, sizes: Iterable[tuple[int, ...]]) 
         "channels_last" if workload.memory_format == "channels_last" else "",
         "" if workload.execution == "eager" else workload.execution,
         "" if workload.optimizer == "none" else f"with {workload.optimizer}",
-        f"{workload.threads} thread{'' if workload.threads == 1 else 's'}",
+        f"world size {workload.world_size}" if workload.world_size > 1 else "",
+        f"{workload.threads} thread{'' if workload.threads == 1 else 's'}"
+        + (" per rank" if workload.world_size > 1 else ""),
     )
     return ", ".join(part for part in parts if part)
 

@@ -40,6 +40,7 @@ def notes(
         CONVENTION,
         *_uncounted(comparisons),
         *_sampling(timed),
+        *_gradient_traffic(comparisons),
         *_reasons(comparisons),
         *_sources(papers),
         *(_findings(comparisons, environment) if with_findings else ()),
@@ -81,6 +82,18 @@ def _sampling(metrics: Iterable[MetricComparison]) -> Iterator[str]:
             f"n = processes x blocks; difference and ratio with {confidence_text(confidence)} intervals, "
             f"{method}; {scope}."
         )
+
+
+def _gradient_traffic(comparisons: Iterable[Comparison]) -> Iterator[str]:
+    """What the exchange of gradients sends; no algorithm sends less than a ring (Patarasuk & Yuan 2009)."""
+    for metric in (metric for comparison in comparisons for metric in comparison.metrics):
+        if metric.metric == "gradient_bytes" and metric.workload:
+            ranks = metric.workload.world_size
+            yield (
+                f"{label(metric)}: averaged over {ranks} ranks in every step, for which a ring sends "
+                f"2(N-1)/N = {2 * (ranks - 1) / ranks:.3g} times as many bytes from each rank; "
+                "times are those of the slowest rank."
+            )
 
 
 def _sizes_text(sizes: Sequence[int], noun: str) -> str:

@@ -32,15 +32,15 @@ def comparison_json(comparisons: Sequence[Comparison], environment: Environment 
         environment: The machine; null where it is None.
     """
     content = {
-        "environment": None if environment is None else _plain(environment),
-        "comparisons": [_comparison(comparison) for comparison in comparisons],
+        "environment": None if environment is None else plain_value(environment),
+        "comparisons": [comparison_value(comparison) for comparison in comparisons],
     }
     return document_json("comparison", content)
 
 
 def environment_json(environment: Environment) -> str:
     """The ``environment`` document."""
-    return document_json("environment", {"environment": _plain(environment)})
+    return document_json("environment", {"environment": plain_value(environment)})
 
 
 def catalog_json(
@@ -70,17 +70,26 @@ def gate_json(gate: Gate, environment: Environment | None) -> str:
         gate: All checks of one invocation.
         environment: The machine; null where it is None.
     """
-    known = None if environment is None else _plain(environment)
-    return document_json("gate", {**_plain(gate), "environment": known})
+    known = None if environment is None else plain_value(environment)
+    return document_json("gate", {**plain_value(gate), "environment": known})
 
 
 def document_json(kind: str, content: Mapping[str, Any]) -> str:
     """A document of one kind, with the schema in front."""
     document = {"schema": SCHEMA, "kind": kind, **content}
-    return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+    return _indented(document) + "\n"
 
 
-def _plain(value: object) -> Any:  # noqa: ANN401 - JSON
+def _indented(document: Mapping[str, Any]) -> str:
+    # A third of the time of json.dumps(indent=2), which remains for lone surrogates: msgspec refuses them.
+    text = json.dumps(document, ensure_ascii=True, allow_nan=False)
+    try:
+        return msgspec.json.format(text, indent=2)
+    except msgspec.DecodeError:
+        return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False)
+
+
+def plain_value(value: object) -> Any:  # noqa: ANN401 - JSON
     """`value` as plain dicts, lists and finite scalars."""
     return _finite(msgspec.to_builtins(value, str_keys=True, enc_hook=str))
 
@@ -96,12 +105,13 @@ def _finite(value: Any) -> Any:  # noqa: ANN401 - JSON
 # --- comparison -----------------------------------------------------------------------------------------
 
 
-def _comparison(comparison: Comparison) -> dict[str, Any]:
-    return {**_plain(comparison), "metrics": [_metric(metric) for metric in comparison.metrics]}
+def comparison_value(comparison: Comparison) -> dict[str, Any]:
+    """One pair as it stands in the ``comparison`` document."""
+    return {**plain_value(comparison), "metrics": [_metric(metric) for metric in comparison.metrics]}
 
 
 def _metric(metric: MetricComparison) -> dict[str, Any]:
-    plain: dict[str, Any] = _plain(finite_metric(metric))
+    plain: dict[str, Any] = plain_value(finite_metric(metric))
     if metric.workload is None:
         del plain["workload"]
     return plain

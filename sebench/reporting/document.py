@@ -7,8 +7,12 @@ renderers call `single_line` and escape for their own format, so no text becomes
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
+
+from sebench.reporting.chart import Chart
 
 Align = Literal["left", "right"]
 Role = Literal["value", "group", "fold", "data"]
@@ -91,14 +95,44 @@ class Paragraph:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """Lines to be copied as they are: commands."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A picture, and the same in words and numbers for whoever does not see it."""
+
+    key: str
+    """Unique in its document; names anchors and files, so letters, digits and hyphens only."""
+    title: str
+    description: str
+    """What the picture shows and what is to be seen in it."""
+    chart: Chart
+    table: Table
+    """The data of the picture; takes its place where a format has no pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What few readers need: folded away where a format can."""
+
+    summary: str
+    body: tuple[Paragraph | Table, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """A titled part of a document."""
 
     title: str
-    body: tuple[Paragraph | Table, ...]
+    body: tuple[Paragraph | Table | Listing | Figure | Details, ...]
+    notes: tuple[str, ...] = ()
 
 
-Part = Paragraph | Table | Section
+Part = Paragraph | Table | Listing | Figure | Details | Section
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +145,31 @@ class Document:
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """All tables, those in sections included."""
-        parts: list[Paragraph | Table] = []
-        for part in self.body:
-            parts.extend(part.body if isinstance(part, Section) else (part,))
-        return tuple(part for part in parts if isinstance(part, Table))
+        """All tables, those in sections, in details and behind figures included."""
+        return tuple(table for part in self.body for table in _tables(part))
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """All figures."""
+        return tuple(part for part in _leaves(self.body) if isinstance(part, Figure))
+
+
+def _tables(part: Part) -> tuple[Table, ...]:
+    if isinstance(part, Table):
+        return (part,)
+    if isinstance(part, Figure):
+        return (part.table,)
+    if isinstance(part, Section | Details):
+        return tuple(table for inner in part.body for table in _tables(inner))
+    return ()
+
+
+def _leaves(body: Sequence[Part]) -> Iterator[Part]:
+    for part in body:
+        if isinstance(part, Section | Details):
+            yield from _leaves(part.body)
+        else:
+            yield part
 
 
 def printed_columns(table: Table) -> tuple[int, ...]:
@@ -135,13 +189,21 @@ def row_groups(table: Table) -> tuple[RowGroup, ...]:
     return tuple(RowGroup(heading, tuple(rows)) for heading, rows in groups)
 
 
+@lru_cache(maxsize=1 << 16)  # a long table repeats its texts, and each is laid out more than once
 def single_line(text: str) -> str:
     r"""`text` on one line, with nothing in it that a terminal or a file would act upon.
 
     White space becomes single spaces. Control codes (ANSI escapes among them), invisible and bidirectional
     format characters and lone surrogates are spelt out, e.g. ``\x1b``.
     """
-    return "".join(_visible(character) for character in " ".join(text.split()))
+    return exact_line(" ".join(text.split()))
+
+
+def exact_line(text: str) -> str:
+    """As `single_line`, but blanks stay as they are: for text that is to be copied."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(map(_visible, text))
 
 
 def _visible(character: str) -> str:

@@ -38,6 +38,7 @@ def environment_lines(environment: Environment, measured_at: str | None = None) 
     """
     cpu, versions, platform = environment.cpu, environment.versions, environment.platform
     hardware = (
+        str(environment.device.get("name") or ""),
         str(cpu.get("model") or "unknown CPU"),
         _named(cpu.get("usable_cores"), "usable of {} cores", cpu.get("physical_cores")),
         _named(environment.runtime.get("num_threads"), "torch threads"),

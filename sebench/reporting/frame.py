@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from sebench.reporting.document import Document, Row, Table, Value, single_line
+from sebench.reporting.document import Document, Row, Table, Value, printed_columns, single_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +27,10 @@ def to_frame(table: Table) -> pd.DataFrame:
 
     Values are those of the cells, unformatted; dtype object keeps integers exact beside unknowns (None).
     """
-    return _frame([column.key for column in table.columns], [_record(table, row) for row in table.rows])
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
+    rows = [[cell.value for cell in row] for row in table.rows]
+    return pd.DataFrame(rows, columns=[column.key for column in table.columns], dtype=object)
 
 
 def render_csv(document: Document) -> str:
@@ -42,19 +47,40 @@ def render_csv(document: Document) -> str:
     records = [{TABLE_KEY: table.title, **_record(table, row)} for table in tables for row in table.rows]
     if len(tables) > 1:
         keys.insert(0, TABLE_KEY)
-    inert = [{key: _inert(value) for key, value in record.items()} for record in records]
-    return _frame(keys, inert).to_csv(index=False, lineterminator="\n")
+    return _written(keys, records)
+
+
+def render_long_csv(document: Document) -> str:
+    """All values of all tables of `document`, one per line.
+
+    For documents whose tables have little in common. Columns: ``table`` (title), ``row`` (number, from 1),
+    ``name`` (the row's first text), ``column`` (key) and ``value``; unknown values have no line.
+    """
+    keys = ("table", "row", "name", "column", "value")
+    records: list[_Record] = [
+        dict(zip(keys, (table.title, number, _name(table, row), key, value), strict=True))
+        for table in document.tables
+        for number, row in enumerate(table.rows, start=1)
+        for key, value in _record(table, row).items()
+        if value is not None and value != ""
+    ]
+    return _written(keys, records)
+
+
+def _written(keys: Sequence[str], records: Iterable[_Record]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(keys)
+    writer.writerows([_inert(record.get(key)) for key in keys] for record in records)
+    return buffer.getvalue()
+
+
+def _name(table: Table, row: Row) -> str:
+    return next((row[index].text for index in printed_columns(table) if row[index].text), "")
 
 
 def _record(table: Table, row: Row) -> _Record:
     return {column.key: cell.value for column, cell in zip(table.columns, row, strict=True)}
-
-
-def _frame(keys: Sequence[str], records: Sequence[_Record]) -> pd.DataFrame:
-    import pandas as pd  # noqa: PLC0415 - slow to import, and only this format needs it
-
-    rows = [[record.get(key) for key in keys] for record in records]
-    return pd.DataFrame(rows, columns=list(keys), dtype=object)
 
 
 def _inert(value: Value) -> Value:

@@ -3,12 +3,15 @@ r"""Document to LaTeX: booktabs tables as a fragment to be \input, every text es
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from sebench.reporting.document import (
     Cell,
     Column,
+    Details,
     Document,
+    Figure,
+    Listing,
     Paragraph,
     Part,
     Row,
@@ -46,7 +49,8 @@ _SPECIAL = {
 }
 _ANY_SPECIAL = re.compile("|".join(map(re.escape, _SPECIAL)))
 _LONE = re.compile(r"([-'`])\{\}(?![-'`])")
-_WRAPPED_WIDTH = r"0.4\linewidth"
+_WRAPPED_SHARE = 0.8
+"""Of the line, for all columns of running text together."""
 
 
 def render_latex(document: Document) -> str:
@@ -70,10 +74,24 @@ def _chunks(part: Part) -> Iterator[str]:
         yield rf"\noindent\textbf{{{text}}}" if part.strong else rf"\noindent {text}"
     elif isinstance(part, Table):
         yield from _table(part)
+    elif isinstance(part, Listing):
+        yield _listing(part)
+    elif isinstance(part, Figure):
+        yield rf"\noindent {escape(part.description)}"
+        yield from _table(part.table)
+    elif isinstance(part, Details):
+        for detail in part.body:
+            yield from _chunks(detail)
     else:
         yield rf"\subsection*{{{escape(part.title)}}}"
         for inner in part.body:
             yield from _chunks(inner)
+        yield from _notes(part.notes)
+
+
+def _listing(listing: Listing) -> str:
+    lines = "\n\n".join(rf"\noindent\texttt{{{escape(line)}}}" for line in listing.lines)
+    return f"\\begingroup\\raggedright\n{lines}\n\n\\endgroup"
 
 
 def _table(table: Table) -> Iterator[str]:
@@ -83,7 +101,7 @@ def _table(table: Table) -> Iterator[str]:
     if indices:
         columns = [table.columns[index] for index in indices]
         lines = [
-            rf"\begin{{longtable}}{{@{{}}{''.join(map(_alignment, columns))}@{{}}}}",
+            rf"\begin{{longtable}}{{@{{}}{_alignments(columns)}@{{}}}}",
             r"\toprule",
             _line(_cell(column.heading) for column in columns),
             r"\midrule",
@@ -120,10 +138,10 @@ def _line(cells: Iterable[str]) -> str:
     return " & ".join(cells) + r" \\"
 
 
-def _alignment(column: Column) -> str:
-    if column.wrap:
-        return rf"p{{{_WRAPPED_WIDTH}}}"
-    return "r" if column.align == "right" else "l"
+def _alignments(columns: Sequence[Column]) -> str:
+    width = _WRAPPED_SHARE / max(2, sum(column.wrap for column in columns))
+    wrapped = rf"p{{{width:.2g}\linewidth}}"
+    return "".join(wrapped if column.wrap else column.align[0] for column in columns)
 
 
 def _notes(notes: tuple[str, ...]) -> Iterator[str]:

@@ -56,17 +56,24 @@ def fit(table: Table, width: int) -> tuple[Layout, ...]:
     return tuple(_pieces(stacked, width))
 
 
-def printed(row: Row, indices: Indices, stacked: bool) -> str:
-    """What stands in one printed column of `row`; lines are separated by newlines."""
-    return "\n".join(line for index in indices for line in _lines(row[index], stacked))
+def line_width(line: str) -> int:
+    """Terminal cells that a printable line takes."""
+    return len(line) if line.isascii() else cell_len(line)
+
+
+def printed(row: Row, indices: Indices, stacked: bool) -> list[str]:
+    """The lines that stand in one printed column of `row`; at least one."""
+    if len(indices) == 1:
+        return _lines(row[indices[0]], stacked) or [""]
+    return [line for index in indices for line in _lines(row[index], stacked)] or [""]
 
 
 def _layout(table: Table, columns: tuple[Indices, ...], *, stacked: bool) -> Layout:
     header = tuple(column.heading for column in table.columns)
-    headings = tuple(printed(header, indices, stacked) for indices in columns)
+    headings = tuple("\n".join(printed(header, indices, stacked)) for indices in columns)
     widths = tuple(
-        max(_width(text) for text in (heading, *(printed(row, indices, stacked) for row in table.rows)))
-        for heading, indices in zip(headings, columns, strict=True)
+        max(line_width(line) for row in (header, *table.rows) for line in printed(row, indices, stacked))
+        for indices in columns
     )
     return Layout(columns, headings, widths, stacked)
 
@@ -118,9 +125,7 @@ def _folded(table: Table) -> tuple[Indices, ...]:
 
 
 def _lines(cell: Cell, stacked: bool) -> list[str]:
+    if not cell.detail and cell.text:
+        return [single_line(cell.text)]
     parts = [single_line(part) for part in (cell.text, cell.detail) if part]
     return parts if stacked else [" ".join(parts)]
-
-
-def _width(text: str) -> int:
-    return max(cell_len(line) for line in text.split("\n"))

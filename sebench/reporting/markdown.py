@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 
 from sebench.reporting.document import (
     Cell,
     Column,
+    Details,
     Document,
+    Figure,
+    Listing,
     Paragraph,
     Part,
     Row,
     Table,
+    exact_line,
     printed_columns,
     row_groups,
     single_line,
@@ -23,13 +30,21 @@ from sebench.reporting.document import (
 _INLINE = re.compile(r"[\\`*~|]|(?<!\w)_|_(?!\w)|\](?=[(\[:])|(?<=\[)\^|!(?=\[)")
 _LINE_START = re.compile(r"^(?:[#>+=-]|\d+(?=[.)]))")
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;"})
+_BACKTICKS = re.compile("`+")
+_NO_PICTURES: Mapping[str, str] = MappingProxyType({})
 
 
-def render_markdown(document: Document) -> str:
-    """`document` with pipe tables; lines of one paragraph are not wrapped."""
+def render_markdown(document: Document, pictures: Mapping[str, str] = _NO_PICTURES) -> str:
+    """`document` with pipe tables; lines of one paragraph are not wrapped.
+
+    Args:
+        document: What to say.
+        pictures: Path of the picture, relative to the document, by key of its figure; a figure that has none
+            is shown as its table.
+    """
     chunks = [f"# {escape(document.title)}"]
     for part in document.body:
-        chunks.extend(_chunks(part))
+        chunks.extend(_chunks(part, pictures))
     chunks.extend(_notes(document.notes))
     return "\n\n".join(chunks) + "\n"
 
@@ -49,15 +64,57 @@ def _inert_start(match: re.Match[str]) -> str:
     return f"{start}\\" if start.isdigit() else f"\\{start}"
 
 
-def _chunks(part: Part) -> Iterator[str]:
+def _chunks(part: Part, pictures: Mapping[str, str]) -> Iterator[str]:
     if isinstance(part, Paragraph):
         yield f"**{escape(part.text)}**" if part.strong else _paragraph(part.text)
     elif isinstance(part, Table):
         yield from _table(part)
+    elif isinstance(part, Listing):
+        yield _listing(part)
+    elif isinstance(part, Figure):
+        yield from _figure(part, pictures.get(part.key))
+    elif isinstance(part, Details):
+        yield from _details(part, pictures)
     else:
         yield f"## {escape(part.title)}"
         for inner in part.body:
-            yield from _chunks(inner)
+            yield from _chunks(inner, pictures)
+        yield from _notes(part.notes)
+
+
+def _listing(listing: Listing) -> str:
+    lines = [exact_line(line) for line in listing.lines]
+    longest = max((len(run) for line in lines for run in _BACKTICKS.findall(line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return "\n".join((f"{fence}sh", *lines, fence))
+
+
+def _figure(figure: Figure, path: str | None) -> Iterator[str]:
+    yield f"### {escape(figure.title)}"
+    if path is None:
+        yield _paragraph(figure.description)
+        yield from _table(figure.table)
+    else:
+        yield f"![{_alternative(figure.title)}](<{path}>)"
+        yield _paragraph(figure.description)
+        yield from _details(Details(figure.table.title or "Data", (replace(figure.table, title=""),)), {})
+
+
+def _alternative(text: str) -> str:
+    return escape(text).replace("[", "\\[").replace("]", "\\]")
+
+
+def _details(details: Details, pictures: Mapping[str, str]) -> Iterator[str]:
+    # GitHub reads Markdown between the tags only after a blank line.
+    yield f"<details>\n<summary>{_html(details.summary)}</summary>"
+    for inner in details.body:
+        yield from _chunks(inner, pictures)
+    yield "</details>"
+
+
+def _html(text: str) -> str:
+    """`text` inside an HTML element, in which Markdown has no meaning of its own to GitHub's reader."""
+    return html.escape(single_line(text), quote=False)
 
 
 def _table(table: Table) -> Iterator[str]:

@@ -11,7 +11,7 @@ from sebench.reporting.document import EMPTY, Cell, Column, Row
 from sebench.schema import Comparison, MetricComparison, Quantity, Workload
 from sebench.units import UNKNOWN, Scale, decimals_for, format_ratio, significant, unit_scale
 
-_LABELS = {
+LABELS = {
     "params": "params",
     "macs": "MACs",
     "flops": "FLOPs",
@@ -24,6 +24,7 @@ _LABELS = {
     "reserved_memory": "reserved memory",
     "resident_memory": "peak RSS",
     "saved_bytes": "saved for backward",
+    "gradient_bytes": "gradients",
     "energy": "energy",
     "energy_per_image": "energy per image",
     "net_energy": "energy net of idle",
@@ -109,7 +110,7 @@ def label(metric: MetricComparison, scale: Scale | None = None) -> str:
     """A metric as a reader knows it; the paper prints multiply-adds as GFLOPs or MFLOPs."""
     if metric.metric == "paper_macs":
         return f"paper {(scale or _scale(metric)).unit}FLOPs"
-    return _LABELS.get(metric.metric, metric.metric)
+    return LABELS.get(metric.metric, metric.metric)
 
 
 def _label_with_unit(metric: MetricComparison, scale: Scale) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from sebench.errors import UsageError
+from sebench.reporting.canvas import draw
 from sebench.schema import PartProfile, Profile
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-FORMATS = ("svg", "png")
 _PARTS = ("squeeze", "excite", "scale")
 # Distinct in print and for the colour-blind (Okabe & Ito 2008).
 _COLORS = {"squeeze": "#0072B2", "excite": "#E69F00", "scale": "#009E73"}
@@ -31,16 +30,8 @@ def render_picture(profile: Profile, picture_format: str) -> bytes:
     Raises:
         UsageError: another format, or matplotlib is not installed.
     """
-    if picture_format not in FORMATS:
-        raise UsageError(f"--plot draws no {picture_format!r}", hint=f"name a file in {' or '.join(FORMATS)}")
-    try:
-        import matplotlib as mpl  # noqa: PLC0415 - an extra
-        from matplotlib.figure import Figure  # noqa: PLC0415
-    except ImportError as error:
-        raise UsageError("--plot needs matplotlib", hint="pip install 'sebench[plot]'") from error
-    # A fixed salt: the same profile gives the same file.
-    with mpl.rc_context({"svg.hashsalt": "sebench", "svg.fonttype": "none"}):
-        figure = Figure(figsize=(11, 4.5), layout="constrained")
+
+    def paint(figure: Figure) -> None:
         bars, roofline = figure.subplots(1, 2)
         _draw_bars(bars, profile.parts)
         _draw_roofline(roofline, profile)
@@ -48,11 +39,8 @@ def render_picture(profile: Profile, picture_format: str) -> bytes:
         figure.suptitle(
             f"{spec.model} {spec.variant}, {profile.workload.phase}, batch {profile.workload.batch_size}"
         )
-        written = io.BytesIO()
-        figure.savefig(
-            written, format=picture_format, metadata={"Date": None} if picture_format == "svg" else None
-        )
-    return written.getvalue()
+
+    return draw(picture_format, (11, 4.5), paint)
 
 
 def _draw_bars(axes: Axes, parts: Sequence[PartProfile]) -> None:

@@ -31,8 +31,9 @@ def profile_document(
     title = _title(profiles[0]) if len(profiles) == 1 else f"Profiles of {len(profiles)} pairs"
     body: tuple[Part, ...] = tuple(part for profile in profiles for part in _parts(profile, len(profiles)))
     findings = tuple(f"{f.code}: {f.message}" for profile in profiles for f in profile.findings)
+    reasons = {part.reason: None for profile in profiles for part in profile.parts if part.reason}
     machine = () if environment is None else environment_lines(environment, measured_at)
-    return Document(title, body, (*NOTES, _VERDICT_NOTE, *findings, *machine))
+    return Document(title, body, (*NOTES, _VERDICT_NOTE, *reasons, *findings, *machine))
 
 
 def profile_json(profiles: Sequence[Profile], environment: Environment | None = None) -> str:
@@ -56,6 +57,7 @@ def _entry(profile: Profile) -> dict[str, Any]:
         "machine": msgspec.to_builtins(profile.machine),
         "ablations": msgspec.to_builtins(profile.ablations),
         "predicted_difference_s": profile.predicted_difference_s,
+        "reason": next((part.reason for part in profile.parts if part.reason), None),
         "measured_difference_s": msgspec.to_builtins(profile.measured_difference),
         "measured_ratio": msgspec.to_builtins(profile.measured_ratio),
         "findings": msgspec.to_builtins(profile.findings),
@@ -97,13 +99,15 @@ def _by_part(profile: Profile) -> dict[str, float]:
 
 
 def _prediction(profile: Profile) -> str:
-    machine = profile.machine
+    machine, predicted_s = profile.machine, profile.predicted_difference_s
+    found = "unknown" if predicted_s is None else f"{predicted_s * _MS:.2f} ms"
+    measured_at = f" (bounds measured {machine.measured_at[:10]})" if machine.measured_at else ""
     return (
-        "Predicted from added bytes / bandwidth + added operations x launch cost: "
-        f"{profile.predicted_difference_s * _MS:.2f} ms; "
+        f"Predicted from added bytes / bandwidth + added operations x launch cost: {found}; "
         f"measured {_interval(profile.measured_difference)} ms. "
         f"This machine: {machine.copy_bytes_per_s / _GIGA:.1f} GB/s copying, "
-        f"{machine.matmul_flops_per_s / _GIGA:.0f} GFLOP/s, {machine.launch_s * 1e6:.1f} us per operation. "
+        f"{machine.matmul_flops_per_s / _GIGA:.0f} GFLOP/s, {machine.launch_s * 1e6:.1f} us per operation"
+        f"{measured_at}. "
         f"The profiler makes the step {100 * (profile.inflation_ratio - 1):+.0f} % longer."
     )
 
@@ -125,19 +129,23 @@ def _stage_table(profile: Profile) -> Table:
 
 
 def _stage_row(part: PartProfile) -> Row:
-    share = part.bound_s / part.time_s if part.time_s else None
+    share = part.bound_s / part.time_s if part.time_s and part.bound_s is not None else None
     return (
         text_cell(part.stage),
         text_cell(part.part),
         text_cell(part.phase),
         Cell(f"{part.time_s * _MS:.3f}", part.time_s),
-        Cell(f"{part.bytes / 2**20:.2f}", part.bytes),
-        Cell(str(part.calls), part.calls),
-        Cell(f"{part.achieved_bytes_per_s / _GIGA:.1f}", part.achieved_bytes_per_s),
-        Cell(f"{part.bound_s * _MS:.3f}", part.bound_s),
+        _scaled(part.bytes, 1 / 2**20, ".2f"),
+        _scaled(part.calls, 1, ".0f"),
+        _scaled(part.achieved_bytes_per_s, 1 / _GIGA, ".1f"),
+        _scaled(part.bound_s, _MS, ".3f"),
         Cell(UNKNOWN if share is None else f"{100 * share:.0f} %", share),
-        text_cell(part.verdict),
+        text_cell(part.verdict or UNKNOWN),
     )
+
+
+def _scaled(value: float | None, factor: float, digits: str) -> Cell:
+    return Cell(UNKNOWN) if value is None else Cell(format(value * factor, digits), value)
 
 
 def _check_table(profile: Profile) -> Table:

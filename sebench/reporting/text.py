@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 
-from rich.align import VerticalAlignMethod
 from rich.box import Box
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from sebench.reporting.document import Document, Paragraph, Part, Section, Table, row_groups, single_line
-from sebench.reporting.layout import Layout, fit, printed
+from sebench.reporting.document import (
+    Align,
+    Details,
+    Document,
+    Figure,
+    Listing,
+    Paragraph,
+    Part,
+    Row,
+    Section,
+    Table,
+    exact_line,
+    row_groups,
+    single_line,
+)
+from sebench.reporting.layout import Layout, fit, line_width, printed
 
 DEFAULT_WIDTH = 100
 """Columns assumed where there is no terminal to ask."""
@@ -67,8 +81,27 @@ def _print_part(console: Console, part: Part) -> None:
         console.print(_text(part.text, "bold" if part.strong else ""))
     elif isinstance(part, Table):
         _print_table(console, part)
+    elif isinstance(part, Listing):
+        _print_listing(console, part)
+    elif isinstance(part, Figure):
+        _print_body(console, (Paragraph(part.title, strong=True), Paragraph(part.description), part.table))
+    elif isinstance(part, Details):
+        _print_body(console, part.body)
     else:
         _print_section(console, part)
+
+
+def _print_listing(console: Console, listing: Listing) -> None:
+    # Never wrapped: a line is there to be copied.
+    for line in listing.lines:
+        console.print(Text(f"  {exact_line(line)}"), soft_wrap=True)
+
+
+def _print_body(console: Console, body: Sequence[Part]) -> None:
+    for position, part in enumerate(body):
+        if position:
+            console.print()
+        _print_part(console, part)
 
 
 def _print_section(console: Console, section: Section) -> None:
@@ -76,6 +109,9 @@ def _print_section(console: Console, section: Section) -> None:
     for part in section.body:
         console.print()
         _print_part(console, part)
+    if section.notes:
+        console.print()
+        _print_notes(console, section.notes)
 
 
 def _print_table(console: Console, table: Table) -> None:
@@ -89,27 +125,47 @@ def _print_table(console: Console, table: Table) -> None:
 
 
 def _print_grid(console: Console, table: Table, layout: Layout) -> None:
-    # One grid for the head and one per group: a heading spans the line, for which rich has no cell.
-    console.print(_grid(table, layout, show_header=True))
+    console.print(_head(table, layout))
     for position, group in enumerate(row_groups(table)):
         if position:
             console.print()
         if group.heading:
             console.print(_text(group.heading, "bold"))
-        grid = _grid(table, layout, show_header=False)
         for row in group.rows:
-            grid.add_row(*(Text(printed(row, indices, layout.stacked)) for indices in layout.columns))
-        console.print(grid)
+            console.file.writelines(_row_lines(console, table, layout, row))
 
 
-def _grid(table: Table, layout: Layout, *, show_header: bool) -> RichTable:
+def _head(table: Table, layout: Layout) -> RichTable:
     padding = (0, layout.gap - 1, 0, 0)
-    vertical: VerticalAlignMethod = "bottom" if show_header else "top"
-    grid = RichTable(box=_RULED, show_edge=False, pad_edge=False, padding=padding, show_header=show_header)
+    grid = RichTable(box=_RULED, show_edge=False, pad_edge=False, padding=padding)
     for indices, width, heading in zip(layout.columns, layout.widths, layout.headings, strict=True):
         align = table.columns[indices[0]].align
-        grid.add_column(Text(heading), justify=align, width=width, overflow="fold", vertical=vertical)
+        grid.add_column(Text(heading), justify=align, width=width, overflow="fold", vertical="bottom")
     return grid
+
+
+def _row_lines(console: Console, table: Table, layout: Layout, row: Row) -> Iterator[str]:
+    # Rows have no emphasis, and there may be thousands: rich, at 0.4 ms a row, only wraps what is too wide.
+    cells = [
+        _wrapped(console, printed(row, indices, layout.stacked), width)
+        for indices, width in zip(layout.columns, layout.widths, strict=True)
+    ]
+    aligns = [table.columns[indices[0]].align for indices in layout.columns]
+    gap = " " * layout.gap
+    for lines in zip_longest(*cells, fillvalue=""):
+        yield f"{gap.join(map(_padded, lines, layout.widths, aligns))}\n"
+
+
+def _wrapped(console: Console, lines: list[str], width: int) -> list[str]:
+    if max(map(line_width, lines)) <= width:
+        return lines
+    text = Text("\n".join(lines))
+    return [line.plain.rstrip() for line in text.wrap(console, width, overflow="fold")]
+
+
+def _padded(text: str, width: int, align: Align) -> str:
+    blanks = " " * (width - line_width(text))
+    return f"{blanks}{text}" if align == "right" else f"{text}{blanks}"
 
 
 def _print_notes(console: Console, notes: Iterable[str]) -> None:

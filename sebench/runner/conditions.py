@@ -28,6 +28,8 @@ class Conditions(Value, frozen=True, kw_only=True):
     threads: int = 1
     execution: Execution = "eager"
     optimizer: Optimizer = "none"
+    world_size: int = 1
+    """Ranks of a data-parallel training step."""
 
 
 def conditions_here(
@@ -40,6 +42,7 @@ def conditions_here(
     threads: int | None = None,
     execution: Execution = "eager",
     optimizer: Optimizer = "none",
+    world_size: int = 1,
 ) -> Conditions:
     """Conditions on this machine: the device as torch spells it, and as many threads as cores are usable.
 
@@ -49,9 +52,10 @@ def conditions_here(
         batch_size: images per step; None leaves it to `workloads`.
         dtype: see `Dtype`.
         memory_format: of input and weights.
-        threads: intra-op threads on the CPU; None is every core that this process may use.
+        threads: intra-op threads on the CPU, of each rank; None shares out the cores that may be used.
         execution: how steps run.
         optimizer: ``sgd`` includes the update of the weights.
+        world_size: ranks of a data-parallel training step.
 
     Raises:
         UsageError: a word that is none of the choices.
@@ -66,14 +70,15 @@ def conditions_here(
     ):
         _require_choice(option, value, choices)
     return Conditions(
-        device=resolve_device(device),
+        device=resolve_device(device, world_size=world_size),
         phase=phase,
         batch_size=batch_size,
         dtype=dtype,
         memory_format=memory_format,
-        threads=usable_cores() if threads is None else threads,
+        threads=max(1, usable_cores() // max(1, world_size)) if threads is None else threads,
         execution=execution,
         optimizer=optimizer,
+        world_size=world_size,
     )
 
 
@@ -111,6 +116,13 @@ def default_batch_size(device: str, phase: Phase) -> int:
 
 def _workload(conditions: Conditions, phase: Phase, image_shape: tuple[int, ...]) -> Workload:
     batch_size = conditions.batch_size or default_batch_size(conditions.device, phase)
+    world_size = conditions.world_size
+    if batch_size % world_size:
+        fewer = batch_size // world_size * world_size
+        raise UsageError(
+            f"--batch-size {batch_size} cannot be split evenly over --world-size {world_size}",
+            hint=f"use --batch-size {fewer or world_size}",
+        )
     return Workload(
         device=conditions.device,
         phase=phase,
@@ -121,6 +133,7 @@ def _workload(conditions: Conditions, phase: Phase, image_shape: tuple[int, ...]
         threads=conditions.threads,
         execution=conditions.execution,
         optimizer=conditions.optimizer,
+        world_size=world_size,
     )
 
 
@@ -138,6 +151,7 @@ def _check(conditions: Conditions) -> None:
             f"--exec cudagraph exists on CUDA devices only, not on {conditions.device}",
             hint="use --exec eager or --exec compile",
         )
+    _check_ranks(conditions, trains=trains)
     if conditions.optimizer != "none" and not trains:
         raise UsageError(
             f"--optimizer {conditions.optimizer} needs a training step", hint="add --phase training"
@@ -150,3 +164,16 @@ def _require_choice(option: str, value: str | None, choices: Sequence[str | None
     words = [choice for choice in choices if choice is not None]
     hint = near_matches(str(value), words) or f"choose from {', '.join(words)}"
     raise UsageError(f"{option} {value!r} is no choice", hint=hint)
+
+
+def _check_ranks(conditions: Conditions, *, trains: bool) -> None:
+    world_size = conditions.world_size
+    if world_size < 1:
+        raise UsageError(f"--world-size {world_size} is not positive")
+    if world_size > 1 and not trains:
+        raise UsageError(f"--world-size {world_size} needs a training step", hint="add --phase training")
+    if world_size > 1 and conditions.execution == "cudagraph":
+        raise UsageError(
+            f"--exec cudagraph cannot capture a step of --world-size {world_size}",
+            hint="use --exec eager or --exec compile",
+        )

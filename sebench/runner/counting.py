@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,10 +18,9 @@ from sebench.runner.session import WORKER_COMMAND, WorkerSession
 from sebench.runner.side_by_side import Trees
 from sebench.runner.worktree import repository_root
 from sebench.schema import COMMIT_LENGTH, ModelCost, ModelSpec, Phase, StaticCost
-from sebench.store import CountCache
+from sebench.store import CountCache, sources_digest
 from sebench.worker.protocol import Counted, CountRequest, Failed
 
-_PACKAGE = Path(__file__).parent.parent
 # Everything a count depends on: networks, counters, and the layout of the stored value.
 _COUNTED_SOURCES = ("models", "counters", "schema")
 _COUNT_TIMEOUT_S = 120.0
@@ -122,19 +119,4 @@ def _placed_errors() -> Iterator[None]:
 
 def _key(spec: ModelSpec, shape: tuple[int, ...], phase: Phase, dtype: str) -> str:
     described = msgspec.json.encode({"spec": spec, "shape": shape, "phase": phase, "dtype": dtype})
-    return f"{_sources_digest()} torch-{version('torch')} {described.decode()}"
-
-
-@cache
-def _sources_digest() -> str:
-    digest = hashlib.sha256()
-    for path in _source_files():
-        digest.update(path.relative_to(_PACKAGE).as_posix().encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def _source_files() -> Iterable[Path]:
-    for name in _COUNTED_SOURCES:
-        path = _PACKAGE / name
-        yield from [path] if path.is_file() else sorted(path.rglob("*.py"))
+    return f"{sources_digest(*_COUNTED_SOURCES)} torch-{version('torch')} {described.decode()}"

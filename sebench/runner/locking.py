@@ -30,7 +30,7 @@ from sebench.schema import (
     StrideIn,
 )
 from sebench.store import CountCache
-from sebench.worker.counting import CountRequest
+from sebench.worker.counting import LockRequest
 
 WORKER_COMMAND = (sys.executable, "-m", "sebench.worker.counting")
 PLAIN = "plain"
@@ -138,7 +138,7 @@ def _second_count(
     networks: Sequence[LockedNetwork], torch: str, command: Sequence[str]
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process that counts while this one does; it never outlives the block."""
-    request = msgspec.json.encode(CountRequest(networks=tuple(networks), torch=torch))
+    request = msgspec.json.encode(LockRequest(networks=tuple(networks), torch=torch))
     with tempfile.TemporaryFile() as stream:
         stream.write(request)
         stream.seek(0)

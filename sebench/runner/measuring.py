@@ -7,7 +7,7 @@ import secrets
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -41,6 +41,7 @@ from sebench.schema import (
     SavedForBackward,
     Session,
     StaticCost,
+    Workload,
     fingerprint,
 )
 from sebench.store import CountCache
@@ -95,7 +96,7 @@ def run(
                 series = assembly.begin(
                     ProcessSeries(plan, index, observer=observer, command=command, trees=trees)
                 )
-                with _alone_on(plan.sessions[index].workload.device, series) as waited_s:
+                with _alone_on(plan.sessions[index].workload, series) as waited_s:
                     origin_s, begun_s = origin_s + waited_s, begun_s + waited_s  # others' time is not ours
                     if plan.timed:
                         series.measure(deadline_s=_deadline_s(plan, index, origin_s, begun_s))
@@ -138,35 +139,37 @@ def _static_costs(session: Session, count: Counter) -> tuple[StaticCost, StaticC
 
 
 def _saved_for_backward(session: Session, count: Counter) -> SavedForBackward | None:
-    """Counted at the batch that is measured; under autocast the counter does not know what is cast."""
+    """Counted at the batch that a process measures; under autocast the counter does not know what is cast."""
     workload = session.workload
     if workload.dtype.startswith("amp-"):
         return None
     baseline, candidate = (
-        count(spec, workload.input_shape, phase="training", dtype=workload.dtype).saved
+        count(spec, workload.rank_input_shape, phase="training", dtype=workload.dtype).saved
         for spec in (session.pair.baseline, session.pair.candidate)
     )
     return SavedForBackward(workload=workload, baseline=baseline, candidate=candidate)
 
 
 @contextmanager
-def _alone_on(device: str, series: ProcessSeries) -> Iterator[float]:
+def _alone_on(workload: Workload, series: ProcessSeries) -> Iterator[float]:
     """Two measurements on one device would time each other: the later one waits, and says so.
 
     Yields:
         The seconds it waited.
     """
-    lock = FileLock(_lock_folder() / f"sebench-{device.replace(':', '-')}.lock")
     asked_s = time.monotonic()
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        series.announce_waiting()
-        lock.acquire()
-    try:
+    # In one order for all, or two runs could wait for each other.
+    devices = sorted({workload.device_of(rank) for rank in range(workload.world_size)})
+    with ExitStack() as locks:
+        for device in devices:
+            lock = FileLock(_lock_folder() / f"sebench-{device.replace(':', '-')}.lock")
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                series.announce_waiting()
+                lock.acquire()
+            locks.callback(lock.release)
         yield time.monotonic() - asked_s
-    finally:
-        lock.release()
 
 
 def _lock_folder() -> Path:
@@ -240,7 +243,7 @@ class _Assembly:
         runtime = dict(self._series[-1].runtime)
         environment = replace(self._environment, device=runtime.pop("device", {}), runtime=runtime)
         measurements = tuple(self._calibrated(series.measurement(), environment) for series in self._series)
-        threads = max(measurement.workload.threads for measurement in measurements)
+        busiest = max((m.workload for m in measurements), key=lambda w: w.threads * w.world_size)
         return Result(
             id=_identifier(self._pair, now),
             created_at=now.isoformat(timespec="seconds"),
@@ -248,7 +251,10 @@ class _Assembly:
             command=self._argv,
             seed=self._plan.seed,
             pair=self._pair,
-            environment=replace(environment, findings=findings_for(environment, threads=threads)),
+            environment=replace(
+                environment,
+                findings=findings_for(environment, threads=busiest.threads, ranks=busiest.world_size),
+            ),
             baseline_cost=self._baseline_cost,
             candidate_cost=self._candidate_cost,
             measurements=measurements,

@@ -94,6 +94,7 @@ class ProcessSeries:
         self._steps_per_segment = 0
         self._prepare_s = 0.0
         self._compile_s: dict[Side, float] = {}
+        self._gradient_bytes: dict[Side, int] = {}
 
     def measure(self, *, deadline_s: float) -> None:
         """Run processes until the schedule is filled, the deadline reached or one cannot be run.
@@ -143,7 +144,8 @@ class ProcessSeries:
     def _emulate(self) -> bool:
         """Halve the micro-batch for both sides before anything is measured; False if that is no way out."""
         workload = self._session.workload
-        micro_batch_size = (workload.micro_batch_size or workload.batch_size) // 2
+        ranks = workload.world_size
+        micro_batch_size = (workload.micro_batch_size or workload.batch_size) // ranks // 2 * ranks
         if workload.phase != "training" or self._schedule is not None or micro_batch_size < 1:
             return False
         smaller = replace(workload, micro_batch_size=micro_batch_size)
@@ -191,6 +193,7 @@ class ProcessSeries:
                 ready = _expect_ready(worker)
                 self._prepare_s = time.monotonic() - started_s
                 self.runtime, self._compile_s = ready.runtime, ready.compile_s
+                self._gradient_bytes = ready.gradient_bytes
                 go = self._go(ready, process, rng, deadline_s)
                 worker.go(go)
                 for block in _blocks(worker):
@@ -222,7 +225,7 @@ class ProcessSeries:
         environ = {
             "OMP_NUM_THREADS": threads,
             "MKL_NUM_THREADS": threads,
-            **thread_placement(os.environ),
+            **rank_placement(self._session.workload.world_size),
             "PYTHONHASHSEED": str(rng.getrandbits(32)),
             # The size of the environment moves the stack, which alone changes timings (Mytkowicz 2009).
             "SEBENCH_PADDING": "x" * rng.randrange(MAX_PADDING_BYTES),
@@ -270,6 +273,7 @@ class ProcessSeries:
             steps_per_segment=self._steps_per_segment,
             prepare_s=self._prepare_s,
             compile_s=self._compile_s,
+            gradient_bytes=self._gradient_bytes,
             blocks=tuple(blocks),
             error=error,
         )
@@ -305,6 +309,16 @@ class ProcessSeries:
                 activity=activity,
             )
         )
+
+
+def rank_placement(world_size: int) -> dict[str, str]:
+    """What tells a process its place: the threads of a single one are bound, rank 0 of several is not.
+
+    Bound ranks would all start on the first core. The names of the others are those that torchrun sets.
+    """
+    if world_size == 1:
+        return thread_placement(os.environ)
+    return {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": str(world_size)}
 
 
 def thread_placement(environ: Mapping[str, str]) -> dict[str, str]:

@@ -6,12 +6,25 @@ import os
 from collections.abc import Sequence
 from random import Random
 
+from msgspec.structs import replace
+
 from sebench.analysis.profile import conclude_profile
 from sebench.errors import UsageError, WorkerError
-from sebench.runner.counting import count_model
+from sebench.runner.bounds import MachineCache, machine_key
+from sebench.runner.counting import Counter, count_model
+from sebench.runner.fitting import require_memory
 from sebench.runner.processes import thread_placement
 from sebench.runner.session import WORKER_COMMAND, WorkerSession
-from sebench.schema import ModelSpec, Plan, Profile, ProfileSamples, Session, StaticCost
+from sebench.schema import (
+    Environment,
+    Finding,
+    Machine,
+    ModelSpec,
+    Plan,
+    Profile,
+    Session,
+    StaticCost,
+)
 from sebench.store import CountCache
 from sebench.worker.protocol import Failed, Profiled, ProfileRequest
 
@@ -19,40 +32,81 @@ STEPS = 7
 TIMEOUT_S = 900.0
 
 
-def profile_session(
-    session: Session, plan: Plan, *, cache: CountCache | None, command: Sequence[str] = WORKER_COMMAND
-) -> Profile:
-    """Take the candidate of a session apart.
+def run_profiles(
+    plan: Plan,
+    environment: Environment,
+    *,
+    cache: CountCache | None = None,
+    machines: MachineCache | None = None,
+    command: Sequence[str] = WORKER_COMMAND,
+) -> tuple[tuple[Profile, ...], Environment]:
+    """Take the candidate of every session apart.
 
     Args:
-        session: plain against SE.
-        plan: its policy and seed.
+        plan: the sessions, policy and seed.
+        environment: of this machine.
         cache: of earlier counts.
+        machines: bounds measured earlier, and where to keep new ones; None measures afresh.
         command: how a worker is started.
 
+    Returns:
+        One profile per session, and the environment with what torch and the accelerator said.
+
     Raises:
-        UsageError: the candidate has no parts to tell apart.
-        WorkerError: the worker could not measure.
+        UsageError: a candidate has no parts to tell apart.
+        BuildError: a batch beyond the machine's memory.
+        WorkerError: a worker could not measure.
     """
+    for session in plan.sessions:
+        _require_parts(session)
+        require_memory(session, environment.memory, Counter(cache))
+    profiles = []
+    for session in plan.sessions:
+        key = machine_key(session.workload, environment)
+        known = machines.get(key) if machines and key else None
+        measured = _measure(session, plan, known, command)
+        if machines and key and not known:
+            machines.put(key, measured.samples.machine)
+        profile = _conclude(session, measured, cache)
+        profiles.append(_with_note(profile, known) if known else profile)
+        runtime = dict(measured.runtime)
+        environment = replace(environment, device=runtime.pop("device", {}), runtime=runtime)
+    return tuple(profiles), environment
+
+
+def _require_parts(session: Session) -> None:
     candidate = session.pair.candidate.variant
     if candidate == "plain" or "squeeze=none" in candidate:
         raise UsageError(
             f"--variant {candidate} has no squeeze, excite and scale to tell apart", hint="use --variant se"
         )
-    samples = _measure(session, plan, command)
+
+
+def _conclude(session: Session, measured: Profiled, cache: CountCache | None) -> Profile:
     plain_cost, cost = (
         _count(spec, session, cache) for spec in (session.pair.baseline, session.pair.candidate)
     )
-    return conclude_profile(session.pair, session.workload, samples, plain_cost, cost)
+    return conclude_profile(session.pair, session.workload, measured.samples, plain_cost, cost)
 
 
-def _measure(session: Session, plan: Plan, command: Sequence[str]) -> ProfileSamples:
+def _with_note(profile: Profile, known: Machine) -> Profile:
+    kept = Finding(
+        code="bounds-kept",
+        severity="info",
+        message=f"the machine's bounds were kept from {known.measured_at}; its state may have changed",
+        hint="--no-cache measures them again",
+    )
+    return replace(profile, findings=(*profile.findings, kept))
+
+
+def _measure(session: Session, plan: Plan, known: Machine | None, command: Sequence[str]) -> Profiled:
     rng = Random(f"{plan.seed}/profile")
     request = ProfileRequest(
         pair=session.pair,
         workload=session.workload,
         policy=plan.policy,
         steps=STEPS,
+        machine=known,
         weight_seed=plan.seed,
         process_seed=rng.getrandbits(32),
     )
@@ -60,8 +114,8 @@ def _measure(session: Session, plan: Plan, command: Sequence[str]) -> ProfileSam
     environ = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, **thread_placement(os.environ)}
     with WorkerSession(request, command=command, environ=environ, timeout_s=TIMEOUT_S) as worker:
         match worker.receive():
-            case Profiled(samples=samples):
-                return samples
+            case Profiled() as measured:
+                return measured
             case Failed(message=message):
                 raise WorkerError(message)
             case reply:
@@ -69,6 +123,7 @@ def _measure(session: Session, plan: Plan, command: Sequence[str]) -> ProfileSam
 
 
 def _count(spec: ModelSpec, session: Session, cache: CountCache | None) -> StaticCost:
+    """Under autocast FLOPs are those of float32; nothing else of the count is used."""
     load = session.workload
-    counted = count_model(spec, load.input_shape, phase=load.phase, dtype=load.dtype, cache=cache)
-    return counted.cost
+    dtype = "float32" if load.dtype.startswith("amp-") else load.dtype
+    return count_model(spec, load.input_shape, phase=load.phase, dtype=dtype, cache=cache).cost

@@ -18,6 +18,7 @@ from typing import IO
 import msgspec
 
 from sebench.errors import WorkerError
+from sebench.worker.failures import cause_of_death
 from sebench.worker.protocol import Asked, Go, Reply, Run
 
 WORKER_COMMAND = (sys.executable, "-m", "sebench.worker")
@@ -91,18 +92,26 @@ class WorkerSession:
         trace: TracebackType | None,
     ) -> None:
         if self._process.poll() is None and kind is not None:
-            self._process.kill()
+            self._kill()
         if self._process.stdin is not None:
             _close(self._process.stdin)  # one that still listens has nothing more to hear
         try:
             self._process.wait(timeout=_STOP_S)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self._kill()
             self._process.wait()
         self._reader.join()
         for stream in (self._process.stdout, self._errors):
             if stream is not None:
                 _close(stream)
+
+    def _kill(self) -> None:
+        """With the ranks it has started: as a session of its own it leads their process group too."""
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        else:
+            self._process.kill()
 
     def _send(self, message: Asked | Go | Run) -> None:
         assert self._process.stdin is not None  # noqa: S101 - stdin=PIPE above
@@ -119,15 +128,7 @@ class WorkerSession:
         self._replies.put(b"")
 
     def _cause_of_death(self) -> str:
-        code = self._process.wait()
-        if code < 0:
-            name = signal.Signals(-code).name
-            guess = ", often the kernel's out-of-memory killer" if name == "SIGKILL" else ""
-            return f"a worker process was killed by {name}{guess}"
-        self._errors.seek(0)
-        lines = self._errors.read().decode(errors="replace").strip().splitlines()
-        said = f": {lines[-1]}" if lines else ""
-        return f"a worker process ended with status {code}{said}"
+        return f"a worker process {cause_of_death(self._process.wait(), self._errors)}"
 
 
 def _close(stream: IO[bytes]) -> None:

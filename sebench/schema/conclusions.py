@@ -57,6 +57,14 @@ class MetricComparison(Value, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
 
 
+class SavedStage(Value, frozen=True, kw_only=True):
+    """Bytes that the operations of one stage keep for their backward pass; exact."""
+
+    stage: str
+    baseline_bytes: int
+    candidate_bytes: int
+
+
 class Comparison(Value, frozen=True, kw_only=True):
     """A pair with everything concluded about it."""
 
@@ -65,6 +73,8 @@ class Comparison(Value, frozen=True, kw_only=True):
     baseline: str
     candidate: str
     metrics: tuple[MetricComparison, ...]
+    saved_by_stage: tuple[SavedStage, ...] = ()
+    """In training, in the order of the forward pass."""
     uncounted: tuple[UncountedOp, ...] = ()
     findings: tuple[Finding, ...] = ()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any
 
 from sebench.schema.measurements import Environment
 
@@ -37,6 +38,19 @@ def fingerprint(environment: Environment) -> str:
     Only what stays the same between two runs on one set-up: no load, no frequencies, no memory in use. The
     workload (threads, precision, batch ...) is compared on its own.
     """
+    return hashlib.sha256(json.dumps(_stable(environment), sort_keys=True).encode()).hexdigest()
+
+
+def fingerprint_facts(environment: Environment) -> dict[str, Any]:
+    """What `fingerprint` is made of, by name, e.g. ``cpu.model`` or ``variables.OMP_NUM_THREADS``."""
+    facts: dict[str, Any] = {}
+    for group, value in _stable(environment).items():
+        inner = value if isinstance(value, dict) else {"": value}
+        facts |= {f"{group}.{name}".rstrip("."): fact for name, fact in inner.items()}
+    return facts
+
+
+def _stable(environment: Environment) -> dict[str, Any]:
     cpu, torch = environment.cpu, environment.versions.get("torch")
     stable = {
         "cpu": {key: cpu.get(key) for key in _CPU_FACTS},
@@ -48,4 +62,4 @@ def fingerprint(environment: Environment) -> str:
     if device:
         driver = str(device.get("driver") or "").partition(".")[0]
         stable["device"] = {"driver": driver, **{key: device.get(key) for key in _DEVICE_FACTS}}
-    return hashlib.sha256(json.dumps(stable, sort_keys=True).encode()).hexdigest()
+    return stable

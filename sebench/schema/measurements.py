@@ -76,6 +76,8 @@ class ProcessRun(Value, frozen=True, kw_only=True):
     prepare_s: float
     compile_s: dict[Side, float] = msgspec.field(default_factory=dict)
     """What compiling or capturing took, where `Workload.execution` does; it is in no other time."""
+    gradient_bytes: dict[Side, int] = msgspec.field(default_factory=dict)
+    """Gradients that the ranks average in a step; empty where there is one rank."""
     blocks: tuple[Block, ...] = ()
     error: str | None = None
 

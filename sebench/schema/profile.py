@@ -30,8 +30,11 @@ class Machine(Value, frozen=True, kw_only=True):
     copy_bytes_per_s: float
     """Bytes read and written by a copy far larger than the caches."""
     matmul_flops_per_s: float
+    """In the dtype that the workload computes in."""
     launch_s: float
     """One operation on one element."""
+    measured_at: str | None = None
+    """UTC, ISO 8601."""
 
 
 class Contrast(Value, frozen=True, kw_only=True):
@@ -60,14 +63,16 @@ class PartProfile(Value, frozen=True, kw_only=True):
     part: Part
     phase: Pass
     time_s: float
-    bytes: int
+    bytes: int | None
     """In and out of its operations, no cache model."""
     flops: int
-    calls: int
-    achieved_bytes_per_s: float
-    bound_s: float
+    calls: int | None
+    achieved_bytes_per_s: float | None
+    bound_s: float | None
     """The least that memory, arithmetic and launches allow."""
-    verdict: Verdict
+    verdict: Verdict | None
+    reason: str | None = None
+    """Why something above is not known."""
 
 
 class AblationCheck(Value, frozen=True, kw_only=True):
@@ -91,7 +96,8 @@ class Profile(Value, frozen=True, kw_only=True):
     profiled_step_s: float
     machine: Machine
     ablations: tuple[AblationCheck, ...]
-    predicted_difference_s: float
+    predicted_difference_s: float | None
+    """None where the bytes or operations of a part are not known."""
     measured_difference: Interval
     measured_ratio: Interval
     blocks: int

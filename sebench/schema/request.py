@@ -74,12 +74,12 @@ class Workload(Value, frozen=True, kw_only=True):
     dtype: str = "float32"
     memory_format: MemoryFormat = "contiguous"
     threads: int = 1
-    """Intra-op threads on the CPU, of each process."""
+    """Intra-op threads on the CPU, of each process and each rank."""
     execution: Execution = "eager"
     optimizer: Optimizer = "none"
     """``none`` leaves the update of the weights out, as the paper's forward + backward does."""
     world_size: int = 1
-    """Data-parallel processes; one in this version."""
+    """Data-parallel processes (ranks); each trains on an equal part of the batch."""
     micro_batch_size: int | None = None
     """Set where the batch does not fit and is emulated by accumulating over smaller ones. Batch norm sees
     those, so the result is never compared with a native one."""
@@ -90,6 +90,17 @@ class Workload(Value, frozen=True, kw_only=True):
     def emulated(self) -> bool:
         """Whether the batch was accumulated from smaller ones."""
         return self.micro_batch_size is not None
+
+    @property
+    def rank_input_shape(self) -> tuple[int, ...]:
+        """Of the part of the batch that one rank trains on; the whole where there is one rank."""
+        batch_size, *image = self.input_shape
+        return (batch_size // self.world_size, *image)
+
+    def device_of(self, rank: int) -> str:
+        """The device that `rank` runs on: ranks share the CPU, and have an accelerator each."""
+        kind = self.device.partition(":")[0]
+        return self.device if kind == "cpu" or self.world_size == 1 else f"{kind}:{rank}"
 
 
 class TimingPolicy(Value, frozen=True, kw_only=True):

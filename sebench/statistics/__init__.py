@@ -7,6 +7,13 @@ the experimental unit and blocks are repeated looks at it.
 Nothing here reads a clock, draws a random number or drops a value for its size.
 """
 
+from sebench.statistics.change_points import (
+    MIN_POINTS,
+    MIN_SEGMENT,
+    change_points,
+    penalty,
+    series_noise,
+)
 from sebench.statistics.diagnostics import (
     NEGLIGIBLE_LOG_RATIO,
     CrossChecks,
@@ -53,11 +60,18 @@ from sebench.statistics.paired import (
     block_log_ratio,
     difference_headline,
     headline,
+    process_estimates,
+)
+from sebench.statistics.welch import (
+    WelchDifference,
+    welch_difference,
 )
 
 __all__ = [
     "MIN_BLOCKS",
+    "MIN_POINTS",
     "MIN_PROCESSES",
+    "MIN_SEGMENT",
     "NEGLIGIBLE_LOG_RATIO",
     "CrossChecks",
     "DifferenceHeadline",
@@ -69,8 +83,10 @@ __all__ = [
     "Shift",
     "SuperBlocks",
     "Verdict",
+    "WelchDifference",
     "block_difference",
     "block_log_ratio",
+    "change_points",
     "coefficient_of_variation",
     "contrast",
     "cross_checks",
@@ -90,9 +106,13 @@ __all__ = [
     "order_statistic_coverage",
     "order_statistic_interval",
     "outlier_counts",
+    "penalty",
+    "process_estimates",
     "quartiles",
+    "series_noise",
     "signed_rank_interval",
     "super_blocks",
     "t_interval",
     "theil_sen_slope",
+    "welch_difference",
 ]

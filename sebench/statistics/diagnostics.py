@@ -123,8 +123,19 @@ def super_blocks(values: Values) -> SuperBlocks:
 
 def quartiles(values: Values) -> Quartiles:
     """Quartiles by linear interpolation (Hyndman & Fan type 7)."""
-    q1, median, q3 = np.quantile(checked(values), [0.25, 0.5, 0.75])
-    return Quartiles(float(q1), float(median), float(q3))
+    ordered = np.sort(checked(values))
+    return Quartiles(*(_quantile(ordered, share) for share in (0.25, 0.5, 0.75)))
+
+
+def _quantile(ordered: FloatArray, share: float) -> float:
+    # As numpy.quantile to the last bit, in a tenth of its time for the few values of a segment.
+    position = (ordered.size - 1) * share
+    below = math.floor(position)
+    low, high = ordered.item(below), ordered.item(min(below + 1, ordered.size - 1))
+    fraction = position - below
+    if fraction < 0.5:
+        return low + (high - low) * fraction
+    return high - (high - low) * (1 - fraction)
 
 
 def coefficient_of_variation(values: Values) -> float:

@@ -153,6 +153,15 @@ def difference_headline(
     )
 
 
+def process_estimates(blocks_by_process: Sequence[Sequence[float]]) -> tuple[float, ...]:
+    """Hodges-Lehmann estimate of each process with `MIN_BLOCKS` blocks or more: the independent values.
+
+    Args:
+        blocks_by_process: One effect per valid block, one sequence per process.
+    """
+    return tuple(hodges_lehmann(blocks) for blocks in blocks_by_process if len(blocks) >= MIN_BLOCKS)
+
+
 def _estimate(
     blocks_by_process: Sequence[Sequence[float]], confidence: float, process_sd: float | None
 ) -> _Estimate:
@@ -163,7 +172,7 @@ def _estimate(
         return _point_only(blocks_by_process)
     processes, blocks = len(usable), sum(sample.size for sample in usable)
     if processes >= MIN_PROCESSES or (processes > 1 and process_sd is None):
-        estimates = [hodges_lehmann(sample) for sample in usable]
+        estimates = process_estimates(blocks_by_process)
         center, _ = mean_and_sd(np.array(estimates))
         limits = t_interval(estimates, confidence)
         return _Estimate(center, limits, _PROCESS_T, "process", processes, blocks)

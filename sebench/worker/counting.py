@@ -15,7 +15,7 @@ from sebench.analysis.lock import count_entry
 from sebench.schema import LockedNetwork, LockEntry, ModelSpec, Phase, StaticCost, Value
 
 
-class CountRequest(Value, frozen=True, kw_only=True):
+class LockRequest(Value, frozen=True, kw_only=True):
     """Runner to worker: count these."""
 
     networks: tuple[LockedNetwork, ...]
@@ -23,7 +23,7 @@ class CountRequest(Value, frozen=True, kw_only=True):
     """The torch minor version to file the figures under."""
 
 
-def answer(request: CountRequest) -> tuple[LockEntry, ...]:
+def answer(request: LockRequest) -> tuple[LockEntry, ...]:
     """The entries of the networks, in their order.
 
     Raises:
@@ -41,5 +41,5 @@ if __name__ == "__main__":
     # Whatever a network prints must not end up in the answer: keep the pipe, point stdout at stderr.
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as replies:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        request = msgspec.json.decode(sys.stdin.buffer.read(), type=CountRequest)
+        request = msgspec.json.decode(sys.stdin.buffer.read(), type=LockRequest)
         replies.write(msgspec.json.encode(answer(request)))

@@ -14,6 +14,7 @@ from sebench.profilers.device import Device, Step
 from sebench.profilers.latency import draw_orders, measure_block, steps_per_segment, warm_up
 from sebench.profilers.parts import profile_parts
 from sebench.profilers.roofline import measure_machine
+from sebench.profilers.workload import compute_dtype
 from sebench.schema import Contrast, ModelSpec, ProfileSamples, Side
 from sebench.worker.protocol import ProfileRequest
 
@@ -42,7 +43,7 @@ def profile_pair(
         parts=parts,
         profiled_steps_s=profiled_s,
         steps_s=steps_s,
-        machine=measure_machine(device),
+        machine=request.machine or measure_machine(device, compute_dtype(request.workload)),
         contrasts=tuple(_contrasts(request, batch, device, prepare, step)),
     )
 

@@ -10,6 +10,7 @@ from sebench.schema import (
     Block,
     DeviceState,
     EnergyBlock,
+    Machine,
     MemoryRun,
     ModelSpec,
     Pair,
@@ -21,6 +22,9 @@ from sebench.schema import (
     Value,
     Workload,
 )
+
+Code = Literal["build", "memory", "output", "device"]
+"""Why a worker cannot go on: the network, its memory, what it returned, or the device."""
 
 
 class Request(Value, frozen=True, kw_only=True, tag=True):
@@ -52,6 +56,8 @@ class ProfileRequest(Value, frozen=True, kw_only=True, tag=True):
     policy: TimingPolicy
     steps: int
     """To profile, and as many without the profiler."""
+    machine: Machine | None = None
+    """Its bounds, where they are known from an earlier run."""
     weight_seed: int
     process_seed: int
 
@@ -120,11 +126,30 @@ class EnergyRequest(Value, frozen=True, kw_only=True, tag=True):
     blocks: int
 
 
+class Join(Value, frozen=True, kw_only=True, tag=True):
+    """Rank 0 to another rank, instead of `Request`: prepare the same pair, then run each `Span`."""
+
+    request: Request
+    rank: int
+    port: int
+    """Of the store on rank 0."""
+    leader: int
+    """Process id of rank 0."""
+
+
+class Span(Value, frozen=True, kw_only=True, tag=True):
+    """Rank 0 to another rank: run these steps together with me."""
+
+    side: Side
+    count: int
+
+
 class Ready(Value, frozen=True, kw_only=True, tag=True):
     """Worker to runner: both sides are built, checked and warm."""
 
     step_s: dict[Side, float]
     compile_s: dict[Side, float] = msgspec.field(default_factory=dict)
+    gradient_bytes: dict[Side, int] = msgspec.field(default_factory=dict)
     runtime: dict[str, Any]
 
 
@@ -149,7 +174,7 @@ class Done(Value, frozen=True, kw_only=True, tag=True):
 class Failed(Value, frozen=True, kw_only=True, tag=True):
     """Worker to runner: it would fail again in the same way, so there is no point in retrying."""
 
-    code: Literal["build", "memory", "output", "device"]
+    code: Code
     message: str
 
 
@@ -186,7 +211,16 @@ class EnergyDone(Value, frozen=True, kw_only=True, tag=True):
     other_cpu_ratio: float | None
 
 
-Asked = Request | MemoryRequest | ProfileRequest | SideRequest | CountRequest | CounterRequest | EnergyRequest
+Asked = (
+    Request
+    | MemoryRequest
+    | ProfileRequest
+    | SideRequest
+    | CountRequest
+    | CounterRequest
+    | EnergyRequest
+    | Join
+)
 """What a worker may be asked first."""
 Measurements = Measured | MemoryMeasured | Profiled | EnergyMeasured
 Reply = Measurements | Ready | SideReady | Timed | Counted | Done | EnergyDone | CounterFound | Failed

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from random import Random
-from typing import Literal, NamedTuple, Protocol, TypeVar
+from typing import Protocol
 
 import msgspec
 import torch
@@ -14,23 +14,20 @@ from msgspec.structs import replace
 from torch import nn
 
 from sebench import counters, models
-from sebench.errors import DeviceError, SebenchError, WorkerError
+from sebench.errors import DeviceError, SebenchError
 from sebench.profilers.device import Device, Step
+from sebench.profilers.distributed import lone_rank
 from sebench.profilers.latency import measure_block, warm_up
 from sebench.profilers.memory import WARM_STEPS, peak_bytes, peak_resident_bytes, reserved_bytes
 from sebench.profilers.probes import Probe, read_probe
 from sebench.profilers.runtime import runtime_facts
 from sebench.profilers.selection import select_device
-from sebench.profilers.workload import (
-    captured,
-    check_finite,
-    inference_step,
-    make_input,
-    make_targets,
-    training_step,
-)
-from sebench.schema import Block, MemoryRun, ModelSpec, ProfileSamples, Side, StaticCost, Workload
+from sebench.profilers.workload import gradient_bytes, make_input
+from sebench.schema import Block, MemoryRun, Side, StaticCost, Workload
 from sebench.worker.energy import find_counter, measure_energy
+from sebench.worker.failures import Fatal, guarded
+from sebench.worker.parallel import following, leading
+from sebench.worker.preparing import Build, build_module, prepare, prepare_side, prepare_step
 from sebench.worker.profiling import profile_pair
 from sebench.worker.protocol import (
     Asked,
@@ -41,6 +38,7 @@ from sebench.worker.protocol import (
     EnergyRequest,
     Failed,
     Go,
+    Join,
     Measured,
     MemoryMeasured,
     MemoryRequest,
@@ -51,13 +49,11 @@ from sebench.worker.protocol import (
     Request,
     SideReady,
     SideRequest,
+    Span,
 )
 from sebench.worker.side import answer, check_origin
 
 MAX_HEAP_SHIFT_BYTES = 4 * 2**20
-T = TypeVar("T")
-Code = Literal["build", "memory", "output", "device"]
-_OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")
 
 
 class Lines(Protocol):
@@ -74,18 +70,16 @@ class Sink(Protocol):
         """Write all of `data`."""
 
 
-Build = Callable[[ModelSpec, int], nn.Module]
 Select = Callable[[Workload], Device]
 
 
-def build_module(spec: ModelSpec, seed: int) -> nn.Module:
-    """The network of `spec` with weights drawn from `seed`."""
-    module: nn.Module = models.build(spec, seed=seed).module
-    return module
-
-
 def serve(
-    requests: Lines, replies: Sink, *, build: Build = build_module, select: Select = select_device
+    requests: Lines,
+    replies: Sink,
+    *,
+    build: Build = build_module,
+    select: Select = select_device,
+    cpus: tuple[int, ...] | None = None,
 ) -> None:
     """Answer one request until its blocks are measured or it has failed.
 
@@ -94,23 +88,27 @@ def serve(
         replies: receives `Ready`, `Measured` ..., `Done`, or `Failed` at any point.
         build: makes a network; tests pass their own.
         select: makes the device of a workload; likewise.
+        cpus: what this process may run on; by default what this thread may, now that torch is here.
     """
     try:
-        _serve(requests, replies, build, select)
-    except _Fatal as error:
+        _serve(requests, replies, build, select, cpus)
+    except Fatal as error:
         _send(replies, Failed(code=error.code, message=str(error)))
 
 
-def _serve(requests: Lines, replies: Sink, build: Build, select: Select) -> None:
+def _serve(
+    requests: Lines, replies: Sink, build: Build, select: Select, cpus: tuple[int, ...] | None
+) -> None:
     request = msgspec.json.decode(requests.readline(), type=Asked)
     if isinstance(request, MemoryRequest):
-        _send(replies, MemoryMeasured(run=_measure_memory(request, build, select)))
+        with lone_rank(request.workload):
+            _send(replies, MemoryMeasured(run=_measure_memory(request, build, select)))
         return
     if isinstance(request, ProfileRequest):
-        _send(replies, Profiled(samples=_profile(request, select), runtime=runtime_facts()))
+        _send(replies, _profile(request, select))
         return
     if isinstance(request, CountRequest):
-        _send(replies, Counted(cost=_guarded(lambda: _count(request))))
+        _send(replies, Counted(cost=guarded(lambda: _count(request))))
         return
     if isinstance(request, SideRequest):
         _serve_side(request, requests, replies, build, select)
@@ -119,18 +117,44 @@ def _serve(requests: Lines, replies: Sink, build: Build, select: Select) -> None
         for reply in _energy(request, build, select):
             _send(replies, reply)
         return
-    probe = partial(read_probe, cpus=read_probe().cpus)  # before OpenMP binds this thread to one of them
+    if isinstance(request, Join):
+        _follow(request, requests, build, select)
+        return
+    probe = partial(read_probe, cpus=read_probe().cpus if cpus is None else cpus)
     device = _select(request.workload, select)
-    with device.quiet():
-        steps, compile_s = _prepare(request, build, device)
-        step_s = _guarded(lambda: warm_up(steps, device, request.policy))
-        runtime = {**runtime_facts(device.name), "variables": openmp_variables()}
-        _send(replies, Ready(step_s=step_s, compile_s=compile_s, runtime=runtime))
+    with leading(request, device) as (device, take_up), device.quiet():
+        sides = prepare(request, build, device)
+        steps = {side: prepared.step for side, prepared in sides.items()}
+        take_up(steps)
+        ready = Ready(
+            step_s=guarded(lambda: warm_up(steps, device, request.policy)),
+            compile_s={
+                side: prepared.compile_s for side, prepared in sides.items() if prepared.compile_s is not None
+            },
+            gradient_bytes={
+                side: prepared.gradient_bytes
+                for side, prepared in sides.items()
+                if prepared.gradient_bytes is not None
+            },
+            runtime={**runtime_facts(device.name), "variables": openmp_variables()},
+        )
+        _send(replies, ready)
         line = requests.readline()
         if line:
             for block in _blocks(msgspec.json.decode(line, type=Go), request, steps, device, probe):
                 _send(replies, Measured(block=block))
     _send(replies, Done())
+
+
+def _follow(join: Join, requests: Lines, build: Build, select: Select) -> None:
+    """Be another rank: prepare the same, then run what rank 0 runs, until it has had enough."""
+    workload = replace(join.request.workload, device=join.request.workload.device_of(join.rank))
+    request = replace(join.request, workload=workload)
+    with following(join, _select(workload, select)) as device, device.quiet():
+        sides = prepare(request, build, device, join.rank)
+        for line in iter(requests.readline, b""):
+            span = msgspec.json.decode(line, type=Span)
+            guarded(lambda span=span: device.timed(sides[span.side].step, span.count))  # type: ignore[misc]
 
 
 def openmp_variables() -> dict[str, str]:
@@ -161,20 +185,27 @@ def _blocks(
 
 
 def _measure_memory(request: MemoryRequest, build: Build, select: Select) -> MemoryRun:
-    """Peak memory of a warm step, in a process that does nothing else."""
+    """Peak memory of a warm step (of one rank), in a process that does nothing else."""
     workload, imported = request.workload, peak_resident_bytes()
     device = _select(workload, select)
     batch = make_input(workload, seed=request.weight_seed)
-    module = _guarded(lambda: build(request.spec, request.weight_seed))
-    prepared = _guarded(lambda: _step(module, batch, workload, request.weight_seed, device))
+    module = guarded(lambda: build(request.spec, request.weight_seed))
+    prepared = guarded(lambda: prepare_step(module, batch, workload, request.weight_seed, device))
     for _ in range(WARM_STEPS):
-        _guarded(prepared.step)
-    resident = peak_resident_bytes() if workload.device == "cpu" else None
+        guarded(prepared.run)
+    # What joining ranks loads (100 MB of Python) is not the network's.
+    resident = peak_resident_bytes() if workload.device == "cpu" and workload.world_size == 1 else None
     known = resident is not None and imported is not None
     return MemoryRun(
         process=request.process,
         side=request.side,
-        peak_bytes=peak_bytes(module, prepared.step, (batch, *prepared.held), workload.device),
+        peak_bytes=peak_bytes(
+            module,
+            prepared.run,
+            (batch, *prepared.held),
+            workload.device,
+            bucket_bytes=gradient_bytes(module) if workload.world_size > 1 else 0,
+        ),
         reserved_bytes=reserved_bytes(workload.device),
         resident_bytes=resident - imported if known and resident and imported else None,
     )
@@ -187,22 +218,24 @@ def _energy(request: CounterRequest | EnergyRequest, build: Build, select: Selec
             return
         device = _select(request.pair.workload, select)
         with device.quiet():
-            steps, _ = _prepare(request.pair, build, device)
+            sides = prepare(request.pair, build, device)
+            steps = {side: prepared.step for side, prepared in sides.items()}
             yield from measure_energy(request, steps, device)
     except DeviceError as error:
-        raise _Fatal("device", str(error)) from error
+        raise Fatal("device", str(error)) from error
 
 
-def _profile(request: ProfileRequest, select: Select) -> ProfileSamples:
+def _profile(request: ProfileRequest, select: Select) -> Profiled:
     workload = request.workload
     device = _select(workload, select)
     batch = make_input(workload, seed=request.weight_seed)
 
     def prepare(module: nn.Module, batch: torch.Tensor) -> Step:
-        return _step(module, batch, workload, request.weight_seed, device).step
+        return prepare_step(module, batch, workload, request.weight_seed, device).run
 
     with device.quiet():
-        return _guarded(lambda: profile_pair(request, batch, device, prepare))
+        samples = guarded(lambda: profile_pair(request, batch, device, prepare))
+    return Profiled(samples=samples, runtime=runtime_facts(device.name))
 
 
 def _count(request: CountRequest) -> StaticCost:
@@ -222,11 +255,11 @@ def _count(request: CountRequest) -> StaticCost:
 def _serve_side(request: SideRequest, requests: Lines, replies: Sink, build: Build, select: Select) -> None:
     device = _select(request.workload, select)
     batch = make_input(request.workload, seed=request.weight_seed)
-    step, compile_s = _prepare_side(request.spec, batch, request, build, device)
-    _guarded(lambda: check_origin(request.spec.model, request.not_from))
+    side = prepare_side(request.spec, batch, request, build, device)
+    guarded(lambda: check_origin(request.spec.model, request.not_from))
     runtime = {**runtime_facts(device.name), "variables": openmp_variables()}
-    _send(replies, SideReady(compile_s=compile_s, runtime=runtime))
-    for timed in answer(requests.readline, step, device):
+    _send(replies, SideReady(compile_s=side.compile_s, runtime=runtime))
+    for timed in answer(requests.readline, side.step, device):
         _send(replies, timed)
 
 
@@ -234,92 +267,7 @@ def _select(workload: Workload, select: Select) -> Device:
     try:
         return select(workload)
     except SebenchError as error:
-        raise _Fatal("device", str(error)) from error
-
-
-def _prepare(request: Request, build: Build, device: Device) -> tuple[dict[Side, Step], dict[Side, float]]:
-    """Build in the drawn order (addresses differ between processes), then check both outputs.
-
-    Returns:
-        The steps, and what compiling or capturing them took in seconds; eager steps have no such time.
-    """
-    specs = {"baseline": request.pair.baseline, "candidate": request.pair.candidate}
-    batch = make_input(request.workload, seed=request.weight_seed)
-    steps: dict[Side, Step] = {}
-    compile_s: dict[Side, float] = {}
-    for side in request.build_order:
-        steps[side], took_s = _prepare_side(specs[side], batch, request, build, device)
-        if took_s is not None:
-            compile_s[side] = took_s
-    return steps, compile_s
-
-
-def _prepare_side(
-    spec: ModelSpec, batch: torch.Tensor, request: Request | SideRequest, build: Build, device: Device
-) -> tuple[Step, float | None]:
-    workload, seed = request.workload, request.weight_seed
-    module = _guarded(lambda: build(spec, seed))
-    start_s = device.clock()
-    prepared = _guarded(lambda: _step(module, batch, workload, seed, device))
-    output = _guarded(prepared.step)
-    compile_s = None if workload.execution == "eager" else device.clock() - start_s
-    try:
-        check_finite(output, f"{spec.model} {spec.variant}")
-    except WorkerError as error:
-        raise _Fatal("output", str(error)) from error
-    return prepared.step, compile_s
-
-
-class _Prepared(NamedTuple):
-    step: Step
-    held: tuple[torch.Tensor, ...]
-    """Tensors beside the input that live through the step."""
-
-
-def _step(module: nn.Module, batch: torch.Tensor, workload: Workload, seed: int, device: Device) -> _Prepared:
-    captures = workload.execution == "cudagraph"
-    if workload.phase == "inference":
-        forward = inference_step(module, batch, workload)
-        return _Prepared(captured(forward) if captures else forward, ())
-    logits = inference_step(module, batch, replace(workload, execution="eager"))()
-    targets = make_targets(workload, logits, seed=seed)
-    del logits
-    # No event can be recorded for the host inside a graph, so its steps are not split.
-    mark = _nothing if captures else device.mark
-    step = training_step(module, batch, targets, workload, mark)
-    return _Prepared(captured(step) if captures else step, (targets,))
-
-
-def _nothing() -> None:
-    pass
-
-
-def _guarded(action: Callable[[], T]) -> T:
-    try:
-        return action()
-    except MemoryError as error:
-        raise _Fatal("memory", "out of memory while building or warming up") from error
-    except SebenchError as error:
-        raise _Fatal("build", str(error)) from error
-    except RuntimeError as error:
-        text = str(error).splitlines()[0]
-        if any(sign in text for sign in _OUT_OF_MEMORY):
-            raise _Fatal("memory", f"out of memory: {text}") from error
-        raise _Fatal("build", f"the network does not run on this input: {text}{_place(error)}") from error
-    except Exception as error:
-        what = f"{type(error).__name__}: {error}"
-        raise _Fatal("build", f"the network does not run on this input: {what}{_place(error)}") from error
-
-
-def _place(error: Exception) -> str:
-    place = models.place_in_own_code(error)
-    return f" ({place})" if place else ""
-
-
-class _Fatal(Exception):  # noqa: N818 - not an error of this program
-    def __init__(self, code: Code, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+        raise Fatal("device", str(error)) from error
 
 
 def _send(replies: Sink, message: Reply) -> None:

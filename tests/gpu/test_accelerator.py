@@ -8,7 +8,9 @@ from typer.testing import CliRunner
 
 from sebench.cli import app
 from sebench.profilers.accelerator import AcceleratorDevice, device_facts
-from sebench.profilers.workload import captured
+from sebench.profilers.distributed import DistributedDevice, lone_rank, maximum
+from sebench.profilers.energy_counter import joules_between
+from sebench.profilers.workload import captured, make_input, make_targets, training_step
 from sebench.schema import Workload
 
 pytestmark = pytest.mark.gpu
@@ -41,6 +43,26 @@ def test_a_captured_step_computes_the_same():
     torch.testing.assert_close(step(), 4 * first)
 
 
+def test_gradients_go_through_nccl_and_times_through_gloo():
+    workload = Workload(device="cuda:0", phase="training", batch_size=8, input_shape=(8, 3), world_size=2)
+    module = torch.nn.Linear(3, 5)
+    with lone_rank(workload):
+        batch = make_input(workload, seed=1)
+        targets = make_targets(workload, torch.zeros(4, 5), seed=1)
+        device = DistributedDevice(AcceleratorDevice(workload), maximum)
+        timing = device.timed(training_step(module, batch, targets, workload, device.mark), 2)
+    assert timing.steps_s[0] > timing.forward_s[0] > 0
+    assert module.weight.grad.abs().sum() > 0
+
+
+def test_more_ranks_than_devices_are_refused():
+    result = CliRunner().invoke(
+        app, ["compare", "-m", "resnet50", "--device", "cuda", "--phase", "training", "--world-size", "64"]
+    )
+    assert result.exit_code == 1
+    assert "--world-size 64: there" in result.stderr
+
+
 def test_facts_name_the_gpu():
     assert device_facts("cuda:0")["name"] == torch.cuda.get_device_name(0)
 
@@ -57,3 +79,26 @@ def test_compare(execution, tmp_path):
     assert metrics["latency"]["workload"]["device"] == "cuda:0"
     assert metrics["latency"]["ratio"]["ci_low"] > 1
     assert metrics["device_latency"]["status"] == "ok"
+
+
+def test_profile():
+    result = CliRunner().invoke(
+        app,
+        ["profile", "-m", "cifar_wrn16_8", "--device", "cuda", "--phase", "training", "-b", "64", "--dtype",
+         "tf32", "-f", "json", "-q"],
+    )  # fmt: skip
+    assert result.exit_code == 0
+    document = json.loads(result.stdout)
+    parts = document["parts"]
+    assert {part["phase"] for part in parts} == {"forward", "backward"}
+    assert 0 < sum(part["time_s"] for part in parts) < document["step_s"]
+
+
+def test_the_energy_counter_moves():
+    device = AcceleratorDevice(WORKLOAD)
+    counter = device.energy_counter()
+    matrix = torch.ones(8192, 8192, device="cuda")
+    before, start_s = counter.read(), device.clock()
+    while device.clock() - start_s < 2.0:
+        device.timed(lambda: matrix @ matrix, 20)
+    assert joules_between(counter.zones, before, counter.read()) > 10

@@ -104,6 +104,19 @@ def test_names_and_numbers_that_cannot_be_meant(command, arguments, code, messag
             1,
             r"resnet50 \(training\) needs at least .* TiB of memory",
         ),
+        ("--phase training --world-size 0", 2, "--world-size 0 is not positive"),
+        ("--phase inference --world-size 2", 2, "--world-size 2 needs a training step; add --phase training"),
+        (
+            "--phase training --world-size 2 -b 7",
+            2,
+            "--batch-size 7 cannot be split evenly .* use --batch-size 6",
+        ),
+        ("--phase training --world-size 9999 -b 9999", 1, r"--world-size 9999: this process may use \d+ CPU"),
+        (
+            "--phase training --world-size 2 --exec cudagraph",
+            2,
+            "--exec cudagraph exists on CUDA devices only",
+        ),
     ],
 )
 def test_workloads_that_cannot_be_measured(arguments, code, message):
@@ -111,6 +124,73 @@ def test_workloads_that_cannot_be_measured(arguments, code, message):
     assert result.exit_code == code
     assert re.search(message, result.stderr)
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("", "nothing to compare; name at least one --model, or two networks: --baseline FILE.py:old"),
+        (
+            "--baseline nets.py:Fixed",
+            "nothing to compare; --baseline nets.py:Fixed is compared with --candidate",
+        ),
+        ("-m alexnet --baseline a.py:b --candidate c.py:d", "are networks already; leave --model out"),
+        ("-m alexnet -v se --candidate se", "--variant se and --candidate se both say what to measure"),
+        ("-m nets.py:Fixed", "nets.py:Fixed is taken as it is, so it has no variant to compare with"),
+        (
+            "--baseline a.py:b --candidate c.py:d --num-classes 9",
+            "is taken as it is: no --num-classes",
+        ),
+    ],
+)
+def test_pairs_that_cannot_be_meant(arguments, message):
+    result = sebench("compare", *arguments.split())
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["compare", "count", "profile"])
+def test_an_unknown_number_format_is_wrong_usage_and_names_the_choices(command):
+    result = sebench(command, "-m", "resnet50", "--dtype", "int8")
+    assert (result.exit_code, result.stdout) == (2, "")
+    # Typer's own message: usage, a hint, and one line saying what is wrong
+    message = result.stderr.splitlines()[-1]
+    assert re.search(
+        "Invalid value for '--dtype': .*'int8' is not one of 'float32', 'tf32', 'bfloat16', 'float16', "
+        "'amp-bfloat16'",
+        message,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ("--device cuda", 1, "torch .* sees no CUDA device here; use --device cpu"),
+        ("--dtype tf32 --device cpu", 2, "--dtype tf32 exists on CUDA devices only; use --dtype float32"),
+        ("-b 10000000", 1, "batch 10000000 of resnet50 .* needs at least .* TiB of memory"),
+        ("-b 0", 2, "--batch-size 0 is not positive"),
+    ],
+)
+def test_profiles_that_cannot_be_taken(arguments, code, message):
+    result = sebench("profile", "-m", "resnet50", *arguments.split())
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert re.search(message, result.stderr)
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_counting_does_not_know_what_autocast_casts():
+    result = sebench("count", "-m", "resnet50", "--dtype", "amp-bfloat16")
+    assert result.exit_code == 2
+    assert result.stderr.splitlines() == [
+        "sebench: error: counting knows no dtype 'amp-bfloat16'; use one of float32, tf32, bfloat16, float16"
+    ]
+
+
+def test_any_batch_can_be_counted():
+    result = sebench("count", "-m", "resnet50", "-b", "10000000", "-v", "plain", "--format", "json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["models"][0]["macs"] == 3_857_973_248 * 10_000_000
 
 
 @pytest.mark.parametrize("command", ["compare", "count"])

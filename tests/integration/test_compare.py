@@ -109,6 +109,16 @@ def test_interrupting_saves_what_was_measured_and_says_so(start, tmp_path):
         assert json.loads(out)["comparisons"][0]["findings"][0]["code"] == "interrupted"
 
 
+def test_interrupting_leaves_no_rank_behind(start):
+    process = start("compare -m cifar_resnet110 --phase training -b 4 --world-size 2 --threads 1")
+    workers = wait_for_ranks(process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=NO_LOWER_BOUND)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert psutil.wait_procs(workers, timeout=NO_LOWER_BOUND)[1] == []
+
+
 def test_a_killed_worker_is_retried(start):
     process = start("compare -m cifar_resnet110 --effort quick --budget 60 --threads 1 --format json")
     worker = wait_for_worker(process)
@@ -194,6 +204,18 @@ def wait_for_worker(process):
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
     raise AssertionError("no worker was started")
+
+
+def wait_for_ranks(process):
+    """The processes of both ranks, as soon as there are two."""
+    deadline = time.monotonic() + NO_LOWER_BOUND
+    while time.monotonic() < deadline:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            worker = wait_for_worker(process)
+            if others := worker.children():
+                return [worker, *others]
+        time.sleep(0.05)
+    raise AssertionError("no second rank was started")
 
 
 def wait_for_blocks(process):

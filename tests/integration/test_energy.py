@@ -43,7 +43,7 @@ def test_joules_per_step_with_their_interval(energy, tmp_path):
     assert found["ratio"]["ci_low"] <= found["ratio"]["estimate"] <= found["ratio"]["ci_high"]
     assert (found["unit"], found["status"], found["exact"]) == ("J", "ok", False)
     assert found["baseline"]["n"] == 12
-    assert "measuring energy of cifar_resnet110: this takes minutes" in result.stderr
+    assert "measuring energy of cifar_resnet110: se against plain: this takes minutes" in result.stderr
     (path,) = (tmp_path / "results").glob("*.json")
     stored = load_result(path)
     assert stored.energy[0].counter == "nvml"

@@ -27,3 +27,19 @@ def test_the_network_of_the_gate_example():
     )
     # 3*32*49+32 + 32*64*9+64 + 64*16+16 + 16*64+64 + 64*10+10
     assert ",26010," in done.stdout
+
+
+def test_compare_two_networks():
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "compare_two_networks.py")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    macs, latency, verdict = done.stdout.splitlines()
+    # 31 x 31 x 27 w + 29 x 29 x 288 w multiply-adds: proportional to the width w, 20 / 16
+    assert macs == "macs overhead 1.250 (exact)"
+    assert latency.startswith("latency overhead ")
+    assert "within-process, 1 process x" in latency
+    assert verdict in ("passed True", "inconclusive False", "failed False")

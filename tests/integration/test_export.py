@@ -81,7 +81,7 @@ def test_what_cannot_be_read_in_a_directory_is_named(sebench, store, result):
     store.add(result)
     (store.directory / "bad.json").write_text("{")
     done = sebench("export pytest-benchmark store")
-    assert done.stderr.startswith("left out: store/bad.json is damaged")
+    assert done.stderr.startswith("warning: store/bad.json is damaged")
     assert len(json.loads(done.stdout)["benchmarks"]) == 2
     assert sebench("export pytest-benchmark store/bad.json", check=False).returncode == 1
 
@@ -104,7 +104,7 @@ def test_what_was_not_measured_is_named(sebench, store):
         ("pyprf x.json", 2, "'pyprf' is not one of"),
         ("bencher x.json --side baseline", 2, "--side does not apply to bencher"),
         ("pyperf gone.json", 1, "cannot read gone.json: No such file or directory"),
-        ("pyperf .", 1, "there are no results in .; name a directory such as .sebench/results"),
+        ("pyperf .", 1, "there are no results in .; `sebench compare` stores them"),
         ("pyperf x.json -o .", 1, "cannot write .: it is a directory"),
     ],
 )

@@ -22,6 +22,21 @@ def test_the_contract(sebench):
     assert document["machine"]["copy_bytes_per_s"] > 0
 
 
+def test_under_autocast_times_are_known_and_bytes_are_not(sebench):
+    done = sebench(
+        "profile -m cifar_wrn16_8 --image-size 8 --threads 1 --seed 1 --dtype amp-bfloat16 "
+        "--memory-format channels_last --device cpu --format json -q"
+    )
+    document = json.loads(done.stdout)
+    workload = document["workload"]
+    assert (workload["dtype"], workload["memory_format"]) == ("amp-bfloat16", "channels_last")
+    assert all(part["time_s"] > 0 for part in document["parts"])
+    assert {part["bytes"] for part in document["parts"]} == {None}
+    assert "autocast" in document["parts"][0]["reason"]
+    assert document["predicted_difference_s"] is None
+    assert document["machine"]["matmul_flops_per_s"] > 0
+
+
 def test_what_has_no_parts_is_refused_in_one_line(sebench):
     for variant in ("plain", "se(squeeze=none)"):
         done = sebench(f"profile -m resnet50 -v {variant}", check=False)

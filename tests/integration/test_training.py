@@ -30,3 +30,24 @@ def test_a_network_without_logits_cannot_be_trained(sebench):
     )
     assert done.returncode == 1
     assert "training needs logits of shape (N, classes), and the network returns one tuple" in done.stderr
+
+
+def test_two_ranks_train_together_and_say_what_they_exchange(sebench):
+    done = sebench(
+        "compare -m mobilenet_v1 --image-size 64 --phase training -b 2 --world-size 2 --threads 1"
+        " --effort quick --seed 3 --format json"
+    )
+    assert "torch" not in done.stderr  # none of its warnings
+    (comparison,) = json.loads(done.stdout)["comparisons"]
+    found = {metric["metric"]: metric for metric in comparison["metrics"]}
+    assert list(found) == [
+        "params", "macs", "paper_macs", "flops", "bytes",
+        "latency", "forward_latency", "backward_latency", "gradient_bytes",
+        "saved_bytes",
+    ]  # fmt: skip
+    assert all(metric["status"] == "ok" for metric in found.values())
+    workload = found["latency"]["workload"]
+    assert (workload["world_size"], workload["batch_size"], workload["threads"]) == (2, 2, 1)
+    # every parameter has a float32 gradient
+    assert found["gradient_bytes"]["baseline"]["value"] == 4 * found["params"]["baseline"]["value"]
+    assert found["gradient_bytes"]["candidate"]["value"] == 4 * found["params"]["candidate"]["value"]

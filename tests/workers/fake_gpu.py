@@ -1,9 +1,9 @@
 """A worker on a GPU that is not there: ``fake_gpu.py CONDITION``; time passes as it is told.
 
 Speaks the protocol through the real `serve`. CONDITION: ``calm``, ``shared`` (another process), ``hot``
-(thermal slowdown in every third block), ``full`` (no room for more than 4 images). Of its energy counter:
-``mig``, ``denied``, ``old`` (not supported), ``stuck``, ``lost`` (after some reads), ``joined`` (by another
-process, later).
+(thermal slowdown in every third block), ``full`` (no room for more than 4 images), ``uneven`` (rank 1 takes
+twice as long as rank 0). Of its energy counter: ``mig``, ``denied``, ``old`` (not supported), ``stuck``,
+``lost`` (after some reads), ``joined`` (by another process, later).
 """
 
 import os
@@ -26,6 +26,9 @@ READS_UNTIL_LOST, READS_UNTIL_JOINED = 12, 9
 ROOM = 4
 
 
+RANK = int(os.environ.get("RANK", "0"))
+
+
 class Toy(nn.Module):
     def __init__(self, variant, condition):
         super().__init__()
@@ -35,7 +38,8 @@ class Toy(nn.Module):
     def forward(self, x):
         if self.condition == "full" and self.training and len(x) > ROOM:
             raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB")
-        FakeGpu.cost_s, FakeGpu.joules = COSTS[self.variant], JOULES[self.variant]
+        slowness = 1 + RANK if self.condition == "uneven" else 1
+        FakeGpu.cost_s, FakeGpu.joules = COSTS[self.variant] * slowness, JOULES[self.variant]
         return self.fc(x.flatten(1)[:, :12])
 
 

@@ -29,6 +29,8 @@ class Faulty(nn.Module):
             raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 1 TiB")
         if self.fault == "shape":
             raise RuntimeError("mat1 and mat2 shapes cannot be multiplied (1x8 and 9x9)")
+        if self.fault == "type":
+            raise TypeError("no such step")
         if self.fault == "text":
             return "words"
         if self.fault == "chatty":

@@ -1,6 +1,6 @@
 """Memory as metrics: exact where every fresh process says the same."""
 
-from sebench.analysis.memory import memory_metrics, saved_metric
+from sebench.analysis.memory import memory_metrics, saved_by_stage, saved_metric
 from sebench.schema import MemoryMeasurement, MemoryRun, SavedBytes, SavedForBackward, Workload
 
 WORKLOAD = Workload(phase="training", batch_size=8, input_shape=(8, 3, 224, 224))
@@ -60,3 +60,19 @@ def test_saved_bytes_are_counted():
         360,
         1.2,
     )
+
+
+def test_saved_bytes_by_stage_add_up_over_modules_and_sites():
+    def kept(*rows):
+        return tuple(SavedBytes(stage=stage, site=site, saved_bytes=size) for stage, site, size in rows)
+
+    stages = saved_by_stage(
+        SavedForBackward(
+            workload=WORKLOAD,
+            baseline=kept(("stem", None, 10), ("2", None, 100)),
+            candidate=kept(("stem", None, 10), ("2", None, 100), ("2", "a.se", 30), ("3", "b.se", 7)),
+        )
+    )
+    assert [(s.stage, s.baseline_bytes, s.candidate_bytes) for s in stages] == [
+        ("stem", 10, 10), ("2", 100, 130), ("3", 0, 7),
+    ]  # fmt: skip

@@ -1,6 +1,7 @@
 """From samples and counts to a profile; the arithmetic is in the comments."""
 
 import pytest
+from msgspec.structs import replace
 
 from sebench.analysis.profile import conclude_profile
 from sebench.schema import (
@@ -43,7 +44,7 @@ def contrast(name, baseline_s, candidate_s):
     return Contrast(name=name, blocks=(block(baseline_s, candidate_s),) * 12)
 
 
-def profiled(parts, counted, contrasts=(), profiled_s=0.1, step_s=0.1):
+def profiled(parts, counted, contrasts=(), profiled_s=0.1, step_s=0.1, workload=WORKLOAD):
     samples = ProfileSamples(
         parts=tuple(parts),
         profiled_steps_s=(profiled_s,),
@@ -51,7 +52,7 @@ def profiled(parts, counted, contrasts=(), profiled_s=0.1, step_s=0.1):
         machine=MACHINE,
         contrasts=(contrast("plain", 0.050, 0.055), *contrasts),
     )
-    return conclude_profile(PAIR, WORKLOAD, samples, cost(), counted)
+    return conclude_profile(PAIR, workload, samples, cost(), counted)
 
 
 def test_bounds_and_verdicts():
@@ -108,3 +109,21 @@ def test_rows_are_in_reading_order():
     assert [(row.phase, row.part) for row in found.parts] == [
         ("forward", "squeeze"), ("forward", "scale"), ("backward", "scale"),
     ]  # fmt: skip
+
+
+def test_under_autocast_only_times_and_flops_are_known():
+    workload = Workload(input_shape=(1, 3, 224, 224), dtype="amp-bfloat16")
+    counted = cost(op("squeeze", moved=2_000_000, flops=10))
+    found = profiled([sample("squeeze", 1e-3)], counted, workload=workload)
+    (row,) = found.parts
+    assert (row.time_s, row.flops) == (1e-3, 10)
+    assert (row.bytes, row.calls, row.achieved_bytes_per_s, row.bound_s, row.verdict) == (None,) * 5
+    assert row.reason.startswith("autocast")
+    assert found.predicted_difference_s is None
+    assert found.measured_difference.estimate == pytest.approx(0.005)
+
+
+def test_shorter_weights_are_less_traffic():
+    # 150,000 parameters of 2 bytes are 300 kB of 1 MB
+    counted = replace(cost(op("excite.fc1", moved=1_000_000), params=150_000), dtype="bfloat16")
+    assert profiled([sample("excite", 2e-3)], counted).parts[0].verdict == "bandwidth-bound"

@@ -125,6 +125,18 @@ def test_threads_are_judged_only_where_known():
     assert hints == ["use --threads 2", "use --threads 2"]
 
 
+@pytest.mark.parametrize(
+    ("ranks", "threads", "message", "hint"),
+    [
+        (2, 3, "6 threads (2 ranks x 3) share 4 usable physical cores", "use --threads 2"),
+        (8, 1, "8 threads (8 ranks x 1) share 4 usable physical cores", "use --world-size 4"),
+    ],
+)
+def test_the_threads_of_all_ranks_share_the_cores(ranks, threads, message, hint):
+    (finding,) = findings_for(machine(cpu={"quota_cores": None}), threads=threads, ranks=ranks)
+    assert (finding.code, finding.message, finding.hint) == ("threads-over-cores", message, hint)
+
+
 def test_a_quota_below_one_core_cannot_be_met_by_fewer_threads():
     (finding,) = findings_for(machine(cpu={"quota_cores": 0.5}), threads=1)[1:]
     assert (finding.code, finding.hint) == ("threads-over-quota", "ask for a quota of at least one core")

@@ -1,14 +1,17 @@
 """The parts of an SE block in a profiled step; no test looks at how long anything takes."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from sebench import models
+from sebench.errors import DeviceError
 from sebench.profilers.ablation import without
 from sebench.profilers.cpu import CpuDevice
-from sebench.profilers.parts import profile_parts
+from sebench.profilers.parts import Scope, part_times, profile_parts
 from sebench.profilers.roofline import measure_machine
-from sebench.profilers.workload import inference_step, training_step
+from sebench.profilers.workload import inference_step, make_input, training_step
 from sebench.schema import ModelSpec, Workload
 from tests.fakes import FakeDevice
 
@@ -84,3 +87,58 @@ def test_bounds_are_the_best_of_their_repetitions():
     # the first repetition after the two warm ones is the fastest; 2 x 256 MiB in about half a second
     assert 0.9e9 < machine.copy_bytes_per_s < 2 * 2**28 / 0.5
     assert machine.launch_s > 0
+    assert machine.measured_at is not None
+
+
+def event(name, number=-1, *, host_us=0.0, device_us=0.0, children=(), kind="CPU"):
+    return SimpleNamespace(
+        name=name, sequence_nr=number, cpu_time_total=host_us, device_time_total=device_us,
+        cpu_children=children, device_type=SimpleNamespace(name=kind),
+    )  # fmt: skip
+
+
+def test_on_an_accelerator_the_kernels_count_and_not_the_host():
+    scopes = {
+        "sebench:a.squeeze": Scope("2", "squeeze", output_number=7),
+        "sebench:b.squeeze": Scope("2", "squeeze", output_number=9),
+    }
+    backward = "autograd::engine::evaluate_function: "
+    trace = [
+        event("sebench:a.squeeze", host_us=90, device_us=5, children=(event("aten::mean", 7),)),
+        event("sebench:b.squeeze", host_us=80, device_us=6, children=(event("aten::mean", 9),)),
+        # the same scope as the device saw it: not counted again
+        event("sebench:a.squeeze", device_us=5, kind="CUDA"),
+        event(f"{backward}MeanBackward1", 7, host_us=70, device_us=20),
+        event(f"{backward}MeanBackward1", 9, host_us=60, device_us=30),
+        event(f"{backward}MulBackward0", 8, host_us=50, device_us=40),  # nobody's
+        event("MeanBackward1", 7, host_us=40, device_us=20),  # within the first
+    ]
+    found = part_times(trace, scopes, on_device=True)
+    assert found == {
+        ("2", "squeeze", "forward"): pytest.approx(11e-6),
+        ("2", "squeeze", "backward"): pytest.approx(50e-6),
+    }
+    found = part_times(trace, scopes, on_device=False)
+    assert found["2", "squeeze", "forward"] == pytest.approx(170e-6)
+    assert found["2", "squeeze", "backward"] == pytest.approx(130e-6)
+
+
+def test_an_accelerator_that_the_profiler_does_not_know_is_refused():
+    module, sites = network()
+    device = FakeDevice()
+    device.name = "mps:0"
+    with pytest.raises(DeviceError, match="torch's profiler cannot trace mps devices; use --device cpu"):
+        profile_parts(module, sites, lambda: None, device, repeats=1)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "amp-bfloat16"])
+def test_parts_in_other_number_formats(dtype):
+    module, sites = network()
+    load = Workload(input_shape=(2, 3, 8, 8), dtype=dtype, memory_format="channels_last")
+    images = make_input(load, seed=0)
+    targets = torch.tensor([1, 2])
+    step = training_step(module, images, targets, load)
+    step()
+    parts, _, _ = profile_parts(module, sites, step, CpuDevice(threads=1), repeats=1)
+    assert len(parts) == 3 * 3 * 2
+    assert min(p.times_s[0] for p in parts) > 0

@@ -58,3 +58,22 @@ def test_devices_that_are_not_there(gpus, count, kind, name, message):
 def test_what_is_no_device(name):
     with pytest.raises(UsageError, match="is not a device; use auto, cpu, cuda or cuda:N"):
         resolve_device(name)
+
+
+def test_ranks_have_an_accelerator_each_from_the_first_on(gpus):
+    gpus(2)
+    assert resolve_device("cuda", world_size=2) == "cuda:0"
+    with pytest.raises(DeviceError, match="--world-size 4: there are 2 CUDA devices; use --world-size 2"):
+        resolve_device("cuda", world_size=4)
+    with pytest.raises(UsageError, match="--world-size 2 uses cuda:0 to cuda:1; use --device cuda"):
+        resolve_device("cuda:1", world_size=2)
+    gpus(1)
+    with pytest.raises(DeviceError, match="--world-size 2: there is 1 CUDA device; use --device cpu"):
+        resolve_device("auto", world_size=2)
+
+
+def test_ranks_on_the_cpu_have_one_each_at_least(monkeypatch):
+    monkeypatch.setattr(selection, "allowed_cpus", lambda host: (0, 1, 4))
+    assert resolve_device("cpu", world_size=3) == "cpu"
+    with pytest.raises(DeviceError, match="--world-size 4: this process may use 3 CPUs; use --world-size 3"):
+        resolve_device("cpu", world_size=4)

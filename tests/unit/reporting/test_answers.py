@@ -136,3 +136,23 @@ def test_names_and_places():
     assert [attention_name(v) for v in ("plain", "se", "se(r=8)", "eca")] == ["plain", "SE", "SE(r=8)", "ECA"]
     assert place_text(None) == "on this machine"
     assert place_text(Workload(batch_size=8, input_shape=(8, 3, 224, 224))) == "on this CPU at batch 8"
+
+
+NETWORKS = {
+    "model": "nets.py:new against nets.py:old",
+    "baseline": "nets.py:old",
+    "candidate": "nets.py:new",
+}
+
+
+def test_two_networks_keep_their_names(make):
+    assert said(make, make.latency(), **NETWORKS) == (
+        "nets.py:new is 1.8 % slower than nets.py:old on this CPU: "
+        "ratio 1.018 [1.012, 1.024], 95 %, 6 processes x 8 blocks, grade B"
+    )
+    assert said(make, make.latency(ratio=(1.003, 0.998, 1.008)), **NETWORKS).startswith(
+        "No difference shown between nets.py:old and nets.py:new on this CPU"
+    )
+    assert said(make, make.unavailable(), **NETWORKS).startswith(
+        "nets.py:new against nets.py:old on this CPU: latency is unavailable"
+    )

@@ -5,7 +5,7 @@ import pytest
 from sebench.reporting import comparison_document
 from sebench.reporting.document import Paragraph
 from sebench.reporting.frame import to_frame
-from sebench.schema import Finding, UncountedOp, Workload
+from sebench.schema import Finding, SavedStage, UncountedOp, Workload
 
 
 def cells(document, metric, table=0):
@@ -220,3 +220,50 @@ def test_raw_values_for_machines(make):
     assert (latency["input_shape"], latency["threads"]) == ("1x3x224x224", 2)
     assert frame.loc["params", "baseline"] == 25_557_032
     assert frame.loc["params", "confidence"] is None
+
+
+def test_two_networks_are_a_pair_of_their_own(make):
+    pair = "nets.py:new against nets.py:old"
+    networks = {"model": pair, "baseline": "nets.py:old", "candidate": "nets.py:new"}
+    document = comparison_document([make.comparison(**networks)])
+    assert document.title == pair
+    both = comparison_document([make.comparison(**networks), make.comparison()])
+    groups = {row[0].text for table in both.tables for row in table.rows}
+    assert groups == {pair, "resnet50: plain -> se"}
+
+
+# --- saved for backward ---------------------------------------------------------------------------------
+
+
+SAVED = (
+    SavedStage(stage="stem", baseline_bytes=2**20, candidate_bytes=2**20),
+    SavedStage(stage="2", baseline_bytes=4 * 2**20, candidate_bytes=6 * 2**20),
+    SavedStage(stage="", baseline_bytes=0, candidate_bytes=2**10),
+)
+
+
+def test_what_is_saved_for_backward_by_stage(make):
+    document = comparison_document([make.comparison(saved_by_stage=SAVED)])
+    table = document.tables[-1]
+    assert table.title == "Saved for backward by stage"
+    assert [column.title for column in table.columns[3:]] == [
+        "stage", "baseline", "candidate", "difference", "ratio",
+    ]  # fmt: skip
+    assert {column.detail for column in table.columns[4:7]} == {"(MiB)"}
+    assert {tuple(cell.value for cell in row[:3]) for row in table.rows} == {("resnet50", "plain", "se")}
+    assert [tuple(cell.text for cell in row[3:]) for row in table.rows] == [
+        ("stem", "1.0000", "1.0000", "0", "1.0000"),
+        ("2", "4.0000", "6.0000", "2.0000", "1.500"),
+        ("(none)", "0", "0.00097656", "0.00097656", "-"),
+        ("all", "5.0000", "7.0010", "2.0010", "1.400"),  # 7169 / 5120 KiB
+    ]
+    assert table.rows[-1][5].value == 7 * 2**20 + 2**10
+    assert len(comparison_document([make.comparison()]).tables) == 1
+
+
+def test_each_of_several_pairs_has_its_own(make):
+    pairs = [make.comparison(saved_by_stage=SAVED), make.comparison(saved_by_stage=SAVED, model="resnet101")]
+    assert [table.title for table in comparison_document(pairs).tables[1:]] == [
+        "Saved for backward by stage, resnet50: plain -> se",
+        "Saved for backward by stage, resnet101: plain -> se",
+    ]

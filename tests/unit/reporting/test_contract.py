@@ -59,6 +59,7 @@ COMPARISONS = {
             "baseline": str,
             "candidate": str,
             "metrics": [METRIC],
+            "saved_by_stage": [{"stage": str, "baseline_bytes": int, "candidate_bytes": int}],
             "uncounted": [UNCOUNTED],
             "findings": [FINDING],
         }

@@ -1,9 +1,11 @@
 """Pictures of profiles: files of the asked-for kind, the same ones for the same profile."""
 
+import json
 import sys
 from xml.etree import ElementTree
 
 import pytest
+from msgspec.structs import replace
 
 from sebench.errors import UsageError
 from sebench.reporting import profile_document, profile_json, render, render_picture
@@ -51,6 +53,31 @@ def test_svg_is_well_formed_and_reproducible():
     text = " ".join(ElementTree.fromstring(drawn).itertext())  # noqa: S314 - drawn two lines above
     for word in ("squeeze", "excite", "scale", "FLOP per byte", "resnet50 se, training, batch 8"):
         assert word in text
+
+
+def test_unknown_bytes_and_bounds_are_dashes_nulls_and_no_point_under_the_roof():
+    unknown = part(
+        "squeeze", bytes=None, calls=None, achieved_bytes_per_s=None, bound_s=None, verdict=None,
+        reason="autocast casts",
+    )  # fmt: skip
+    profile = replace(PROFILE, parts=(unknown,), predicted_difference_s=None)
+    document = profile_document([profile])
+    row = dict(zip([c.key for c in document.tables[0].columns], document.tables[0].rows[0], strict=True))
+    keys = ("bytes", "calls", "achieved_bytes_per_s", "bound_s", "share", "verdict")
+    assert [row[key].text for key in keys] == ["-"] * 6
+    assert "autocast casts" in document.notes
+    assert "launch cost: unknown; measured +8.00" in render(document, "table", width=None)
+    found = json.loads(profile_json([profile]))
+    assert (found["predicted_difference_s"], found["reason"]) == (None, "autocast casts")
+    assert (found["parts"][0]["bytes"], found["parts"][0]["verdict"]) == (None, None)
+    assert render_picture(profile, "svg")
+
+
+def test_the_day_of_the_bounds_is_said():
+    machine = replace(PROFILE.machine, measured_at="2026-11-21T07:30:00+00:00")
+    text = render(profile_document([replace(PROFILE, machine=machine)]), "markdown")
+    assert "2.0 us per operation (bounds measured 2026-11-21)." in text
+    assert "2.0 us per operation. The" in render(profile_document([PROFILE]), "markdown")
 
 
 def test_png():

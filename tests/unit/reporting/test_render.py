@@ -74,7 +74,7 @@ def test_json_holds_hostile_text_unchanged(make):
 
 @pytest.mark.parametrize(
     ("format_", "hint"),
-    [("markdwon", "did you mean 'markdown'?"), ("pdf", "use table, markdown, csv, latex")],
+    [("markdwon", "did you mean 'markdown'?"), ("pdf", "use table, markdown, csv, latex, html")],
 )
 def test_unknown_format(make, format_, hint):
     with pytest.raises(UsageError, match=f"--format '{format_}'") as caught:

@@ -48,8 +48,26 @@ def test_the_single_image_on_the_cpu_is_as_the_paper_has_it_whatever_the_gpu_doe
         ({"dtype": "tf32"}, "--dtype tf32 exists on CUDA devices only"),
         ({"execution": "cudagraph"}, "--exec cudagraph exists on CUDA devices only, not on cpu"),
         ({"optimizer": "sgd"}, "--optimizer sgd needs a training step"),
+        ({"world_size": 0}, "--world-size 0 is not positive"),
+        ({"world_size": 2}, "--world-size 2 needs a training step; add --phase training"),
+        ({"world_size": 2, "phase": "inference", "device": "cuda:0"}, "--world-size 2 needs a training step"),
+        (
+            {"world_size": 2, "phase": "training", "batch_size": 7},
+            "--batch-size 7 cannot be split evenly over --world-size 2; use --batch-size 6",
+        ),
+        ({"world_size": 4, "phase": "training", "batch_size": 3}, "--world-size 4; use --batch-size 4"),
+        (
+            {"world_size": 2, "phase": "training", "device": "cuda:0", "execution": "cudagraph"},
+            "--exec cudagraph cannot capture a step of --world-size 2; use --exec eager or --exec compile",
+        ),
     ],
 )
 def test_conditions_that_contradict_each_other(fields, message):
     with pytest.raises(UsageError, match=message):
         made(**fields)
+
+
+def test_ranks_are_part_of_the_training_workload_only():
+    single_image, training = workloads(Conditions(device="cuda:0", world_size=8), IMAGE)
+    assert (single_image.world_size, training.world_size, training.batch_size) == (1, 8, 256)
+    assert training.rank_input_shape == (32, *IMAGE)

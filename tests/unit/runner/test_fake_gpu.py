@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from sebench.analysis.comparison import compare
 from sebench.reporting import comparison_document, render
@@ -22,10 +23,10 @@ def measured(monkeypatch):
     monkeypatch.setattr(measuring, "_static_costs", lambda session, cache: (COST, COST))
     monkeypatch.setattr(measuring, "_saved_for_backward", lambda session, cache: None)
 
-    def run(condition, *, phase="training", batch_size=8):
-        conditions = Conditions(device="cuda:0", phase=phase, batch_size=batch_size)
+    def run(condition, *, phase="training", batch_size=8, processes=POLICY.processes, **asked):
+        conditions = Conditions(device="cuda:0", phase=phase, batch_size=batch_size, **asked)
         sessions = tuple(Session(pair=PAIR, workload=w) for w in workloads(conditions, (3, 2, 2)))
-        plan = Plan(sessions=sessions, policy=POLICY, seed=5)
+        plan = Plan(sessions=sessions, policy=replace(POLICY, processes=processes), seed=5)
         (result,) = measuring.run(plan, command=(sys.executable, str(WORKER), condition))
         return result
 
@@ -83,3 +84,18 @@ def test_a_batch_that_does_not_fit_is_emulated_for_both_sides(measured):
 def test_inference_is_never_emulated(measured):
     result = measured("full", phase="inference", batch_size=16)  # only training runs out of room here
     assert result.measurements[0].workload.micro_batch_size is None
+
+
+def test_of_two_gpus_the_slower_one_sets_the_time(measured):
+    result = measured("uneven", processes=1, world_size=2)
+    metric = latency(result)
+    assert metric.baseline.value == pytest.approx(2 * 0.1, rel=0.1)  # within the noise and the drift
+    assert metric.ratio.estimate == pytest.approx(1.1, rel=0.02)
+    assert metric.workload.world_size == 2
+    shown = render(comparison_document([compare(result)], result.environment), "markdown")
+    assert "on this GPU in training at batch 8 over 2 ranks" in shown
+    assert "cuda:0 training, batch 8, 2x2, float32, world size 2, 1 thread per rank" in shown
+    # 12 x 5 weights and 5 biases in float32; 2 (2 - 1) / 2 = 1
+    assert "| gradients (B)" in shown
+    assert "gradients: averaged over 2 ranks" in shown
+    assert "2(N-1)/N = 1 times as many bytes from each rank" in shown

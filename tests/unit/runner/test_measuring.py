@@ -4,9 +4,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock, Timeout
 
 from sebench.analysis.comparison import compare
 from sebench.errors import BudgetError
+from sebench.runner import measuring
 from sebench.runner.processes import ProcessSeries, thread_placement
 from sebench.schema import ModelSpec, Pair, Plan, Session, TimingPolicy, Workload
 from tests import samples
@@ -107,6 +109,7 @@ def test_a_worker_that_dies_again_is_reported(series):
         ("nan", "toy (plain|se) returned NaN or infinity in 1568 of 1568 outputs"),  # 8 x 14 x 14
         ("memory", "out of memory: .*can't allocate memory"),
         ("shape", "the network does not run on this input: mat1 and mat2"),
+        ("type", r"the network does not run on this input: TypeError: no such step \(.*faulty.py:\d+\)"),
         ("text", "returned str without a tensor in it"),
     ],
 )
@@ -141,3 +144,26 @@ def test_threads_are_placed_unless_the_user_has_placed_them():
     assert thread_placement({}) == {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
     assert thread_placement({"OMP_PLACES": "sockets"}) == {}
     assert thread_placement({"GOMP_CPU_AFFINITY": "0"}) == {}
+
+
+def test_a_second_run_on_the_device_waits_until_the_first_has_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(measuring, "_lock_folder", lambda: tmp_path)
+    first = FileLock(measuring._lock_folder() / "sebench-cpu.lock")
+    first.acquire()
+
+    class Waiting:
+        announced = 0
+
+        def announce_waiting(self):  # nobody but the first run can end the waiting
+            self.announced += 1
+            first.release()
+
+    series = Waiting()
+    with measuring._alone_on(samples.WORKLOAD, series) as waited_s:
+        assert series.announced == 1
+        assert waited_s >= 0
+        assert not first.is_locked
+        with pytest.raises(Timeout):
+            FileLock(first.lock_file).acquire(timeout=0)
+    with measuring._alone_on(samples.WORKLOAD, series):
+        assert series.announced == 1

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from sebench.schema import Environment, fingerprint
+from sebench.schema import Environment, fingerprint, fingerprint_facts
 
 
 def example(**changes):
@@ -53,3 +53,13 @@ def test_fingerprint_ignores_what_varies_on_one_set_up(changes):
 )
 def test_fingerprint_differs_with_what_decides_a_timing(changes):
     assert fingerprint(example(**changes)) != fingerprint(example())
+
+
+def test_facts_are_named_and_decide_the_fingerprint():
+    facts = fingerprint_facts(example(device={"name": "GPU X", "driver": "570.1"}))
+    assert facts["cpu.model"] == "X"
+    assert facts["torch"] == "2.15"
+    assert facts["machine"] == "x86_64"
+    assert facts["variables.OMP_NUM_THREADS"] is None
+    assert (facts["device.name"], facts["device.driver"]) == ("GPU X", "570")
+    assert not any(name.startswith("device") for name in fingerprint_facts(example()))

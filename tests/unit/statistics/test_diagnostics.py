@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from sebench import statistics
@@ -75,6 +76,13 @@ class TestDiagnostics:
         # mean 2, sd 1
         assert statistics.coefficient_of_variation([1, 2, 3]) == 0.5
         assert statistics.coefficient_of_variation([0.1] * 7) == 0
+
+    def test_quartiles_are_numpys_to_the_last_bit(self):
+        draw = np.random.default_rng(1)
+        for size in range(1, 60):
+            values = np.exp(draw.normal(0, 5, size))
+            found = statistics.quartiles(values)
+            assert [found.q1, found.median, found.q3] == list(np.quantile(values, [0.25, 0.5, 0.75]))
 
     def test_outliers_are_counted_by_tukeys_fences(self):
         # 1 .. 9 and x >= 9: q1 3.25, q3 7.75, fences 7.75 + 6.75 = 14.5 and 7.75 + 13.5 = 21.25

@@ -160,3 +160,9 @@ class TestSyntheticClocks:
             blocks.append(statistics.block_log_ratio("ABBA", np.floor(true / tick_s) * tick_s))
         found = statistics.headline([blocks])
         assert found.ci_low - tick_s / a <= 1.018 <= found.ci_high + tick_s / a
+
+
+def test_process_estimates_are_those_of_processes_with_two_blocks():
+    # Walsh averages of {1, 2, 6}: 1, 1.5, 2, 3.5, 4, 6: median 2.75.
+    assert statistics.process_estimates([[1.0, 2.0, 6.0], [9.0], [4.0, 5.0]]) == (2.75, 4.5)
+    assert statistics.process_estimates([]) == ()

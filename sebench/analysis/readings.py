@@ -1,0 +1,114 @@
+"""One metric of one stored result, with what it takes to compare it with the same metric of another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from msgspec.structs import asdict
+
+from sebench import statistics
+from sebench.analysis.comparison import compare
+from sebench.analysis.energy import energy_log_ratios
+from sebench.analysis.metrics import ENERGY_METRICS
+from sebench.analysis.sampled import SAMPLED, log_ratios, log_times, valid_by_process
+from sebench.errors import DataFileError
+from sebench.schema import Block, MetricComparison, Origin, Result, Workload, fingerprint
+
+Conditions = tuple[tuple[str, Any], ...]
+"""Names and values of everything that must be equal before two figures of a metric may be compared."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A metric as one result has it."""
+
+    result: Result
+    metric: MetricComparison
+
+    @cached_property
+    def workload(self) -> Workload | None:
+        """What the figure holds for; None where it was counted per image."""
+        if self.metric.metric == "saved_bytes" and self.result.saved:
+            return self.result.saved.workload
+        return self.metric.workload
+
+    @cached_property
+    def conditions(self) -> Conditions:
+        """The whole workload, or what a count depends on."""
+        if self.workload is not None:
+            return tuple(asdict(self.workload).items())
+        cost = self.result.candidate_cost
+        return (("input_shape", cost.input_shape), ("dtype", cost.dtype), ("phase", cost.phase))
+
+    @cached_property
+    def log_ratios(self) -> tuple[float, ...]:
+        """Estimate of each process, ln(candidate / baseline); empty for what is not sampled in blocks."""
+        name = self.metric.metric
+        if self.metric.status != "ok":
+            return ()
+        if name in SAMPLED:
+            return statistics.process_estimates(log_ratios(self._blocks, SAMPLED[name]))
+        if name in ENERGY_METRICS:
+            found = (energy for energy in self.result.energy if energy.workload == self.workload)
+            blocks = (process for energy in found for process in energy_log_ratios(energy, name))
+            return statistics.process_estimates(list(blocks))
+        return ()
+
+    @cached_property
+    def candidate_log_times(self) -> tuple[float, ...]:
+        """Estimate of each process, ln of the candidate's seconds per step; empty for all but times."""
+        if self.metric.metric not in SAMPLED or self.metric.status != "ok":
+            return ()
+        return statistics.process_estimates(log_times(self._blocks, "candidate", SAMPLED[self.metric.metric]))
+
+    @cached_property
+    def _blocks(self) -> list[tuple[Block, ...]]:
+        found = (timed for timed in self.result.measurements if timed.workload == self.metric.workload)
+        return [blocks for timed in found for blocks in valid_by_process(timed)]
+
+
+def readings(result: Result) -> Iterator[Reading]:
+    """All metrics of one result."""
+    return (Reading(result, metric) for metric in compare(result).metrics)
+
+
+def newest_first(results: Iterable[Result]) -> list[Result]:
+    """Results by date of measurement.
+
+    Raises:
+        DataFileError: one has no readable date.
+    """
+    return sorted(results, key=measured_at, reverse=True)
+
+
+def measured_at(result: Result) -> datetime:
+    """When a result was measured, in UTC.
+
+    Raises:
+        DataFileError: its date cannot be read.
+    """
+    try:
+        read = datetime.fromisoformat(result.created_at)
+    except ValueError as error:
+        raise DataFileError(
+            f"result {result.id} has no readable date: {result.created_at!r}", hint="measure again"
+        ) from error
+    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+
+
+def origin(result: Result) -> Origin:
+    """What a reader needs to know of where figures come from."""
+    git = result.environment.git
+    return Origin(
+        id=result.id,
+        created_at=result.created_at,
+        commit=git.get("commit"),
+        dirty=git.get("dirty"),
+        sebench=result.sebench,
+        torch=result.environment.versions.get("torch"),
+        fingerprint=fingerprint(result.environment),
+    )

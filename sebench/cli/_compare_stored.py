@@ -1,0 +1,90 @@
+"""``sebench compare --from A B``: stored results against each other. Measures nothing, needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import typer
+
+from sebench.cli import _options as options
+from sebench.cli._boundary import check_output, complain, present
+from sebench.cli._history import is_about, named_results
+from sebench.errors import EXIT_INCONCLUSIVE, EXIT_OK, UsageError
+
+# What chooses results, and what presents them; everything else is about measuring.
+_WITH_FROM = frozenset(
+    ("stored", "model", "variant", "baseline", "save", "output_format", "output", "quiet", "debug")
+)
+
+
+def given(context: typer.Context) -> frozenset[str]:
+    """Names of the parameters that stand on the command line."""
+    sources = ((name, context.get_parameter_source(name)) for name in context.params)
+    return frozenset(name for name, source in sources if source and source.name == "COMMANDLINE")
+
+
+def refuse_measuring_options(context: typer.Context) -> None:
+    """Nothing is measured with ``--from``, so an option about measuring is a misunderstanding.
+
+    Raises:
+        UsageError: names the first such option.
+    """
+    wrong = given(context) - _WITH_FROM
+    for parameter in context.command.params:
+        if parameter.name in wrong:
+            raise UsageError(
+                f"{parameter.opts[0]} has no meaning with --from, which measures nothing", hint="leave it out"
+            )
+
+
+def compare_stored(
+    sides: tuple[Path, Path],
+    store: Path,
+    *,
+    models: Sequence[str],
+    variants: Sequence[str],
+    baseline: str | None,
+    output_format: options.Format,
+    output: str,
+    quiet: bool,
+) -> int:
+    """Present what changed from the first side to the second.
+
+    Args:
+        sides: a file, a directory or an id each.
+        store: directory that ids are looked up in.
+        models: only results of these; all, if empty.
+        variants: only these candidates; all, if empty.
+        baseline: only results against this one; any, if None.
+        output_format: of the output.
+        output: where to.
+        quiet: errors only on standard error.
+
+    Returns:
+        4 where nothing could be compared.
+
+    Raises:
+        DataFileError: a side cannot be read.
+    """
+    from sebench import reporting
+    from sebench.analysis.change import changes
+
+    check_output(output)
+    about = partial(is_about, models=models, variants=variants, baseline=baseline)
+    before, after = (
+        [result for result in named_results([str(side)], store, quiet=quiet) if about(result.pair)]
+        for side in sides
+    )
+    found = changes(before, after)
+    present(
+        output_format,
+        output,
+        json=lambda: reporting.change_json(found),
+        document=lambda: reporting.change_document(found),
+    )
+    if any(metric.verdict != "not comparable" for change in found for metric in change.metrics):
+        return EXIT_OK
+    complain("nothing was compared: no pair has a metric that both sides measured alike")
+    return EXIT_INCONCLUSIVE

@@ -1,0 +1,26 @@
+"""Whether the paper's own figures are about what was measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sebench.errors import UnknownModelError
+
+if TYPE_CHECKING:
+    from sebench.schema import Result
+
+
+def as_published(result: Result) -> bool:
+    """Whether the paper's own figures are about this very network at this very input.
+
+    They are not about a network that this version does not know.
+    """
+    from sebench import models
+
+    spec, shape = result.pair.candidate, result.baseline_cost.input_shape
+    if result.pair.baseline == spec or spec.num_classes is not None or spec.stride_in is not None:
+        return False
+    try:
+        return shape[-2:] == models.native_image_size(spec.model)
+    except UnknownModelError:
+        return False

@@ -1,0 +1,89 @@
+"""``sebench report``: what stored results say, as a page for a pull request, a wiki or a paper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sebench.cli import _options as options
+from sebench.cli import _stored as stored
+from sebench.cli._boundary import check_output, complain, display_width, emit, guarded, use_color
+from sebench.cli._history import named_results
+from sebench.cli._published import as_published
+from sebench.errors import EXIT_INCONCLUSIVE, EXIT_OK
+from sebench.store import write_atomic
+
+if TYPE_CHECKING:
+    from sebench.schema import Change, Result
+
+_BY_SUFFIX: dict[str, options.Format] = {
+    ".md": "markdown",
+    ".html": "html",
+    ".htm": "html",
+    ".tex": "latex",
+    ".csv": "csv",
+    ".json": "json",
+}
+
+
+@guarded
+def report(
+    results: Annotated[
+        list[str] | None,
+        typer.Argument(help="Files, directories, ids or beginnings of ids; default: all stored results."),
+    ] = None,
+    against: Annotated[
+        list[str],
+        typer.Option(
+            "--against", help="Older results to say what changed since; named likewise; repeatable."
+        ),
+    ] = [],  # noqa: B006 - Typer reads it, nobody mutates it
+    directory: stored.Directory = None,
+    output_format: Annotated[
+        options.Format | None,
+        typer.Option("--format", "-f", help="Output format; default: what FILE ends in, else table."),
+    ] = None,
+    output: options.Output = "-",
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> int:
+    """Write the cost report of stored results: answer, tables, plots, machine, method and command."""
+    from sebench.reporting.report import build_report, render_report
+
+    check_output(output)
+    store = directory or options.RESULTS
+    found = _results(results or [], store, quiet=quiet)
+    if not found:
+        complain(f"nothing to report: there are no results in {store}; `sebench compare` stores them")
+        return EXIT_INCONCLUSIVE
+    rendered = render_report(
+        build_report(found, as_published=[as_published(result) for result in found]),
+        output_format or _BY_SUFFIX.get(Path(output).suffix.lower(), "table"),
+        file=None if output == "-" else Path(output).name,
+        changes=_changes(named_results(against, store, quiet=quiet), found) if against else (),
+        width=display_width(output),
+        color=use_color(output),
+    )
+    for name, content in rendered.files.items():
+        write_atomic(Path(output).parent / name, content)
+    emit(rendered.text, output)
+    return EXIT_OK
+
+
+def _results(names: Sequence[str], directory: Path, *, quiet: bool) -> tuple[Result, ...]:
+    """The named results, or all that are stored."""
+    from sebench.store import ResultStore
+
+    if names:
+        return named_results(names, directory, quiet=quiet)
+    stored_ones = ResultStore(directory).paths()
+    return named_results([str(directory)], directory, quiet=quiet) if stored_ones else ()
+
+
+def _changes(before: Sequence[Result], after: Sequence[Result]) -> tuple[Change, ...]:
+    from sebench.analysis.change import changes
+
+    return changes(before, after)

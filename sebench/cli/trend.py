@@ -1,0 +1,76 @@
+"""``sebench trend``: a metric over the commits at which it was measured. Reads results, needs no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sebench.cli import _options as options
+from sebench.cli import _stored as stored
+from sebench.cli._boundary import check_output, complain, guarded, present
+from sebench.cli._history import results_of
+from sebench.errors import EXIT_INCONCLUSIVE, EXIT_OK
+from sebench.schema import Phase
+from sebench.store import check_writable, write_atomic
+
+
+@guarded
+def trend(
+    metric: Annotated[str, typer.Argument(help="latency, params, macs, bytes, peak_memory, ...")],
+    model: Annotated[str, typer.Option("--model", "-m", help="Network.")],
+    variant: Annotated[str, typer.Option("--variant", "-v", help="Variant of the candidate.")] = "se",
+    baseline: Annotated[str, typer.Option("--baseline", help="Variant it was compared with.")] = "plain",
+    device: Annotated[
+        str | None, typer.Option("--device", help="Only cpu, cuda:N, or cuda for any of them.")
+    ] = None,
+    phase: Annotated[Phase | None, typer.Option("--phase", help="Only this phase.")] = None,
+    batch_size: Annotated[int | None, typer.Option("--batch-size", "-b", help="Only this batch.")] = None,
+    since: stored.SinceFilter = None,
+    fingerprint: Annotated[
+        str | None,
+        typer.Option("--fingerprint", help="How the set-up's begins; default: that of the newest result."),
+    ] = None,
+    directory: stored.Directory = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Draw it: FILE.svg or FILE.png.")] = None,
+    output_format: options.FormatOption = "table",
+    output: options.Output = "-",
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> int:
+    """Follow a metric's overhead ratio over commits on one set-up, and find where its level changed."""
+    from sebench import reporting
+    from sebench.analysis.series import WorkloadFilter, select_series
+    from sebench.analysis.trend import trend as follow
+
+    check_output(output)
+    if plot is not None:
+        check_writable(plot)
+    results = directory or options.RESULTS
+    found = results_of(results, model=model, variant=variant, baseline=baseline, since=since, quiet=quiet)
+    series = select_series(
+        found,
+        metric,
+        workloads=WorkloadFilter(device, phase, batch_size),
+        fingerprint_prefix=fingerprint,
+    )
+    if series is None:
+        complain(f"no result in {results} has {metric} of {model}: {baseline} -> {variant} as asked for")
+        return EXIT_INCONCLUSIVE
+    followed = follow(series)
+    if not followed.points:
+        complain(f"no result of {model}: {baseline} -> {variant} names the commit it was measured at")
+        return EXIT_INCONCLUSIVE
+    picture = (
+        None if plot is None else reporting.render_trend_picture(followed, plot.suffix.removeprefix("."))
+    )
+    present(
+        output_format,
+        output,
+        json=lambda: reporting.trend_json(followed),
+        document=lambda: reporting.trend_document(followed),
+    )
+    if plot is not None and picture is not None:
+        write_atomic(plot, picture)
+    return EXIT_OK

@@ -1,0 +1,16 @@
+"""The cost report: stored results to a value, the value to a document, to JSON or to long CSV."""
+
+from sebench.reporting.report.document import report_document
+from sebench.reporting.report.json import report_json
+from sebench.reporting.report.render import RenderedReport, render_report
+from sebench.reporting.report.values import PairReport, Report, build_report
+
+__all__ = [
+    "PairReport",
+    "RenderedReport",
+    "Report",
+    "build_report",
+    "render_report",
+    "report_document",
+    "report_json",
+]

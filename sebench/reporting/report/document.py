@@ -1,0 +1,142 @@
+"""A report laid out: the answer first, then what it rests on, then how to get it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sebench.reporting.answers import answers, attention_name, place_text, ratio_text
+from sebench.reporting.comparison import NOTHING_COMPARED, comparison_document
+from sebench.reporting.counts import count_document
+from sebench.reporting.document import (
+    Cell,
+    Column,
+    Document,
+    Figure,
+    Paragraph,
+    Row,
+    Section,
+    Table,
+    text_cell,
+)
+from sebench.reporting.report.accuracy import accuracy_section
+from sebench.reporting.report.figures import blocks_figure, figure_key
+from sebench.reporting.report.footing import (
+    environment_section,
+    findings_section,
+    method_section,
+    reproduction_section,
+)
+from sebench.reporting.report.stages import stages_section
+from sebench.reporting.report.values import PairReport, Report
+from sebench.schema import MetricComparison
+from sebench.units import UNKNOWN, format_ratio
+
+NOT_MEASURED = "No latency was measured."
+
+
+def report_document(report: Report, change: Document | None = None) -> Document:
+    """The cost report, in reading order.
+
+    Args:
+        report: One entry per pair; several are summed up in a table first.
+        change: What became of these pairs since earlier results; comes before the figures of today.
+    """
+    pairs = report.pairs
+    comparisons = [pair.comparison for pair in pairs]
+    compared = comparison_document(
+        comparisons, as_published=[pair.as_published for pair in pairs], with_findings=False
+    )
+    sentences = [sentence for comparison in comparisons for sentence in answers(comparison)]
+    counted = count_document(list({cost: None for pair in pairs for cost in pair.costs}))
+    return Document(
+        title=_title(pairs),
+        body=(
+            *(Paragraph(sentence, strong=True) for sentence in sentences or (NOTHING_COMPARED,)),
+            *((Section("Summary", (_summary(pairs),)),) if len(pairs) > 1 else ()),
+            *((_change_section(change),) if change else ()),
+            Section("Comparison", compared.tables),
+            Section("Static costs", counted.tables, counted.notes),
+            stages_section(pairs),
+            Section("What was measured", tuple(_figures(pairs)) or (Paragraph(NOT_MEASURED),)),
+            accuracy_section(report),
+            environment_section(pairs),
+            findings_section(pairs),
+            method_section(pairs, compared.notes),
+            reproduction_section(pairs),
+        ),
+    )
+
+
+def _change_section(change: Document) -> Section:
+    body = tuple(part for part in change.body if isinstance(part, Paragraph | Table))
+    return Section("Change", body, change.notes)
+
+
+def _title(pairs: Sequence[PairReport]) -> str:
+    if len(pairs) != 1:
+        return f"Cost report: {len(pairs)} pairs"
+    comparison = pairs[0].comparison
+    if comparison.baseline == comparison.candidate:
+        return f"Cost report: {comparison.model} {comparison.baseline} against itself"
+    than = "" if comparison.baseline == "plain" else f" against {attention_name(comparison.baseline)}"
+    return f"Cost report: {attention_name(comparison.candidate)} in {comparison.model}{than}"
+
+
+def _latencies(pair: PairReport) -> tuple[MetricComparison, ...]:
+    return tuple(metric for metric in pair.comparison.metrics if metric.metric == "latency")
+
+
+def _figures(pairs: Sequence[PairReport]) -> Iterator[Figure]:
+    position = 0
+    for pair in pairs:
+        spec, metrics = pair.pair.candidate, _latencies(pair)
+        for found, metric in zip(pair.distributions, metrics, strict=True):
+            position += 1
+            key = figure_key("blocks", position, f"{spec.model} {spec.variant}")
+            title = pair.label if len(metrics) == 1 else f"{pair.label}, {place_text(found.workload)}"
+            yield blocks_figure(key, title, found, metric)
+
+
+# --- summary ----------------------------------------------------------------------------------------------
+
+_SUMMARY = (
+    Column("pair", "pair"),
+    Column("workload", "workload"),
+    Column("latency_ratio", "latency", "right", detail="[interval]"),
+    Column("grade", "grade"),
+    Column("params_ratio", "params", "right"),
+    Column("paper_macs_ratio", "paper GFLOPs", "right"),
+    Column("bytes_ratio", "bytes", "right"),
+    Column("result", "result", role="data"),
+)
+
+
+def _summary(pairs: Sequence[PairReport]) -> Table:
+    rows = tuple(_summary_row(pair, metric) for pair in pairs for metric in _latencies(pair) or (None,))
+    return Table("Ratios, candidate / baseline", _SUMMARY, rows)
+
+
+def _summary_row(pair: PairReport, metric: MetricComparison | None) -> Row:
+    comparison = pair.comparison
+    exact = {m.metric: m.ratio.estimate for m in comparison.metrics if m.exact}
+    workload = metric.workload if metric else None
+    place = f"{workload.device} {workload.phase}, batch {workload.batch_size}" if workload else UNKNOWN
+    return (
+        text_cell(f"{comparison.model}: {comparison.baseline} -> {comparison.candidate}"),
+        text_cell(place),
+        _latency_cell(metric),
+        text_cell(metric.grade if metric else UNKNOWN),
+        *(_exact_cell(exact.get(name)) for name in ("params", "paper_macs", "bytes")),
+        Cell("", pair.result),
+    )
+
+
+def _latency_cell(metric: MetricComparison | None) -> Cell:
+    if metric is None or metric.ratio.estimate is None:
+        return Cell(UNKNOWN)
+    estimate, interval = ratio_text(metric.ratio)
+    return Cell(estimate, metric.ratio.estimate, interval or "no interval")
+
+
+def _exact_cell(value: float | None) -> Cell:
+    return Cell(UNKNOWN) if value is None else Cell(format_ratio(value), value)

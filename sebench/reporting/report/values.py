@@ -1,0 +1,111 @@
+"""A report as a value: everything it says of each pair, derived from stored results and not yet laid out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sebench.analysis.comparison import compare
+from sebench.analysis.distribution import Distribution, distribution
+from sebench.analysis.stages import StageCost, stage_costs
+from sebench.paper.accuracy import QuotedAccuracy, quoted_accuracy
+from sebench.schema import Comparison, Environment, ModelCost, Pair, Result, TimingPolicy, Value
+
+
+class PairReport(Value, frozen=True, kw_only=True):
+    """One stored result, concluded."""
+
+    label: str
+    """Tells this pair from the others of its report."""
+    result: str
+    """Id of the stored result."""
+    created_at: str
+    """UTC, ISO 8601."""
+    sebench: str
+    """Version that measured."""
+    command: tuple[str, ...]
+    """As it was typed, unquoted; empty where it is not known."""
+    seed: int
+    pair: Pair
+    as_published: bool
+    """Whether both networks are as the paper built them; only then is the paper quoted beside them."""
+    comparison: Comparison
+    costs: tuple[ModelCost, ...]
+    """Baseline, candidate."""
+    stages: tuple[StageCost, ...]
+    policies: tuple[TimingPolicy, ...]
+    """One per distribution."""
+    distributions: tuple[Distribution, ...]
+    accuracies: tuple[QuotedAccuracy, ...]
+    """Baseline, candidate where the paper prints both; otherwise empty."""
+    environment: Environment
+
+
+class Report(Value, frozen=True, kw_only=True):
+    """Everything that is known of some results, in the order in which they were named."""
+
+    pairs: tuple[PairReport, ...]
+
+
+def build_report(results: Sequence[Result], *, as_published: Sequence[bool]) -> Report:
+    """Conclude what the results say.
+
+    Args:
+        results: One per pair.
+        as_published: Whether the paper's own figures are about both networks, result by result.
+
+    Raises:
+        ValueError: `as_published` has not one entry per result.
+    """
+    labels = _labels(results)
+    return Report(
+        pairs=tuple(
+            _pair(result, label, native)
+            for result, label, native in zip(results, labels, as_published, strict=True)
+        )
+    )
+
+
+def _pair(result: Result, label: str, as_published: bool) -> PairReport:
+    pair = result.pair
+    quoted = [quoted_accuracy(spec.model, spec.variant) for spec in (pair.baseline, pair.candidate)]
+    known = tuple(accuracy for accuracy in quoted if accuracy)
+    return PairReport(
+        label=label,
+        result=result.id,
+        created_at=result.created_at,
+        sebench=result.sebench,
+        command=result.command,
+        seed=result.seed,
+        pair=pair,
+        as_published=as_published,
+        comparison=compare(result),
+        costs=(
+            ModelCost(spec=pair.baseline, cost=result.baseline_cost),
+            ModelCost(spec=pair.candidate, cost=result.candidate_cost),
+        ),
+        stages=stage_costs(result.baseline_cost, result.candidate_cost),
+        policies=tuple(measurement.policy for measurement in result.measurements),
+        distributions=tuple(map(distribution, result.measurements)),
+        accuracies=known if as_published and len(known) == len(quoted) else (),
+        environment=result.environment,
+    )
+
+
+def _labels(results: Sequence[Result]) -> list[str]:
+    """The shortest labels that tell the results apart: pair, then workload, then id."""
+    ways = (_pair_label, lambda r: f"{_pair_label(r)}, {_workload_label(r)}")
+    for way in ways:
+        labels = [way(result) for result in results]
+        if len(set(labels)) == len(labels):
+            return labels
+    return [f"{_pair_label(result)}, {result.id}" for result in results]
+
+
+def _pair_label(result: Result) -> str:
+    pair = result.pair
+    return f"{pair.baseline.model}: {pair.baseline.variant} -> {pair.candidate.variant}"
+
+
+def _workload_label(result: Result) -> str:
+    workloads = [measurement.workload for measurement in result.measurements]
+    return ", ".join(f"{w.device} {w.phase} batch {w.batch_size}" for w in workloads) or "counted only"

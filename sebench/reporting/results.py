@@ -1,0 +1,157 @@
+"""What `sebench list results` shows: stored results, each with its latency ratios."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from sebench.reporting.answers import ratio_text
+from sebench.reporting.contract import document_json
+from sebench.reporting.document import EMPTY, Cell, Column, Document, Role, Row, Table, Value, text_cell
+from sebench.schema import Headline, ListedResult, ResultListing, ResultSummary
+from sebench.units import UNKNOWN
+
+NAMING_NOTE = "a result goes by its file, or by how its id begins; times are UTC"
+DIRTY_NOTE = "commit+: with changes that were not committed"
+NO_RESULTS = "there are none"
+
+_COMMIT_DIGITS = 8
+_USUAL_DTYPE = "float32"
+# What only machines read: attributes of the summary, and of the headline.
+_FACTS = ("path", "sebench", "baseline", "fingerprint", "branch", "dirty", "interrupted")
+_FIGURES = (
+    *("workload.input_shape", "workload.memory_format", "workload.threads", "workload.execution"),
+    *("workload.optimizer", "workload.micro_batch_size", "baseline_s", "candidate_s"),
+    *("ratio.ci_low", "ratio.ci_high", "ratio.confidence", "ratio.method", "ratio.scope"),
+    *("ratio.processes", "ratio.blocks", "status", "reason"),
+)
+_DATA_KEYS = (*_FACTS, *(name.removeprefix("workload.").replace(".", "_") for name in _FIGURES))
+_read_facts, _read_figures = attrgetter(*_FACTS), attrgetter(*_FIGURES)
+
+
+def results_json(listing: ResultListing) -> str:
+    """The ``results`` document."""
+    content = {
+        "directory": listing.directory,
+        "results": [_entry(listed) for listed in listing.results],
+        "skipped": msgspec.to_builtins(listing.skipped),
+    }
+    return document_json("results", content)
+
+
+def results_document(listing: ResultListing) -> Document:
+    """One row per result and workload, newest last; what nobody differs in is left to machine formats."""
+    entries = [
+        (listed.summary, headline) for listed in listing.results for headline in listed.latency or (None,)
+    ]
+    fields = _shown(entries)
+    notes = (
+        NAMING_NOTE if entries else NO_RESULTS,
+        *((DIRTY_NOTE,) if any(summary.dirty for summary, _ in entries) else ()),
+    )
+    table = Table(
+        f"Results in {listing.directory}",
+        (*(column for column, _ in fields), *(Column(key, key, role="data") for key in _DATA_KEYS)),
+        tuple((*(read(*entry) for _, read in fields), *_data(*entry)) for entry in entries),
+        notes,
+    )
+    return Document("Stored results", (table,))
+
+
+def _entry(listed: ListedResult) -> dict[str, Any]:
+    summary = listed.summary
+    plain: dict[str, Any] = msgspec.to_builtins(summary)
+    del plain["workloads"]  # they stand with their ratios
+    names = {"model": summary.model, "baseline": summary.baseline, "candidate": summary.candidate}
+    return {"id": summary.id, **plain, **names, "latency": msgspec.to_builtins(listed.latency)}
+
+
+_Entry = tuple[ResultSummary, Headline | None]
+"""A result that was not timed has no headline."""
+_Read = Callable[[ResultSummary, Headline | None], Cell]
+_Field = tuple[Column, _Read]
+
+
+def _shown(entries: Sequence[_Entry]) -> tuple[_Field, ...]:
+    """What a person sees: always the same, and whatever is special about these."""
+    machines = {summary.machine for summary, _ in entries}
+    dtypes = {headline.workload.dtype for _, headline in entries if headline}
+    remarks = any(_remark(*entry) for entry in entries)
+    return (
+        (Column("created", "created"), _created),
+        (Column("id", "id", role="fold"), _id),
+        (Column("model", "model"), lambda summary, _: text_cell(summary.model)),
+        (Column("candidate", "variant", role="fold"), _variant),
+        (Column("machine", "machine", role=_role(len(machines) > 1)), _machine),
+        (Column("device", "device"), _of_workload("device")),
+        (Column("phase", "phase", role="fold"), _of_workload("phase")),
+        (Column("batch_size", "batch", "right"), _of_workload("batch_size")),
+        (Column("dtype", "dtype", role=_role(bool(dtypes - {_USUAL_DTYPE}))), _of_workload("dtype")),
+        (Column("ratio", "ratio", "right", detail="[CI]"), _ratio),
+        (Column("grade", "grade"), lambda _, headline: text_cell(headline.grade if headline else "")),
+        (Column("commit", "commit"), _commit),
+        (Column("remark", "remark", role=_role(remarks), wrap=True), _remark_cell),
+    )
+
+
+def _role(special: bool) -> Role:
+    return "value" if special else "data"
+
+
+def _created(summary: ResultSummary, _: Headline | None) -> Cell:
+    return Cell(f"{summary.created:%Y-%m-%d %H:%M}", summary.created_at)
+
+
+def _id(summary: ResultSummary, _: Headline | None) -> Cell:
+    # The time an id begins with is as good as always enough to name it.
+    return Cell(summary.id.partition("-")[0], summary.id)
+
+
+def _variant(summary: ResultSummary, _: Headline | None) -> Cell:
+    over = "" if summary.baseline == "plain" else f" / {summary.baseline}"
+    return Cell(summary.candidate + over, summary.candidate)
+
+
+def _machine(summary: ResultSummary, _: Headline | None) -> Cell:
+    return Cell(summary.machine or UNKNOWN, summary.machine)
+
+
+def _of_workload(name: str) -> _Read:
+    return lambda _, headline: EMPTY if headline is None else _cell(getattr(headline.workload, name))
+
+
+def _ratio(_: ResultSummary, headline: Headline | None) -> Cell:
+    if headline is None:
+        return Cell(UNKNOWN)
+    estimate, interval = ratio_text(headline.ratio)
+    return Cell(estimate or headline.status, headline.ratio.estimate, interval)
+
+
+def _commit(summary: ResultSummary, _: Headline | None) -> Cell:
+    text = (summary.commit or UNKNOWN)[:_COMMIT_DIGITS] + ("+" if summary.dirty else "")
+    return Cell(text, summary.commit)
+
+
+def _remark_cell(summary: ResultSummary, headline: Headline | None) -> Cell:
+    return text_cell(_remark(summary, headline))
+
+
+def _remark(summary: ResultSummary, headline: Headline | None) -> str:
+    reason = headline.reason if headline else "nothing was timed"
+    return "; ".join(filter(None, ("interrupted" if summary.interrupted else "", reason)))
+
+
+def _data(summary: ResultSummary, headline: Headline | None) -> Row:
+    figures = _read_figures(headline) if headline else (None,) * len(_FIGURES)
+    return tuple(map(_cell, (*_read_facts(summary), *figures)))
+
+
+@lru_cache(maxsize=1 << 12, typed=True)  # long listings repeat few values; typed, as 1 == 1.0 == True
+def _cell(value: Value | tuple[int, ...]) -> Cell:
+    if value is None:
+        return EMPTY
+    return text_cell("x".join(map(str, value))) if isinstance(value, tuple) else Cell(str(value), value)

@@ -1,0 +1,98 @@
+"""What a listing of stored results knows of each without opening it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sebench.schema.base import Grade, Status, Value
+from sebench.schema.conclusions import Ratio
+from sebench.schema.request import Pair, Workload
+
+
+class ResultSummary(Value, frozen=True, kw_only=True):
+    """The facts of one stored result: what was measured, where, and on which state of the user's code."""
+
+    path: str = ""
+    id: str
+    created_at: str
+    """UTC, ISO 8601."""
+    sebench: str
+    pair: Pair
+    workloads: tuple[Workload, ...] = ()
+    """One per measurement; empty where nothing was timed."""
+    fingerprint: str
+    """`sebench.schema.fingerprint` of the environment."""
+    machine: str | None = None
+    """The accelerator or processor by name."""
+    commit: str | None = None
+    """Of the repository that was measured in, if any."""
+    dirty: bool | None = None
+    branch: str | None = None
+    interrupted: bool = False
+    """Stopped by Ctrl-C: holds what was measured until then."""
+
+    @property
+    def model(self) -> str:
+        """The network."""
+        return self.pair.baseline.model
+
+    @property
+    def baseline(self) -> str:
+        """The variant that the ratio is over."""
+        return self.pair.baseline.variant
+
+    @property
+    def candidate(self) -> str:
+        """The variant that was compared."""
+        return self.pair.candidate.variant
+
+    @property
+    def created(self) -> datetime:
+        """`created_at`, with its time zone."""
+        moment = datetime.fromisoformat(self.created_at)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class SkippedFile(Value, frozen=True, kw_only=True):
+    """A file among stored results that is none, or that cannot be read."""
+
+    path: str
+    reason: str
+
+
+class StoreContents(Value, frozen=True, kw_only=True):
+    """A directory of results at one moment."""
+
+    results: tuple[ResultSummary, ...] = ()
+    """Newest last."""
+    skipped: tuple[SkippedFile, ...] = ()
+
+
+class Headline(Value, frozen=True, kw_only=True):
+    """The latency ratio of one workload, with what it takes to judge it."""
+
+    workload: Workload
+    baseline_s: float | None
+    """Median step of the baseline."""
+    candidate_s: float | None
+    ratio: Ratio
+    grade: Grade
+    status: Status = "ok"
+    reason: str | None = None
+
+
+class ListedResult(Value, frozen=True, kw_only=True):
+    """One entry of a listing."""
+
+    summary: ResultSummary
+    latency: tuple[Headline, ...] = ()
+    """One per workload of the summary."""
+
+
+class ResultListing(Value, frozen=True, kw_only=True):
+    """What `sebench list results` found."""
+
+    directory: str
+    results: tuple[ListedResult, ...] = ()
+    """Newest last."""
+    skipped: tuple[SkippedFile, ...] = ()

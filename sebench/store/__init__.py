@@ -1,0 +1,25 @@
+"""What is kept on disk: results with their index, counts, and files that are whole or absent."""
+
+from sebench.store.counts import CountCache
+from sebench.store.files import check_writable, write_atomic
+from sebench.store.index import Derivation
+from sebench.store.reading import load_result
+from sebench.store.resolve import resolve_results
+from sebench.store.results import ResultStore
+from sebench.store.selection import Criterion, criteria, parse_since, unmatched
+from sebench.store.sources import sources_digest
+
+__all__ = [
+    "CountCache",
+    "Criterion",
+    "Derivation",
+    "ResultStore",
+    "check_writable",
+    "criteria",
+    "load_result",
+    "parse_since",
+    "resolve_results",
+    "sources_digest",
+    "unmatched",
+    "write_atomic",
+]

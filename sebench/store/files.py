@@ -1,0 +1,120 @@
+"""Files that last: whole or absent, flushed to the disk, never replaced by accident."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from sebench.errors import DataFileError
+
+
+def write_atomic(path: Path, content: str | bytes, *, overwrite: bool = True) -> None:
+    """Write text (as UTF-8) or bytes to a temporary name, flush and rename: readers see all of it or nothing.
+
+    The directory is flushed too, so that the name survives a power cut as the content does.
+
+    Args:
+        path: to write; missing directories are made.
+        content: all of it.
+        overwrite: whether a file of that name may be replaced.
+
+    Raises:
+        DataFileError: `path` is a directory or must not be replaced, or its directory cannot be written or
+            is full.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    if path.is_dir():
+        raise DataFileError(f"cannot write {path}: it is a directory", hint="name a file")
+    if overwrite and path.exists() and not path.is_file():  # a device or a pipe cannot be replaced
+        return _write_through(path, data)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        _inherit_mode(Path(name))
+        _publish(Path(name), path, overwrite=overwrite)
+        _sync_directory(path.parent)
+    except FileExistsError as error:
+        raise DataFileError(f"{path} exists already", hint="it was left as it is") from error
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            Path(name).unlink()
+    return None
+
+
+def check_writable(path: Path) -> None:
+    """Fail before an hour of measuring rather than after it.
+
+    Raises:
+        DataFileError: `path` is a directory, or its directory does not take files.
+    """
+    if path.is_dir():
+        raise DataFileError(f"cannot write {path}: it is a directory", hint="name a file")
+    parent = next(folder for folder in (path.parent, *path.parent.parents) if folder.exists())
+    if path.exists() and not os.access(path, os.W_OK):
+        raise DataFileError(f"cannot write {path}: it is write-protected", hint="choose another path")
+    try:
+        with tempfile.TemporaryFile(dir=parent):
+            pass
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def _publish(temporary: Path, path: Path, *, overwrite: bool) -> None:
+    """Give a complete file its name; where it may not replace another, only one of several writers succeeds.
+
+    Raises:
+        FileExistsError: there is one, and `overwrite` is false.
+    """
+    if overwrite:
+        temporary.replace(path)
+        return
+    try:
+        path.hardlink_to(temporary)  # unlike a rename, this fails where the name is taken
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if path.exists():
+            raise FileExistsError(path) from None
+        temporary.replace(path)
+
+
+def _sync_directory(directory: Path) -> None:
+    # The file is whole by now either way; some file systems cannot flush a directory.
+    with contextlib.suppress(OSError):
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _write_through(path: Path, data: bytes) -> None:
+    try:
+        with path.open("wb") as stream:
+            stream.write(data)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> DataFileError:
+    return DataFileError(
+        f"cannot write {path}: {error.strerror}", hint="choose another path or free some space"
+    )
+
+
+def _inherit_mode(path: Path) -> None:
+    # mkstemp makes private files; results are meant to be shared like any other file of the user.
+    umask = os.umask(0)
+    os.umask(umask)
+    path.chmod(0o666 & ~umask)

@@ -1,0 +1,81 @@
+"""One stored file to a result, or to the reason why it is none."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from sebench.errors import DataFileError
+from sebench.schema import SCHEMA, Result
+
+_FAMILY = "sebench/"
+_STORED = "pass a file from .sebench/results"
+
+
+class _Header(msgspec.Struct):
+    """What every JSON document of sebench begins with."""
+
+    schema: str
+    kind: str = "result"
+
+
+_header = msgspec.json.Decoder(_Header)
+_result = msgspec.json.Decoder(Result)
+
+
+def load_result(path: Path) -> Result:
+    """Read one stored result.
+
+    Raises:
+        DataFileError: missing, unreadable, damaged, foreign or newer; says which.
+    """
+    try:
+        return parse_result(path.read_bytes())
+    except OSError as error:
+        raise DataFileError(f"cannot read {path}: {error.strerror}") from error
+    except DataFileError as error:
+        raise DataFileError(f"{path} {error.message}", hint=error.hint) from error
+
+
+def parse_result(content: bytes) -> Result:
+    """The result that a file holds.
+
+    Raises:
+        DataFileError: it holds none; the message goes on where the name of the file ended.
+    """
+    _check_header(content)
+    try:
+        result = _result.decode(content)
+        datetime.fromisoformat(result.created_at)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(error) from error
+    return result
+
+
+def _check_header(content: bytes) -> None:
+    try:
+        header = _header.decode(content)
+    except msgspec.ValidationError as error:  # JSON, but without these fields
+        raise _foreign() from error
+    except (ValueError, RecursionError) as error:
+        raise _damaged(error) from error
+    if not header.schema.startswith(_FAMILY):
+        raise _foreign()
+    if header.schema != SCHEMA:
+        raise DataFileError(
+            f"has schema {header.schema!r}, this version reads {SCHEMA!r}", hint="upgrade sebench"
+        )
+    if header.kind != "result":
+        raise DataFileError(
+            f"holds a {header.kind}, not a stored result", hint="pass a file from .sebench/results"
+        )
+
+
+def _foreign() -> DataFileError:
+    return DataFileError("is not a sebench file", hint="pass a file from .sebench/results")
+
+
+def _damaged(error: Exception) -> DataFileError:
+    return DataFileError(f"is damaged: {error}", hint="measure again")

@@ -1,0 +1,63 @@
+"""docs/python.md does what it says: its examples are run as they stand, and measure for real."""
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sebench.store import ResultStore, load_result
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "python.md").read_text()
+
+
+def test_the_counts():
+    (session,) = re.findall(r"```pycon\n(.*?)```", DOCUMENT, flags=re.DOTALL)
+    test = doctest.DocTestParser().get_doctest(session, {}, "docs/python.md", "docs/python.md", 0)
+    assert len(test.examples) == 4
+    assert doctest.DocTestRunner().run(test).failed == 0
+
+
+@pytest.fixture
+def files(tmp_path):
+    """The files of the pytest section."""
+    found = re.findall(r"<!-- file: (\S+) -->\n```python\n(.*?)```", DOCUMENT, flags=re.DOTALL)
+    for name, text in found:
+        (tmp_path / name).write_text(text)
+    return [name for name, _ in found]
+
+
+def test_the_pytest_example_measures(files, tmp_path):
+    assert files == ["nets.py", "test_cost.py"]
+    plugin = ("-p", "no:sebench", "-p", "sebench.pytest_plugin", "-W", "error", "-p", "no:cacheprovider")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *plugin, "--sebench-quick", "--sebench-save", "kept", "-rA"],
+        cwd=tmp_path,
+        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    pair = "nets.py:new against nets.py:old"
+    assert "PASSED test_cost.py::test_nothing_was_added" in done.stdout, done.stdout + done.stderr
+    assert f"{pair}, params overhead 1.0000 (exact): passed against 1" in done.stdout
+    # One process is asked for, and the message says so. What the ratio is, no test may know.
+    assert re.search(
+        rf"{pair}, latency overhead [\d.]+ \[[\d.]+, [\d.]+\] "
+        r"\(95 %, within-process, 1 process x \d+ blocks, grade [ABC]\): \w+ against 2",
+        done.stdout,
+    )
+    (path,) = ResultStore(tmp_path / "kept").paths()
+    stored = load_result(path)
+    assert stored.pair.title == pair
+    assert stored.command[:6] == (
+        "sebench",
+        "compare",
+        "--baseline",
+        "nets.py:old",
+        "--candidate",
+        "nets.py:new",
+    )

@@ -1,0 +1,98 @@
+"""Names of models, variants and networks to pairs."""
+
+import pytest
+
+from sebench.errors import UsageError, VariantError
+from sebench.runner.conditions import Conditions
+from sebench.runner.pairs import make_pairs
+from sebench.runner.plan import make_plan
+from sebench.schema import ModelSpec
+
+OLD, NEW = "nets.py:old", "nets.py:new"
+
+
+@pytest.mark.parametrize(
+    ("models", "variants", "baseline", "candidate", "titles"),
+    [
+        (["resnet50"], [], "plain", None, ["resnet50: se against plain"]),
+        (
+            ["resnet50"],
+            ["se", "se(r=8)"],
+            "se",
+            None,
+            ["resnet50: se against se", "resnet50: se(r=8) against se"],
+        ),
+        (["resnet50"], [], "plain", "se(r=8)", ["resnet50: se(r=8) against plain"]),
+        (["resnet50"], [], "se", NEW, ["nets.py:new against resnet50 se"]),
+        (
+            ["resnet50", "alexnet"],
+            [],
+            OLD,
+            None,
+            ["resnet50 se against nets.py:old", "alexnet se against nets.py:old"],
+        ),
+        (["resnet50"], [], OLD, "plain", ["resnet50 plain against nets.py:old"]),
+        ([], [], OLD, NEW, ["nets.py:new against nets.py:old"]),
+        ([NEW], [], OLD, None, ["nets.py:new against nets.py:old"]),
+        ([NEW], ["plain"], "plain", None, ["nets.py:new: plain against plain"]),
+        ([], [], OLD, OLD, ["nets.py:old: plain against plain"]),
+        (["resnet50", "resnet50"], ["se", "SE( r = 16 )"], "plain", None, ["resnet50: se against plain"]),
+    ],
+)
+def test_pairs(models, variants, baseline, candidate, titles):
+    assert [pair.title for pair in make_pairs(models, variants, baseline, candidate)] == titles
+
+
+def test_options_of_native_networks_are_theirs():
+    (pair,) = make_pairs(["resnet50"], [], "plain", NEW, num_classes=10, stride_in="3x3")
+    assert pair.baseline == ModelSpec(model="resnet50", num_classes=10, stride_in="3x3")
+    assert pair.candidate == ModelSpec(model=NEW)
+    with pytest.raises(UsageError, match="no --num-classes"):
+        make_pairs([], [], OLD, NEW, num_classes=10)
+
+
+@pytest.mark.parametrize(
+    ("models", "variants", "baseline", "candidate", "message"),
+    [
+        ([], [], "plain", None, "nothing to compare; name at least one --model, or two networks"),
+        ([], [], OLD, None, "nothing to compare; --baseline nets.py:old is compared with --candidate"),
+        ([], [], "plain", NEW, "nothing to compare; --candidate nets.py:new is compared with --baseline"),
+        ([], [], OLD, "se", "nothing to compare; --baseline nets.py:old is compared with --candidate"),
+        (["resnet50"], [], OLD, NEW, "--model resnet50: .* are networks already; leave --model out"),
+        (["resnet50"], ["se"], "plain", "se", "--variant se and --candidate se both say what to measure"),
+        ([], ["se"], OLD, NEW, "--variant se and --candidate nets.py:new both say what to measure"),
+        ([NEW], [], "plain", None, "taken as it is, so it has no variant .*--candidate nets.py:new"),
+        (["resnet5"], [], OLD, None, "unknown model 'resnet5'"),
+    ],
+)
+def test_what_cannot_be_meant(models, variants, baseline, candidate, message):
+    with pytest.raises(UsageError, match=message):
+        make_pairs(models, variants, baseline, candidate)
+
+
+def test_a_network_takes_no_variant():
+    with pytest.raises(VariantError, match="nets.py:new is taken as it is"):
+        make_pairs([NEW], ["se"], OLD)
+
+
+def test_two_networks_share_the_input_of_the_native_one():
+    def shape(names, baseline, candidate=None, **options):
+        plan = make_plan(
+            names=names,
+            variants=[],
+            baseline=baseline,
+            candidate=candidate,
+            conditions=Conditions(),
+            **options,
+        )
+        return plan.sessions[0].workload.input_shape
+
+    assert shape(["inception_v3"], OLD) == (1, 3, 299, 299)
+    assert shape(["inception_v3"], "plain", NEW) == (1, 3, 299, 299)
+    assert shape([], OLD, NEW) == (1, 3, 224, 224)
+    assert shape([], OLD, NEW, image_size=32) == (1, 3, 32, 32)
+
+
+def test_a_seed_is_drawn_where_none_is_given():
+    seeds = {make_plan(names=["resnet50"], variants=[], conditions=Conditions()).seed for _ in range(3)}
+    assert len(seeds) > 1

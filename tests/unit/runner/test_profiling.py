@@ -1,0 +1,104 @@
+"""Bounds of a machine are measured once per set-up; the worker's answers are set."""
+
+import pytest
+from msgspec.structs import replace
+
+from sebench.errors import BuildError
+from sebench.runner import profiling
+from sebench.runner.bounds import MachineCache, machine_key
+from sebench.runner.conditions import Conditions
+from sebench.runner.plan import make_plan
+from sebench.runner.profiling import run_profiles
+from sebench.schema import Contrast, Machine, PartSample, ProfileSamples, Workload
+from sebench.worker.protocol import Profiled
+from tests import samples
+
+MACHINE = Machine(
+    copy_bytes_per_s=1e9, matmul_flops_per_s=1e9, launch_s=1e-6, measured_at="2026-11-21T07:30:00+00:00"
+)
+RUNTIME = {"num_threads": 2, "device": {}}
+
+
+def plan(**conditions):
+    return make_plan(
+        names=["cifar_wrn16_8"], variants=["se"], baseline="plain", seed=1, effort="quick",
+        image_size=8, conditions=Conditions(phase="inference", **conditions),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def known(monkeypatch):
+    """Every machine that a worker was told, in order; a worker that is told none measures `MACHINE`."""
+    told = []
+
+    def measure(session, plan, machine, command):
+        told.append(machine)
+        found = ProfileSamples(
+            parts=(PartSample(stage="2", part="squeeze", phase="forward", times_s=(1e-3,)),),
+            profiled_steps_s=(0.1,),
+            steps_s=(0.1,),
+            machine=machine or MACHINE,
+            contrasts=(Contrast(name="plain", blocks=(samples.block(0.050, 0.055),) * 12),),
+        )
+        return Profiled(samples=found, runtime=RUNTIME)
+
+    monkeypatch.setattr(profiling, "_measure", measure)
+    return told
+
+
+def codes(profile):
+    return [finding.code for finding in profile.findings]
+
+
+def test_bounds_are_measured_once_and_it_is_said_that_they_were_kept(known, tmp_path):
+    machines = MachineCache(tmp_path)
+    (first,), environment = run_profiles(plan(), samples.ENVIRONMENT, machines=machines)
+    (second,), _ = run_profiles(plan(), samples.ENVIRONMENT, machines=machines)
+    assert known == [None, MACHINE]
+    assert "bounds-kept" not in codes(first)
+    assert codes(second)[-1] == "bounds-kept"
+    assert "kept from 2026-11-21T07:30:00+00:00" in second.findings[-1].message
+    assert environment.runtime == {"num_threads": 2}
+
+
+def test_without_a_cache_they_are_measured_afresh(known, tmp_path):
+    MachineCache(tmp_path).put(machine_key(plan().sessions[0].workload, samples.ENVIRONMENT), MACHINE)
+    run_profiles(plan(), samples.ENVIRONMENT, machines=None)
+    assert known == [None]
+
+
+def test_a_broken_entry_is_absent(known, tmp_path):
+    machines = MachineCache(tmp_path)
+    run_profiles(plan(), samples.ENVIRONMENT, machines=machines)
+    (entry,) = tmp_path.glob("*.json")
+    entry.write_text('{"copy_bytes_per_s": "fast"}')
+    run_profiles(plan(), samples.ENVIRONMENT, machines=machines)
+    assert known == [None, None]
+    assert machines.get(machine_key(plan().sessions[0].workload, samples.ENVIRONMENT)) == MACHINE
+
+
+def test_bounds_hold_for_one_set_up():
+    load = Workload(input_shape=(1, 3, 8, 8), threads=2)
+    key = machine_key(load, samples.ENVIRONMENT)
+    assert machine_key(replace(load, batch_size=4, phase="training"), samples.ENVIRONMENT) == key
+    others = [
+        machine_key(replace(load, threads=1), samples.ENVIRONMENT),
+        machine_key(replace(load, dtype="bfloat16"), samples.ENVIRONMENT),
+        machine_key(load, replace(samples.ENVIRONMENT, cpu={"model": "Another CPU"})),
+    ]
+    assert len({key, *others}) == 4
+    # its facts are known to the worker alone, and measuring takes a moment
+    assert machine_key(replace(load, device="cuda:0"), samples.ENVIRONMENT) is None
+
+
+def test_a_batch_beyond_memory_is_refused_before_a_worker_starts(known):
+    little = replace(samples.ENVIRONMENT, memory={"available_bytes": 2**20})
+    with pytest.raises(BuildError, match="choose a smaller --batch-size"):
+        run_profiles(plan(), little)
+    assert known == []
+
+
+def test_autocast_is_counted_in_single_precision(known):
+    (profile,), _ = run_profiles(plan(dtype="amp-bfloat16"), samples.ENVIRONMENT)
+    assert profile.parts[0].flops > 0
+    assert profile.parts[0].bytes is None

@@ -1,0 +1,92 @@
+"""Files are whole or absent, whatever goes wrong while they are written."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from sebench.errors import DataFileError
+from sebench.store import check_writable, write_atomic
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Let one step of writing fail as on a full disk."""
+
+    def fail(owner, name):
+        def full(*arguments, **options):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(owner, name, full)
+
+    return fail
+
+
+def test_writing_replaces_the_whole_file_and_leaves_no_other(tmp_path):
+    path = tmp_path / "out.txt"
+    write_atomic(path, "first version, long")
+    write_atomic(path, "second")
+    assert path.read_text() == "second"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("step", [(os, "fsync"), (Path, "replace"), (Path, "chmod")])
+def test_a_failed_write_keeps_the_old_file(tmp_path, failing, step):
+    path = tmp_path / "out.txt"
+    write_atomic(path, "old")
+    failing(*step)
+    with pytest.raises(DataFileError, match=r"cannot write .*out.txt: No space left on device"):
+        write_atomic(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_device_is_reported():
+    with pytest.raises(DataFileError, match="cannot write /dev/full: No space left on device"):
+        write_atomic(Path("/dev/full"), "text")
+
+
+def test_paths_that_cannot_be_written_are_found_before_measuring(tmp_path):
+    check_writable(tmp_path / "new" / "folders" / "out.json")
+    with pytest.raises(DataFileError, match="it is a directory"):
+        check_writable(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataFileError, match="out.json: Not a directory"):
+        check_writable(tmp_path / "file" / "out.json")
+
+
+def test_a_file_that_must_not_be_replaced_is_not(tmp_path):
+    path = tmp_path / "out.txt"
+    write_atomic(path, "first", overwrite=False)
+    with pytest.raises(DataFileError, match=r"out.txt exists already; it was left as it is"):
+        write_atomic(path, "second", overwrite=False)
+    assert path.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_system_without_hard_links_will_do(tmp_path, failing):
+    failing(Path, "hardlink_to")
+    path = tmp_path / "out.txt"
+    write_atomic(path, "first", overwrite=False)
+    with pytest.raises(DataFileError, match="exists already"):
+        write_atomic(path, "second", overwrite=False)
+    assert path.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_content_and_name_are_flushed_in_that_order(tmp_path, monkeypatch):
+    flushed = []
+    monkeypatch.setattr(os, "fsync", lambda handle: flushed.append(stat.S_ISDIR(os.fstat(handle).st_mode)))
+    write_atomic(tmp_path / "out.txt", "text")
+    assert flushed == [False, True]
+
+
+def test_a_directory_that_cannot_be_flushed_is_no_error(tmp_path, monkeypatch):
+    def only_files(handle):
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", only_files)
+    write_atomic(tmp_path / "out.txt", "text")
+    assert (tmp_path / "out.txt").read_text() == "text"
