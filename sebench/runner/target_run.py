@@ -33,7 +33,7 @@ from sebench.schema import (
     Value,
     fingerprint,
 )
-from sebench.store import CountCache, ResultStore
+from sebench.store import CountCache, ResultStore, check_writable
 
 MEMORY_METRICS = ("peak_memory", "reserved_memory", "resident_memory")
 NOISY_METRICS = (*SAMPLED, "energy")
@@ -76,7 +76,11 @@ class Settings:
 
 
 class TargetRun:
-    """Measures a target as often as it is told to, and answers the questions that its limits ask."""
+    """Measures a target as often as it is told to, and answers the questions that its limits ask.
+
+    Raises:
+        DataFileError: samples cannot be kept, or those of an earlier attempt cannot be read.
+    """
 
     def __init__(self, target: Target, settings: Settings, environment: Environment) -> None:
         self._target, self._settings = target, settings
@@ -91,6 +95,7 @@ class TargetRun:
         )
         if attempts and key:
             self._past, self._store = attempts.earlier(key), attempts.begin(key)
+            check_writable(self._store.directory / "result.json")
 
     @property
     def attempt(self) -> int:

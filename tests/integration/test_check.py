@@ -377,9 +377,8 @@ def test_a_slow_down_fails_and_stays_failed(decided, check, repo):
     assert first["ratio"]["processes"] >= 5
     assert first["ratio"]["ci_low"] > 2
     assert first["workload"]["input_shape"] == [1, 3, 16, 16]
-    again = check(*against_main("--margin", "latency:2"), "--format", "json", "--budget", "30", code=3)
-    (second,) = json.loads(again.stdout)["checks"]
-    assert second["attempts"] == first["attempts"] + 1
+    second = decided(*against_main("--margin", "latency:2"), code=3)
+    assert second["attempts"] > first["attempts"]
     assert second["ratio"]["processes"] > first["ratio"]["processes"]
     assert worktrees(repo) == 1
 
