@@ -178,7 +178,8 @@ def _quantity(valid: Sequence[Sequence[Block]], read: Read, side: Side) -> Quant
 
 def _unavailable(measurement: Measurement) -> MetricComparison:
     errors = [run.error for run in measurement.processes if run.error]
-    reason = errors[-1] if errors else _nothing_valid(measurement)
+    errors += [_text(finding) for finding in measurement.findings if finding.severity == "error"]
+    reason = errors[0] if errors else _nothing_valid(measurement)
     missing = Finding(code="not-measured", severity="error", message=reason)
     return unavailable(
         measurement.metric,
@@ -187,6 +188,10 @@ def _unavailable(measurement: Measurement) -> MetricComparison:
         reason,
         (*measurement.findings, missing),
     )
+
+
+def _text(finding: Finding) -> str:
+    return f"{finding.message}; {finding.hint}" if finding.hint else finding.message
 
 
 def _nothing_valid(measurement: Measurement) -> str:

@@ -71,7 +71,6 @@ def compare(
         UsageError: names or numbers that cannot be meant.
         BuildError: a network that cannot be built or does not accept the input.
         DeviceError: a device that is not there.
-        BudgetError: a budget that does not cover one block.
         DataFileError: `save` cannot be written.
         KeyboardInterrupt: Ctrl-C; with `save`, what was measured until then is stored.
     """

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from sebench.cli import _options as options
-from sebench.cli._boundary import check_output, guarded, present, show_findings
+from sebench.cli._boundary import check_output, guarded, present, say, show_findings
 from sebench.store import check_writable, write_atomic
 
 
@@ -64,6 +64,8 @@ def profile(
             threads=usable_cores() if threads is None else threads,
         ),
     )
+    if not quiet:
+        say(f"profiling {', '.join(model)}: this takes a minute or more for each pair")
     measured_at = datetime.now(UTC).isoformat(timespec="seconds")
     profiles, environment = run_profiles(
         plan,

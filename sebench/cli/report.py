@@ -10,22 +10,21 @@ import typer
 
 from sebench.cli import _options as options
 from sebench.cli import _stored as stored
-from sebench.cli._boundary import check_output, complain, display_width, emit, guarded, use_color
+from sebench.cli._boundary import (
+    FORMAT_OF_SUFFIX,
+    check_output,
+    complain,
+    display_width,
+    emit,
+    guarded,
+    use_color,
+)
 from sebench.cli._published import as_published
 from sebench.errors import EXIT_INCONCLUSIVE, EXIT_OK
 from sebench.store import write_atomic
 
 if TYPE_CHECKING:
     from sebench.schema import Change, Result
-
-_BY_SUFFIX: dict[str, options.Format] = {
-    ".md": "markdown",
-    ".html": "html",
-    ".htm": "html",
-    ".tex": "latex",
-    ".csv": "csv",
-    ".json": "json",
-}
 
 
 @guarded
@@ -58,7 +57,7 @@ def report(
         return EXIT_INCONCLUSIVE
     rendered = render_report(
         build_report(found, as_published=[as_published(result) for result in found]),
-        output_format or _BY_SUFFIX.get(Path(output).suffix.lower(), "table"),
+        output_format or FORMAT_OF_SUFFIX.get(Path(output).suffix.lower(), "table"),
         file=None if output == "-" else Path(output).name,
         changes=_changes(stored.named_results(against, store, quiet=quiet), found) if against else (),
         width=display_width(output),

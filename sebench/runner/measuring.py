@@ -78,7 +78,6 @@ def run(
 
     Raises:
         Interrupted: after Ctrl-C.
-        BudgetError: a hard budget that does not cover one block.
         BuildError: a network that does not accept the input, or a batch beyond the machine's memory.
         DeviceError: energy was asked for and no counter can be read.
     """
@@ -214,7 +213,7 @@ class _Assembly:
         if session.workload.phase != "training":
             return
         self._saved = _saved_for_backward(session, counter)
-        if self._plan.memory:
+        if self._plan.memory and (self.has_samples or not self._plan.timed):
             self._memory.append(
                 measure_memory(
                     session,

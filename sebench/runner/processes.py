@@ -12,7 +12,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from sebench.analysis.comparison import running_headline
-from sebench.errors import WorkerError
+from sebench.errors import BudgetError, WorkerError
 from sebench.profilers.latency import block_seconds, draw_orders, steps_per_segment
 from sebench.runner.placement import rank_placement
 from sebench.runner.progress import Observer, Progress
@@ -72,9 +72,11 @@ class ProcessSeries:
     def measure(self, *, deadline_s: float) -> None:
         """Run processes until the schedule is filled, the deadline reached or one cannot be run.
 
-        Raises:
-            BudgetError: a hard budget that does not cover one block.
+        A hard budget that does not cover one block leaves nothing but a finding that says so.
         """
+        if self._policy.hard_budget and time.monotonic() >= deadline_s:
+            self._note("budget-spent", "error", *_BUDGET_SPENT)
+            return
         process = 0
         while self._schedule is None or process < self._schedule.processes:
             try:
@@ -84,6 +86,9 @@ class ProcessSeries:
                     self._note("worker-failed", "error", str(error))
                     return
                 continue
+            except BudgetError as error:
+                self._note("budget-spent", "error", error.message, error.hint)
+                return
             except WorkerError as error:
                 self._note("worker-failed", "error", str(error))
                 return
@@ -282,6 +287,9 @@ class ProcessSeries:
                 activity=activity,
             )
         )
+
+
+_BUDGET_SPENT = ("the budget was spent on what came before", "allow a larger --budget")
 
 
 def _expect_ready(worker: WorkerSession | SideBySide) -> Ready:
