@@ -64,14 +64,15 @@ def profile(
             threads=usable_cores() if threads is None else threads,
         ),
     )
-    if not quiet:
-        say(f"profiling {', '.join(model)}: this takes a minute or more for each pair")
     measured_at = datetime.now(UTC).isoformat(timespec="seconds")
     profiles, environment = run_profiles(
         plan,
         capture_environment(),
         cache=default_cache() if cache else None,
         machines=default_machine_cache() if cache else None,
+        announce=lambda session: (
+            None if quiet else say(f"profiling {session.pair.title}: takes a minute or more")
+        ),
     )
     present(
         output_format,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
 from msgspec.structs import replace
@@ -39,6 +39,7 @@ def run_profiles(
     *,
     cache: CountCache | None = None,
     machines: MachineCache | None = None,
+    announce: Callable[[Session], None] = lambda session: None,
     command: Sequence[str] = WORKER_COMMAND,
 ) -> tuple[tuple[Profile, ...], Environment]:
     """Take the candidate of every session apart.
@@ -48,6 +49,7 @@ def run_profiles(
         environment: of this machine.
         cache: of earlier counts.
         machines: bounds measured earlier, and where to keep new ones; None measures afresh.
+        announce: told about every session that begins.
         command: how a worker is started.
 
     Returns:
@@ -65,6 +67,7 @@ def run_profiles(
     for session in plan.sessions:
         key = machine_key(session.workload, environment)
         known = machines.get(key) if machines and key else None
+        announce(session)
         measured = _measure(session, plan, known, command)
         if machines and key and not known:
             machines.put(key, measured.samples.machine)
