@@ -5,7 +5,7 @@ import json
 
 def test_a_training_step_is_timed_split_and_its_memory_measured(sebench):
     done = sebench(
-        "compare -m cifar_resnet110 --phase training -b 2 --threads 1 --effort quick --memory"
+        "compare -m mobilenet_v1 --image-size 64 --phase training -b 2 --threads 1 --effort quick --memory"
         " --seed 3 --format json -q"
     )
     (comparison,) = json.loads(done.stdout)["comparisons"]
@@ -16,7 +16,7 @@ def test_a_training_step_is_timed_split_and_its_memory_measured(sebench):
         "saved_bytes", "peak_memory", "resident_memory",
     ]  # fmt: skip
     assert found["latency"]["workload"]["phase"] == "training"
-    assert found["latency"]["workload"]["input_shape"] == [2, 3, 32, 32]
+    assert found["latency"]["workload"]["input_shape"] == [2, 3, 64, 64]
     assert found["peak_memory"]["exact"]
     assert found["peak_memory"]["candidate"]["value"] > found["peak_memory"]["baseline"]["value"]
     assert found["peak_memory"]["baseline"]["n"] == 2
