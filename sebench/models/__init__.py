@@ -2,7 +2,7 @@
 
 from sebench.models.building import BuiltModel, build
 from sebench.models.factories import factory_running
-from sebench.models.foreign import is_foreign
+from sebench.models.foreign import is_foreign, is_users_own
 from sebench.models.grammar import GrammarRow, grammar
 from sebench.models.neighbours import is_installed
 from sebench.models.registry import (
@@ -36,6 +36,7 @@ __all__ = [
     "image_size_text",
     "is_foreign",
     "is_installed",
+    "is_users_own",
     "list_models",
     "model_info",
     "native_image_size",
