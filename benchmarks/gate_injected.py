@@ -4,7 +4,7 @@ A repository is made with a network at its base and the same network at its head
 for a share of the time it took: a slow-down of exactly that share. `sebench check --base-ref base` is run on
 both kinds of head in turn. Run on a machine that does nothing else:
 
-    python benchmarks/gate_injected.py --output reports/gate_injected.md
+    python benchmarks/gate_injected.py --output FILE
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def report(runs: int) -> str:
             "# The gate on a real slow-down",
             "",
             f"{datetime.now(UTC):%Y-%m-%d}, sebench {sebench.__version__}. Made by",
-            "`python benchmarks/gate_injected.py --output reports/gate_injected.md`: ResNet-18, 112x112,",
+            "`python benchmarks/gate_injected.py --output FILE`: ResNet-18, 112x112,",
             f"batch 1, `sebench check --base-ref base --margin latency:{MARGIN}` with a head that waits",
             "busily for a share of its time, and with one that does not. 95 % intervals over fresh",
             "processes; 6 of them, 12 where the gate extended.",

@@ -347,39 +347,20 @@ def test_one_process_decides_only_where_its_noise_is_calibrated(check, repo, cal
     one_line(refused, "--margin latency:1.001 is below the noise floor of this machine: 6 processes")
 
 
-_UNDECIDED = (
-    1,
-    4,
-)  # on a machine so busy that the budget ended before the first block; before the fifth process
-
-
-@pytest.fixture
-def decided(check):
-    """Run with a budget that suffices on a free machine, else with more; the samples are pooled."""
-
-    def run(*arguments, code):
-        for budget_s in (30, 120, 300, 900):
-            done = check(*arguments, "--format", "json", "--budget", str(budget_s), code=None)
-            if done.returncode not in _UNDECIDED:
-                break
-        assert done.returncode == code, (done.stdout, done.stderr)
-        return json.loads(done.stdout)["checks"][0]
-
-    return run
-
-
 @pytest.mark.slow
-def test_a_slow_down_fails_and_stays_failed(decided, check, repo):
+def test_a_slow_down_fails_and_stays_failed(check, repo):
     write(repo, nets(wait_s=0.003))  # several times as long
-    first = decided(*against_main("--margin", "latency:2"), code=3)
+    asked = (*against_main("--margin", "latency:2"), "--format", "json")
+    # Without a budget there are as many processes as a verdict needs, however busy the machine is.
+    (first,) = json.loads(check(*asked, code=3).stdout)["checks"]
     assert (first["kind"], first["candidate"], first["status"]) == ("base-ref", "this tree", "failed")
     assert first["ratio"]["scope"] == "process"
     assert first["ratio"]["processes"] >= 5
     assert first["ratio"]["ci_low"] > 2
     assert first["workload"]["input_shape"] == [1, 3, 16, 16]
-    second = decided(*against_main("--margin", "latency:2"), code=3)
-    assert second["attempts"] > first["attempts"]
-    assert second["ratio"]["processes"] > first["ratio"]["processes"]
+    (second,) = json.loads(check(*asked, "--budget", "20", code=3).stdout)["checks"]
+    assert (first["attempts"], second["attempts"]) == (1, 2)
+    assert second["ratio"]["processes"] >= first["ratio"]["processes"]  # pooled
     assert worktrees(repo) == 1
 
 
