@@ -71,14 +71,6 @@ def format_bytes(value: float) -> str:
     return _scaled(value, _BINARY, 3)
 
 
-def format_seconds(value: float, digits: int = 3) -> str:
-    """0.05342 -> '53.4 ms'."""
-    if not math.isfinite(value):
-        return UNKNOWN
-    factor, unit = _rounded_scale(_TIME, value, digits)
-    return f"{significant(value / factor, digits)} {unit}"
-
-
 def format_ratio(value: float) -> str:
     """Three decimals, or four within 1 % of 1 (1.0006 is a difference that matters here)."""
     if not math.isfinite(value):

@@ -10,6 +10,7 @@ from sebench import statistics
 from sebench.analysis.costs import Totals, totals
 from sebench.analysis.energy import energy_metrics
 from sebench.analysis.grading import grade, latency_findings
+from sebench.analysis.headlines import interval_of, ratio_of
 from sebench.analysis.memory import memory_metrics, saved_by_stage, saved_metric
 from sebench.analysis.metrics import unavailable
 from sebench.analysis.sampled import (
@@ -155,19 +156,8 @@ def _sampled_metric(
         workload=measurement.workload,
         baseline=_quantity(valid, read, "baseline"),
         candidate=candidate,
-        difference=Interval(
-            estimate=difference.estimate, ci_low=difference.ci_low, ci_high=difference.ci_high
-        ),
-        ratio=Ratio(
-            estimate=headline.ratio,
-            ci_low=headline.ci_low,
-            ci_high=headline.ci_high,
-            confidence=headline.confidence,
-            method=headline.method,
-            scope=headline.scope,
-            processes=headline.processes,
-            blocks=headline.blocks,
-        ),
+        difference=interval_of(difference),
+        ratio=ratio_of(headline),
         grade=graded,
         reason=headline.reason,
     )
@@ -188,7 +178,8 @@ def _quantity(valid: Sequence[Sequence[Block]], read: Read, side: Side) -> Quant
 
 def _unavailable(measurement: Measurement) -> MetricComparison:
     errors = [run.error for run in measurement.processes if run.error]
-    reason = errors[-1] if errors else _nothing_valid(measurement)
+    errors += [_text(finding) for finding in measurement.findings if finding.severity == "error"]
+    reason = errors[0] if errors else _nothing_valid(measurement)
     missing = Finding(code="not-measured", severity="error", message=reason)
     return unavailable(
         measurement.metric,
@@ -197,6 +188,10 @@ def _unavailable(measurement: Measurement) -> MetricComparison:
         reason,
         (*measurement.findings, missing),
     )
+
+
+def _text(finding: Finding) -> str:
+    return f"{finding.message}; {finding.hint}" if finding.hint else finding.message
 
 
 def _nothing_valid(measurement: Measurement) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from sebench import statistics
+from sebench.analysis.headlines import interval_of, ratio_of
 from sebench.analysis.metrics import unavailable
 from sebench.schema import (
     EnergyMeasurement,
@@ -12,10 +13,8 @@ from sebench.schema import (
     EnergyWindow,
     Finding,
     Grade,
-    Interval,
     MetricComparison,
     Quantity,
-    Ratio,
     Side,
 )
 
@@ -95,19 +94,8 @@ def _metric(
         workload=measurement.workload,
         baseline=_quantity(measurement, read, "baseline"),
         candidate=_quantity(measurement, read, "candidate"),
-        difference=Interval(
-            estimate=difference.estimate, ci_low=difference.ci_low, ci_high=difference.ci_high
-        ),
-        ratio=Ratio(
-            estimate=headline.ratio,
-            ci_low=headline.ci_low,
-            ci_high=headline.ci_high,
-            confidence=headline.confidence,
-            method=headline.method,
-            scope=headline.scope,
-            processes=headline.processes,
-            blocks=headline.blocks,
-        ),
+        difference=interval_of(difference),
+        ratio=ratio_of(headline),
         grade=_grade(headline, measurement),
         reason=headline.reason,
         findings=findings,

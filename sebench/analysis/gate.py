@@ -10,6 +10,7 @@ from msgspec import structs
 
 from sebench import statistics
 from sebench.analysis.comparison import compare
+from sebench.analysis.headlines import ratio_of
 from sebench.analysis.sampled import SAMPLED, log_ratios, valid_by_process
 from sebench.schema import (
     Block,
@@ -187,19 +188,9 @@ def _sampled(question: Question, found: MetricComparison, results: Sequence[Resu
     sigma = measurements[-1].sigma_process  # as known at the latest measurement
     evidence = statistics.evidence(pooled, sigma_process=sigma)
     headline = statistics.headline(pooled, sigma_process=sigma)
-    ratio = Ratio(
-        estimate=headline.ratio,
-        ci_low=headline.ci_low,
-        ci_high=headline.ci_high,
-        confidence=headline.confidence,
-        method=headline.method,
-        scope=headline.scope,
-        processes=headline.processes,
-        blocks=headline.blocks,
-    )
     return Answer(
         question=question,
-        ratio=ratio,
+        ratio=ratio_of(headline),
         workload=measurements[-1].workload,
         evidence=evidence,
         verdict=None if evidence else "inconclusive",

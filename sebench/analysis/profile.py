@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sebench import statistics
 from sebench.analysis.costs import totals
+from sebench.analysis.headlines import interval_of
 from sebench.analysis.sampled import differences_s, log_ratios
 from sebench.schema import (
     AblationCheck,
@@ -206,7 +207,7 @@ def _span(interval: Interval) -> str:
 
 def _difference(contrast: Contrast) -> Interval:
     found = statistics.difference_headline([differences_s([_valid(contrast)])[0]], confidence=CONFIDENCE)
-    return Interval(estimate=found.estimate, ci_low=found.ci_low, ci_high=found.ci_high)
+    return interval_of(found)
 
 
 def _ratio(contrast: Contrast) -> Interval:

@@ -10,11 +10,11 @@ from sebench.api.command import equivalent_command
 from sebench.api.comparison_result import ComparisonResult
 from sebench.api.naming import Network, network_name
 from sebench.errors import Interrupted, UsageError
-from sebench.models import ImageSize, factory_running
+from sebench.models import PLAIN, ImageSize, factory_running
 from sebench.runner.conditions import conditions_here
 from sebench.runner.counting import count_model, default_cache
 from sebench.runner.measuring import run
-from sebench.runner.pairs import PLAIN, resolve_spec
+from sebench.runner.pairs import resolve_spec
 from sebench.runner.plan import input_shape, make_plan
 from sebench.schema import Dtype, Effort, Execution, MemoryFormat, Optimizer, Phase, Plan, Result
 from sebench.store import ResultStore, check_writable
@@ -71,7 +71,6 @@ def compare(
         UsageError: names or numbers that cannot be meant.
         BuildError: a network that cannot be built or does not accept the input.
         DeviceError: a device that is not there.
-        BudgetError: a budget that does not cover one block.
         DataFileError: `save` cannot be written.
         KeyboardInterrupt: Ctrl-C; with `save`, what was measured until then is stored.
     """

@@ -63,8 +63,3 @@ app.command(epilog="Example: sebench report -o cost.html")(report)
 app.command(epilog="Example: sebench trend latency --model resnet50 --device cpu")(trend)
 app.command(epilog="Example: sebench env --format json")(env)
 app.command(epilog="Example: sebench export pyperf .sebench/results -o pyperf.json")(export)
-
-
-def main() -> None:
-    """Entry point of the console script."""
-    app()

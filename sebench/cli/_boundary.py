@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 _DEFAULT_WIDTH = 100
+FORMAT_OF_SUFFIX = {
+    ".md": "markdown",
+    ".html": "html",
+    ".htm": "html",
+    ".tex": "latex",
+    ".csv": "csv",
+    ".json": "json",
+}
 
 
 def guarded(command: Callable[P, int | None]) -> Callable[P, None]:
@@ -92,6 +100,9 @@ def present(
     """
     from sebench import reporting
 
+    suggested = FORMAT_OF_SUFFIX.get(Path(output).suffix.lower(), "table")
+    if output_format == "table" and suggested != "table":
+        say(f"warning: {output} holds the terminal's table; --format {suggested} writes {suggested}")
     if output_format == "json":
         emit(json(), output)
         return

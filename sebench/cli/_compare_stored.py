@@ -9,13 +9,13 @@ from pathlib import Path
 import typer
 
 from sebench.cli import _options as options
+from sebench.cli import _stored as stored
 from sebench.cli._boundary import check_output, complain, present
-from sebench.cli._history import is_about, named_results
 from sebench.errors import EXIT_INCONCLUSIVE, EXIT_OK, UsageError
 
 # What chooses results, and what presents them; everything else is about measuring.
 _WITH_FROM = frozenset(
-    ("stored", "model", "variant", "baseline", "save", "output_format", "output", "quiet", "debug")
+    ("sides", "model", "variant", "baseline", "directory", "output_format", "output", "quiet", "debug")
 )
 
 
@@ -41,7 +41,7 @@ def refuse_measuring_options(context: typer.Context) -> None:
 
 def compare_stored(
     sides: tuple[Path, Path],
-    store: Path,
+    directory: Path | None,
     *,
     models: Sequence[str],
     variants: Sequence[str],
@@ -54,7 +54,7 @@ def compare_stored(
 
     Args:
         sides: a file, a directory or an id each.
-        store: directory that ids are looked up in.
+        directory: where ids are looked up; None is the usual one.
         models: only results of these; all, if empty.
         variants: only these candidates; all, if empty.
         baseline: only results against this one; any, if None.
@@ -72,9 +72,9 @@ def compare_stored(
     from sebench.analysis.change import changes
 
     check_output(output)
-    about = partial(is_about, models=models, variants=variants, baseline=baseline)
+    about = partial(stored.is_about, models=models, variants=variants, baseline=baseline)
     before, after = (
-        [result for result in named_results([str(side)], store, quiet=quiet) if about(result.pair)]
+        [result for result in stored.named_results([str(side)], directory, quiet=quiet) if about(result.pair)]
         for side in sides
     )
     found = changes(before, after)

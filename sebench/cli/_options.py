@@ -37,9 +37,8 @@ Models = Annotated[
         autocompletion=_complete_model,
     ),
 ]
-Variants = Annotated[
-    list[str], typer.Option("--variant", "-v", help="Variant, e.g. se or 'se(r=8,stages=2-4)'; repeatable.")
-]
+VARIANT_HELP = "Variant, e.g. se or 'se(r=8,stages=2-4)'; repeatable"
+Variants = Annotated[list[str], typer.Option("--variant", "-v", help=f"{VARIANT_HELP}.")]
 ImageSize = Annotated[
     str | None,
     typer.Option("--image-size", help="Side of the input, or HEIGHTxWIDTH; default: the network's own."),

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sebench.cli._boundary import say
 
 if TYPE_CHECKING:
-    from sebench.runner.processes import Progress
-
-Observer = Callable[["Progress"], None]
+    from sebench.runner.progress import Observer, Progress
 
 
 @contextmanager

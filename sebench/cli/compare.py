@@ -5,27 +5,18 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from sebench.cli import _options as options
-from sebench.cli._boundary import (
-    check_output,
-    complain,
-    guarded,
-    present,
-    show_findings,
-)
+from sebench.cli import _stored as stored
+from sebench.cli._boundary import check_output, guarded
+from sebench.cli._collecting import Collector
 from sebench.cli._compare_stored import compare_stored, given, refuse_measuring_options
 from sebench.cli._progress import progress_bar
-from sebench.cli._published import as_published
-from sebench.errors import EXIT_ERROR, EXIT_OK, SebenchError
+from sebench.errors import SebenchError, UsageError
 from sebench.schema import Execution, Optimizer, Phase
-from sebench.store import ResultStore, check_writable
-
-if TYPE_CHECKING:
-    from sebench.schema import Comparison, Finding, Result
 
 
 @guarded
@@ -34,9 +25,7 @@ def compare(
     model: options.Models = [],  # noqa: B006 - Typer reads it, nobody mutates it
     variant: Annotated[
         list[str],
-        typer.Option(
-            "--variant", "-v", help="Variant, e.g. 'se(r=8,stages=2-4)'; repeatable.", show_default="se"
-        ),
+        typer.Option("--variant", "-v", help=f"{options.VARIANT_HELP}.", show_default="se"),
     ] = [],  # noqa: B006
     baseline: Annotated[
         str, typer.Option("--baseline", help="Variant or network (FILE.py:old) to compare with.")
@@ -66,18 +55,19 @@ def compare(
     optimizer: Annotated[
         Optimizer, typer.Option("--optimizer", help="Include the update of the weights in the training step.")
     ] = "none",
-    stored: Annotated[
-        tuple[Path, Path] | None,
-        typer.Option(
-            "--from",
-            metavar="OLD NEW",
-            help="Compare stored results (files, directories or ids) instead of measuring.",
-        ),
-    ] = None,
     world_size: Annotated[
         int,
         typer.Option("--world-size", help="Train data-parallel over N processes; splits the batch (DDP)."),
     ] = 1,
+    sides: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            "--from",
+            metavar="OLD NEW",
+            help=f"Compare stored results ({stored.NAMES}) instead of measuring.",
+        ),
+    ] = None,
+    directory: stored.Directory = None,
     memory: Annotated[
         bool | None,
         typer.Option("--memory/--no-memory", help="Peak memory of training; default: unless quick."),
@@ -95,9 +85,7 @@ def compare(
     ] = None,
     seed: options.Seed = None,
     cache: options.Cache = True,
-    save: Annotated[
-        Path, typer.Option("--save", help="Directory for the raw results; with --from, of ids.")
-    ] = options.RESULTS,
+    save: Annotated[Path, typer.Option("--save", help="Directory for the raw results.")] = options.RESULTS,
     no_save: Annotated[bool, typer.Option("--no-save", help="Do not store the raw results.")] = False,
     output_format: options.FormatOption = "table",
     output: options.Output = "-",
@@ -105,11 +93,11 @@ def compare(
     debug: options.Debug = False,
 ) -> int:
     """Compare each network without and with attention: params, MACs, bytes and latency, side by side."""
-    if stored is not None:
+    if sides is not None:
         refuse_measuring_options(context)
         return compare_stored(
-            stored,
-            save,
+            sides,
+            directory,
             models=model,
             variants=variant,
             baseline=baseline if "baseline" in given(context) else None,
@@ -117,6 +105,8 @@ def compare(
             output=output,
             quiet=quiet,
         )
+    if directory is not None:
+        raise UsageError("--results has no meaning without --from", hint="--save is where results go")
     started_s = time.monotonic()
     from sebench.runner.calibrations import Calibrations
     from sebench.runner.conditions import conditions_here
@@ -150,7 +140,7 @@ def compare(
             world_size=world_size,
         ),
     )
-    collector = _Collector(None if no_save else save, quiet=quiet)
+    collector = Collector(None if no_save else save, quiet=quiet)
     collector.check()
     try:
         with progress_bar(quiet=quiet) as observer:
@@ -168,72 +158,3 @@ def compare(
             collector.present(output_format, output)
         raise
     return collector.present(output_format, output)
-
-
-class _Collector:
-    """Stores every result as soon as it exists, and presents what it has in the end."""
-
-    def __init__(self, directory: Path | None, *, quiet: bool) -> None:
-        self._store = ResultStore(directory) if directory else None
-        self._quiet = quiet
-        self.comparisons: list[Comparison] = []
-        self._results: list[Result] = []
-
-    def check(self) -> None:
-        """Refuse a directory that cannot be written before measuring for it.
-
-        Raises:
-            DataFileError: it cannot.
-        """
-        if self._store:
-            check_writable(self._store.directory / "result.json")
-
-    def add(self, result: Result) -> None:
-        from sebench.analysis.comparison import compare as conclude
-
-        if self._store:
-            self._store.add(result)
-        self._results.append(result)
-        self.comparisons.append(conclude(result))
-
-    def present(self, output_format: options.Format, output: str) -> int:
-        """Write the comparison; the status tells whether every pair was measured."""
-        from sebench import reporting
-
-        first = self._results[0]
-        on_terminal = output_format == "table" and output == "-"
-        present(
-            output_format,
-            output,
-            json=lambda: reporting.comparison_json(self.comparisons, first.environment),
-            document=lambda: reporting.comparison_document(
-                self.comparisons,
-                first.environment,
-                as_published=[as_published(result) for result in self._results],
-                measured_at=first.created_at,
-                with_findings=not on_terminal,
-            ),
-        )
-        show_findings(self._findings(), quiet=self._quiet)
-        return self._status()
-
-    def _findings(self) -> list[Finding]:
-        of_machine = self._results[0].environment.findings
-        of_pairs = [
-            finding
-            for comparison in self.comparisons
-            for group in (comparison.findings, *(metric.findings for metric in comparison.metrics))
-            for finding in group
-        ]
-        return [*of_machine, *of_pairs]
-
-    def _status(self) -> int:
-        missing = [
-            (comparison, metric)
-            for comparison in self.comparisons
-            for metric in comparison.metrics
-            if metric.status == "unavailable"
-        ]
-        for comparison, metric in missing:
-            complain(f"{comparison.short_title}: no {metric.metric}: {metric.reason}")
-        return EXIT_ERROR if missing else EXIT_OK

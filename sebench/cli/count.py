@@ -31,7 +31,7 @@ def count(
         typer.Option(
             "--variant",
             "-v",
-            help="Variant, e.g. 'se(r=8,stages=2-4)'; repeatable. Default: plain, and se of native networks.",
+            help=f"{options.VARIANT_HELP}; default: plain, and se of native networks.",
         ),
     ] = [],  # noqa: B006 - Typer reads it, nobody mutates it
     by: Annotated[list[Breakdown], typer.Option("--by", help="Breakdown to show; repeatable.")] = [],  # noqa: B006

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, guarded, present
 
@@ -17,12 +15,9 @@ def env(
     """Show the machine, its sources of noise and what to do about them (nothing is changed)."""
     from sebench import reporting
     from sebench.profilers.environment import capture_environment
-    from sebench.profilers.findings import findings_for
-    from sebench.profilers.runtime import runtime_facts
 
     check_output(output)
-    environment = capture_environment(runtime=runtime_facts())
-    environment = replace(environment, findings=findings_for(environment))
+    environment = capture_environment()
     present(
         output_format,
         output,

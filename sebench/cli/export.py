@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from sebench.cli import _options as options
+from sebench.cli import _stored as stored
 from sebench.cli._boundary import check_output, emit, guarded, say
-from sebench.cli._history import named_results
 from sebench.errors import EXIT_OK, UsageError
 from sebench.schema import Side
 
@@ -24,14 +25,13 @@ def export(
     export_format: Annotated[ExportFormat, typer.Argument(metavar="FORMAT", help="Whose format.")],
     names: Annotated[
         list[str],
-        typer.Argument(
-            metavar="RESULTS...", help="Stored results: files, directories, ids or beginnings of ids."
-        ),
+        typer.Argument(metavar="RESULTS", help=f"Stored results: {stored.NAMES}."),
     ],
     side: Annotated[
         Side | None,
         typer.Option("--side", help="pyperf and pytest-benchmark: only this side, for comparing two files."),
     ] = None,
+    directory: stored.Directory = None,
     output: options.Output = "-",
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -47,7 +47,7 @@ def export(
     if side is not None and chosen.takes != "results":
         raise UsageError(f"--side does not apply to {export_format}: it exports ratios of both sides")
     check_output(output)
-    results = _load(names, quiet=quiet)
+    results = _load(names, directory, quiet=quiet)
     comparisons = [compare(result) for result in results]
     text = chosen.render(results, side=side) if chosen.takes == "results" else chosen.render(comparisons)
     emit(text, output)
@@ -60,11 +60,11 @@ def export(
     return EXIT_OK
 
 
-def _load(names: Sequence[str], *, quiet: bool) -> list[Result]:
+def _load(names: Sequence[str], directory: Path | None, *, quiet: bool) -> list[Result]:
     """The results, oldest first, without those measured again later."""
     from sebench.reporting.series import latest
 
-    kept, superseded = latest(named_results(names, options.RESULTS, quiet=quiet))
+    kept, superseded = latest(stored.named_results(names, directory, quiet=quiet))
     if not quiet:
         for result in superseded:
             say(f"left out: {result.id} was measured again later")

@@ -25,7 +25,9 @@ _LONG = 200
 
 @guarded
 def list_(
-    subject: Annotated[Subject, typer.Argument(help="What to list; all is everything but results.")] = "all",
+    subject: Annotated[
+        Subject, typer.Argument(metavar="SUBJECT", help="What to list; all is everything but results.")
+    ] = "all",
     model: stored.ModelFilter = [],  # noqa: B006 - Typer reads it, nobody mutates it
     variant: stored.VariantFilter = [],  # noqa: B006
     device: stored.DeviceFilter = None,

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from sebench.cli import _options as options
-from sebench.cli._boundary import check_output, guarded, present, show_findings
+from sebench.cli._boundary import check_output, guarded, present, say, show_findings
 from sebench.store import check_writable, write_atomic
 
 
@@ -70,6 +70,9 @@ def profile(
         capture_environment(),
         cache=default_cache() if cache else None,
         machines=default_machine_cache() if cache else None,
+        announce=lambda session: (
+            None if quiet else say(f"profiling {session.pair.title}: takes a minute or more")
+        ),
     )
     present(
         output_format,

@@ -10,8 +10,15 @@ import typer
 
 from sebench.cli import _options as options
 from sebench.cli import _stored as stored
-from sebench.cli._boundary import check_output, complain, display_width, emit, guarded, use_color
-from sebench.cli._history import named_results
+from sebench.cli._boundary import (
+    FORMAT_OF_SUFFIX,
+    check_output,
+    complain,
+    display_width,
+    emit,
+    guarded,
+    use_color,
+)
 from sebench.cli._published import as_published
 from sebench.errors import EXIT_INCONCLUSIVE, EXIT_OK
 from sebench.store import write_atomic
@@ -19,27 +26,16 @@ from sebench.store import write_atomic
 if TYPE_CHECKING:
     from sebench.schema import Change, Result
 
-_BY_SUFFIX: dict[str, options.Format] = {
-    ".md": "markdown",
-    ".html": "html",
-    ".htm": "html",
-    ".tex": "latex",
-    ".csv": "csv",
-    ".json": "json",
-}
-
 
 @guarded
 def report(
     results: Annotated[
         list[str] | None,
-        typer.Argument(help="Files, directories, ids or beginnings of ids; default: all stored results."),
+        typer.Argument(metavar="RESULTS", help=f"Stored results: {stored.NAMES}; default: all."),
     ] = None,
     against: Annotated[
         list[str],
-        typer.Option(
-            "--against", help="Older results to say what changed since; named likewise; repeatable."
-        ),
+        typer.Option("--against", help="Older results to say what changed since; repeatable."),
     ] = [],  # noqa: B006 - Typer reads it, nobody mutates it
     directory: stored.Directory = None,
     output_format: Annotated[
@@ -61,9 +57,9 @@ def report(
         return EXIT_INCONCLUSIVE
     rendered = render_report(
         build_report(found, as_published=[as_published(result) for result in found]),
-        output_format or _BY_SUFFIX.get(Path(output).suffix.lower(), "table"),
+        output_format or FORMAT_OF_SUFFIX.get(Path(output).suffix.lower(), "table"),
         file=None if output == "-" else Path(output).name,
-        changes=_changes(named_results(against, store, quiet=quiet), found) if against else (),
+        changes=_changes(stored.named_results(against, store, quiet=quiet), found) if against else (),
         width=display_width(output),
         color=use_color(output),
     )
@@ -78,9 +74,9 @@ def _results(names: Sequence[str], directory: Path, *, quiet: bool) -> tuple[Res
     from sebench.store import ResultStore
 
     if names:
-        return named_results(names, directory, quiet=quiet)
+        return stored.named_results(names, directory, quiet=quiet)
     stored_ones = ResultStore(directory).paths()
-    return named_results([str(directory)], directory, quiet=quiet) if stored_ones else ()
+    return stored.named_results([str(directory)], directory, quiet=quiet) if stored_ones else ()
 
 
 def _changes(before: Sequence[Result], after: Sequence[Result]) -> tuple[Change, ...]:

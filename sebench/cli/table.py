@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sebench.cli import _options as options
+from sebench.cli import _stored as stored
 from sebench.cli._boundary import check_output, guarded, present
 from sebench.cli._progress import progress_bar
 
 
 @guarded
 def table(
-    name: Annotated[str, typer.Argument(help="1, 2, 3, 7, section4, ... or all; see 'sebench list tables'.")],
-    results: Annotated[
-        Path, typer.Option("--results", help="Stored results that section4 takes times from.")
-    ] = options.RESULTS,
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="1, 2, 3, 7, section4, ... or all; see 'sebench list tables'."),
+    ],
+    directory: stored.Directory = None,
     measure: Annotated[
         bool, typer.Option("--measure", help="Time ResNet-50 for section4 now (20 s), and store the result.")
     ] = False,
@@ -36,6 +37,7 @@ def table(
 
     check_output(output)
     names, counts = table_names(name), default_cache() if cache else None
+    results = directory or options.RESULTS
     if measure:
         with progress_bar(quiet=quiet) as observer:
             measure_section4(results, cache=counts, observer=observer, argv=("sebench", *sys.argv[1:]))

@@ -10,7 +10,6 @@ import typer
 from sebench.cli import _options as options
 from sebench.cli import _stored as stored
 from sebench.cli._boundary import check_output, complain, guarded, present
-from sebench.cli._history import results_of
 from sebench.errors import EXIT_INCONCLUSIVE, EXIT_OK
 from sebench.schema import Phase
 from sebench.store import check_writable, write_atomic
@@ -18,22 +17,30 @@ from sebench.store import check_writable, write_atomic
 
 @guarded
 def trend(
-    metric: Annotated[str, typer.Argument(help="latency, params, macs, bytes, peak_memory, ...")],
-    model: Annotated[str, typer.Option("--model", "-m", help="Network.")],
-    variant: Annotated[str, typer.Option("--variant", "-v", help="Variant of the candidate.")] = "se",
-    baseline: Annotated[str, typer.Option("--baseline", help="Variant it was compared with.")] = "plain",
-    device: Annotated[
-        str | None, typer.Option("--device", help="Only cpu, cuda:N, or cuda for any of them.")
+    metric: Annotated[
+        str, typer.Argument(metavar="METRIC", help="latency, params, macs, bytes, peak_memory, ...")
+    ],
+    model: Annotated[str, typer.Option("--model", "-m", help="Results of this network.")],
+    variant: Annotated[
+        str, typer.Option("--variant", "-v", help="Results with this variant as candidate.")
+    ] = "se",
+    baseline: Annotated[
+        str, typer.Option("--baseline", help="Results with this variant as baseline.")
+    ] = "plain",
+    device: stored.DeviceFilter = None,
+    phase: Annotated[Phase | None, typer.Option("--phase", help="Results of this phase.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", "-b", help="Results at this batch size.")
     ] = None,
-    phase: Annotated[Phase | None, typer.Option("--phase", help="Only this phase.")] = None,
-    batch_size: Annotated[int | None, typer.Option("--batch-size", "-b", help="Only this batch.")] = None,
     since: stored.SinceFilter = None,
     fingerprint: Annotated[
         str | None,
-        typer.Option("--fingerprint", help="How the set-up's begins; default: that of the newest result."),
+        typer.Option(
+            "--fingerprint", help="Results whose fingerprint begins like this; default: as the newest."
+        ),
     ] = None,
     directory: stored.Directory = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Draw it: FILE.svg or FILE.png.")] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Draw the trend: FILE.svg or FILE.png.")] = None,
     output_format: options.FormatOption = "table",
     output: options.Output = "-",
     quiet: options.Quiet = False,
@@ -48,7 +55,9 @@ def trend(
     if plot is not None:
         check_writable(plot)
     results = directory or options.RESULTS
-    found = results_of(results, model=model, variant=variant, baseline=baseline, since=since, quiet=quiet)
+    found = stored.results_of(
+        results, model=model, variant=variant, baseline=baseline, since=since, quiet=quiet
+    )
     series = select_series(
         found,
         metric,

@@ -30,7 +30,7 @@ def verify(
         str | None, typer.Option("--source", help="Only sources that contain this text, e.g. 'Table 2'.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Only this model, as printed, e.g. ResNet-50.")
+        str | None, typer.Option("--model", "-m", help="Only this network, as printed, e.g. ResNet-50.")
     ] = None,
     metric: Annotated[str | None, typer.Option("--metric", help="Only this metric, e.g. gflops.")] = None,
     verdict: Annotated[ClassName | None, typer.Option("--class", help="Only figures of this class.")] = None,

@@ -2,7 +2,7 @@
 
 from sebench.models.building import BuiltModel, build
 from sebench.models.factories import factory_running
-from sebench.models.foreign import is_foreign
+from sebench.models.foreign import is_foreign, is_users_own
 from sebench.models.grammar import GrammarRow, grammar
 from sebench.models.neighbours import is_installed
 from sebench.models.registry import (
@@ -18,9 +18,10 @@ from sebench.models.registry import (
 )
 from sebench.models.resolution import resolve
 from sebench.models.usercode import place_in_own_code
-from sebench.models.variants import Variant, hidden_channels, parse_variant
+from sebench.models.variants import PLAIN, Variant, hidden_channels, parse_variant
 
 __all__ = [
+    "PLAIN",
     "BuiltModel",
     "GrammarRow",
     "ImageSize",
@@ -35,6 +36,7 @@ __all__ = [
     "image_size_text",
     "is_foreign",
     "is_installed",
+    "is_users_own",
     "list_models",
     "model_info",
     "native_image_size",

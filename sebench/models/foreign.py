@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sebench.errors import UnknownModelError, UsageError, VariantError, near_matches
-from sebench.models.factories import Factory, call_factory, own_factory
+from sebench.models.factories import LIBRARIES, Factory, call_factory, own_factory
 from sebench.models.variants import PLAIN
 from sebench.schema import ModelSpec
 
@@ -20,6 +20,11 @@ IMAGE_SIZE = 224
 def is_foreign(name: str) -> bool:
     """Whether `name` is ``torchvision:NAME``, ``timm:NAME``, ``module:factory`` or ``file.py:factory``."""
     return ":" in name
+
+
+def is_users_own(name: str) -> bool:
+    """Whether `name` is code of the user's, whose network may change from one commit to the next."""
+    return is_foreign(name) and name.partition(":")[0] not in LIBRARIES
 
 
 def resolve_foreign(spec: ModelSpec) -> ModelSpec:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
-from sebench.analysis.costs import attention_totals, totals
+from sebench.analysis.costs import attention_totals
 from sebench.paper.conventions import Convention
 from sebench.paper.figures import PublishedFigure
 from sebench.paper.subjects import Subject
@@ -170,11 +170,6 @@ def formula_value(text: str, widths: tuple[StageWidths, ...], reduction: int) ->
 def attention_weights(cost: StaticCost) -> int:
     """Weights of all FC layers of the attention modules, biases left out: one MAC each per image."""
     return attention_totals(cost).macs
-
-
-def total_params(cost: StaticCost) -> int:
-    """Trainable parameters of a network."""
-    return totals(cost).params
 
 
 class _NotArithmetic(Exception):  # noqa: N818 - never leaves this module

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -23,17 +22,16 @@ def capture_environment(
     *,
     root: Path = LIVE_ROOT,
     environ: Mapping[str, str] = os.environ,
-    runtime: Mapping[str, Any] | None = None,
 ) -> Environment:
     """Reads everything about the machine that a benchmark result should carry.
 
     Args:
         root: Directory that stands for ``/``; with any other, system calls fill in nothing.
         environ: Environment variables; only allow-listed names are kept.
-        runtime: What `sebench.profilers.runtime.runtime_facts` returned, where torch is loaded.
 
     Returns:
-        The facts with the findings they give rise to, before a thread count is known.
+        The facts with the findings they give rise to, before a thread count is known; nothing of what torch
+        says about itself (`sebench.profilers.runtime`).
     """
     host = Host.at(root)
     environment = Environment(
@@ -41,7 +39,6 @@ def capture_environment(
         memory=read_memory(host),
         platform=read_platform(host, environ),
         load=read_load(host),
-        runtime=dict(runtime or {}),
         versions=read_versions(),
         variables=read_variables(environ),
         git=read_git(),

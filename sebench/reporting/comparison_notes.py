@@ -15,6 +15,7 @@ CONVENTION = (
     "multiply-adds as FLOPs. MACs: convolutions and linear layers. FLOPs = 2 x MACs + elementwise "
     "operations. bytes: tensor bytes in and out of each op, no cache model."
 )
+COUNTED_FORWARD = "params, MACs, FLOPs and bytes are those of one image's forward pass, in training too."
 UNNAMED_CPU = "the paper does not name its CPU: its ratio can be compared, its times cannot"
 ABSOLUTE_TIMES = (
     "Absolute times on shared machines are not comparable between runs; the ratio is what was measured."
@@ -38,6 +39,7 @@ def notes(
     timed = [m for comparison in comparisons for m in comparison.metrics if not m.exact]
     lines = (
         CONVENTION,
+        *((COUNTED_FORWARD,) if any(_trains(metric) for metric in timed) else ()),
         *_uncounted(comparisons),
         *_sampling(timed),
         *_gradient_traffic(comparisons),
@@ -48,6 +50,10 @@ def notes(
         *((ABSOLUTE_TIMES,) if timed else ()),
     )
     return tuple(dict.fromkeys(lines))
+
+
+def _trains(metric: MetricComparison) -> bool:
+    return metric.workload is not None and metric.workload.phase == "training"
 
 
 def finding_text(finding: Finding) -> str:

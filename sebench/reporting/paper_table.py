@@ -21,8 +21,6 @@ from sebench.reporting.document import (
 )
 from sebench.units import UNKNOWN
 
-SAME = "="
-
 
 def paper_tables_document(tables: Sequence[PaperTable]) -> Document:
     """One table as a document of its own, several as sections."""

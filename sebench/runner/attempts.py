@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from sebench.errors import DataFileError
+from sebench.models import is_users_own
 from sebench.runner.worktree import tree_digest
 from sebench.schema import Environment, Result, Session, fingerprint
 from sebench.store import ResultStore, load_result
@@ -68,5 +69,4 @@ def attempt_key(session: Session, environment: Environment, *, policy_confidence
 
 def _is_users_own(session: Session) -> bool:
     names = (session.pair.baseline.model, session.pair.candidate.model)
-    libraries = ("torchvision:", "timm:")
-    return any(":" in name and not name.startswith(libraries) for name in names)
+    return any(map(is_users_own, names))

@@ -10,7 +10,7 @@ from sebench.analysis.calibration import session_of
 from sebench.runner.calibrations import Calibrations
 from sebench.runner.measuring import run
 from sebench.runner.plan import timing_policy
-from sebench.runner.processes import Observer
+from sebench.runner.progress import Observer
 from sebench.runner.session import WORKER_COMMAND
 from sebench.schema import Calibration, ModelSpec, Pair, Plan, Session, TimingPolicy, Workload, fingerprint
 from sebench.store import CountCache

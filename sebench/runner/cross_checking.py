@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from sebench import counters, models
+from sebench import models
 from sebench.schema import CrossCheck, ModelSpec, Phase
+from sebench.worker.counting import count_network
 
 if TYPE_CHECKING:
     from sebench.counters.adapters.tool import Tool
@@ -32,8 +33,7 @@ def cross_check_model(
     """
     from sebench.counters.cross_check import TOOLS, cross_check  # noqa: PLC0415 - imports torch
 
-    built = models.build(spec, seed=None, device="meta")
-    cost = counters.count(built.module, shape, phase=phase, sites=built.sites, stages=built.stages)
+    cost = count_network(spec, shape, phase=phase)
     checks = cross_check(
         lambda: models.build(spec, seed=None, device="meta").module,
         cost,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from random import Random
 
 from sebench.errors import DeviceError, WorkerError
-from sebench.runner.processes import silence_limit_s, thread_placement
-from sebench.runner.session import WorkerSession
+from sebench.runner.placement import thread_placement
+from sebench.runner.session import WorkerSession, silence_limit_s
 from sebench.schema import EnergyBlock, EnergyMeasurement, EnergyRun, Plan, Session, Side, Workload
 from sebench.worker.protocol import (
     Asked,

@@ -15,7 +15,7 @@ from sebench.runner.calibrations import Calibrations
 from sebench.runner.checking import check
 from sebench.runner.locking import check_lock
 from sebench.runner.plan import timing_policy
-from sebench.runner.processes import Observer
+from sebench.runner.progress import Observer
 from sebench.runner.target_run import Settings
 from sebench.runner.targets import open_targets
 from sebench.schema import Check, Gate

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from importlib.metadata import version
-
-import msgspec
 
 from sebench import models
 from sebench.analysis import lock_check
-from sebench.analysis.lock import Count, count_entry, lock_changes, make_lock
+from sebench.analysis.lock import count_entry, lock_changes, make_lock
 from sebench.errors import DeterminismError, WorkerError
-from sebench.runner.counting import count_model
+from sebench.runner.counter import Counter
 from sebench.runner.plan import input_shape, resolve_spec
+from sebench.runner.session import WORKER_COMMAND, WorkerSession
 from sebench.schema import (
     Check,
     Finding,
@@ -25,16 +19,12 @@ from sebench.schema import (
     LockedNetwork,
     LockEntry,
     ModelSpec,
-    Phase,
-    StaticCost,
     StrideIn,
 )
 from sebench.store import CountCache
-from sebench.worker.counting import LockRequest
+from sebench.worker.protocol import Failed, Locked, LockRequest
 
-WORKER_COMMAND = (sys.executable, "-m", "sebench.worker.counting")
-PLAIN = "plain"
-TIMEOUT_S = 900.0
+_TIMEOUT_S = 900.0
 
 
 def torch_minor() -> str:
@@ -65,9 +55,9 @@ def locked_networks(
 
     def specs(name: str) -> Iterator[ModelSpec]:
         if models.is_foreign(name):
-            yield resolve_spec(name, PLAIN, num_classes=num_classes, stride_in=stride_in)
+            yield resolve_spec(name, models.PLAIN, num_classes=num_classes, stride_in=stride_in)
             return
-        for variant in (PLAIN, *variants):
+        for variant in (models.PLAIN, *variants):
             yield resolve_spec(name, variant, num_classes=num_classes, stride_in=stride_in)
 
     networks = (
@@ -105,8 +95,12 @@ def count_lock(
         WorkerError: the second process died.
     """
     torch = torch_minor()
-    with _second_count(networks, torch, command) as second:
-        counted = [count_entry(network, _counter(None), torch) for network in networks]
+    request = LockRequest(networks=tuple(networks), torch=torch)
+    # It counts while this process does.
+    with WorkerSession(
+        request, command=command, environ={"PYTHONHASHSEED": "random"}, timeout_s=_TIMEOUT_S
+    ) as second:
+        counted = [count_entry(network, Counter(None), torch) for network in networks]
         first = make_lock(each.entry for each in counted)
         repeated = make_lock(_entries(second))
     _require_equal(first, repeated)
@@ -123,51 +117,17 @@ def check_lock(lock: Lock, *, cache: CountCache | None) -> tuple[Check, ...]:
         lock: what is expected; it is the other count, so each network is counted once.
         cache: of earlier counts of native networks; None counts afresh.
     """
-    return lock_check.check_lock(lock, _counter(cache), torch=torch_minor())
+    return lock_check.check_lock(lock, Counter(cache), torch=torch_minor())
 
 
-def _counter(cache: CountCache | None) -> Count:
-    def count(spec: ModelSpec, shape: tuple[int, ...], phase: Phase) -> StaticCost:
-        return count_model(spec, shape, phase=phase, cache=cache).cost
-
-    return count
-
-
-@contextmanager
-def _second_count(
-    networks: Sequence[LockedNetwork], torch: str, command: Sequence[str]
-) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that counts while this one does; it never outlives the block."""
-    request = msgspec.json.encode(LockRequest(networks=tuple(networks), torch=torch))
-    with tempfile.TemporaryFile() as stream:
-        stream.write(request)
-        stream.seek(0)
-        # Its own session: Ctrl-C reaches this process alone, which then ends the other.
-        process = subprocess.Popen(
-            list(command),
-            stdin=stream,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONHASHSEED": "random"},
-            start_new_session=True,
-        )
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def _entries(process: subprocess.Popen[bytes]) -> tuple[LockEntry, ...]:
-    try:
-        answer, said = process.communicate(timeout=TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        raise WorkerError(f"the second count took more than {TIMEOUT_S:g} s") from None
-    if process.returncode:
-        lines = said.decode(errors="replace").strip().splitlines()
-        cause = f": {lines[-1]}" if lines else ""
-        raise WorkerError(f"the process of the second count ended with status {process.returncode}{cause}")
-    return msgspec.json.decode(answer, type=tuple[LockEntry, ...])
+def _entries(worker: WorkerSession) -> tuple[LockEntry, ...]:
+    match worker.receive():
+        case Locked(entries=entries):
+            return entries
+        case Failed(message=message):
+            raise WorkerError(f"the second count failed: {message}")
+        case reply:
+            raise WorkerError(f"a worker process sent {type(reply).__name__} instead of a second count")
 
 
 def _require_equal(first: Lock, second: Lock) -> None:

@@ -22,11 +22,12 @@ from sebench.errors import Interrupted
 from sebench.profilers.environment import capture_environment
 from sebench.profilers.findings import findings_for
 from sebench.runner.calibrations import Calibrations
-from sebench.runner.counting import Counter
+from sebench.runner.counter import Counter
 from sebench.runner.energy import measure_energy, require_counters
 from sebench.runner.fitting import require_memory
 from sebench.runner.memory import measure_memory
-from sebench.runner.processes import Observer, ProcessSeries
+from sebench.runner.processes import ProcessSeries
+from sebench.runner.progress import Observer
 from sebench.runner.session import WORKER_COMMAND
 from sebench.runner.side_by_side import Trees
 from sebench.schema import (
@@ -77,7 +78,6 @@ def run(
 
     Raises:
         Interrupted: after Ctrl-C.
-        BudgetError: a hard budget that does not cover one block.
         BuildError: a network that does not accept the input, or a batch beyond the machine's memory.
         DeviceError: energy was asked for and no counter can be read.
     """
@@ -213,7 +213,7 @@ class _Assembly:
         if session.workload.phase != "training":
             return
         self._saved = _saved_for_backward(session, counter)
-        if self._plan.memory:
+        if self._plan.memory and (self.has_samples or not self._plan.timed):
             self._memory.append(
                 measure_memory(
                     session,

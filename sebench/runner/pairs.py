@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import TypedDict
 
 from sebench.errors import UsageError
-from sebench.models import is_foreign, resolve
+from sebench.models import PLAIN, is_foreign, resolve
 from sebench.schema import ModelSpec, Pair, StrideIn
 
 DEFAULT_CANDIDATE = "se"
-PLAIN = "plain"
 
 
 def make_pairs(

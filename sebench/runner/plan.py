@@ -9,7 +9,7 @@ from typing import Any
 from sebench import models
 from sebench.errors import UsageError, near_matches
 from sebench.runner.conditions import Conditions, workloads
-from sebench.runner.pairs import PLAIN, make_pairs, resolve_spec
+from sebench.runner.pairs import make_pairs, resolve_spec
 from sebench.schema import (
     Effort,
     Pair,
@@ -55,7 +55,7 @@ def make_plan(
     *,
     names: Sequence[str],
     variants: Sequence[str],
-    baseline: str = PLAIN,
+    baseline: str = models.PLAIN,
     candidate: str | None = None,
     conditions: Conditions,
     seed: int | None = None,

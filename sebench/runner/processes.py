@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import partial
 from random import Random
 from types import MappingProxyType
@@ -13,12 +11,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from sebench import statistics
 from sebench.analysis.comparison import running_headline
-from sebench.errors import WorkerError
+from sebench.errors import BudgetError, WorkerError
 from sebench.profilers.latency import block_seconds, draw_orders, steps_per_segment
+from sebench.runner.placement import rank_placement
+from sebench.runner.progress import Observer, Progress
 from sebench.runner.schedule import Pace, Schedule, first_schedule, next_blocks, share_s
-from sebench.runner.session import WorkerDied, WorkerSession
+from sebench.runner.session import WorkerDied, WorkerSession, silence_limit_s
 from sebench.runner.side_by_side import SideBySide, Trees
 from sebench.schema import (
     Block,
@@ -30,39 +29,13 @@ from sebench.schema import (
     Severity,
     Side,
     TimingPolicy,
-    Workload,
 )
 from sebench.worker.protocol import Done, Failed, Go, Measured, Ready, Request
 
-_PLACEMENT_VARIABLES = ("OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY")
 MAX_ATTEMPTS = 2
 MAX_PADDING_BYTES = 4096
-# Compiling a network says nothing for minutes.
-COMPILE_PATIENCE = 5
 # A soft budget only plans; a machine that turns out slower may take this much longer.
 SOFT_DEADLINE_FACTOR = 2.0
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a running measurement stands; `ratio` is None until there is something to say."""
-
-    session: int
-    sessions: int
-    title: str
-    """Of the pair, e.g. ``resnet50: se against plain``."""
-    process: int
-    processes: int
-    block: int
-    blocks: int
-    ratio: statistics.Headline | None = None
-    waiting: bool = False
-    """Another run holds the device."""
-    activity: str = ""
-    """What goes on once the times are taken, e.g. ``energy``."""
-
-
-Observer = Callable[[Progress], None]
 
 
 class WorkerFailed(WorkerError):  # noqa: N818 - says what happened
@@ -101,9 +74,11 @@ class ProcessSeries:
     def measure(self, *, deadline_s: float) -> None:
         """Run processes until the schedule is filled, the deadline reached or one cannot be run.
 
-        Raises:
-            BudgetError: a hard budget that does not cover one block.
+        A hard budget that does not cover one block leaves nothing but a finding that says so.
         """
+        if self._policy.hard_budget and time.monotonic() >= deadline_s:
+            self._note("budget-spent", "error", *_BUDGET_SPENT)
+            return
         process = 0
         while self._schedule is None or process < self._schedule.processes:
             try:
@@ -113,6 +88,9 @@ class ProcessSeries:
                     self._note("worker-failed", "error", str(error))
                     return
                 continue
+            except BudgetError as error:
+                self._note("budget-spent", "error", error.message, error.hint)
+                return
             except WorkerError as error:
                 self._note("worker-failed", "error", str(error))
                 return
@@ -316,30 +294,7 @@ class ProcessSeries:
         )
 
 
-def rank_placement(world_size: int) -> dict[str, str]:
-    """What tells a process its place: the threads of a single one are bound, rank 0 of several is not.
-
-    Bound ranks would all start on the first core. The names of the others are those that torchrun sets.
-    """
-    if world_size == 1:
-        return thread_placement(os.environ)
-    return {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": str(world_size)}
-
-
-def thread_placement(environ: Mapping[str, str]) -> dict[str, str]:
-    """One OpenMP thread per core, unless the user has placed them.
-
-    Must be in place before torch loads. Unplaced threads may share a core for a while, on one side of a
-    pair only: small operations then wait for each other.
-    """
-    if any(name in environ for name in _PLACEMENT_VARIABLES):
-        return {}
-    return {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
-
-
-def silence_limit_s(policy: TimingPolicy, workload: Workload) -> float:
-    """How long a worker may say nothing."""
-    return policy.timeout_s * (1 if workload.execution == "eager" else COMPILE_PATIENCE)
+_BUDGET_SPENT = ("the budget was spent on what came before", "allow a larger --budget")
 
 
 def _expect_ready(worker: WorkerSession | SideBySide) -> Ready:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
 from msgspec.structs import replace
 
 from sebench.analysis.profile import conclude_profile
 from sebench.errors import UsageError, WorkerError
-from sebench.runner.bounds import MachineCache, machine_key
-from sebench.runner.counting import Counter, count_model
+from sebench.runner.bounds import machine_key
+from sebench.runner.counter import Counter
+from sebench.runner.counting import count_model
 from sebench.runner.fitting import require_memory
-from sebench.runner.processes import thread_placement
+from sebench.runner.placement import thread_placement
 from sebench.runner.session import WORKER_COMMAND, WorkerSession
 from sebench.schema import (
     Environment,
@@ -25,7 +26,7 @@ from sebench.schema import (
     Session,
     StaticCost,
 )
-from sebench.store import CountCache
+from sebench.store import CountCache, MachineCache
 from sebench.worker.protocol import Failed, Profiled, ProfileRequest
 
 STEPS = 7
@@ -38,6 +39,7 @@ def run_profiles(
     *,
     cache: CountCache | None = None,
     machines: MachineCache | None = None,
+    announce: Callable[[Session], None] = lambda session: None,
     command: Sequence[str] = WORKER_COMMAND,
 ) -> tuple[tuple[Profile, ...], Environment]:
     """Take the candidate of every session apart.
@@ -47,6 +49,7 @@ def run_profiles(
         environment: of this machine.
         cache: of earlier counts.
         machines: bounds measured earlier, and where to keep new ones; None measures afresh.
+        announce: told about every session that begins.
         command: how a worker is started.
 
     Returns:
@@ -64,6 +67,7 @@ def run_profiles(
     for session in plan.sessions:
         key = machine_key(session.workload, environment)
         known = machines.get(key) if machines and key else None
+        announce(session)
         measured = _measure(session, plan, known, command)
         if machines and key and not known:
             machines.put(key, measured.samples.machine)

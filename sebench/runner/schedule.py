@@ -50,7 +50,7 @@ def first_schedule(policy: TimingPolicy, pace: Pace, left_s: float) -> Schedule:
         raise BudgetError(
             f"--budget is too small for one block of {pace.block_s:.1f} s: all that comes before took "
             f"{spent_s:.1f} s",
-            hint=f"allow at least {math.ceil(spent_s + policy.min_blocks * pace.block_s)} s per pair",
+            hint=f"allow at least {math.ceil(spent_s + _least_s(policy, pace))} s per pair",
         )
     if policy.processes > 1:
         for processes in range(_most_processes(policy, pace, left_s), MIN_PROCESSES - 1, -1):
@@ -63,6 +63,12 @@ def first_schedule(policy: TimingPolicy, pace: Pace, left_s: float) -> Schedule:
     if not policy.hard_budget:
         blocks = max(blocks, policy.min_blocks)
     return Schedule(1, blocks, downgraded=policy.processes > 1)
+
+
+def _least_s(policy: TimingPolicy, pace: Pace) -> float:
+    """What it takes from here on to an interval: fewest processes, of the fewest blocks."""
+    processes = 1 if policy.processes == 1 else MIN_PROCESSES
+    return (processes - 1) * pace.prepare_s + processes * policy.min_blocks * pace.block_s
 
 
 def next_blocks(planned: Schedule, done: int, pace: Pace, left_s: float) -> int:

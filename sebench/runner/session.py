@@ -18,15 +18,23 @@ from typing import IO
 import msgspec
 
 from sebench.errors import WorkerError
+from sebench.schema import TimingPolicy, Workload
 from sebench.worker.failures import cause_of_death
 from sebench.worker.protocol import Asked, Go, Reply, Run
 
 WORKER_COMMAND = (sys.executable, "-m", "sebench.worker")
 _STOP_S = 5.0
+# Compiling a network says nothing for minutes.
+COMPILE_PATIENCE = 5
 
 
 class WorkerDied(WorkerError):  # noqa: N818 - says what happened
     """The process ended, or fell silent, without a word; worth one retry."""
+
+
+def silence_limit_s(policy: TimingPolicy, workload: Workload) -> float:
+    """How long a worker may say nothing."""
+    return policy.timeout_s * (1 if workload.execution == "eager" else COMPILE_PATIENCE)
 
 
 class WorkerSession:

@@ -22,7 +22,7 @@ from sebench.runner.auditing import counter, known_models
 from sebench.runner.conditions import Conditions
 from sebench.runner.measuring import run
 from sebench.runner.plan import make_plan
-from sebench.runner.processes import Observer
+from sebench.runner.progress import Observer
 from sebench.schema import Result
 from sebench.store import CountCache, ResultStore, check_writable, load_result
 

@@ -19,7 +19,7 @@ from sebench.runner.attempts import Attempts, attempt_key
 from sebench.runner.calibrations import Calibrations
 from sebench.runner.measuring import run
 from sebench.runner.plan import timing_policy
-from sebench.runner.processes import Observer
+from sebench.runner.progress import Observer
 from sebench.runner.session import WORKER_COMMAND
 from sebench.runner.side_by_side import Trees
 from sebench.schema import (

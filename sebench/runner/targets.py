@@ -78,7 +78,7 @@ def _factories(asked: FactoriesSettings) -> Iterator[Target]:
 
 
 def _base_ref(asked: BaseRefSettings, checkout: Checkout) -> Iterator[Target]:
-    if not models.is_foreign(asked.model) or asked.model.startswith(("torchvision:", "timm:")):
+    if not models.is_users_own(asked.model):
         raise UsageError(
             f"--base-ref {asked.ref}: {asked.model} is not code of this repository",
             hint="name a factory of yours (nets.py:net), or set a ceiling (--max-overhead)",

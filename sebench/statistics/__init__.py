@@ -64,6 +64,7 @@ from sebench.statistics.paired import (
 )
 from sebench.statistics.welch import (
     WelchDifference,
+    satterthwaite,
     welch_difference,
 )
 
@@ -109,6 +110,7 @@ __all__ = [
     "penalty",
     "process_estimates",
     "quartiles",
+    "satterthwaite",
     "series_noise",
     "signed_rank_interval",
     "super_blocks",

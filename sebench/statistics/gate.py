@@ -19,6 +19,7 @@ from scipy.special import ndtri, stdtr, stdtrit
 from sebench.statistics.intervals import Limits, hodges_lehmann
 from sebench.statistics.paired import MIN_BLOCKS, MIN_PROCESSES, headline
 from sebench.statistics.samples import mean_and_sd, tail_probability
+from sebench.statistics.welch import satterthwaite
 
 Verdict = Literal["passed", "failed", "inconclusive"]
 
@@ -83,15 +84,9 @@ def contrast(now: Evidence, then: Evidence, *, sigma_session: float = 0.0) -> Ev
         then: of the earlier one.
         sigma_session: calibrated standard deviation between sessions; both have their share of it.
     """
-    variances = (now.standard_error**2, then.standard_error**2)
-    degrees = (now.degrees_of_freedom, then.degrees_of_freedom)
-    sampled = sum(variances)
-    spread = sum(v**2 / df for v, df in zip(variances, degrees, strict=True) if v)
-    return Evidence(
-        now.center - then.center,
-        math.sqrt(sampled + 2 * sigma_session**2),
-        sampled**2 / spread if spread else math.inf,
-    )
+    errors = [(side.standard_error**2, side.degrees_of_freedom) for side in (now, then)]
+    variance = sum(squared for squared, _ in errors) + 2 * sigma_session**2
+    return Evidence(now.center - then.center, math.sqrt(variance), satterthwaite(*errors))
 
 
 def look_confidence(attempt: int, look: int, *, confidence: float = 0.95) -> float:

@@ -22,12 +22,27 @@ class WelchDifference:
     """None without limits, and where neither sample varies."""
 
 
+def satterthwaite(*errors: tuple[float, float]) -> float:
+    """Degrees of freedom of a sum of independent errors: (sum v)^2 / sum(v^2 / df) (Satterthwaite 1946).
+
+    Args:
+        errors: squared standard error v and its degrees of freedom df, of each; an infinite df is an error
+            that was not estimated from the samples.
+
+    Returns:
+        Infinite where nothing was estimated, or nothing varies.
+    """
+    whole = sum(variance for variance, _ in errors)
+    # The formula divided by (sum v)^2 throughout: squares of very small variances would vanish.
+    spread = sum((variance / whole) ** 2 / freedom for variance, freedom in errors if variance)
+    return 1 / spread if spread else math.inf
+
+
 def welch_difference(first: Values, second: Values, confidence: float = 0.95) -> WelchDifference:
     """Welch's t interval for mean(second) - mean(first) (Welch 1947; Satterthwaite 1946).
 
-    With v = s^2 / n of either sample: difference +- t_df sqrt(v1 + v2), where
-    df = (v1 + v2)^2 / (v1^2 / (n1 - 1) + v2^2 / (n2 - 1)). Two samples that do not vary give a zero-width
-    interval, which the caller should flag.
+    With v = s^2 / n of either sample: difference +- t_df sqrt(v1 + v2), df by `satterthwaite`. Two samples
+    that do not vary give a zero-width interval, which the caller should flag.
 
     Args:
         first: Independent values, e.g. one log-ratio per process of the old measurement.
@@ -46,11 +61,9 @@ def welch_difference(first: Values, second: Values, confidence: float = 0.95) ->
     if min(n1, n2) < 2:
         return WelchDifference(estimate, None, None)
     v1, v2 = sd1**2 / n1, sd2**2 / n2
-    if v1 + v2 == 0:
+    freedom = satterthwaite((v1, n1 - 1), (v2, n2 - 1))
+    if math.isinf(freedom):
         return WelchDifference(estimate, Limits(estimate, estimate, confidence), None)
-    # The formula above, divided by (v1 + v2)^2 throughout.
-    share = v1 / (v1 + v2)
-    freedom = 1 / (share**2 / (n1 - 1) + (1 - share) ** 2 / (n2 - 1))
     half_width = float(stdtrit(freedom, 1 - alpha / 2)) * math.sqrt(v1 + v2)
     return WelchDifference(
         estimate, Limits(estimate - half_width, estimate + half_width, confidence), freedom

@@ -1,6 +1,6 @@
 """What is kept on disk: results with their index, counts, and files that are whole or absent."""
 
-from sebench.store.counts import CountCache
+from sebench.store.cache import CountCache, MachineCache
 from sebench.store.files import check_writable, write_atomic
 from sebench.store.index import Derivation
 from sebench.store.reading import load_result
@@ -13,6 +13,7 @@ __all__ = [
     "CountCache",
     "Criterion",
     "Derivation",
+    "MachineCache",
     "ResultStore",
     "check_writable",
     "criteria",

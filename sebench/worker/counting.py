@@ -1,45 +1,43 @@
-"""``python -m sebench.worker.counting``: counts networks in a process that knows of no earlier count.
-
-Reads a JSON list of networks from stdin and writes their entries to stdout.
-"""
+"""Networks by name to static costs and lock entries, in whichever process they are counted."""
 
 from __future__ import annotations
 
-import os
-import sys
-
-import msgspec
-
 from sebench import counters, models
 from sebench.analysis.lock import count_entry
-from sebench.schema import LockedNetwork, LockEntry, ModelSpec, Phase, StaticCost, Value
+from sebench.schema import ModelSpec, Phase, StaticCost
+from sebench.worker.protocol import Counted, CountRequest, Locked, LockRequest
+from sebench.worker.side import check_origin
 
 
-class LockRequest(Value, frozen=True, kw_only=True):
-    """Runner to worker: count these."""
+def count_network(
+    spec: ModelSpec, shape: tuple[int, ...], phase: Phase = "inference", dtype: str = "float32"
+) -> StaticCost:
+    """Count a network on meta tensors; nothing is kept of earlier counts.
 
-    networks: tuple[LockedNetwork, ...]
-    torch: str
-    """The torch minor version to file the figures under."""
-
-
-def answer(request: LockRequest) -> tuple[LockEntry, ...]:
-    """The entries of the networks, in their order.
+    Args:
+        spec: a resolved spec.
+        shape: of the input, batch in front.
+        phase: ``training`` adds backward rows and saved-for-backward bytes.
+        dtype: sets the bytes per element.
 
     Raises:
-        SebenchError: one of them cannot be counted.
+        BuildError: it cannot be built, or does not accept this input.
     """
-    return tuple(count_entry(network, _count, request.torch).entry for network in request.networks)
-
-
-def _count(spec: ModelSpec, shape: tuple[int, ...], phase: Phase) -> StaticCost:
     built = models.build(spec, seed=None, device="meta")
-    return counters.count(built.module, shape, phase=phase, sites=built.sites, stages=built.stages)
+    return counters.count(
+        built.module, shape, phase=phase, dtype=dtype, sites=built.sites, stages=built.stages
+    )
 
 
-if __name__ == "__main__":
-    # Whatever a network prints must not end up in the answer: keep the pipe, point stdout at stderr.
-    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as replies:
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        request = msgspec.json.decode(sys.stdin.buffer.read(), type=LockRequest)
-        replies.write(msgspec.json.encode(answer(request)))
+def answer_count(request: CountRequest | LockRequest) -> Counted | Locked:
+    """The worker's answer to a request for counts.
+
+    Raises:
+        SebenchError: a network cannot be counted, or is not of the tree it should be of.
+    """
+    if isinstance(request, LockRequest):
+        found = (count_entry(network, count_network, request.torch) for network in request.networks)
+        return Locked(entries=tuple(counted.entry for counted in found))
+    cost = count_network(request.spec, request.input_shape, request.phase, request.dtype)
+    check_origin(request.spec.model, request.not_from)
+    return Counted(cost=cost)

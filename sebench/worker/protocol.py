@@ -10,6 +10,8 @@ from sebench.schema import (
     Block,
     DeviceState,
     EnergyBlock,
+    LockedNetwork,
+    LockEntry,
     Machine,
     MemoryRun,
     ModelSpec,
@@ -83,6 +85,14 @@ class CountRequest(Value, frozen=True, kw_only=True, tag=True):
     """As in `SideRequest`."""
 
 
+class LockRequest(Value, frozen=True, kw_only=True, tag=True):
+    """Runner to worker, instead of `Request`: count these networks for a lock."""
+
+    networks: tuple[LockedNetwork, ...]
+    torch: str
+    """The minor version to file the figures under."""
+
+
 class Run(Value, frozen=True, kw_only=True, tag=True):
     """Runner to the worker of one side: time this many steps now."""
 
@@ -111,6 +121,12 @@ class Counted(Value, frozen=True, kw_only=True, tag=True):
     """Worker to runner: the answer to a `CountRequest`."""
 
     cost: StaticCost
+
+
+class Locked(Value, frozen=True, kw_only=True, tag=True):
+    """Worker to runner: the answer to a `LockRequest`."""
+
+    entries: tuple[LockEntry, ...]
 
 
 class CounterRequest(Value, frozen=True, kw_only=True, tag=True):
@@ -217,10 +233,13 @@ Asked = (
     | ProfileRequest
     | SideRequest
     | CountRequest
+    | LockRequest
     | CounterRequest
     | EnergyRequest
     | Join
 )
 """What a worker may be asked first."""
 Measurements = Measured | MemoryMeasured | Profiled | EnergyMeasured
-Reply = Measurements | Ready | SideReady | Timed | Counted | Done | EnergyDone | CounterFound | Failed
+Reply = (
+    Measurements | Ready | SideReady | Timed | Counted | Locked | Done | EnergyDone | CounterFound | Failed
+)

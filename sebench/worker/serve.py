@@ -13,7 +13,6 @@ import torch
 from msgspec.structs import replace
 from torch import nn
 
-from sebench import counters, models
 from sebench.errors import DeviceError, SebenchError
 from sebench.profilers.device import Device, Step
 from sebench.profilers.distributed import lone_rank
@@ -23,7 +22,8 @@ from sebench.profilers.probes import Probe, read_probe
 from sebench.profilers.runtime import runtime_facts
 from sebench.profilers.selection import select_device
 from sebench.profilers.workload import gradient_bytes, make_input
-from sebench.schema import Block, MemoryRun, Side, StaticCost, Workload
+from sebench.schema import Block, MemoryRun, Side, Workload
+from sebench.worker.counting import answer_count
 from sebench.worker.energy import find_counter, measure_energy
 from sebench.worker.failures import Fatal, guarded
 from sebench.worker.parallel import following, leading
@@ -31,7 +31,6 @@ from sebench.worker.preparing import Build, build_module, prepare, prepare_side,
 from sebench.worker.profiling import profile_pair
 from sebench.worker.protocol import (
     Asked,
-    Counted,
     CounterRequest,
     CountRequest,
     Done,
@@ -39,6 +38,7 @@ from sebench.worker.protocol import (
     Failed,
     Go,
     Join,
+    LockRequest,
     Measured,
     MemoryMeasured,
     MemoryRequest,
@@ -107,8 +107,8 @@ def _serve(
     if isinstance(request, ProfileRequest):
         _send(replies, _profile(request, select))
         return
-    if isinstance(request, CountRequest):
-        _send(replies, Counted(cost=guarded(lambda: _count(request))))
+    if isinstance(request, CountRequest | LockRequest):
+        _send(replies, guarded(lambda: answer_count(request)))
         return
     if isinstance(request, SideRequest):
         _serve_side(request, requests, replies, build, select)
@@ -236,20 +236,6 @@ def _profile(request: ProfileRequest, select: Select) -> Profiled:
     with device.quiet():
         samples = guarded(lambda: profile_pair(request, batch, device, prepare))
     return Profiled(samples=samples, runtime=runtime_facts(device.name))
-
-
-def _count(request: CountRequest) -> StaticCost:
-    built = models.build(request.spec, seed=None, device="meta")
-    cost = counters.count(
-        built.module,
-        request.input_shape,
-        phase=request.phase,
-        dtype=request.dtype,
-        sites=built.sites,
-        stages=built.stages,
-    )
-    check_origin(request.spec.model, request.not_from)
-    return cost
 
 
 def _serve_side(request: SideRequest, requests: Lines, replies: Sink, build: Build, select: Select) -> None:

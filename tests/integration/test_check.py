@@ -358,7 +358,7 @@ def decided(check):
     """Run with a budget that suffices on a free machine, else with more; the samples are pooled."""
 
     def run(*arguments, code):
-        for budget_s in (30, 120, 300):
+        for budget_s in (30, 120, 300, 900):
             done = check(*arguments, "--format", "json", "--budget", str(budget_s), code=None)
             if done.returncode not in _UNDECIDED:
                 break

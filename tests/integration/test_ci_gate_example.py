@@ -95,7 +95,7 @@ def job(checkout, tmp_path):
 
     def run():
         """With a budget that suffices on a free machine, else with more; the samples are pooled."""
-        for budget_s in (30, 120, 300):
+        for budget_s in (30, 120, 300, 900):
             done = attempt(budget_s)
             if done.returncode not in _UNDECIDED:
                 break

@@ -41,7 +41,7 @@ def test_the_table_names_the_tools_and_their_rules():
     assert "sebench: 244,500,992 MACs, 1x3x32x32, inference." in shown
     assert "batch norm: 2 per element" in shown
     assert "cifar_resnet164 se" in shown
-    assert len(count("-m", "cifar_resnet164", "--format", "csv").stdout.splitlines()) > 10
+    assert len(count("-m", NET, "-v", "plain", "--format", "csv").stdout.splitlines()) > 10
 
 
 def test_strict_fails_where_a_difference_stays_unexplained(monkeypatch):

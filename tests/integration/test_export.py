@@ -57,6 +57,12 @@ def test_results_of_real_runs(sebench, name):
     assert done.stderr == ""
 
 
+def test_ids_are_looked_up_where_results_says(sebench, store, result):
+    name = store.add(result).stem
+    assert sebench(f"export pyperf {name}", check=False).returncode == 1
+    assert json.loads(sebench(f"export pyperf {name} --results store").stdout)
+
+
 def test_of_results_of_one_pair_the_latest_counts(sebench, store, result):
     store.add(replace(result, id="later", created_at="2030-01-01T00:00:00+00:00"))
     store.add(result)
@@ -100,7 +106,7 @@ def test_what_was_not_measured_is_named(sebench, store):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ("pyperf", 2, "Missing argument 'RESULTS...'"),
+        ("pyperf", 2, "Missing argument 'RESULTS'"),
         ("pyprf x.json", 2, "'pyprf' is not one of"),
         ("bencher x.json --side baseline", 2, "--side does not apply to bencher"),
         ("pyperf gone.json", 1, "cannot read gone.json: No such file or directory"),

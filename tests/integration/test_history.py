@@ -1,7 +1,6 @@
 """`sebench compare --from` and `sebench trend` on a generated store: nothing is measured, torch stays out."""
 
 import json
-import subprocess
 import sys
 
 import pytest
@@ -41,24 +40,6 @@ def history(store):
     return store
 
 
-@pytest.mark.parametrize("arguments", ["compare --from old new --format json", "trend latency -m resnet50"])
-def test_torch_is_not_imported(tmp_path, arguments):
-    for folder in ("old", "new", ".sebench/results"):
-        ResultStore(tmp_path / folder).add(measured(SPREAD))
-    script = (
-        "import sys; from sebench.cli import app\n"
-        "try: app(sys.argv[1:])\n"
-        "except SystemExit as end: assert not end.code, end.code\n"
-        "assert 'torch' not in sys.modules and 'torchvision' not in sys.modules"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script, *arguments.split()],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "1.000" in done.stdout or '"kind": "change"' in done.stdout
-
-
 # --- compare --from -------------------------------------------------------------------------------------
 
 
@@ -73,6 +54,18 @@ def test_files_directories_and_ids(store, tmp_path):
             (change,) = json.loads(done.stdout)["changes"]
             latency = next(m for m in change["metrics"] if m["metric"] == "latency")
             assert latency["verdict"] == "slower"
+
+
+def test_ids_are_looked_up_where_results_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    old, new = (ResultStore(tmp_path / "kept").add(measured(SPREAD, day=day)).stem for day in (0, 1))
+    assert sebench("compare", "--from", old, new).exit_code == 1
+    assert sebench("compare", "--from", old, new, "--results", "kept").exit_code == 0
+    done = sebench("compare", "-m", "resnet50", "--results", "kept")
+    assert done.exit_code == 2
+    assert only_line(done) == (
+        "sebench: error: --results has no meaning without --from; --save is where results go"
+    )
 
 
 @pytest.mark.parametrize("output_format", ["table", "markdown", "csv", "latex"])
@@ -107,6 +100,7 @@ def test_models_and_variants_choose_among_the_results(store):
         ("--no-memory", "--memory"),
         ("--seed 3", "--seed"),
         ("--no-save", "--no-save"),
+        ("--save elsewhere", "--save"),
         ("--threads 2 -m resnet50", "--threads"),
     ],
 )

@@ -5,7 +5,7 @@ import json
 
 def test_a_training_step_is_timed_split_and_its_memory_measured(sebench):
     done = sebench(
-        "compare -m cifar_resnet110 --phase training -b 2 --threads 1 --effort quick --memory"
+        "compare -m mobilenet_v1 --image-size 64 --phase training -b 2 --threads 1 --effort quick --memory"
         " --seed 3 --format json -q"
     )
     (comparison,) = json.loads(done.stdout)["comparisons"]
@@ -16,7 +16,7 @@ def test_a_training_step_is_timed_split_and_its_memory_measured(sebench):
         "saved_bytes", "peak_memory", "resident_memory",
     ]  # fmt: skip
     assert found["latency"]["workload"]["phase"] == "training"
-    assert found["latency"]["workload"]["input_shape"] == [2, 3, 32, 32]
+    assert found["latency"]["workload"]["input_shape"] == [2, 3, 64, 64]
     assert found["peak_memory"]["exact"]
     assert found["peak_memory"]["candidate"]["value"] > found["peak_memory"]["baseline"]["value"]
     assert found["peak_memory"]["baseline"]["n"] == 2
@@ -24,9 +24,16 @@ def test_a_training_step_is_timed_split_and_its_memory_measured(sebench):
     assert 0.5 < parts / found["latency"]["baseline"]["value"] < 2  # medians do not add up exactly
 
 
-def test_a_network_without_logits_cannot_be_trained(sebench):
+def test_a_network_without_logits_cannot_be_trained(sebench, tmp_path):
+    (tmp_path / "nets.py").write_text(
+        "from torch import nn\n"
+        "class Pair(nn.Conv2d):\n    def forward(self, x):\n        return super().forward(x), x\n"
+        "def net():\n    return Pair(3, 4, 3)\n"
+    )
     done = sebench(
-        "compare -m fasterrcnn_resnet50_fpn --phase training --image-size 64 -b 1 -q --no-save", check=False
+        "compare --baseline nets.py:net --candidate nets.py:net --phase training --image-size 8 -b 1"
+        " -q --no-save",
+        check=False,
     )
     assert done.returncode == 1
     assert "training needs logits of shape (N, classes), and the network returns one tuple" in done.stderr

@@ -41,23 +41,6 @@ def test_bytes(value, text):
 
 
 @pytest.mark.parametrize(
-    ("value_s", "text"),
-    [
-        (0.05342, "53.4 ms"),
-        (1.5, "1.50 s"),
-        (0.9999, "1.00 s"),
-        (0.000012, "12.0 us"),
-        (3e-9, "3.00 ns"),
-        (3e-12, "0.00300 ns"),
-        (0, "0 ns"),
-        (math.nan, "-"),
-    ],
-)
-def test_seconds(value_s, text):
-    assert units.format_seconds(value_s) == text
-
-
-@pytest.mark.parametrize(
     ("value", "text"), [(1.0006, "1.0006"), (1.0984, "1.098"), (0.95, "0.950"), (math.inf, "-")]
 )
 def test_ratio(value, text):

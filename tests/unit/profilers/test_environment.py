@@ -73,13 +73,6 @@ def test_no_proc_at_all(tmp_path):
     assert usable_cores(tmp_path) == 1
 
 
-def test_runtime_facts_are_passed_on(tmp_path):
-    facts = {"num_threads": 2}
-    environment = capture_environment(root=tmp_path, environ={}, runtime=facts)
-    assert environment.runtime == facts
-    assert environment.runtime is not facts
-
-
 def test_this_machine_survives_a_round_trip():
     environment = capture_environment()
     assert msgspec.json.decode(msgspec.json.encode(environment), type=Environment) == environment

@@ -13,7 +13,8 @@ from sebench.runner.conditions import Conditions, workloads
 from sebench.schema import ModelSpec, Pair, Plan, Session, StaticCost, TimingPolicy
 
 WORKER = Path(__file__).parents[2] / "workers" / "fake_gpu.py"
-POLICY = TimingPolicy(processes=6, min_blocks=4, budget_s=30.0, timeout_s=60.0)
+# A budget that is soon spent: six processes with little more than their fewest blocks.
+POLICY = TimingPolicy(processes=6, min_blocks=4, budget_s=10.0, timeout_s=60.0)
 PAIR = Pair(baseline=ModelSpec(model="toy"), candidate=ModelSpec(model="toy", variant="se"))
 COST = StaticCost(input_shape=(1, 3, 2, 2), params=1, buffers=0)
 

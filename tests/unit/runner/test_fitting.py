@@ -3,7 +3,7 @@
 import pytest
 
 from sebench.errors import BuildError
-from sebench.runner.counting import Counter
+from sebench.runner.counter import Counter
 from sebench.runner.fitting import require_memory
 from sebench.runner.plan import resolve_spec
 from sebench.schema import Pair, Session, Workload

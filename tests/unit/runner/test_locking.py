@@ -120,5 +120,5 @@ def test_a_network_that_cannot_be_built_ends_the_second_process_too(nets):
 
 
 def test_a_second_process_that_fails_is_reported(nets):
-    with pytest.raises(WorkerError, match="second count ended with status 1: out of luck"):
+    with pytest.raises(WorkerError, match="a worker process ended with status 1: out of luck"):
         count_lock(foreign(nets), command=SILENT)

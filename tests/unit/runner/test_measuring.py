@@ -7,9 +7,9 @@ import pytest
 from filelock import FileLock, Timeout
 
 from sebench.analysis.comparison import compare
-from sebench.errors import BudgetError
 from sebench.runner import measuring
-from sebench.runner.processes import ProcessSeries, thread_placement
+from sebench.runner.placement import thread_placement
+from sebench.runner.processes import ProcessSeries
 from sebench.schema import ModelSpec, Pair, Plan, Session, TimingPolicy, Workload
 from tests import samples
 
@@ -136,8 +136,18 @@ def test_what_a_network_prints_is_not_taken_for_a_reply(series):
 
 
 def test_a_budget_that_is_gone_before_the_first_block_is_refused(series):
-    with pytest.raises(BudgetError, match="too small for one block of"):
-        measured(series("none", with_policy(hard_budget=True, budget_s=0.1)), left_s=0.1)
+    found = measured(series("none", with_policy(hard_budget=True, budget_s=0.1)), left_s=0.1)
+    assert codes(found) == ["budget-spent"]
+    metric = compare(samples.result(found)).metrics[-1]
+    assert (metric.status, metric.ratio.estimate) == ("unavailable", None)
+    assert metric.reason.startswith("--budget is too small for one block of")
+    assert "allow at least" in metric.reason
+
+
+def test_a_budget_that_earlier_pairs_have_spent_starts_no_worker(series):
+    found = measured(series("die", with_policy(hard_budget=True, budget_s=0.1)), left_s=-1.0)
+    assert codes(found) == ["budget-spent"]
+    assert found.processes == ()
 
 
 def test_threads_are_placed_unless_the_user_has_placed_them():

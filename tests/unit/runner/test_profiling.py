@@ -5,11 +5,12 @@ from msgspec.structs import replace
 
 from sebench.errors import BuildError
 from sebench.runner import profiling
-from sebench.runner.bounds import MachineCache, machine_key
+from sebench.runner.bounds import machine_key
 from sebench.runner.conditions import Conditions
 from sebench.runner.plan import make_plan
 from sebench.runner.profiling import run_profiles
 from sebench.schema import Contrast, Machine, PartSample, ProfileSamples, Workload
+from sebench.store import MachineCache
 from sebench.worker.protocol import Profiled
 from tests import samples
 

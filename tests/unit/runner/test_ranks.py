@@ -8,7 +8,8 @@ import psutil
 import pytest
 
 from sebench.analysis.comparison import compare
-from sebench.runner.processes import ProcessSeries, rank_placement
+from sebench.runner.placement import rank_placement
+from sebench.runner.processes import ProcessSeries
 from sebench.runner.session import WorkerDied, WorkerSession
 from sebench.schema import ModelSpec, Pair, Plan, Session, TimingPolicy, Workload
 from sebench.worker.protocol import MemoryRequest, Request

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from sebench.errors import UsageError, WorkerError
-from sebench.statistics import Limits, welch_difference
+from sebench.statistics import Limits, satterthwaite, welch_difference
 
 
 def test_by_hand():
@@ -65,3 +65,13 @@ def test_coverage(n1, n2, sd2):
         limits = welch_difference(draw.normal(0, 1, n1), draw.normal(0.5, sd2, n2)).limits
         held += limits.low <= 0.5 <= limits.high
     assert 0.935 <= held / 2000 <= 0.965
+
+
+def test_degrees_of_freedom_of_a_sum():
+    # (1 + 4)^2 / (1^2 / 5 + 4^2 / 8) = 25 / 2.2
+    assert satterthwaite((1.0, 5), (4.0, 8)) == pytest.approx(25 / 2.2)
+    assert satterthwaite((1.0, 5), (0.0, 8)) == pytest.approx(5)
+    assert satterthwaite((1e-300, 5), (4e-300, 8)) == pytest.approx(25 / 2.2)
+    assert satterthwaite((1.0, math.inf), (4.0, 8)) == pytest.approx(25 / 2)  # 25 / (16 / 8)
+    assert math.isinf(satterthwaite((0.0, 5), (0.0, 8)))
+    assert math.isinf(satterthwaite((1.0, math.inf)))

@@ -1,11 +1,11 @@
-"""The cache of static costs gives what was put in, or nothing."""
+"""A cache gives what was put in, or nothing."""
 
-from sebench.schema import ModelCost, ModelSpec
-from sebench.store import CountCache
+from sebench.schema import Machine, ModelCost, ModelSpec
+from sebench.store import CountCache, MachineCache
 from tests import samples
 
 
-def test_the_count_cache_forgets_broken_entries(tmp_path):
+def test_broken_entries_are_forgotten(tmp_path):
     cache = CountCache(tmp_path)
     cost = ModelCost(spec=ModelSpec(model="resnet50"), cost=samples.cost(10, 20))
     assert cache.get("key") is None
@@ -21,3 +21,10 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path):
     CountCache(tmp_path / "file" / "cache").put(
         "key", ModelCost(spec=ModelSpec(model="m"), cost=samples.cost(1, 1))
     )
+
+
+def test_a_value_of_another_kind_is_absent(tmp_path):
+    machine = Machine(copy_bytes_per_s=1e9, matmul_flops_per_s=1e9, launch_s=1e-6)
+    MachineCache(tmp_path).put("key", machine)
+    assert MachineCache(tmp_path).get("key") == machine
+    assert CountCache(tmp_path).get("key") is None

@@ -1,0 +1,89 @@
+"""What `sebench compare` does with its results: store each at once, present them all in the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sebench.cli import _options as options
+from sebench.cli._boundary import complain, present, show_findings
+from sebench.cli._published import as_published
+from sebench.errors import EXIT_ERROR, EXIT_OK
+from sebench.store import ResultStore, check_writable
+
+if TYPE_CHECKING:
+    from sebench.schema import Comparison, Finding, Result
+
+
+class Collector:
+    """Stores every result as soon as it exists, and presents what it has in the end."""
+
+    def __init__(self, directory: Path | None, *, quiet: bool) -> None:
+        self._store = ResultStore(directory) if directory else None
+        self._quiet = quiet
+        self.comparisons: list[Comparison] = []
+        self._results: list[Result] = []
+
+    def check(self) -> None:
+        """Refuse a directory that cannot be written before measuring for it.
+
+        Raises:
+            DataFileError: it cannot.
+        """
+        if self._store:
+            check_writable(self._store.directory / "result.json")
+
+    def add(self, result: Result) -> None:
+        """Store a result and draw its conclusions.
+
+        Raises:
+            DataFileError: it cannot be stored.
+        """
+        from sebench.analysis.comparison import compare as conclude
+
+        if self._store:
+            self._store.add(result)
+        self._results.append(result)
+        self.comparisons.append(conclude(result))
+
+    def present(self, output_format: options.Format, output: str) -> int:
+        """Write the comparison; the status tells whether every pair was measured."""
+        from sebench import reporting
+
+        first = self._results[0]
+        on_terminal = output_format == "table" and output == "-"
+        present(
+            output_format,
+            output,
+            json=lambda: reporting.comparison_json(self.comparisons, first.environment),
+            document=lambda: reporting.comparison_document(
+                self.comparisons,
+                first.environment,
+                as_published=[as_published(result) for result in self._results],
+                measured_at=first.created_at,
+                with_findings=not on_terminal,
+            ),
+        )
+        show_findings(self._findings(), quiet=self._quiet)
+        return self._status()
+
+    def _findings(self) -> list[Finding]:
+        of_machine = self._results[0].environment.findings
+        of_pairs = [
+            finding
+            for comparison in self.comparisons
+            for group in (comparison.findings, *(metric.findings for metric in comparison.metrics))
+            for finding in group
+        ]
+        return [*of_machine, *of_pairs]
+
+    def _status(self) -> int:
+        missing = [
+            (comparison, metric)
+            for comparison in self.comparisons
+            for metric in comparison.metrics
+            if metric.status == "unavailable"
+        ]
+        for comparison, metric in missing:
+            complain(f"{comparison.short_title}: no {metric.metric}: {metric.reason}")
+        return EXIT_ERROR if missing else EXIT_OK

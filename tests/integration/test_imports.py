@@ -1,0 +1,43 @@
+"""Help, lists and everything that reads stored results start without torch, whose import takes seconds."""
+
+import subprocess
+import sys
+
+from sebench.store import ResultStore
+from tests.history import measured
+
+COMMANDS = (
+    "--help",
+    "compare --help",
+    "list",
+    "list results",
+    "env",
+    "report --format markdown",
+    "trend latency --model resnet50",
+    "compare --from .sebench/results .sebench/results",
+    "export pyperf .sebench/results",
+    "check --model resnet50 --max-overhead latency:1.10 --dump-config",
+)
+# All in one process: a module that one of them imported would still be there after the next.
+SCRIPT = """
+import sys
+from sebench.cli import app
+
+for arguments in sys.argv[1:]:
+    try:
+        app(arguments.split())
+    except SystemExit as end:
+        assert not end.code, (arguments, end.code)
+    assert not {"torch", "torchvision", "pandas", "matplotlib"} & set(sys.modules), arguments
+    if arguments in ("--help", "compare --help", "list"):
+        assert not {"numpy", "scipy", "jinja2"} & set(sys.modules), arguments
+"""
+
+
+def test_torch_is_imported_only_where_something_is_counted_or_measured(tmp_path):
+    ResultStore(tmp_path / ".sebench" / "results").add(measured([0.99, 1.00, 1.01]))
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *COMMANDS],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr

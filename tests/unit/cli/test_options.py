@@ -1,0 +1,50 @@
+"""An option that several commands have is spelled, shortened and explained in one way."""
+
+import pytest
+from typer.main import get_command
+
+from sebench.cli import app
+
+COMMANDS = get_command(app).commands
+UNIFORM = (
+    "--batch-size", "--cache", "--debug", "--device", "--dtype", "--format", "--image-size",
+    "--memory-format", "--model", "--num-classes", "--output", "--phase", "--quiet", "--results", "--seed",
+    "--stride-in", "--threads", "--variant",
+)  # fmt: skip
+OWN_WORDS = {
+    # Filters of results, and options that mean something else there.
+    ("--format", "report"), ("--output", "lock"), ("--batch-size", "count"),
+    *((option, "calibrate") for option in ("--model", "--variant", "--phase")),
+    *((option, "check") for option in ("--phase", "--memory-format")),
+    *((option, "trend") for option in ("--model", "--variant", "--phase", "--batch-size")),
+    *((option, "list") for option in ("--model", "--variant", "--device")),
+    ("--device", "trend"), ("--model", "verify"), ("--variant", "count"), ("--phase", "compare"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("option", UNIFORM)
+def test_one_option_has_one_text(option):
+    texts = {
+        (tuple(parameter.opts), parameter.help)
+        for name, command in COMMANDS.items()
+        for parameter in command.params
+        if option in parameter.opts and (option, name) not in OWN_WORDS
+    }
+    assert len(texts) == 1
+
+
+def test_short_names_mean_one_option_each():
+    meanings = {
+        (short, next(name for name in parameter.opts if name.startswith("--")))
+        for command in COMMANDS.values()
+        for parameter in command.params
+        for short in parameter.opts
+        if len(short) == 2 and short.startswith("-")
+    }
+    shorts = [short for short, _ in meanings]
+    assert len(shorts) == len(set(shorts))
+
+
+def test_every_command_ends_with_an_example():
+    for command in COMMANDS.values():
+        assert command.epilog.startswith(f"Example: sebench {command.name} ")
