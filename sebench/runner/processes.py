@@ -66,6 +66,8 @@ class ProcessSeries:
         self._schedule: Schedule | None = None
         self._steps_per_segment = 0
         self._prepare_s = 0.0
+        self._block_s = 0.0
+        """What a block of the latest process took: more than its steps on a machine that is busy."""
         self._compile_s: dict[Side, float] = {}
         self._gradient_bytes: dict[Side, int] = {}
 
@@ -173,10 +175,12 @@ class ProcessSeries:
                 self.runtime, self._compile_s = ready.runtime, ready.compile_s
                 self._gradient_bytes = ready.gradient_bytes
                 go = self._go(ready, process, rng, deadline_s)
+                begun_s = time.monotonic()
                 worker.go(go)
                 for block in _blocks(worker):
                     blocks.append(block)
                     record = self._record(process, attempt, request, blocks, None)
+                    self._block_s = (time.monotonic() - begun_s) / len(blocks)
                     self._observe(process, len(go.orders), record)
         except WorkerError as failure:
             error = str(failure)
@@ -215,7 +219,8 @@ class ProcessSeries:
     def _go(self, ready: Ready, process: int, rng: Random, deadline_s: float) -> Go:
         left_s, hard = deadline_s - time.monotonic(), self._policy.hard_budget
         steps = self._steps_per_segment or steps_per_segment(ready.step_s, self._policy)
-        pace = Pace(self._prepare_s, block_seconds(ready.step_s, steps, self._policy))
+        block_s = max(self._block_s, block_seconds(ready.step_s, steps, self._policy))
+        pace = Pace(self._prepare_s, block_s)
         if self._schedule is None:
             self._steps_per_segment = steps
             self._schedule = self._first_schedule(pace, left_s)
@@ -226,7 +231,7 @@ class ProcessSeries:
                 count = max(count, min(self._policy.min_blocks, self._schedule.blocks))
         latest_s = SOFT_DEADLINE_FACTOR * count * pace.block_s
         if hard:
-            latest_s = min(left_s - pace.block_s, share_s(self._schedule, process, pace, left_s))
+            latest_s = min(left_s - block_s, share_s(self._schedule, process, pace, left_s))
         return Go(steps_per_segment=steps, orders=draw_orders(count, rng), deadline_s=latest_s)
 
     def _first_schedule(self, pace: Pace, left_s: float) -> Schedule:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sebench.errors import BudgetError
 from sebench.schema import TimingPolicy
+from sebench.statistics import MIN_BLOCKS
 
 # A t interval over fewer process estimates is too wide to be of use (docs/method.md).
 MIN_PROCESSES = 5
@@ -73,21 +74,24 @@ def _least_s(policy: TimingPolicy, pace: Pace) -> float:
 def next_blocks(planned: Schedule, done: int, pace: Pace, left_s: float) -> int:
     """Blocks for a process that is ready now, `done` processes being finished.
 
-    Never more than planned; fewer where the machine turned out slower, down to none.
+    Never more than planned; fewer where the machine turned out slower, down to none. Not one, which says
+    nothing of a process, where there is time for two.
     """
     following = planned.processes - done - 1
     fitting = int((left_s - following * pace.prepare_s) / ((following + 1) * pace.block_s))
-    return min(planned.blocks, max(fitting, 0))
+    useful = min(MIN_BLOCKS, int(left_s / pace.block_s))
+    return min(planned.blocks, max(fitting, useful, 0))
 
 
 def share_s(planned: Schedule, done: int, pace: Pace, left_s: float) -> float:
-    """Seconds for the blocks of a process that is ready now, if those to come are to have as much.
+    """Seconds in which a process that is ready now may begin blocks, if those to come are to have as much.
 
     On a machine that turns out slower than its pace, every process then has fewer blocks; without a share the
-    first ones would use up the budget, and the variation between processes would stay unknown.
+    first ones would use up the budget, and the variation between processes would stay unknown. A process
+    with one block says nothing, so it has the time for two.
     """
     following = planned.processes - done - 1
-    return (left_s - following * pace.prepare_s) / (following + 1)
+    return max((left_s - following * pace.prepare_s) / (following + 1), (MIN_BLOCKS - 0.5) * pace.block_s)
 
 
 def _most_processes(policy: TimingPolicy, pace: Pace, left_s: float) -> int:

@@ -52,6 +52,8 @@ def test_a_budget_below_one_block_is_refused_with_what_it_would_take():
     [
         (1, 65.0, 8),  # on time: (65 - 4 * 5) / 5 = 9, planned 8
         (1, 45.0, 5),  # late: (45 - 20) / 5 = 5
+        (1, 24.0, 2),  # later still: (24 - 20) / 5 = 0, but now there is time for two
+        (1, 1.5, 1),
         (5, 3.5, 3),  # last process: 3.5 / 1
         (5, 0.5, 0),  # no time for a block
         (5, -4.0, 0),
@@ -65,4 +67,5 @@ def test_no_process_uses_up_the_time_of_those_to_come():
     # 45 s left for this one and four to come, which take 5 s each to prepare: (45 - 20) / 5
     assert share_s(Schedule(6, 8), 1, PACE, 45.0) == pytest.approx(5.0)
     assert share_s(Schedule(6, 8), 5, PACE, 3.5) == pytest.approx(3.5)
-    assert share_s(Schedule(6, 8), 0, PACE, 10.0) < 0
+    # No time is left for the others: two blocks of 1 s, the second of which begins within 1.5 s.
+    assert share_s(Schedule(6, 8), 0, PACE, 10.0) == pytest.approx(1.5)
