@@ -67,14 +67,16 @@ def answer(question: Question, results: Sequence[Result], *, attempts: int = 1) 
     found = [
         metric for result in results for metric in compare(result).metrics if _is_about(metric, question)
     ]
-    if not found or found[-1].status != "ok":
+    # A look whose budget was spent before it measured leaves the verdict to the samples of the others.
+    measured = [metric for metric in found if metric.status == "ok"]
+    if not measured:
         return _missing(question, found[-1] if found else None)
     if question.metric in SAMPLED:
-        return _sampled(question, found[-1], results, attempts)
-    if found[-1].exact:
-        return _stated(question, found[-1])
+        return _sampled(question, measured[-1], results, attempts)
+    if measured[-1].exact:
+        return _stated(question, measured[-1])
     # Not pooled, but not forgotten either: measuring again cannot turn the verdict.
-    stated = [_stated(question, metric) for metric in found if metric.status == "ok"]
+    stated = [_stated(question, metric) for metric in measured]
     return replace(max(stated, key=lambda answer: _SEVERITY.index(answer.verdict)), attempts=attempts)
 
 

@@ -358,9 +358,10 @@ def test_a_slow_down_fails_and_stays_failed(check, repo):
     assert first["ratio"]["processes"] >= 5
     assert first["ratio"]["ci_low"] > 2
     assert first["workload"]["input_shape"] == [1, 3, 16, 16]
-    (second,) = json.loads(check(*asked, "--budget", "20", code=3).stdout)["checks"]
+    # No time to measure anything: the pooled samples still say what they said.
+    (second,) = json.loads(check(*asked, "--budget", "0.1", code=3).stdout)["checks"]
     assert (first["attempts"], second["attempts"]) == (1, 2)
-    assert second["ratio"]["processes"] >= first["ratio"]["processes"]  # pooled
+    assert second["ratio"]["processes"] == first["ratio"]["processes"]
     assert worktrees(repo) == 1
 
 
