@@ -81,6 +81,13 @@ def test_results_are_pooled_by_process():
     assert (check.ratio.processes, check.ratio.blocks, check.attempts) == (12, 24, 2)
 
 
+def test_an_attempt_without_time_left_leaves_the_verdict_to_the_earlier_ones():
+    spent = structs.replace(measured(), measurements=())
+    assert verdict([spent]).status == "not_comparable"
+    check = verdict([measured(*times(1.2)), spent], attempts=2)
+    assert (check.status, check.ratio.processes, check.attempts) == ("failed", 6, 2)
+
+
 def test_a_later_attempt_needs_more():
     results = [measured(*times(1.033))]
     assert verdict(results).status == "passed"
