@@ -158,7 +158,8 @@ def display_width(output: str) -> int:
     """Columns to render for: the terminal's, or a fixed width for files and pipes."""
     if output == "-" and sys.stdout.isatty():
         return shutil.get_terminal_size().columns
-    return int(os.environ.get("COLUMNS", _DEFAULT_WIDTH))
+    asked = os.environ.get("COLUMNS", "")
+    return int(asked) if asked.isdecimal() and int(asked) else _DEFAULT_WIDTH
 
 
 def use_color(output: str) -> bool:

@@ -64,7 +64,11 @@ class WorkerSession:
         self._replies: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self._send(request)
+        try:
+            self._send(request)
+        except WorkerDied:
+            self._stop()
+            raise
 
     def receive(self) -> Reply:
         """The worker's next message.
@@ -101,6 +105,9 @@ class WorkerSession:
     ) -> None:
         if self._process.poll() is None and kind is not None:
             self._kill()
+        self._stop()
+
+    def _stop(self) -> None:
         if self._process.stdin is not None:
             _close(self._process.stdin)  # one that still listens has nothing more to hear
         try:

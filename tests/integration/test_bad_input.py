@@ -222,6 +222,14 @@ def test_a_full_disk_is_one_line():
     )
 
 
+@pytest.mark.parametrize("columns", ["", "0", "-5", "wide"])
+def test_a_width_that_is_none_is_passed_over(monkeypatch, columns):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    usual = sebench("list", "models").stdout
+    monkeypatch.setenv("COLUMNS", columns)
+    assert sebench("list", "models").stdout == usual
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
