@@ -74,7 +74,7 @@ def select_series(
     wanted = None if fingerprint_prefix is None else _expand(fingerprint_prefix, prints.values())
     lead = _lead([result for result in ordered if wanted in (None, prints[result.id])], metric, workloads)
     if lead is None:
-        _check_name(metric)
+        check_metric(metric)
         return None
     left_out: Counter[str] = Counter()
     found = []
@@ -134,7 +134,12 @@ def _expand(prefix: str, known: Iterable[str]) -> str:
     raise UsageError(f"--fingerprint {prefix!r} {what}", hint=f"there are {listed}")
 
 
-def _check_name(metric: str) -> None:
+def check_metric(metric: str) -> None:
+    """Refuse a name before results are read for it.
+
+    Raises:
+        UsageError: there is no such metric.
+    """
     if metric not in METRICS:
         hint = near_matches(metric, METRICS) or f"choose from {', '.join(METRICS)}"
         raise UsageError(f"unknown metric {metric!r}", hint=hint)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from sebench import __version__
+from sebench.cli._usage import Commands
 from sebench.cli.calibrate import calibrate
 from sebench.cli.check import check
 from sebench.cli.compare import compare
@@ -27,6 +28,7 @@ _EXIT_CODES = (
 )
 app = typer.Typer(
     name="sebench",
+    cls=Commands,
     help="What does a Squeeze-and-Excitation block cost on this machine, and where does the cost go?",
     epilog=_EXIT_CODES,
     no_args_is_help=True,

@@ -22,8 +22,13 @@ def trend(
     ],
     model: Annotated[str, typer.Option("--model", "-m", help="Results of this network.")],
     variant: Annotated[
-        str, typer.Option("--variant", "-v", help="Results with this variant as candidate.")
-    ] = "se",
+        str | None,
+        typer.Option(
+            "--variant",
+            "-v",
+            help="Results with this variant as candidate; default: se, of networks of your own plain.",
+        ),
+    ] = None,
     baseline: Annotated[
         str, typer.Option("--baseline", help="Results with this variant as baseline.")
     ] = "plain",
@@ -48,10 +53,13 @@ def trend(
 ) -> int:
     """Follow a metric's overhead ratio over commits on one set-up, and find where its level changed."""
     from sebench import reporting
-    from sebench.analysis.series import WorkloadFilter, select_series
+    from sebench.analysis.series import WorkloadFilter, check_metric, select_series
     from sebench.analysis.trend import trend as follow
+    from sebench.models import is_foreign
 
     check_output(output)
+    check_metric(metric)
+    variant = variant or ("plain" if is_foreign(model) else "se")
     if plot is not None:
         check_writable(plot)
     results = directory or options.RESULTS

@@ -56,7 +56,10 @@ def _tables(folder: Path, directory: Path) -> list[tuple[Path, Place, object]]:
     own, shared = folder / OWN_FILE, folder / SHARED_FILE
     found: list[tuple[Path, Place, object]] = []
     if own.is_file():
-        found.append((own, Place(file=_shown(own, directory)), _read(own, directory)))
+        place, table = Place(file=_shown(own, directory)), _read(own, directory)
+        if "tool" in table:
+            place.refuse("unknown table [tool]", f"[tool.sebench.check] of {SHARED_FILE} is [check] here")
+        found.append((own, place, table))
     if shared.is_file():
         tool = _read(shared, directory).get("tool")
         if isinstance(tool, dict) and "sebench" in tool:

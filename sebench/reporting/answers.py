@@ -77,7 +77,8 @@ def _latency_answer(comparison: Comparison, metric: MetricComparison) -> str:
     if ratio.ci_low is None or ratio.ci_high is None:
         reason = metric.reason or "there is no interval"
         return f"Too noisy to say: {same}{_subject(comparison)} {place}: {_evidence(metric)}: {reason}"
-    noisy = "Too noisy to say: " if _too_noisy(ratio) else ""
+    how = " by how much" if _excludes_one(ratio) else ""
+    noisy = f"Too noisy to say{how}: " if _too_noisy(ratio) else ""
     sentence = f"{noisy}{same}{_claim(comparison, ratio, ratio.estimate)} {place}: {_evidence(metric)}"
     return sentence.replace("no difference", "No difference", 1) if sentence.startswith("no ") else sentence
 

@@ -112,6 +112,8 @@ def _id(summary: ResultSummary, _: Headline | None) -> Cell:
 
 
 def _variant(summary: ResultSummary, _: Headline | None) -> Cell:
+    if len(summary.models) > 1:  # they are named beside, and have no variants
+        return Cell("", summary.candidate)
     over = "" if summary.baseline == "plain" else f" / {summary.baseline}"
     return Cell(summary.candidate + over, summary.candidate)
 

@@ -32,19 +32,24 @@ class ResultSummary(Value, frozen=True, kw_only=True):
     """Stopped by Ctrl-C: holds what was measured until then."""
 
     @property
+    def models(self) -> tuple[str, ...]:
+        """The network, or both where there are two."""
+        return tuple(dict.fromkeys((self.pair.candidate.model, self.pair.baseline.model)))
+
+    @property
     def model(self) -> str:
-        """The network."""
-        return self.pair.baseline.model
+        """As `Pair.model`."""
+        return self.pair.model
 
     @property
     def baseline(self) -> str:
-        """The variant that the ratio is over."""
-        return self.pair.baseline.variant
+        """What the ratio is over, as `Pair.baseline_name`."""
+        return self.pair.baseline_name
 
     @property
     def candidate(self) -> str:
-        """The variant that was compared."""
-        return self.pair.candidate.variant
+        """What was compared, as `Pair.candidate_name`."""
+        return self.pair.candidate_name
 
     @property
     def created(self) -> datetime:

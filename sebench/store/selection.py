@@ -38,8 +38,8 @@ def criteria(
 ) -> tuple[Criterion, ...]:
     """The conditions that were given; see `ResultStore.select`."""
     return (
-        *_any_of("model", model, lambda summary: (summary.model,)),
-        *_any_of("variant", variant, lambda summary: (summary.candidate,)),
+        *_any_of("model", model, lambda summary: summary.models),
+        *_any_of("variant", variant, lambda summary: (summary.pair.candidate.variant,)),
         *((_on_device(device),) if device else ()),
         *((_at_commit(commit),) if commit else ()),
         *((_after(since),) if since else ()),

@@ -154,10 +154,9 @@ def test_pairs_that_cannot_be_meant(arguments, message):
 def test_an_unknown_number_format_is_wrong_usage_and_names_the_choices(command):
     result = sebench(command, "-m", "resnet50", "--dtype", "int8")
     assert (result.exit_code, result.stdout) == (2, "")
-    # Typer's own message: usage, a hint, and one line saying what is wrong
-    message = result.stderr.splitlines()[-1]
+    (message,) = result.stderr.splitlines()
     assert re.search(
-        "Invalid value for '--dtype': .*'int8' is not one of 'float32', 'tf32', 'bfloat16', 'float16', "
+        "invalid value for '--dtype': .*'int8' is not one of 'float32', 'tf32', 'bfloat16', 'float16', "
         "'amp-bfloat16'",
         message,
     )
@@ -271,7 +270,32 @@ def test_h_of_one_is_allowed():
     assert model["variant"] == "se(r=64)"
 
 
-def test_a_missing_command_or_model_is_wrong_usage():
-    assert sebench("compar").exit_code == 2
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("compar", "no such command 'compar'. Did you mean 'compare'?; see `sebench --help`"),
+        ("count", "missing option '--model' / '-m'; see `sebench count --help`"),
+        ("compare -m", "option '-m' requires an argument; see `sebench --help`"),
+        (
+            "count -m resnet50 --varient se",
+            "no such option: --varient (Possible options: ",
+        ),
+        ("count -m resnet50 --format jsn", "'html'; did you mean 'json'?"),
+        ("count -m resnet50 se", "got unexpected extra argument(s) (se); see `sebench count --help`"),
+        ("compare -m resnet50 --threads two", "invalid value for '--threads': "),
+    ],
+)
+def test_what_the_parser_refuses_is_one_line_too(arguments, message):
+    result = sebench(*arguments.split())
+    assert (result.exit_code, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("sebench: error: ")
+    assert message in line
+    assert "Value error" not in line
+
+
+def test_without_a_command_there_is_help():
+    result = sebench()
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Usage: sebench [OPTIONS] COMMAND" in result.stderr
     assert sebench("compare").exit_code == 2
-    assert "Missing option '--model'" in sebench("count").stderr

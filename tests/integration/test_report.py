@@ -54,7 +54,7 @@ def test_a_directory_and_a_file_in_it_are_each_counted_once(store):
 
 
 def test_results_may_be_elsewhere(tmp_path):
-    assert report("--results", DATA).stdout.startswith("Cost report: 7 pairs\n")
+    assert report("--results", DATA).stdout.startswith("Cost report: 5 pairs, 7 results\n")
 
 
 def test_nothing_stored_is_one_line_and_exit_4(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from sebench.reporting.answers import answers, attention_name, place_text, ratio_text
 from sebench.reporting.comparison import NOTHING_COMPARED, comparison_document
@@ -74,8 +75,12 @@ def _change_section(change: Document) -> Section:
 
 def _title(pairs: Sequence[PairReport]) -> str:
     if len(pairs) != 1:
-        return f"Cost report: {len(pairs)} pairs"
+        different = len({pair.pair for pair in pairs})
+        results = "" if different == len(pairs) else f", {len(pairs)} results"
+        return f"Cost report: {different} pair{'s' * (different != 1)}{results}"
     comparison = pairs[0].comparison
+    if comparison.of_two_networks:
+        return f"Cost report: {comparison.title}"
     if comparison.baseline == comparison.candidate:
         return f"Cost report: {comparison.model} {comparison.baseline} against itself"
     than = "" if comparison.baseline == "plain" else f" against {attention_name(comparison.baseline)}"
@@ -99,9 +104,11 @@ def _figures(pairs: Sequence[PairReport]) -> Iterator[Figure]:
 
 # --- summary ----------------------------------------------------------------------------------------------
 
+_MEASURED = Column("measured", "measured (UTC)")
 _SUMMARY = (
     Column("pair", "pair"),
     Column("workload", "workload"),
+    _MEASURED,
     Column("latency_ratio", "latency", "right", detail="[interval]"),
     Column("grade", "grade"),
     Column("params_ratio", "params", "right"),
@@ -113,7 +120,12 @@ _SUMMARY = (
 
 def _summary(pairs: Sequence[PairReport]) -> Table:
     rows = tuple(_summary_row(pair, metric) for pair in pairs for metric in _latencies(pair) or (None,))
-    return Table("Ratios, candidate / baseline", _SUMMARY, rows)
+    repeated = len({row[:2] for row in rows}) < len(rows)
+    columns = tuple(
+        replace(column, role="value" if repeated else "data") if column is _MEASURED else column
+        for column in _SUMMARY
+    )
+    return Table("Ratios, candidate / baseline", columns, rows)
 
 
 def _summary_row(pair: PairReport, metric: MetricComparison | None) -> Row:
@@ -122,8 +134,9 @@ def _summary_row(pair: PairReport, metric: MetricComparison | None) -> Row:
     workload = metric.workload if metric else None
     place = f"{workload.device} {workload.phase}, batch {workload.batch_size}" if workload else UNKNOWN
     return (
-        text_cell(f"{comparison.model}: {comparison.baseline} -> {comparison.candidate}"),
+        text_cell(comparison.title),
         text_cell(place),
+        Cell(pair.created_at[:16].replace("T", " "), pair.created_at),
         _latency_cell(metric),
         text_cell(metric.grade if metric else UNKNOWN),
         *(_exact_cell(exact.get(name)) for name in ("params", "paper_macs", "bytes")),

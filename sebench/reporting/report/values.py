@@ -92,8 +92,12 @@ def _pair(result: Result, label: str, as_published: bool) -> PairReport:
 
 
 def _labels(results: Sequence[Result]) -> list[str]:
-    """The shortest labels that tell the results apart: pair, then workload, then id."""
-    ways = (_pair_label, lambda r: f"{_pair_label(r)}, {_workload_label(r)}")
+    """The shortest labels that tell the results apart: pair, then workload, time and id."""
+    ways = (
+        _pair_label,
+        lambda r: f"{_pair_label(r)}, {_workload_label(r)}",
+        lambda r: f"{_pair_label(r)}, {_workload_label(r)}, {r.created_at}",
+    )
     for way in ways:
         labels = [way(result) for result in results]
         if len(set(labels)) == len(labels):
@@ -103,7 +107,9 @@ def _labels(results: Sequence[Result]) -> list[str]:
 
 def _pair_label(result: Result) -> str:
     pair = result.pair
-    return f"{pair.baseline.model}: {pair.baseline.variant} -> {pair.candidate.variant}"
+    if pair.title == pair.model:  # two networks
+        return pair.title
+    return f"{pair.model}: {pair.baseline_name} -> {pair.candidate_name}"
 
 
 def _workload_label(result: Result) -> str:

@@ -71,6 +71,13 @@ def refused(folder, text, name="sebench.toml"):
     return str(caught.value)
 
 
+def test_the_table_of_the_other_file_is_explained(tmp_path):
+    found = refused(tmp_path, "[tool.sebench.check]\nbudget = 5")
+    assert found == (
+        "sebench.toml: unknown table [tool]; [tool.sebench.check] of pyproject.toml is [check] here"
+    )
+
+
 def test_everything_that_can_be_said(tmp_path):
     assert load(tmp_path, COMPLETE) == Configuration(
         lock=LockSettings(file="exact/lock.json", models=("resnet50", "nets.py:net"), variants=("se", "eca")),

@@ -28,8 +28,7 @@ def net():
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
-    """Write files below the working directory; what they import is forgotten afterwards."""
-    known = set(sys.modules)
+    """Write files below the working directory."""
     path = list(sys.path)
     monkeypatch.chdir(tmp_path)
 
@@ -40,10 +39,6 @@ def tree(tmp_path, monkeypatch):
 
     yield write
     assert sys.path == path
-    for name in set(sys.modules) - known:
-        module = sys.modules[name]
-        if str(tmp_path) in str(getattr(module, "__file__", "")):
-            del sys.modules[name]
 
 
 def width(name):

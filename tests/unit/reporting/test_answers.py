@@ -42,7 +42,7 @@ def test_an_interval_that_touches_one_shows_nothing(make, limit):
         # half-width 0.06 / 1.02 = 5.9 %
         ((1.02, 0.96, 1.08), "Too noisy to say: no difference shown between plain and SE"),
         # half-width 0.1 / 1.5 = 6.7 %: too wide for a figure, though the direction is clear
-        ((1.5, 1.4, 1.6), "Too noisy to say: SE makes resnet50 50.0 % slower"),
+        ((1.5, 1.4, 1.6), "Too noisy to say by how much: SE makes resnet50 50.0 % slower"),
     ],
 )
 def test_wide_intervals_say_so_first(make, ratio, start):

@@ -85,6 +85,19 @@ def test_text():
     )
 
 
+def test_two_networks_are_both_named():
+    pair = Pair(baseline=ModelSpec(model="nets.py:old"), candidate=ModelSpec(model="nets.py:new"))
+    found = listing(listed(1, HEADLINE, pair=pair))
+    (row,) = results_document(found).tables[0].rows
+    assert [cell.text for cell in row[2:4]] == ["nets.py:new against nets.py:old", ""]
+    (entry,) = json.loads(results_json(found))["results"]
+    assert (entry["model"], entry["baseline"], entry["candidate"]) == (
+        "nets.py:new against nets.py:old",
+        "nets.py:old",
+        "nets.py:new",
+    )
+
+
 def test_what_is_usual_is_for_machines_only():
     found = table(listed(1, HEADLINE))
     assert shown(found) == USUAL

@@ -56,6 +56,16 @@ def test_conditions(conditions, expected):
     assert holds(summary(), **conditions) is expected
 
 
+def test_two_networks_are_found_by_either_name():
+    pair = Pair(baseline=ModelSpec(model="nets.py:old"), candidate=ModelSpec(model="nets.py:new"))
+    assert [holds(summary(pair=pair), model=f"nets.py:{name}") for name in ("old", "new", "net")] == [
+        True,
+        True,
+        False,
+    ]
+    assert holds(summary(pair=pair), variant="plain")
+
+
 @pytest.mark.parametrize(("wanted", "expected"), [("cuda", True), ("cuda:1", True), ("cuda:0", False)])
 def test_an_accelerator_is_meant_with_or_without_its_number(wanted, expected):
     assert holds(summary(device="cuda:1"), device=wanted) is expected

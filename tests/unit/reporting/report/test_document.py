@@ -19,11 +19,16 @@ from tests.unit.reporting.charts import HOSTILE
 COMMAND = ("sebench", "compare", "-v", "se(r=8)", "-o", "my file.md")
 
 
+def role(table, key):
+    (found,) = (column.role for column in table.columns if column.key == key)
+    return found
+
+
 def result(model="resnet50", ratio=1.05, params=110, **fields):
     measured = samples.measurement([process([block(0.05, 0.05 * ratio)] * 3, n) for n in range(5)])
     pair = Pair(baseline=ModelSpec(model=model), candidate=ModelSpec(model=model, variant="se"))
-    fields = {"candidate_cost": samples.cost(params, 1001), **fields}
-    return samples.result(measured, pair=pair, command=COMMAND, **fields)
+    fields = {"candidate_cost": samples.cost(params, 1001), "pair": pair, **fields}
+    return samples.result(measured, command=COMMAND, **fields)
 
 
 def report(*results, native=True):
@@ -62,10 +67,27 @@ def test_several_pairs_are_summed_up_first():
     document = report_document(report(result(), result("vgg16_bn", 1.1)))
     assert document.title == "Cost report: 2 pairs"
     (table,) = section(document, "Summary").body
-    assert [[cell.text for cell in row][:4] for row in table.rows] == [
-        ["resnet50: plain -> se", "cpu inference, batch 1", "1.0500", "B"],
-        ["vgg16_bn: plain -> se", "cpu inference, batch 1", "1.1000", "B"],
+    assert [[cell.text for cell in row][:5] for row in table.rows] == [
+        ["resnet50: plain -> se", "cpu inference, batch 1", "2026-01-02 03:04", "1.0500", "B"],
+        ["vgg16_bn: plain -> se", "cpu inference, batch 1", "2026-01-02 03:04", "1.1000", "B"],
     ]
+    assert role(table, "measured") == "data"
+
+
+def test_a_pair_that_was_measured_twice_is_one_pair_and_its_rows_name_the_time():
+    later = result(id="b", created_at="2026-02-03T04:05:06+00:00")
+    document = report_document(report(result(id="a"), later))
+    assert document.title == "Cost report: 1 pair, 2 results"
+    (table,) = section(document, "Summary").body
+    assert role(table, "measured") == "value"
+    assert [row[2].text for row in table.rows] == ["2026-01-02 03:04", "2026-02-03 04:05"]
+
+
+def test_two_networks_are_named_once():
+    pair = Pair(baseline=ModelSpec(model="a.py:old"), candidate=ModelSpec(model="a.py:new"))
+    document = report_document(report(result(pair=pair), result()))
+    (table,) = section(document, "Summary").body
+    assert [row[0].text for row in table.rows] == ["a.py:new against a.py:old", "resnet50: plain -> se"]
 
 
 def test_a_network_counted_twice_is_shown_once():
