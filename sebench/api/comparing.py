@@ -17,7 +17,7 @@ from sebench.runner.measuring import run
 from sebench.runner.pairs import resolve_spec
 from sebench.runner.plan import input_shape, make_plan
 from sebench.schema import Dtype, Effort, Execution, MemoryFormat, Optimizer, Phase, Plan, Result
-from sebench.store import ResultStore, check_writable
+from sebench.store import ResultStore, check_directory
 
 
 def compare(
@@ -132,7 +132,7 @@ def count(
 def _measure(plan: Plan, store: ResultStore | None) -> Result:
     """The result of a plan of one pair, stored as soon as it exists."""
     if store is not None:
-        check_writable(store.directory / "result.json")
+        check_directory(store.directory)
     results = []
     try:
         for result in run(plan, cache=default_cache(), argv=equivalent_command(plan)):

@@ -18,11 +18,12 @@ from sebench.schema import Finding
 from sebench.store import check_writable, write_atomic
 
 if TYPE_CHECKING:
+    from sebench.cli._options import Format
     from sebench.reporting import Document
 
 P = ParamSpec("P")
 _DEFAULT_WIDTH = 100
-FORMAT_OF_SUFFIX = {
+FORMAT_OF_SUFFIX: dict[str, Format] = {
     ".md": "markdown",
     ".html": "html",
     ".htm": "html",
@@ -131,6 +132,20 @@ def check_output(output: str) -> None:
     """
     if output != "-":
         check_writable(Path(output))
+
+
+def check_plot(plot: Path | None) -> None:
+    """Refuse a picture now rather than after the measurement.
+
+    Raises:
+        DataFileError: it cannot be written.
+        UsageError: it cannot be drawn.
+    """
+    if plot is not None:
+        from sebench import reporting
+
+        check_writable(plot)
+        reporting.check_picture(plot.suffix.removeprefix("."))
 
 
 def emit(text: str, output: str) -> None:

@@ -9,7 +9,7 @@ from sebench.cli import _options as options
 from sebench.cli._boundary import complain, present, show_findings
 from sebench.cli._published import as_published
 from sebench.errors import EXIT_ERROR, EXIT_OK
-from sebench.store import ResultStore, check_writable
+from sebench.store import ResultStore, check_directory
 
 if TYPE_CHECKING:
     from sebench.schema import Comparison, Finding, Result
@@ -31,7 +31,7 @@ class Collector:
             DataFileError: it cannot.
         """
         if self._store:
-            check_writable(self._store.directory / "result.json")
+            check_directory(self._store.directory)
 
     def add(self, result: Result) -> None:
         """Store a result and draw its conclusions.

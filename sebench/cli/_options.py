@@ -56,7 +56,10 @@ Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N
 PhaseOption = Annotated[Phase, typer.Option("--phase", help="training = forward + backward, no optimizer.")]
 DtypeOption = Annotated[Dtype, typer.Option("--dtype", help="Number format.")]
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="Output format.")]
-Output = Annotated[str, typer.Option("--output", "-o", help="File to write; - is standard output.")]
+Output = Annotated[
+    str,
+    typer.Option("--output", "-o", help="File to write, with the folders it needs; - is standard output."),
+]
 BatchSize = Annotated[
     int | None,
     typer.Option(

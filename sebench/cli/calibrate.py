@@ -12,7 +12,7 @@ from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, guarded, present
 from sebench.cli._progress import progress_bar
 from sebench.schema import Execution, Phase
-from sebench.store import check_writable
+from sebench.store import check_directory
 
 
 @guarded
@@ -55,7 +55,7 @@ def calibrate(
     from sebench.runner.plan import input_shape, resolve_spec
 
     check_output(output)
-    check_writable(calibrations / "x.json")
+    check_directory(calibrations)
     conditions = conditions_here(
         device=device,
         phase=phase,

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from sebench.cli import _options as options
-from sebench.cli._boundary import check_output, guarded, present, say, show_findings
-from sebench.store import check_writable, write_atomic
+from sebench.cli._boundary import check_output, check_plot, guarded, present, say, show_findings
+from sebench.store import write_atomic
 
 
 @guarded
@@ -46,8 +46,7 @@ def profile(
     from sebench.runner.profiling import run_profiles
 
     check_output(output)
-    if plot is not None:
-        check_writable(plot)
+    check_plot(plot)
     plan = make_plan(
         names=model,
         variants=variant,

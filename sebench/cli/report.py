@@ -20,7 +20,7 @@ from sebench.cli._boundary import (
     use_color,
 )
 from sebench.cli._published import as_published
-from sebench.errors import EXIT_INCONCLUSIVE, EXIT_OK
+from sebench.errors import EXIT_INCONCLUSIVE, EXIT_OK, UsageError
 from sebench.store import write_atomic
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def report(
     from sebench.reporting.report import build_report, render_report
 
     check_output(output)
+    output_format = output_format or _format_of(output)
     store = directory or options.RESULTS
     found = _results(results or [], store, quiet=quiet)
     if not found:
@@ -57,7 +58,7 @@ def report(
         return EXIT_INCONCLUSIVE
     rendered = render_report(
         build_report(found, as_published=[as_published(result) for result in found]),
-        output_format or FORMAT_OF_SUFFIX.get(Path(output).suffix.lower(), "table"),
+        output_format,
         file=None if output == "-" else Path(output).name,
         changes=_changes(stored.named_results(against, store, quiet=quiet), found) if against else (),
         width=display_width(output),
@@ -67,6 +68,21 @@ def report(
         write_atomic(Path(output).parent / name, content)
     emit(rendered.text, output)
     return EXIT_OK
+
+
+def _format_of(output: str) -> options.Format:
+    """What a file's ending says.
+
+    Raises:
+        UsageError: nothing.
+    """
+    suffix = Path(output).suffix.lower()
+    if output != "-" and suffix not in (*FORMAT_OF_SUFFIX, "", ".txt"):
+        known = ", ".join(FORMAT_OF_SUFFIX)
+        raise UsageError(
+            f"-o {output}: no format ends in {suffix}", hint=f"end in {known}, or name a --format"
+        )
+    return FORMAT_OF_SUFFIX.get(suffix, "table")
 
 
 def _results(names: Sequence[str], directory: Path, *, quiet: bool) -> tuple[Result, ...]:

@@ -9,10 +9,10 @@ import typer
 
 from sebench.cli import _options as options
 from sebench.cli import _stored as stored
-from sebench.cli._boundary import check_output, complain, guarded, present
+from sebench.cli._boundary import check_output, check_plot, complain, guarded, present
 from sebench.errors import EXIT_INCONCLUSIVE, EXIT_OK
 from sebench.schema import Phase
-from sebench.store import check_writable, write_atomic
+from sebench.store import write_atomic
 
 
 @guarded
@@ -60,8 +60,7 @@ def trend(
     check_output(output)
     check_metric(metric)
     variant = variant or ("plain" if is_foreign(model) else "se")
-    if plot is not None:
-        check_writable(plot)
+    check_plot(plot)
     results = directory or options.RESULTS
     found = stored.results_of(
         results, model=model, variant=variant, baseline=baseline, since=since, quiet=quiet

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 from sebench.errors import UsageError, near_matches
 from sebench.reporting.calibration import calibration_document, calibration_json
+from sebench.reporting.canvas import check_picture
 from sebench.reporting.catalog import catalog_document
 from sebench.reporting.change import change_document, change_json
 from sebench.reporting.comparison import comparison_document
@@ -50,6 +51,7 @@ __all__ = [
     "catalog_json",
     "change_document",
     "change_json",
+    "check_picture",
     "comparison_document",
     "comparison_json",
     "conventions_document",

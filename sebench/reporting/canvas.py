@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -14,6 +15,18 @@ if TYPE_CHECKING:
 FORMATS = ("svg", "png")
 
 
+def check_picture(picture_format: str) -> None:
+    """Refuse a picture that cannot be drawn before there is anything to draw.
+
+    Raises:
+        UsageError: another format than `FORMATS`, or matplotlib is not installed.
+    """
+    if picture_format not in FORMATS:
+        raise UsageError(f"--plot draws no {picture_format!r}", hint=f"name a file in {' or '.join(FORMATS)}")
+    if importlib.util.find_spec("matplotlib") is None:
+        raise UsageError("--plot needs matplotlib", hint="pip install 'sebench[plot]'")
+
+
 def draw(picture_format: str, size_inches: tuple[float, float], paint: Callable[[Figure], None]) -> bytes:
     """A figure as the content of a file.
 
@@ -23,15 +36,12 @@ def draw(picture_format: str, size_inches: tuple[float, float], paint: Callable[
         paint: fills the empty figure.
 
     Raises:
-        UsageError: another format, or matplotlib is not installed.
+        UsageError: as `check_picture`.
     """
-    if picture_format not in FORMATS:
-        raise UsageError(f"--plot draws no {picture_format!r}", hint=f"name a file in {' or '.join(FORMATS)}")
-    try:
-        import matplotlib as mpl  # noqa: PLC0415 - an extra
-        from matplotlib.figure import Figure  # noqa: PLC0415
-    except ImportError as error:
-        raise UsageError("--plot needs matplotlib", hint="pip install 'sebench[plot]'") from error
+    check_picture(picture_format)
+    import matplotlib as mpl  # noqa: PLC0415 - an extra
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
     # A fixed salt and no date: the same drawing gives the same file.
     with mpl.rc_context({"svg.hashsalt": "sebench", "svg.fonttype": "none"}):
         figure = Figure(figsize=size_inches, layout="constrained")

@@ -24,7 +24,7 @@ from sebench.runner.measuring import run
 from sebench.runner.plan import make_plan
 from sebench.runner.progress import Observer
 from sebench.schema import Result
-from sebench.store import CountCache, ResultStore, check_writable, load_result
+from sebench.store import CountCache, ResultStore, check_directory, load_result
 
 _BUILDERS: Mapping[str, Builder] = {
     "2": imagenet.table2,
@@ -86,7 +86,7 @@ def measure_section4(
     Raises:
         SebenchError: as `sebench.runner.measuring.run`.
     """
-    check_writable(directory / "result.json")
+    check_directory(directory)
     plan = make_plan(
         names=["resnet50"],
         variants=["se"],

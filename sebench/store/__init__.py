@@ -1,7 +1,7 @@
 """What is kept on disk: results with their index, counts, and files that are whole or absent."""
 
 from sebench.store.cache import CountCache, MachineCache
-from sebench.store.files import check_writable, write_atomic
+from sebench.store.files import check_directory, check_writable, write_atomic
 from sebench.store.index import Derivation
 from sebench.store.reading import load_result
 from sebench.store.resolve import resolve_results
@@ -15,6 +15,7 @@ __all__ = [
     "Derivation",
     "MachineCache",
     "ResultStore",
+    "check_directory",
     "check_writable",
     "criteria",
     "load_result",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -60,14 +61,27 @@ def check_writable(path: Path) -> None:
     """
     if path.is_dir():
         raise DataFileError(f"cannot write {path}: it is a directory", hint="name a file")
-    parent = next(folder for folder in (path.parent, *path.parent.parents) if folder.exists())
     if path.exists() and not os.access(path, os.W_OK):
         raise DataFileError(f"cannot write {path}: it is write-protected", hint="choose another path")
+    _try_directory(path.parent, path)
+
+
+def check_directory(directory: Path) -> None:
+    """As `check_writable`, for files whose names will be known later.
+
+    Raises:
+        DataFileError: it does not take files, or cannot be made.
+    """
+    _try_directory(directory, directory)
+
+
+def _try_directory(directory: Path, asked: Path) -> None:
+    existing = next(folder for folder in (directory, *directory.parents) if folder.exists())
     try:
-        with tempfile.TemporaryFile(dir=parent):
+        with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise _cannot_write(asked, error) from error
 
 
 def _publish(temporary: Path, path: Path, *, overwrite: bool) -> None:
@@ -108,9 +122,9 @@ def _write_through(path: Path, data: bytes) -> None:
 
 
 def _cannot_write(path: Path, error: OSError) -> DataFileError:
-    return DataFileError(
-        f"cannot write {path}: {error.strerror}", hint="choose another path or free some space"
-    )
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    hint = "choose another path or free some space" if full else "choose another path"
+    return DataFileError(f"cannot write {path}: {error.strerror}", hint=hint)
 
 
 def _inherit_mode(path: Path) -> None:

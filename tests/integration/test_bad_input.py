@@ -169,6 +169,7 @@ def test_an_unknown_number_format_is_wrong_usage_and_names_the_choices(command):
         ("--dtype tf32 --device cpu", 2, "--dtype tf32 exists on CUDA devices only; use --dtype float32"),
         ("-b 10000000", 1, "batch 10000000 of resnet50 .* needs at least .* TiB of memory"),
         ("-b 0", 2, "--batch-size 0 is not positive"),
+        ("--plot profile.pdf", 2, "--plot draws no 'pdf'; name a file in svg or png"),
     ],
 )
 def test_profiles_that_cannot_be_taken(arguments, code, message):

@@ -53,6 +53,13 @@ def test_a_directory_and_a_file_in_it_are_each_counted_once(store):
     assert report(store, sorted(store.glob("*.json"))[0]).stdout.startswith("Cost report: 2 pairs\n")
 
 
+def test_an_ending_that_says_no_format_is_refused(store, tmp_path):
+    done = report("-o", tmp_path / "r.xyz")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "no format ends in .xyz; end in .md, .html" in done.stderr
+    assert not (tmp_path / "r.xyz").exists()
+
+
 def test_results_may_be_elsewhere(tmp_path):
     assert report("--results", DATA).stdout.startswith("Cost report: 5 pairs, 7 results\n")
 
