@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sebench import statistics
 from sebench.analysis.costs import totals
 from sebench.analysis.headlines import interval_of
-from sebench.analysis.sampled import differences_s, log_ratios
+from sebench.analysis.sampled import differences_s, log_ratios, log_times
 from sebench.schema import (
     AblationCheck,
     Block,
@@ -30,6 +31,8 @@ from sebench.schema import (
 
 CONFIDENCE = 0.95
 MAX_INFLATION = 1.05
+MAX_PACE_CHANGE = 1.25
+"""How much the same step may differ between the profiled part of a run and the paired one."""
 _MOSTLY = 0.5
 _ELEMENT_BYTES = {"bfloat16": 2, "float16": 2}
 AUTOCAST = "autocast inserts casts and shortens tensors in ways that the counter does not know"
@@ -73,7 +76,10 @@ def conclude_profile(
         measured_difference=difference,
         measured_ratio=ratio,
         blocks=len(plain.blocks),
-        findings=tuple(_findings(profiled_step_s / step_s, ablations)),
+        findings=(
+            *_pace_findings(step_s, _candidate_s(plain)),
+            *_findings(profiled_step_s / step_s, ablations),
+        ),
     )
 
 
@@ -176,6 +182,25 @@ def _ablations(samples: ProfileSamples, parts: Sequence[PartProfile]) -> Iterato
         known = ablated.ci_low is not None and ablated.ci_high is not None
         agrees = known and float(ablated.ci_low or 0) <= profiled_s <= float(ablated.ci_high or 0)
         yield AblationCheck(part=part, profiled_s=profiled_s, ablated=ablated, agrees=agrees)
+
+
+def _pace_findings(step_s: float, paired_step_s: float) -> Iterator[Finding]:
+    change = step_s / paired_step_s
+    if max(change, 1 / change) > MAX_PACE_CHANGE:
+        yield Finding(
+            code="pace-changed",
+            severity="warning",
+            message=(
+                f"a step took {step_s * 1e3:.1f} ms around the profiler and {paired_step_s * 1e3:.1f} ms in "
+                "the paired measurement: something else used the machine"
+            ),
+            hint="the ratio stands; profile again for the times of the parts",
+        )
+
+
+def _candidate_s(contrast: Contrast) -> float:
+    """The step of the side that was profiled, as the paired measurement saw it."""
+    return math.exp(_median(log_times([_valid(contrast)], "candidate")[0]))
 
 
 def _findings(inflation: float, ablations: Sequence[AblationCheck]) -> Iterator[Finding]:

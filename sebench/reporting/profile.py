@@ -108,7 +108,7 @@ def _prediction(profile: Profile) -> str:
         f"This machine: {machine.copy_bytes_per_s / _GIGA:.1f} GB/s copying, "
         f"{machine.matmul_flops_per_s / _GIGA:.0f} GFLOP/s, {machine.launch_s * 1e6:.1f} us per operation"
         f"{measured_at}. "
-        f"The profiler makes the step {100 * (profile.inflation_ratio - 1):+.0f} % longer."
+        f"A step under the profiler took {profile.inflation_ratio:.2f} times as long as without it."
     )
 
 

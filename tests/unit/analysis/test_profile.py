@@ -44,7 +44,7 @@ def contrast(name, baseline_s, candidate_s):
     return Contrast(name=name, blocks=(block(baseline_s, candidate_s),) * 12)
 
 
-def profiled(parts, counted, contrasts=(), profiled_s=0.1, step_s=0.1, workload=WORKLOAD):
+def profiled(parts, counted, contrasts=(), profiled_s=0.055, step_s=0.055, workload=WORKLOAD):
     samples = ProfileSamples(
         parts=tuple(parts),
         profiled_steps_s=(profiled_s,),
@@ -93,7 +93,7 @@ def test_the_profiler_and_the_ablation_agree_or_it_is_said():
     parts = [sample("squeeze", 2e-3), sample("scale", 2e-3), sample("scale", 3e-3, phase="backward")]
     counted = cost(op("squeeze", moved=1), op("scale", moved=1), op("scale", moved=1, phase="backward"))
     found = profiled(
-        parts, counted, [contrast("squeeze", 0.048, 0.050), contrast("scale", 0.049, 0.050)], profiled_s=0.12
+        parts, counted, [contrast("squeeze", 0.048, 0.050), contrast("scale", 0.049, 0.050)], profiled_s=0.066
     )
     squeeze, scale = found.ablations
     assert (squeeze.profiled_s, squeeze.ablated.estimate) == (2e-3, pytest.approx(0.002))
@@ -101,6 +101,14 @@ def test_the_profiler_and_the_ablation_agree_or_it_is_said():
     assert found.inflation_ratio == pytest.approx(1.2)
     assert found.findings[0].code == "profiler-inflates"
     assert any(finding.message.startswith("scale: the profiler says 5.00 ms") for finding in found.findings)
+
+
+def test_a_machine_that_was_slower_around_the_profiler_is_reported():
+    # 0.055 s in the pairs
+    (found,) = profiled([], cost(), profiled_s=0.165, step_s=0.165).findings
+    assert (found.code, found.severity) == ("pace-changed", "warning")
+    assert found.message.startswith("a step took 165.0 ms around the profiler and 55.0 ms in the paired")
+    assert not profiled([], cost(), profiled_s=0.06, step_s=0.06).findings
 
 
 def test_rows_are_in_reading_order():
