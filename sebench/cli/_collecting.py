@@ -12,7 +12,7 @@ from sebench.errors import EXIT_ERROR, EXIT_OK
 from sebench.store import ResultStore, check_directory
 
 if TYPE_CHECKING:
-    from sebench.schema import Comparison, Finding, Result
+    from sebench.schema import Comparison, Finding, MetricComparison, Result
 
 
 class Collector:
@@ -75,15 +75,20 @@ class Collector:
             for group in (comparison.findings, *(metric.findings for metric in comparison.metrics))
             for finding in group
         ]
-        return [*of_machine, *of_pairs]
+        reasons = [metric.reason or "" for _, metric in self._missing()]
+        told = [finding for finding in of_pairs if any(finding.message in reason for reason in reasons)]
+        return [finding for finding in (*of_machine, *of_pairs) if finding not in told]
 
     def _status(self) -> int:
-        missing = [
+        missing = self._missing()
+        for comparison, metric in missing:
+            complain(f"{comparison.short_title}: no {metric.metric}: {metric.reason}")
+        return EXIT_ERROR if missing else EXIT_OK
+
+    def _missing(self) -> list[tuple[Comparison, MetricComparison]]:
+        return [
             (comparison, metric)
             for comparison in self.comparisons
             for metric in comparison.metrics
             if metric.status == "unavailable"
         ]
-        for comparison, metric in missing:
-            complain(f"{comparison.short_title}: no {metric.metric}: {metric.reason}")
-        return EXIT_ERROR if missing else EXIT_OK

@@ -264,6 +264,19 @@ def test_a_network_that_returns_nan_is_reported_and_the_counts_remain(nets, tmp_
     assert metrics["latency"]["ratio"]["estimate"] is None
 
 
+def test_a_budget_that_covers_nothing_is_one_error_and_the_counts_remain(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = sebench("compare", "-m", "cifar_resnet110", "--budget", "0.001", "--format", "json")
+    assert result.exit_code == 1
+    errors = [line for line in result.stderr.splitlines() if "error" in line]
+    assert len(errors) == 1
+    assert errors[0].startswith("sebench: error: cifar_resnet110 se: no latency: ")
+    assert "allow " in errors[0]
+    (comparison,) = json.loads(result.stdout)["comparisons"]
+    found = {metric["metric"]: metric["status"] for metric in comparison["metrics"]}
+    assert (found["params"], found["latency"]) == ("ok", "unavailable")
+
+
 def test_h_of_one_is_allowed():
     result = sebench("count", "-m", "cifar_resnet110", "-v", "se(r=64)", "--format", "json")
     assert result.exit_code == 0
