@@ -5,8 +5,14 @@ from __future__ import annotations
 import sys
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["pytester"]
+# The same examples in every run, and none fails because the machine was busy.
+settings.register_profile(
+    "sebench", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("sebench")
 
 
 @pytest.fixture(autouse=True)
