@@ -19,6 +19,10 @@ class ProcessDistribution(Value, frozen=True, kw_only=True):
     """Blocks disturbed from outside, or all of them where the process failed."""
     estimate: float | None
     """Hodges-Lehmann over the logarithms; None below two valid blocks."""
+    outliers: int = 0
+    """Blocks beyond Tukey's inner fences, of the logarithms. They count like all others."""
+    autocorrelation: float | None = None
+    """Of neighbouring blocks (lag 1); beyond about 2 / sqrt(blocks) it is hardly chance."""
 
 
 class Distribution(Value, frozen=True, kw_only=True):
@@ -46,9 +50,12 @@ def distribution(measurement: Measurement) -> Distribution:
 def _process(run: ProcessRun) -> ProcessDistribution:
     valid = valid_blocks(run)
     (logs,) = log_ratios([valid])
+    beyond = statistics.outlier_counts(logs) if logs else None
     return ProcessDistribution(
         process=run.process,
         ratios=tuple(math.exp(value) for value in logs),
         dropped=len(run.blocks) - len(valid),
         estimate=math.exp(statistics.hodges_lehmann(logs)) if len(logs) >= statistics.MIN_BLOCKS else None,
+        outliers=beyond.mild + beyond.severe if beyond else 0,
+        autocorrelation=statistics.lag1_autocorrelation(logs) if logs else None,
     )

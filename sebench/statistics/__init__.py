@@ -20,7 +20,6 @@ from sebench.statistics.diagnostics import (
     OutlierCounts,
     Quartiles,
     Shift,
-    SuperBlocks,
     coefficient_of_variation,
     cross_checks,
     estimators_disagree,
@@ -29,8 +28,6 @@ from sebench.statistics.diagnostics import (
     order_effect,
     outlier_counts,
     quartiles,
-    super_blocks,
-    theil_sen_slope,
 )
 from sebench.statistics.gate import (
     Evidence,
@@ -46,8 +43,6 @@ from sebench.statistics.gate import (
 from sebench.statistics.intervals import (
     Limits,
     hodges_lehmann,
-    order_statistic_coverage,
-    order_statistic_interval,
     signed_rank_interval,
     t_interval,
 )
@@ -82,7 +77,6 @@ __all__ = [
     "OutlierCounts",
     "Quartiles",
     "Shift",
-    "SuperBlocks",
     "Verdict",
     "WelchDifference",
     "block_difference",
@@ -104,8 +98,6 @@ __all__ = [
     "needed_processes",
     "noise_floor",
     "order_effect",
-    "order_statistic_coverage",
-    "order_statistic_interval",
     "outlier_counts",
     "penalty",
     "process_estimates",
@@ -113,8 +105,6 @@ __all__ = [
     "satterthwaite",
     "series_noise",
     "signed_rank_interval",
-    "super_blocks",
     "t_interval",
-    "theil_sen_slope",
     "welch_difference",
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from scipy.special import stdtrit
@@ -28,14 +27,6 @@ class Shift:
     degrees_of_freedom: int
     significant: bool
     """Beyond the two-sided 95 % t limit and beyond `NEGLIGIBLE_LOG_RATIO`."""
-
-
-@dataclass(frozen=True, slots=True)
-class SuperBlocks:
-    """Adjacent blocks averaged `size` at a time until neighbours look independent."""
-
-    values: tuple[float, ...]
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +75,6 @@ def half_drift(blocks_by_process: Sequence[Sequence[float]]) -> Shift | None:
     return _contrast(*halves[0]) if halves else None
 
 
-def theil_sen_slope(values: Values) -> float:
-    """Median of all pairwise slopes, per block (Theil 1950, Sen 1968); 0 for a single value."""
-    sample = checked(values)
-    later, earlier = np.tril_indices(sample.size, -1)
-    return float(np.median((sample[later] - sample[earlier]) / (later - earlier))) if later.size else 0.0
-
-
 def order_effect(orders: Sequence[str], log_ratios: Sequence[float]) -> Shift | None:
     """Carry-over check: log-ratio in BAAB minus ABBA blocks; None below three blocks of either order."""
     sample = checked(log_ratios)
@@ -107,18 +91,6 @@ def lag1_autocorrelation(values: Values) -> float | None:
         return None
     centred = sample - sample.mean()
     return float(centred[:-1] @ centred[1:] / (centred @ centred))
-
-
-def super_blocks(values: Values) -> SuperBlocks:
-    """Doubles the block until |r1| <= 2 / sqrt(n), with 6 or more left; a remainder joins the last one."""
-    merged, size = checked(values), 1
-    while merged.size >= 12:
-        r1 = lag1_autocorrelation(merged)
-        if r1 is None or abs(r1) <= 2 / math.sqrt(merged.size):
-            break
-        size *= 2
-        merged = _merge(checked(values), size)
-    return SuperBlocks(tuple(merged.tolist()), size)
 
 
 def quartiles(values: Values) -> Quartiles:
@@ -191,8 +163,3 @@ def _contrast(first: FloatArray, second: FloatArray) -> Shift | None:
 def _judged(difference: float, standard_error: float, degrees_of_freedom: int) -> Shift:
     limit = max(NEGLIGIBLE_LOG_RATIO, float(stdtrit(degrees_of_freedom, 0.975)) * standard_error)
     return Shift(difference, standard_error, degrees_of_freedom, abs(difference) > limit)
-
-
-def _merge(values: FloatArray, size: int) -> FloatArray:
-    starts = [*range(0, values.size - values.size % size, size), values.size]
-    return np.array([values[start:end].mean() for start, end in pairwise(starts)])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import bdtr, stdtrit
+from scipy.special import stdtrit
 
 from sebench.statistics.samples import (
     FloatArray,
@@ -62,27 +62,6 @@ def signed_rank_interval(values: Values, confidence: float = 0.95) -> Limits | N
         return None
     walsh = np.sort(walsh_averages(sample))
     return Limits(float(walsh[k - 1]), float(walsh[-k]), 1 - 2 * float(cdf[k - 1]))
-
-
-def order_statistic_interval(values: Values, confidence: float = 0.95) -> Limits | None:
-    """Exact interval for the median, [x_(l), x_(n+1-l)] with l the largest rank that still covers.
-
-    Returns:
-        None where no interval of that confidence exists (at 95 %: fewer than 6 values).
-    """
-    alpha = tail_probability(confidence)
-    ordered = np.sort(checked(values))
-    n = ordered.size
-    tails = bdtr(np.arange(n // 2, dtype=np.float64), n, 0.5)
-    rank = int(np.searchsorted(tails, alpha / 2, side="right"))
-    if rank < 1:
-        return None
-    return Limits(float(ordered[rank - 1]), float(ordered[n - rank]), order_statistic_coverage(n, rank))
-
-
-def order_statistic_coverage(n: int, rank: int) -> float:
-    """Coverage of [x_(rank), x_(n+1-rank)] for the median: 1 - 2 P(Binomial(n, 1/2) <= rank - 1)."""
-    return 1 - 2 * float(bdtr(float(rank - 1), n, 0.5))
 
 
 @lru_cache(maxsize=64)

@@ -37,6 +37,8 @@ def blocks_figure(key: str, title: str, found: Distribution, metric: MetricCompa
         Column("estimate", "estimate", "right"),
         Column("lowest", "lowest block", "right"),
         Column("highest", "highest block", "right"),
+        Column("outliers", "outliers", "right"),
+        Column("autocorrelation", "lag-1", "right"),
     )
     table = Table("Ratios by process", columns, tuple(map(_process_row, found.processes)))
     return Figure(key, title, _blocks_description(found, metric), _blocks_chart(found, metric), table)
@@ -88,7 +90,8 @@ def _blocks_description(found: Distribution, metric: MetricComparison) -> str:
         "measuring from left to right within each process; one diamond per process. Dashed: no difference; "
         f"solid: the ratio; shaded: its interval. {above} of {len(values)} blocks lie above 1; they range "
         f"from {min(values):.3f} to {max(values):.3f}. The ratio is {estimate or 'unknown'}, "
-        f"its interval {interval or 'does not exist'}."
+        f"its interval {interval or 'does not exist'}. Outliers are beyond Tukey's fences and count like all "
+        "others; lag-1 is the correlation of neighbouring blocks."
     )
 
 
@@ -99,7 +102,13 @@ def _process_row(process: ProcessDistribution) -> Row:
         Cell(str(len(process.ratios)), len(process.ratios)),
         Cell(str(process.dropped), process.dropped),
         *map(_ratio_cell, (process.estimate, lowest, highest)),
+        Cell(str(process.outliers), process.outliers),
+        _correlation_cell(process.autocorrelation),
     )
+
+
+def _correlation_cell(value: float | None) -> Cell:
+    return Cell(UNKNOWN) if value is None else Cell(f"{value:+.2f}", value)
 
 
 def _ratio_cell(value: float | None) -> Cell:

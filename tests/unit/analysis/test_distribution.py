@@ -25,6 +25,15 @@ def test_one_block_is_no_estimate_and_disturbed_blocks_are_counted_not_shown():
     assert (len(found.ratios), found.dropped, found.estimate) == (1, 1, None)
 
 
+def test_outliers_and_neighbours_are_said():
+    # Logarithms 0, 0, 0, 0, 0, 0, 0, x: the quartiles are 0, so x alone is beyond the fences. Deviations from
+    # the mean x/8: seven of -x/8 and one of 7x/8; (6 / 64 - 7 / 64) / (7 / 64 + 49 / 64) = -1/56.
+    blocks = [block(0.05, 0.05)] * 7 + [block(0.05, 0.06)]
+    (found,) = distribution(samples.measurement([process(blocks)])).processes
+    assert found.outliers == 1
+    assert found.autocorrelation == pytest.approx(-1 / 56)
+
+
 def test_nothing_of_a_failed_process_counts():
     (found,) = distribution(samples.measurement([process([block(1, 1)] * 3, error="killed")])).processes
     assert (found.ratios, found.dropped, found.estimate) == ((), 3, None)

@@ -44,10 +44,6 @@ class TestDiagnostics:
     def test_too_little_to_tell(self, blocks):
         assert statistics.half_drift(blocks) is None
 
-    def test_theil_sen(self):
-        assert statistics.theil_sen_slope([0, 1, 2, 300, 4]) == 1  # 6 of 10 slopes are 1, 4 touch the spike
-        assert statistics.theil_sen_slope([5.0]) == 0
-
     def test_order_effect(self):
         found = statistics.order_effect(["ABBA", "BAAB"] * 4, [0.0, 0.02] * 4)
         assert found.difference == 0.02
@@ -62,14 +58,6 @@ class TestDiagnostics:
         assert statistics.lag1_autocorrelation([1, 2, 3, 4]) == pytest.approx(0.25)
         assert statistics.lag1_autocorrelation([1, 1, 1]) is None
         assert statistics.lag1_autocorrelation([1, 2]) is None
-
-    def test_super_blocks_merge_until_neighbours_are_independent(self):
-        # r1 of 13 values in a row is far above 2 / sqrt(13); pairs, the last of three; 6 left -> stop
-        found = statistics.super_blocks(list(range(13)))
-        assert found == statistics.SuperBlocks((0.5, 2.5, 4.5, 6.5, 8.5, 11.0), 2)
-        alternating = [0.0, 1.0, 1.0, 0.0] * 4  # r1 = -1/16, below 2 / sqrt(16)
-        assert statistics.super_blocks(alternating) == statistics.SuperBlocks(tuple(alternating), 1)
-        assert statistics.super_blocks([1.0] * 20).size == 1
 
     def test_quartiles_and_spread(self):
         assert statistics.quartiles([4, 1, 3, 2]) == statistics.Quartiles(1.75, 2.5, 3.25)

@@ -108,26 +108,6 @@ class TestSignedRank:
 
 class TestOtherIntervals:
     @pytest.mark.parametrize(
-        ("n", "low", "high", "percent"),
-        [  # docs/method.md, "Intervals"
-            (6, 1, 6, 96.9),
-            (9, 2, 8, 96.1),
-            (12, 3, 10, 96.1),
-            (20, 6, 15, 95.9),
-            (30, 10, 21, 95.7),
-            (40, 14, 27, 96.2),
-        ],
-    )
-    def test_order_statistics_table(self, n, low, high, percent):
-        limits = statistics.order_statistic_interval(list(range(n, 0, -1)))
-        assert (limits.low, limits.high) == (low, high)
-        assert round(100 * limits.coverage, 1) == percent
-
-    def test_five_processes_have_no_95_percent_order_interval(self):
-        assert statistics.order_statistic_interval([1, 2, 3, 4, 5]) is None
-        assert statistics.order_statistic_coverage(5, 1) == 0.9375  # 1 - 2 / 32: what min-max is worth
-
-    @pytest.mark.parametrize(
         ("n", "factor"),
         [(3, 2.48), (4, 1.59), (5, 1.24), (6, 1.05), (8, 0.84), (10, 0.72), (12, 0.64), (20, 0.47)],
     )
@@ -142,7 +122,7 @@ class TestOtherIntervals:
     @pytest.mark.parametrize("confidence", [0, 1, 95, -0.1, math.nan])
     @pytest.mark.parametrize(
         "interval",
-        [statistics.t_interval, statistics.signed_rank_interval, statistics.order_statistic_interval],
+        [statistics.t_interval, statistics.signed_rank_interval],
     )
     def test_confidence_is_a_probability(self, interval, confidence):
         with pytest.raises(UsageError, match="is not between 0 and 1"):
