@@ -34,16 +34,13 @@ class Fvcore:
         return int(analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).total())
 
     def differences(self, seen: Observation) -> Iterator[Attribution]:
-        """Normalisation, pooling and interpolation are priced; attention and lone products are not seen."""
+        """Normalisation, pooling and interpolation are priced; products other than the usual are not seen."""
         for call in seen.function_calls:
             price = _PRICES.get(call.name)
-            if price is not None:
-                macs, why = price(call)
-                name = _ATEN.get(call.name, call.name)
-                yield Attribution(op=f"aten.{name}", macs=macs, why=why)
-        for op in seen.forward_ops:
-            if op.macs and op.op.startswith(_UNSEEN):
-                yield Attribution(op=op.op, macs=-op.macs, why=_NO_HANDLE)
+            if price is None and call.name in _EXACT:
+                continue
+            macs, why = price(call) if price else (-call.macs, _NO_HANDLE)
+            yield Attribution(op=f"aten.{_ATEN.get(call.name, call.name)}", macs=macs, why=why)
 
 
 _ATEN = {
@@ -52,10 +49,14 @@ _ATEN = {
     "__matmul__": "matmul",
     "__rmatmul__": "matmul",
 }
-# The others reach the trace as linear, matmul, einsum, addmm, mm, bmm or _convolution, which have handles. Those
-# of matmul and einsum are not exact, see below.
 _NO_HANDLE = "fvcore has no handle for it"
-_UNSEEN = ("aten.mv", "aten.addmv", "aten.dot", "aten.vdot", "aten.baddbmm")
+_EXACT = frozenset(
+    (
+        *("linear", "mm", "bmm", "addmm", "convolution", "_convolution"),
+        *(f"conv{kind}{rank}d" for kind in ("", "_transpose") for rank in (1, 2, 3)),
+    )
+)
+"""Calls that reach the trace as ops whose handles count as we do."""
 
 
 def _argument(call: FunctionCall, index: int, name: str) -> object:
@@ -83,13 +84,6 @@ def _interpolate(call: FunctionCall) -> tuple[int, str]:
     mode = _argument(call, 3, "mode") or "nearest"
     per_output = {"nearest": 1, "bilinear": 4}.get(str(mode), 0)
     return prod(call.output_shape) * per_output, "interpolation: 1 (nearest) or 4 (bilinear) per output"
-
-
-def _attention(call: FunctionCall) -> tuple[int, str]:
-    """Scores and their product with the values, (..., L, S) from (..., L, E), (..., S, E) and (..., S, V)."""
-    query, key, value = (call.arguments[i] for i in range(3))
-    scores = prod(query.shape[:-1]) * int(key.shape[-2])
-    return -scores * int(query.shape[-1] + value.shape[-1]), _NO_HANDLE
 
 
 def _multi_head_attention(call: FunctionCall) -> tuple[int, str]:
@@ -151,6 +145,5 @@ _PRICES: Mapping[str, Callable[[FunctionCall], tuple[int, str]]] = {
     "__matmul__": _matmul,
     "__rmatmul__": _matmul,
     "einsum": _einsum,
-    "scaled_dot_product_attention": _attention,
     "multi_head_attention_forward": _multi_head_attention,
 }

@@ -126,7 +126,7 @@ def _first_shape(value: object) -> Shape:
     return () if tensor is None else tuple(tensor.shape)
 
 
-class _Work(CountingMode):
+class _Work(CountingMode):  # type: ignore[no-untyped-call]
     """Our MACs so far, whatever runs."""
 
     def __init__(self) -> None:
