@@ -60,7 +60,7 @@ def test_windows_line_ends_a_byte_order_mark_quotes_and_other_column_orders():
         ),
         (
             HEADER + "blog,resnet50,se,gflops,3.87,a,b,c\n",
-            "mine.csv line 2: more cells than the header has columns; put text with a comma in it into double",
+            "mine.csv line 2: more cells than the header has columns; put text with a comma in it into",
         ),
         (HEADER + "blog,resnet50,se,gflops,3,87,\n", "mine.csv line 2: more cells .* write 3.86 for 3,86"),
         (
