@@ -11,6 +11,7 @@ from sebench.cli import _options as options
 from sebench.cli import _stored as stored
 from sebench.cli._boundary import check_output, guarded, present
 from sebench.cli._progress import progress_bar
+from sebench.errors import UsageError
 
 
 @guarded
@@ -31,10 +32,14 @@ def table(
 ) -> None:
     """Recompute a table of the papers: published value, value here, difference; 'all' for every one."""
     from sebench import reporting
-    from sebench.paper.tables.registry import table_names
+    from sebench.paper.tables.registry import ALL, TIMED, table_names
     from sebench.runner.counting import default_cache
     from sebench.runner.tabulating import build_tables, measure_section4
 
+    if measure and TIMED not in (wanted := table_names(name)):
+        raise UsageError(
+            f"--measure: table {wanted[0]} has no times", hint=f"those with times are {TIMED} and {ALL}"
+        )
     check_output(output)
     names, counts = table_names(name), default_cache() if cache else None
     results = directory or options.RESULTS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,8 +15,11 @@ from sebench.errors import EXIT_GATE_FAILED, EXIT_OK, UsageError, near_matches
 if TYPE_CHECKING:
     from sebench.paper.audit import Audit
     from sebench.paper.figures import PublishedFigure
+    from sebench.paper.quantities import Count
+    from sebench.paper.scores import ConventionScore
     from sebench.paper.verdicts import AuditedFigure
 
+_USUAL_CONVENTION = "paper"
 ClassName = Literal["reproduced", "within_tolerance", "contradicted", "not_reproducible", "quoted_only"]
 
 
@@ -35,13 +38,15 @@ def verify(
     metric: Annotated[str | None, typer.Option("--metric", help="Only this metric, e.g. gflops.")] = None,
     verdict: Annotated[ClassName | None, typer.Option("--class", help="Only figures of this class.")] = None,
     convention: Annotated[
-        str, typer.Option("--convention", help="How operations are counted; see --conventions.")
-    ] = "paper",
+        str | None,
+        typer.Option("--convention", help="How operations are counted; default: paper. See --conventions."),
+    ] = None,
     conventions: Annotated[
         bool, typer.Option("--conventions", help="Show how many figures each convention reproduces.")
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit 3 if a figure of the paper itself is contradicted.")
+        bool,
+        typer.Option("--strict", help="Exit 3 if a figure is contradicted, secondary notes aside."),
     ] = False,
     cache: options.Cache = True,
     output_format: options.FormatOption = "table",
@@ -52,18 +57,23 @@ def verify(
     """Recompute every published cost figure; say which hold, which do not, and why."""
     from sebench import reporting
     from sebench.paper.audit import Audit, audit
-    from sebench.paper.conventions import CONVENTIONS, convention_named
+    from sebench.paper.conventions import convention_named
     from sebench.paper.figures import published_figures, read_figures
-    from sebench.paper.scores import score
     from sebench.runner.auditing import counter, known_models
     from sebench.runner.counting import default_cache
 
     check_output(output)
-    chosen = convention_named(convention)
+    if conventions:
+        _refuse({"--convention": convention, "--class": verdict, "--strict": strict})
+    chosen = convention_named(convention or _USUAL_CONVENTION)
+    file = "data/published.csv" if figures is None else str(figures)
     printed = published_figures() if figures is None else read_figures(figures)
     count, known = counter(default_cache() if cache else None), known_models()
+    wanted = _filtered(printed, "--source", source, lambda figure: figure.source, contains=True)
+    wanted = _filtered(wanted, "--model", model, lambda figure: figure.model)
+    wanted = _filtered(wanted, "--metric", metric, lambda figure: figure.metric)
     if conventions:
-        scores = {name: tuple(score(printed, each, count, known)) for name, each in CONVENTIONS.items()}
+        scores = _scores(wanted, count, known, file=file, own=figures is not None)
         present(
             output_format,
             output,
@@ -71,15 +81,12 @@ def verify(
             document=lambda: reporting.conventions_document(scores),
         )
         return EXIT_OK
-    wanted = _filtered(printed, "--source", source, lambda figure: figure.source, contains=True)
-    wanted = _filtered(wanted, "--model", model, lambda figure: figure.model)
-    wanted = _filtered(wanted, "--metric", metric, lambda figure: figure.metric)
     found = audit(
         wanted,
         convention=chosen,
         count=count,
         known_models=known,
-        file="data/published.csv" if figures is None else str(figures),
+        file=file,
         context=printed,
     )
     if verdict is not None:
@@ -91,7 +98,30 @@ def verify(
         json=lambda: reporting.verification_json(found),
         document=lambda: reporting.verification_document(found, with_quoted=with_quoted),
     )
-    return EXIT_GATE_FAILED if strict and found.contradicts_the_paper else EXIT_OK
+    return EXIT_GATE_FAILED if strict and found.is_contradicted else EXIT_OK
+
+
+def _refuse(options: Mapping[str, object]) -> None:
+    """What says something about single verdicts has no meaning where conventions are compared."""
+    given = next((option for option, value in options.items() if value), None)
+    if given:
+        raise UsageError(
+            f"{given} does not go with --conventions, which shows them all",
+            hint="leave one of the two out",
+        )
+
+
+def _scores(
+    figures: Sequence[PublishedFigure], count: Count, known: frozenset[str], *, file: str, own: bool
+) -> Mapping[str, Sequence[ConventionScore]]:
+    from sebench.paper.conventions import CONVENTIONS
+    from sebench.paper.scores import GROUPS, OWN_GROUPS, score
+
+    groups = OWN_GROUPS if own else GROUPS
+    return {
+        name: tuple(score(figures, convention, count, known, groups=groups, file=file))
+        for name, convention in CONVENTIONS.items()
+    }
 
 
 def _filtered(

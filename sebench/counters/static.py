@@ -28,6 +28,9 @@ DTYPES = {
 }
 
 
+_IMAGE_DIMENSIONS = 4
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """The validated arguments of one count."""
@@ -128,8 +131,14 @@ def _refusal(error: Exception, twin: Twin, scope: Scope, request: Request) -> Bu
         return BuildError(f"{network} needs real data: {reason}", hint="counting knows shapes, no values")
     return BuildError(
         f"an input of shape {request.input_shape} does not fit {network}: {reason}",
-        hint="choose another input shape",
+        hint=_another_input(request.input_shape),
     )
+
+
+def _another_input(shape: tuple[int, ...]) -> str:
+    if len(shape) != _IMAGE_DIMENSIONS:
+        return "choose another input shape"
+    return f"{shape[1]} channels are fed: choose another height and width, or a network that takes them"
 
 
 def _backward(scope: AutogradScope, outputs: list[torch.Tensor], trained: list[torch.Tensor]) -> None:

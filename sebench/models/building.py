@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sebench.errors import BuildError, DeviceError
-from sebench.models.foreign import IMAGE_SIZE, build_foreign, is_foreign
+from sebench.models.foreign import IMAGE_SIZE, build_foreign, check_foreign, is_foreign
 from sebench.models.registry import ModelInfo, height_width, model_info
 from sebench.models.resolution import resolve
 from sebench.models.variants import parse_variant
@@ -48,15 +48,18 @@ def build(spec: ModelSpec, *, seed: int | None = 0, device: str = "cpu") -> Buil
         device: Any torch device; on ``meta`` nothing is allocated or initialised.
 
     Raises:
-        UsageError: The specification is invalid (see `resolve`).
+        UsageError: The specification is invalid (see `resolve`), or there is no such file or module.
         DeviceError: No such device here.
         BuildError: The device has no room for the weights.
     """
-    import torch
+    spec = resolve(spec)
+    if is_foreign(spec.model):
+        check_foreign(spec.model)
+
+    import torch  # seconds; what can be refused has been
 
     from sebench.models.slots import Slots
 
-    spec = resolve(spec)
     target = _parse_device(device)
     if is_foreign(spec.model):
         return _build_foreign(spec, seed, target)

@@ -50,6 +50,26 @@ def own_factory(name: str) -> Factory:
     return factory  # type: ignore[no-any-return]
 
 
+def check_source(name: str) -> None:
+    """Refuse a network whose file or top-level package is not there, without importing anything.
+
+    Raises:
+        UnknownModelError: there is none.
+    """
+    source, _, _ = name.rpartition(":")
+    if source.endswith(".py"):
+        _require_file(name, Path(source))
+        return
+    package = source.partition(".")[0]
+    importlib.invalidate_caches()
+    with importable(search_folders(name)):
+        known = package in sys.modules or (package and importlib.util.find_spec(package))
+    if not known:
+        raise UnknownModelError(
+            f"unknown model {name!r}: No module named {package!r}", hint="check the module's name"
+        )
+
+
 def call_factory(name: str, factory: Factory) -> nn.Module:
     """What `factory` returns, on the current default device.
 
@@ -110,12 +130,16 @@ def _import(name: str, source: str) -> ModuleType:
 
 
 def _import_file(name: str, path: Path) -> ModuleType:
-    if not path.is_file():
-        raise UnknownModelError(f"unknown model {name!r}: there is no file {path}")
+    _require_file(name, path)
     path = path.resolve()
     if path not in _files:
         _files[path] = _loaded(path) or _load(path)
     return _files[path]
+
+
+def _require_file(name: str, path: Path) -> None:
+    if not path.is_file():
+        raise UnknownModelError(f"unknown model {name!r}: there is no file {path}")
 
 
 def _loaded(path: Path) -> ModuleType | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from sebench.errors import UnknownModelError, UsageError, VariantError, near_matches
-from sebench.models.factories import LIBRARIES, Factory, call_factory, own_factory
+from sebench.models.factories import LIBRARIES, Factory, call_factory, check_source, own_factory
 from sebench.models.variants import PLAIN
 from sebench.schema import ModelSpec
 
@@ -37,11 +38,26 @@ def resolve_foreign(spec: ModelSpec) -> ModelSpec:
     if spec.variant.strip().lower() != PLAIN:
         raise VariantError(
             f"variant {spec.variant!r}: {spec.model} is taken as it is",
-            hint="use --variant plain, or a native network (run `sebench list`)",
+            hint="use --variant plain (count), or two networks: --baseline, --candidate (compare, check)",
         )
     if spec.num_classes is not None or spec.stride_in is not None:
         raise UsageError(f"{spec.model} is taken as it is: no --num-classes, no --stride-in")
     return ModelSpec(model=spec.model, variant=PLAIN)
+
+
+def check_foreign(name: str) -> None:
+    """Refuse a network whose source is not there; imports neither it nor torch.
+
+    Raises:
+        UnknownModelError: no such file or module, or the library is not installed.
+    """
+    source, _, _ = name.rpartition(":")
+    if source == "timm" and find_spec("timm") is None:
+        raise UnknownModelError(
+            f"{name} needs timm, which is not installed", hint="pip install 'sebench[timm]'"
+        )
+    if source not in LIBRARIES:
+        check_source(name)
 
 
 def build_foreign(name: str, device: torch.device) -> nn.Module:
@@ -82,12 +98,8 @@ def _from_torchvision(name: str, attribute: str) -> Factory:
 
 
 def _from_timm(name: str, attribute: str) -> Factory:
-    try:
-        import timm
-    except ImportError:
-        raise UnknownModelError(
-            f"{name} needs timm, which is not installed", hint="pip install 'sebench[timm]'"
-        ) from None
+    import timm
+
     if not timm.is_model(attribute):
         hint = near_matches(attribute, timm.list_models()) or "see timm.list_models()"
         raise UnknownModelError(f"unknown model {name!r}", hint=hint)

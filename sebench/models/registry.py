@@ -103,6 +103,9 @@ def model_info(name: str) -> ModelInfo:
     try:
         return _BY_NAME[name]
     except KeyError:
+        if name.endswith(".py"):
+            hint = f"name the function in it that builds the network: {name}:FUNCTION"
+            raise UnknownModelError(f"unknown model {name!r}", hint=hint) from None
         close = near_matches(name, _BY_NAME)
         listing = "run `sebench list` to see all"
         hint = f"{close} ({listing})" if close else listing

@@ -8,7 +8,6 @@ from fractions import Fraction
 
 from msgspec.structs import replace
 
-from sebench.errors import DataFileError, SebenchError
 from sebench.paper.causes import SIZES, Case, explain
 from sebench.paper.conventions import CONVENTIONS, Convention
 from sebench.paper.figures import NUMERIC_METRICS, PublishedFigure
@@ -17,10 +16,11 @@ from sebench.paper.quantities import (
     Computed,
     Count,
     compute,
+    compute_in_file,
 )
 from sebench.paper.special import JUDGES
 from sebench.paper.subjects import UNPUBLISHED_GRAPHS, Subject, require_known_model, subject_of
-from sebench.paper.verdicts import CLASSES, AuditedFigure, FigureClass, quoted
+from sebench.paper.verdicts import CLASSES, ORIGINS, AuditedFigure, FigureClass, Origin, quoted
 from sebench.schema import Value
 
 ABSOLUTE_TOLERANCE = Fraction(12, 1000)
@@ -45,9 +45,16 @@ class Audit(Value, frozen=True, kw_only=True):
         return {verdict: found[verdict] for verdict in CLASSES}
 
     @property
-    def contradicts_the_paper(self) -> bool:
-        """Whether a figure of the authors themselves does not hold."""
-        return any(audited.verdict == "contradicted" and audited.of_the_paper for audited in self.figures)
+    def contradicted_by_origin(self) -> Mapping[Origin, int]:
+        """How many figures do not hold, by who printed them; only those who printed any of `figures`."""
+        present = {audited.origin for audited in self.figures}
+        found = Counter(audited.origin for audited in self.figures if audited.verdict == "contradicted")
+        return {origin: found[origin] for origin in ORIGINS if origin in present}
+
+    @property
+    def is_contradicted(self) -> bool:
+        """Whether a figure does not hold that comes from anywhere else than secondary notes."""
+        return any(number for origin, number in self.contradicted_by_origin.items() if origin != "notes")
 
 
 def audit(
@@ -94,17 +101,11 @@ class _Auditor:
         reason = _quoted_reason(figure)
         if reason:
             return quoted(figure, reason)
-        if not _is_about_all(figure):
-            require_known_model(figure, self._known, self._file)
+        require_known_model(figure, self._known, self._file)
         subject = self._subject(figure)
         if subject is None:
             return quoted(figure, "sebench has no network of this description")
-        try:
-            computed = compute(figure, subject, self._convention, self._count)
-        except SebenchError as error:  # a variant that the network cannot have, for instance
-            raise DataFileError(
-                f"{self._file} line {figure.line}: {error.message}", hint=error.hint
-            ) from error
+        computed = compute_in_file(figure, subject, self._convention, self._count, self._file)
         if computed is None:
             return quoted(figure, "nothing to recompute")
         return self._compare(figure, subject, computed)
@@ -182,10 +183,6 @@ def _quoted_reason(figure: PublishedFigure) -> str | None:
     if figure.metric in _TIMES:
         return "timed on the authors' machine"
     return None if figure.metric in NUMERIC_METRICS else "not a cost that can be recomputed"
-
-
-def _is_about_all(figure: PublishedFigure) -> bool:
-    return figure.model in ("all", "")
 
 
 def _audited(figure: PublishedFigure, verdict: FigureClass, computed: Computed, reason: str) -> AuditedFigure:

@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from sebench.errors import DataFileError
+from sebench.errors import DataFileError, near_matches
 from sebench.schema import Value
 
 COLUMNS = ("source", "model", "variant", "metric", "value", "note")
@@ -31,6 +31,20 @@ NUMERIC_METRICS = frozenset(
     )
 )
 """Cost metrics: their values must be numbers. "gflops" and "mflops" are multiply-adds, as printed."""
+
+TEXT_METRICS = frozenset(("formula", "se_fc_dims"))
+"""Recomputed, too, but printed as text."""
+
+QUOTED_METRICS = frozenset(
+    (
+        *("top1_err", "top5_err", "top1_acc", "top1_err_increase_pct", "ap", "ap50", "ap_gain"),
+        *("batch", "lr0", "text"),
+    )
+)
+"""Accuracies, training settings and prose: known, and never recomputed."""
+
+METRICS = NUMERIC_METRICS | TEXT_METRICS | QUOTED_METRICS
+"""All that a file may hold."""
 
 METRIC_LABELS: Mapping[str, str] = {
     "gflops": "GFLOPs",
@@ -118,7 +132,8 @@ def parse_figures(data: bytes, name: str) -> tuple[PublishedFigure, ...]:
         name: The file's, for errors.
 
     Raises:
-        DataFileError: no UTF-8, no rows, a missing column, or a cost that is not a number.
+        DataFileError: no UTF-8, no rows, a missing column, a row with too few or too many cells, an unknown
+            metric, or a cost that is not a number.
     """
     try:
         text = data.decode("utf-8-sig")
@@ -146,14 +161,45 @@ def _rows(text: str, name: str) -> Iterator[PublishedFigure]:
             f"{name}: no column {missing[0]!r}", hint=f"the header must have {','.join(COLUMNS)}"
         )
     for row in reader:
-        yield _figure({column: (row[column] or "").strip() for column in COLUMNS}, reader.line_num, name)
+        cells = _cells(row, reader.line_num, name)
+        if any(cells.values()):
+            yield _figure(cells, reader.line_num, name)
+
+
+def _cells(row: Mapping[str | None, object], line: int, name: str) -> dict[str, str]:
+    """The cells of a row by column, stripped; only the note may be left out."""
+    if None in row:  # where `csv` puts cells that have no column
+        raise DataFileError(
+            f"{name} line {line}: more cells than the header has columns",
+            hint="put text with a comma in it into double quotes, and write 3.86 for 3,86",
+        )
+    absent = [column for column in COLUMNS if row[column] is None and column != "note"]
+    if absent:
+        raise DataFileError(
+            f"{name} line {line}: the row ends before {' and '.join(map(repr, absent))}",
+            hint=f"give it the cells {','.join(COLUMNS)}",
+        )
+    return {column: str(row[column] or "").strip() for column in COLUMNS}
 
 
 def _figure(row: dict[str, str], line: int, name: str) -> PublishedFigure:
     figure = PublishedFigure(line=line, **row)
-    if figure.metric in NUMERIC_METRICS and figure.value and figure.number is None:
+    if figure.metric not in METRICS:
+        known = ", ".join(sorted(METRICS))
+        raise DataFileError(
+            f"{name} line {line}: unknown metric {figure.metric!r}",
+            hint=near_matches(figure.metric, sorted(METRICS)) or f"it may be {known}",
+        )
+    if figure.metric not in NUMERIC_METRICS or not figure.value:
+        return figure
+    if figure.number is None:
         raise DataFileError(
             f"{name} line {line}: {figure.value!r} is not a number",
             hint=f"{figure.metric} takes one such as 3.86",
+        )
+    if figure.value.isdecimal() and figure.note.isdecimal():
+        raise DataFileError(
+            f"{name} line {line}: the value {figure.value} has the note {figure.note}",
+            hint=f"if that is a decimal comma, write {figure.value}.{figure.note}",
         )
     return figure

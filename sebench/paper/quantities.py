@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 from sebench.analysis.costs import attention_totals
+from sebench.errors import DataFileError, SebenchError
 from sebench.paper.conventions import Convention
 from sebench.paper.figures import PublishedFigure
 from sebench.paper.subjects import Subject
@@ -67,6 +68,20 @@ def compute(
         size_bytes = _FLOAT_BYTES * params(count(subject), STORED)
         return Computed(value=Fraction(size_bytes, _MEBI), rule="4 bytes per stored blob")
     return None
+
+
+def compute_in_file(
+    figure: PublishedFigure, subject: Subject, convention: Convention, count: Count, file: str
+) -> Computed | None:
+    """As `compute`, for a figure that anybody may have written.
+
+    Raises:
+        DataFileError: a variant that the network cannot have, for instance; names file and line.
+    """
+    try:
+        return compute(figure, subject, convention, count)
+    except SebenchError as error:
+        raise DataFileError(f"{file} line {figure.line}: {error.message}", hint=error.hint) from error
 
 
 def _price(subject: Subject, convention: Convention, count: Count) -> Fraction:

@@ -104,13 +104,13 @@ def subject_of(figure: PublishedFigure, known: frozenset[str]) -> Subject | None
 
 
 def require_known_model(figure: PublishedFigure, known: frozenset[str], file: str) -> None:
-    """Refuse a model that neither the sources nor sebench name.
+    """Refuse a model that neither the sources nor sebench name; "all" and none at all are about none.
 
     Raises:
         DataFileError: naming file, line and what comes close.
     """
     printed = figure.model.removeprefix("SE-").removesuffix(" (ours)")
-    if figure.model not in known and printed not in MODELS:
+    if figure.model not in known and printed not in (*MODELS, "all", ""):
         raise DataFileError(
             f"{file} line {figure.line}: unknown model {figure.model!r}",
             hint=near_matches(figure.model, (*known, *MODELS)) or "run `sebench list models` to see all",

@@ -10,7 +10,12 @@ from sebench.schema import Value
 FigureClass = Literal["reproduced", "within_tolerance", "contradicted", "not_reproducible", "quoted_only"]
 CLASSES: tuple[FigureClass, ...] = get_args(FigureClass)
 
+Origin = Literal["authors", "notes", "elsewhere"]
+"""Who prints a figure: the authors, study notes about their papers, or a source of the user's own."""
+ORIGINS: tuple[Origin, ...] = get_args(Origin)
+
 _SECONDARY = ("secondary notes", "CVPR18 translated text")
+_AUTHORS = ("CVPR18 ", "TPAMI ", "SENet README")
 
 
 class AuditedFigure(Value, frozen=True, kw_only=True):
@@ -24,9 +29,16 @@ class AuditedFigure(Value, frozen=True, kw_only=True):
     reason: str
 
     @property
+    def origin(self) -> Origin:
+        """Who prints the figure."""
+        if self.figure.source.startswith(_SECONDARY):
+            return "notes"
+        return "authors" if self.figure.source.startswith(_AUTHORS) else "elsewhere"
+
+    @property
     def of_the_paper(self) -> bool:
         """Printed by the authors themselves."""
-        return not self.figure.source.startswith(_SECONDARY)
+        return self.origin == "authors"
 
 
 def quoted(figure: PublishedFigure, reason: str) -> AuditedFigure:

@@ -17,6 +17,7 @@ from sebench.reporting.contract import (
     environment_json,
     gate_json,
 )
+from sebench.reporting.conventions import conventions_document, conventions_json
 from sebench.reporting.counts import count_document
 from sebench.reporting.cross_check import cross_check_document, cross_check_json, unexplained
 from sebench.reporting.document import Document
@@ -32,12 +33,7 @@ from sebench.reporting.profile import profile_document, profile_json
 from sebench.reporting.results import results_document, results_json
 from sebench.reporting.trend import trend_document, trend_json
 from sebench.reporting.trend_picture import render_trend_picture
-from sebench.reporting.verification import (
-    conventions_document,
-    conventions_json,
-    verification_document,
-    verification_json,
-)
+from sebench.reporting.verification import verification_document, verification_json
 
 Format = Literal["table", "markdown", "csv", "latex", "html"]
 """Formats of a document; JSON is a contract of its own (`sebench.reporting.contract`)."""

@@ -11,7 +11,7 @@ from sebench.reporting.uncounted import uncounted_text
 from sebench.schema import Comparison, Environment, Finding, MetricComparison
 
 CONVENTION = (
-    "paper GFLOPs = MACs + 1 per residual-add element + 1 per squeezed element; the paper prints "
+    "{paper} = MACs + 1 per residual-add element + 1 per squeezed element; the paper prints "
     "multiply-adds as FLOPs. MACs: convolutions and linear layers. FLOPs = 2 x MACs + elementwise "
     "operations. bytes: tensor bytes in and out of each op, no cache model."
 )
@@ -38,7 +38,7 @@ def notes(
         return ()
     timed = [m for comparison in comparisons for m in comparison.metrics if not m.exact]
     lines = (
-        CONVENTION,
+        CONVENTION.format(paper=_paper_names(comparisons)),
         *((COUNTED_FORWARD,) if any(_trains(metric) for metric in timed) else ()),
         *_uncounted(comparisons),
         *_sampling(timed),
@@ -50,6 +50,12 @@ def notes(
         *((ABSOLUTE_TIMES,) if timed else ()),
     )
     return tuple(dict.fromkeys(lines))
+
+
+def _paper_names(comparisons: Sequence[Comparison]) -> str:
+    """What the rows call the paper's figure: it prints GFLOPs of large networks and MFLOPs of small ones."""
+    found = [label(m) for comparison in comparisons for m in comparison.metrics if m.metric == "paper_macs"]
+    return " and ".join(dict.fromkeys(found)) or "paper GFLOPs"
 
 
 def _trains(metric: MetricComparison) -> bool:

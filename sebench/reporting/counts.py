@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from sebench.analysis.costs import CostRow, attention_totals, by_op, by_site, by_stage, totals
-from sebench.reporting.document import EMPTY, Cell, Column, Document, Row, Section, Table, text_cell
+from sebench.reporting.document import EMPTY, Cell, Column, Document, Role, Row, Section, Table, text_cell
 from sebench.reporting.uncounted import uncounted_text
 from sebench.schema import ModelCost, ModelSpec, StaticCost
 from sebench.units import UNKNOWN, format_bytes, format_count, format_share, significant
@@ -89,9 +89,11 @@ def _totals_table(models: Sequence[ModelCost]) -> Table:
     inputs = {_input_text(model.cost) for model in models}
     training = any(model.cost.phase == "training" for model in models)
     common = len(inputs) == 1
+    attended = any(model.cost.sites for model in models)
+    share: Role = "value" if attended else "data"
     columns = (
         Column("model", "model"),
-        Column("variant", "variant"),
+        Column("variant", "variant", role="fold"),
         Column("input", "input", role="data" if common else "fold"),
         Column("params", "params", "right"),
         Column("macs", "MACs", "right"),
@@ -101,15 +103,15 @@ def _totals_table(models: Sequence[ModelCost]) -> Table:
         Column("bytes_read", "bytes read", "right", role="data"),
         Column("bytes_written", "bytes written", "right", role="data"),
         *((Column("saved_bytes", "saved", "right"),) if training else ()),
-        Column("sites", "sites", "right"),
-        Column("attention_params", "of params", "right"),
+        Column("sites", "sites", "right", role=share),
+        Column("attention_params", "of params", "right", role=share),
         Column("attention_macs", "of MACs", "right", role="data"),
-        Column("attention_bytes", "of bytes", "right"),
+        Column("attention_bytes", "of bytes", "right", role=share),
         Column("buffers", "buffers", role="data"),
     )
     rows = tuple(_totals_row(model, training=training) for model in models)
     title = f"Totals, {inputs.pop()}" if common else "Totals"
-    return Table(title, columns, rows, (SHARE_NOTE,))
+    return Table(title, columns, rows, (SHARE_NOTE,) if attended else ())
 
 
 def _totals_row(model: ModelCost, *, training: bool) -> Row:
@@ -153,7 +155,8 @@ def _breakdown(model: ModelCost, kind: Breakdown) -> Table:
         Column("variant", "variant", role="data"),
         *((Column("phase", "phase", role="group"),) if training else ()),
         Column(kind, kind),
-        *((Column("stage_of_site", "stage", role="fold"),) if sites else ()),
+        # Its name says the stage, to a reader.
+        *((Column("stage_of_site", "stage", role="data"),) if sites else ()),
         Column("calls", "calls", "right"),
         *((Column("params", "params", "right"),) if sites else ()),
         Column("macs", "MACs", "right"),

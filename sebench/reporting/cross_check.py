@@ -9,6 +9,7 @@ import msgspec
 from sebench.reporting.contract import document_json
 from sebench.reporting.counts import spec_text
 from sebench.reporting.document import Cell, Column, Document, Paragraph, Part, Row, Section, Table, text_cell
+from sebench.reporting.uncounted import uncounted_text
 from sebench.schema import Attribution, CrossCheck, ToolCheck
 from sebench.units import UNKNOWN
 
@@ -21,7 +22,10 @@ UNIT_NOTE = (
 def cross_check_document(checks: Sequence[CrossCheck]) -> Document:
     """What `sebench count --cross-check` shows."""
     sections: tuple[Part, ...] = tuple(_section(check) for check in checks)
-    return Document("Other counters", sections, (UNIT_NOTE,))
+    ledger = (
+        f"{spec_text(check.spec)}: {uncounted_text(check.uncounted)}" for check in checks if check.uncounted
+    )
+    return Document("Other counters", sections, (UNIT_NOTE, *ledger))
 
 
 def cross_check_json(checks: Sequence[CrossCheck]) -> str:
@@ -33,6 +37,7 @@ def cross_check_json(checks: Sequence[CrossCheck]) -> str:
             "input_shape": check.input_shape,
             "phase": check.phase,
             "macs": check.macs,
+            "uncounted": msgspec.to_builtins(check.uncounted),
             "tools": [msgspec.to_builtins(tool) for tool in check.tools],
         }
         for check in checks

@@ -146,7 +146,7 @@ class Document:
     @property
     def tables(self) -> tuple[Table, ...]:
         """All tables, those in sections, in details and behind figures included."""
-        return tuple(table for part in self.body for table in _tables(part))
+        return tuple(table for part in self.body for table in tables_of(part))
 
     @property
     def figures(self) -> tuple[Figure, ...]:
@@ -154,13 +154,14 @@ class Document:
         return tuple(part for part in _leaves(self.body) if isinstance(part, Figure))
 
 
-def _tables(part: Part) -> tuple[Table, ...]:
+def tables_of(part: Part) -> tuple[Table, ...]:
+    """The tables of a part, those in details and behind figures included."""
     if isinstance(part, Table):
         return (part,)
     if isinstance(part, Figure):
         return (part.table,)
     if isinstance(part, Section | Details):
-        return tuple(table for inner in part.body for table in _tables(inner))
+        return tuple(table for inner in part.body for table in tables_of(inner))
     return ()
 
 

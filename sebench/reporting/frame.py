@@ -8,7 +8,16 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from sebench.reporting.document import Document, Row, Table, Value, printed_columns, single_line
+from sebench.reporting.document import (
+    Document,
+    Row,
+    Section,
+    Table,
+    Value,
+    printed_columns,
+    single_line,
+    tables_of,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,14 +46,20 @@ def render_csv(document: Document) -> str:
     """All tables of `document` as one CSV text; paragraphs and notes have no place in it.
 
     One table gives its own columns. Several give the union of their columns in order of appearance, with a
-    leading ``table`` column that holds the title; what a table does not have stays empty. Unknown is empty.
+    leading ``table`` column that holds the title, or that of the section around a table without one; what a
+    table does not have stays empty. Unknown is empty.
     Texts that a spreadsheet would run as a formula start with an apostrophe.
     """
     tables = document.tables
     if not tables:
         return ""
     keys = list(dict.fromkeys(column.key for table in tables for column in table.columns))
-    records = [{TABLE_KEY: table.title, **_record(table, row)} for table in tables for row in table.rows]
+    titles = _titles(document)
+    records = [
+        {TABLE_KEY: title, **_record(table, row)}
+        for title, table in zip(titles, tables, strict=True)
+        for row in table.rows
+    ]
     if len(tables) > 1:
         keys.insert(0, TABLE_KEY)
     return _written(keys, records)
@@ -58,13 +73,22 @@ def render_long_csv(document: Document) -> str:
     """
     keys = ("table", "row", "name", "column", "value")
     records: list[_Record] = [
-        dict(zip(keys, (table.title, number, _name(table, row), key, value), strict=True))
-        for table in document.tables
+        dict(zip(keys, (title, number, _name(table, row), key, value), strict=True))
+        for title, table in zip(_titles(document), document.tables, strict=True)
         for number, row in enumerate(table.rows, start=1)
         for key, value in _record(table, row).items()
         if value is not None and value != ""
     ]
     return _written(keys, records)
+
+
+def _titles(document: Document) -> list[str]:
+    """What each of the document's tables is called: a table without a title goes by its section."""
+    return [
+        table.title or (part.title if isinstance(part, Section) else "")
+        for part in document.body
+        for table in tables_of(part)
+    ]
 
 
 def _written(keys: Sequence[str], records: Iterable[_Record]) -> str:

@@ -69,16 +69,27 @@ def _row(table: PaperTable, row: TableRow) -> Row:
             for column, entry in zip(table.columns, row.entries, strict=True)
             for cell in _entry_cells(column, entry)
         ),
-        *(text_cell(text or UNKNOWN) for text in row.quoted),
+        *(Cell(text or UNKNOWN, text or None) for text in row.quoted),
     )
 
 
 def _entry_cells(column: EntryColumn, entry: Entry) -> Iterator[Cell]:
     if column.compared:
-        yield text_cell(entry.published or UNKNOWN)
-    yield Cell(entry.here_text or UNKNOWN, entry.here_text if entry.here is None else entry.here)
+        yield Cell(entry.published or UNKNOWN, entry.published or None)
+    here = (entry.here_text or None) if entry.here is None else entry.here
+    yield Cell(entry.here_text or UNKNOWN, here)
     if column.compared:
-        yield text_cell(entry.difference or UNKNOWN)
+        yield Cell(entry.difference or UNKNOWN, _difference(entry.difference))
+
+
+def _difference(text: str) -> float | str | None:
+    """The number behind a difference: none where the printed digits are the same, None where unknown."""
+    if text == "=":
+        return 0
+    try:
+        return float(text) if text else None
+    except ValueError:  # of texts, such as the FC widths
+        return text
 
 
 def _is_long(table: PaperTable, label: int) -> bool:

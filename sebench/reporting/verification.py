@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-import msgspec
-
 from sebench.paper.audit import Audit
 from sebench.paper.conventions import CONVENTIONS
-from sebench.paper.scores import GROUPS, ConventionScore
-from sebench.paper.verdicts import CLASSES, AuditedFigure, FigureClass
+from sebench.paper.verdicts import CLASSES, ORIGINS, AuditedFigure, FigureClass, Origin
 from sebench.reporting.contract import document_json
 from sebench.reporting.document import (
     EMPTY,
@@ -40,6 +37,11 @@ _MEANINGS: Mapping[FigureClass, str] = {
     "not_reproducible": "nobody can rebuild the network that the figure is about",
     "quoted_only": "accuracies, timings and training settings: not ours to recompute",
 }
+_ORIGIN_NAMES: Mapping[Origin, str] = {
+    "authors": "of the authors",
+    "notes": "of secondary notes",
+    "elsewhere": "of others",
+}
 _ORDER: tuple[FigureClass, ...] = (
     "contradicted",
     "not_reproducible",
@@ -59,9 +61,11 @@ def verification_document(audit: Audit, *, with_quoted: bool = True) -> Document
         with_quoted: list those, too, that are not recomputed.
     """
     sections = [
-        _section(verdict, [audited for audited in audit.figures if audited.verdict == verdict])
+        _section(verdict, origin, found)
         for verdict in _ORDER
-        if audit.summary[verdict] and (with_quoted or verdict != "quoted_only")
+        if with_quoted or verdict != "quoted_only"
+        for origin, found in _by_origin(audit, verdict)
+        if found
     ]
     convention = CONVENTIONS[audit.convention]
     body: tuple[Part, ...] = (Paragraph(summary(audit), strong=True), *sections)
@@ -70,9 +74,14 @@ def verification_document(audit: Audit, *, with_quoted: bool = True) -> Document
 
 
 def summary(audit: Audit) -> str:
-    """One sentence: how many figures, and how many of each class."""
-    counts = ", ".join(f"{audit.summary[verdict]} {CLASS_NAMES[verdict]}" for verdict in CLASSES)
-    return f"{len(audit.figures)} figures: {counts}."
+    """One sentence: how many figures, and how many of each class; who printed what does not hold."""
+    counts = {verdict: f"{audit.summary[verdict]} {CLASS_NAMES[verdict]}" for verdict in CLASSES}
+    split = audit.contradicted_by_origin
+    if set(split) != {"elsewhere"} and audit.summary["contradicted"]:
+        who = ", ".join(f"{number} {_ORIGIN_NAMES[origin]}" for origin, number in split.items())
+        counts["contradicted"] += f" ({who})"
+    figures = "1 figure" if len(audit.figures) == 1 else f"{len(audit.figures)} figures"
+    return f"{figures}: {', '.join(counts.values())}."
 
 
 def verification_json(audit: Audit) -> str:
@@ -83,52 +92,27 @@ def verification_json(audit: Audit) -> str:
             "convention": audit.convention,
             "figures": [_figure(audited) for audited in audit.figures],
             "summary": dict(audit.summary),
+            "contradicted_by_origin": dict(audit.contradicted_by_origin),
         },
     )
 
 
-def conventions_document(scores: Mapping[str, Sequence[ConventionScore]]) -> Document:
-    """How many printed operation counts each convention reproduces.
-
-    Args:
-        scores: by name of the convention, one per group of figures.
-    """
-    columns = (
-        Column("convention", "convention"),
-        *(Column(group.lower().replace(" ", "_"), group, "right") for group in GROUPS),
-        Column("max_error", "largest error", "right"),
-        Column("mean_error", "mean", "right", role="fold"),
-        Column("counts", "counts", wrap=True),
-    )
-    rows = [_convention_row(name, entries) for name, entries in scores.items()]
-    table = Table("", columns, tuple(rows))
-    return Document(
-        "How far each counting convention goes",
-        (Paragraph("Figures printed to the digit, of those that can be recomputed."), table),
-        (
-            "errors: over all of them, relative to the printed figure; Inception-ResNet-v2 is left out, "
-            "because the authors' graph was never released",
-            "fitted: chosen after the fact because it matches; says nothing about how the figures were made",
-        ),
-    )
+def _by_origin(
+    audit: Audit, verdict: FigureClass
+) -> Iterator[tuple[Origin | None, tuple[AuditedFigure, ...]]]:
+    """The figures of a class; what does not hold apart by who printed it, the authors first."""
+    found = tuple(audited for audited in audit.figures if audited.verdict == verdict)
+    if verdict != "contradicted" or {audited.origin for audited in found} == {"elsewhere"}:
+        yield None, found
+        return
+    for origin in ORIGINS:
+        yield origin, tuple(audited for audited in found if audited.origin == origin)
 
 
-def conventions_json(scores: Mapping[str, Sequence[ConventionScore]]) -> str:
-    """The ``conventions`` document."""
-    described = [
-        {
-            "convention": name,
-            "description": CONVENTIONS[name].description,
-            "fitted": CONVENTIONS[name].fitted,
-            "groups": [msgspec.to_builtins(entry) for entry in entries],
-        }
-        for name, entries in scores.items()
-    ]
-    return document_json("conventions", {"conventions": described})
-
-
-def _section(verdict: FigureClass, figures: Sequence[AuditedFigure]) -> Section:
+def _section(verdict: FigureClass, origin: Origin | None, figures: Sequence[AuditedFigure]) -> Section:
     with_reason = verdict not in _WITHOUT_REASON
+    # Many figures have the same reason, and all of them are long: said once, below the table.
+    reasons = tuple(dict.fromkeys(audited.reason for audited in figures)) if with_reason else ()
     columns = (
         Column("source", "source", role="group"),
         Column("model", "model"),
@@ -136,16 +120,20 @@ def _section(verdict: FigureClass, figures: Sequence[AuditedFigure]) -> Section:
         Column("metric", "metric"),
         Column("published", "published", "right", wrap=True),
         *((Column("computed", "here", "right"),) if verdict != "quoted_only" else ()),
-        Column("reason", "reason", wrap=True, role="value" if with_reason else "data"),
+        Column("reason", "reason", role="value" if with_reason else "data"),
         Column("class", "class", role="data"),
     )
-    rows = tuple(_row(audited, with_computed=verdict != "quoted_only") for audited in figures)
-    title = f"{CLASS_NAMES[verdict].capitalize()} ({len(figures)})"
-    return Section(title, (Paragraph(f"{_MEANINGS[verdict]}."), Table("", columns, rows)))
+    with_computed = verdict != "quoted_only"
+    rows = tuple(_row(audited, reasons, with_computed=with_computed) for audited in figures)
+    notes = tuple(f"[{number}] {reason}" for number, reason in enumerate(reasons, start=1))
+    where = f": figures {_ORIGIN_NAMES[origin]}" if origin else ""
+    title = f"{CLASS_NAMES[verdict].capitalize()}{where} ({len(figures)})"
+    return Section(title, (Paragraph(f"{_MEANINGS[verdict]}."), Table("", columns, rows, notes)))
 
 
-def _row(audited: AuditedFigure, *, with_computed: bool) -> Row:
+def _row(audited: AuditedFigure, reasons: Sequence[str], *, with_computed: bool) -> Row:
     figure = audited.figure
+    footnote = f"[{reasons.index(audited.reason) + 1}]" if audited.reason in reasons else ""
     computed = Cell(audited.computed_text or _plain_number(audited.computed), audited.computed)
     return (
         text_cell(figure.source),
@@ -154,7 +142,7 @@ def _row(audited: AuditedFigure, *, with_computed: bool) -> Row:
         Cell(figure.label, figure.metric),
         Cell(figure.value, _number(figure.number, figure.value)),
         *((computed,) if with_computed else ()),
-        text_cell(audited.reason),
+        Cell(footnote, audited.reason),
         Cell("", audited.verdict),
     )
 
@@ -172,20 +160,9 @@ def _figure(audited: AuditedFigure) -> dict[str, Any]:
         "computed_text": audited.computed_text or None,
         "class": audited.verdict,
         "reason": audited.reason,
+        "origin": audited.origin,
         "of_the_paper": audited.of_the_paper,
     }
-
-
-def _convention_row(name: str, scores: Sequence[ConventionScore]) -> Row:
-    convention = CONVENTIONS[name]
-    overall = scores[-1]
-    return (
-        Cell(f"{name}, fitted" if convention.fitted else name, name),
-        *(Cell(f"{entry.reproduced} of {entry.figures}", entry.reproduced) for entry in scores),
-        Cell(f"{overall.max_error * 100:.2f} %", overall.max_error),
-        Cell(f"{overall.mean_error * 100:.2f} %", overall.mean_error),
-        text_cell(convention.description),
-    )
 
 
 def _number(number: Decimal | None, text: str) -> float | str:

@@ -66,7 +66,7 @@ def _placed_errors() -> Iterator[None]:
             yield
     except BuildError as error:
         place = models.place_in_own_code(error.__cause__) if error.__cause__ else None
-        if place is None:
+        if place is None or place in error.message:
             raise
         raise BuildError(f"{error.message} ({place})", hint=error.hint) from error
 

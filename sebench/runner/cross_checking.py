@@ -40,5 +40,10 @@ def cross_check_model(
         tools=TOOLS if tools is None else tools,
     )
     return CrossCheck(
-        spec=spec, input_shape=shape, phase=phase, macs=sum(op.macs for op in cost.ops), tools=checks
+        spec=spec,
+        input_shape=shape,
+        phase=phase,
+        macs=sum(op.macs for op in cost.ops),
+        tools=checks,
+        uncounted=cost.uncounted,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from sebench.schema.base import Phase, Value
+from sebench.schema.costs import UncountedOp
 from sebench.schema.request import ModelSpec
 
 
@@ -42,3 +43,5 @@ class CrossCheck(Value, frozen=True, kw_only=True):
     macs: int
     """Ours."""
     tools: tuple[ToolCheck, ...]
+    uncounted: tuple[UncountedOp, ...] = ()
+    """Ops that we have no formula for: in no total of ours."""

@@ -1,5 +1,7 @@
 """``sebench table`` as a user runs it."""
 
+import csv
+import io
 import json
 from pathlib import Path
 
@@ -29,9 +31,32 @@ def test_json_and_csv_keep_the_values():
         "table",
         "7",
     )
-    csv = table("7", "--format", "csv").stdout.splitlines()
-    assert csv[0].startswith("r,stored_published,stored_here,stored_difference")
-    assert len(csv) == 1 + 6
+    lines = table("7", "--format", "csv").stdout.splitlines()
+    assert lines[0].startswith("r,stored_published,stored_here,stored_difference")
+    assert len(lines) == 1 + 6
+
+
+def test_rows_of_all_tables_say_which_table_they_are_of():
+    text = table("all", "--results", DATA, "--format", "csv").stdout
+    rows = list(csv.DictReader(io.StringIO(text)))
+    titles = list(dict.fromkeys(row["table"] for row in rows))
+    assert len(titles) == 13
+    assert titles[1] == "Table 2: ImageNet, single-crop error and complexity"
+    resnet101 = next(row for row in rows if row["network"] == "ResNet-101")
+    assert (resnet101["plain_difference"], resnet101["se_difference"]) == ("0", "-0.007")
+    # Differences are numbers, and what is unknown is empty: nothing for the guard against formulas.
+    assert "'" not in text
+
+
+def test_only_tables_with_times_are_measured(monkeypatch):
+    from sebench.runner import tabulating
+
+    monkeypatch.setattr(tabulating, "measure_section4", pytest.fail)
+    result = table("2", "--measure")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "sebench: error: --measure: table 2 has no times; those with times are section4 and all\n"
+    )
 
 
 def test_section_4_takes_times_from_stored_results(tmp_path):

@@ -67,9 +67,70 @@ def test_the_conventions_matrix():
     assert "paper" in verify("--conventions").stdout
 
 
+def test_conventions_over_figures_of_ones_own(tmp_path):
+    mine = tmp_path / "mine.csv"
+    mine.write_bytes(
+        b"\xef\xbb\xbf" + HEADER.encode() + b"blog,ResNet-50,plain,gflops,4.1,\nme,resnet50,se,gflops,3.87,\n"
+    )
+    document = json.loads(verify("--conventions", "--figures", mine, "--format", "json").stdout)
+    found = {entry["convention"]: entry["groups"] for entry in document["conventions"]}
+    (paper,) = found["paper"]
+    assert (paper["group"], paper["reproduced"], paper["figures"]) == ("figures", 1, 2)
+    assert paper["max_error"] == pytest.approx(1 - 3.863492608 / 4.1)
+    assert "1 of 2" in verify("--conventions", "--figures", mine).stdout
+    mine.write_text(HEADER + "me,resnet51,se,gflops,3.87,\n")
+    result = verify("--conventions", "--figures", mine)
+    assert result.exit_code == 1
+    assert "mine.csv line 2: unknown model 'resnet51'" in result.stderr
+
+
+def test_an_error_of_nothing_is_unknown(tmp_path):
+    mine = tmp_path / "mine.csv"
+    mine.write_text(HEADER + "me,resnet50,se,params_m,28.1,\n")
+    document = json.loads(verify("--conventions", "--figures", mine, "--format", "json").stdout)
+    assert document["conventions"][0]["groups"] == [
+        {"group": "figures", "reproduced": 0, "figures": 0, "max_error": None, "mean_error": None}
+    ]
+    shown = verify("--conventions", "--figures", mine).stdout
+    assert "0.00 %" not in shown
+    assert "there is no figure in GFLOPs or MFLOPs that can be recomputed" in shown
+
+
+def test_conventions_take_filters():
+    document = json.loads(verify("--conventions", "--source", "Table 3", "--format", "json").stdout)
+    groups = {group["group"]: group["figures"] for group in document["conventions"][0]["groups"]}
+    assert groups == {"Table 2": 0, "Table 3": 4, "ablations": 0, "all": 8}  # both papers have a Table 3
+
+
+def test_the_authors_own_figures_come_first_and_reasons_are_said_once():
+    shown = verify().stdout
+    assert "34 contradicted (9 of the authors, 25 of secondary notes)" in " ".join(shown.split())
+    own, notes = (shown.index(f"Contradicted: figures of {who}") for who in ("the authors", "secondary"))
+    assert own < notes < shown.index("Not reproducible (2)")
+    reason = "no cause found (tried: FC biases, other elements counted as parameters, truncation)"
+    assert " ".join(shown.split()).count(reason) == 1
+    assert verify("--format", "csv").stdout.count(reason) == 9
+    document = json.loads(verify("--format", "json").stdout)
+    assert document["contradicted_by_origin"] == {"authors": 9, "notes": 25}
+    origins = {figure["source"]: figure["origin"] for figure in document["figures"]}
+    assert (origins["SENet README"], origins["CVPR18 translated text"]) == ("authors", "notes")
+
+
+def test_one_figure_of_ones_own_is_nobodys_in_particular(tmp_path):
+    mine = tmp_path / "mine.csv"
+    mine.write_text(HEADER + "blog,ResNet-50,plain,gflops,4.1,\n")
+    result = verify("--figures", mine, "--strict")
+    assert result.exit_code == 3
+    assert "1 figure: 0 reproduced, 0 within tolerance, 1 contradicted, 0 not" in result.stdout
+    assert "\nContradicted (1)\n" in result.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
+        ("--conventions --strict", 2, "--strict does not go with --conventions, which shows them all"),
+        ("--conventions --convention macs", 2, "--convention does not go with --conventions"),
+        ("--conventions --class reproduced", 2, "--class does not go with --conventions"),
         ("--metric gflop", 2, "--metric 'gflop' matches no figure; did you mean 'gflops'"),
         ("--model ResNet50", 2, "--model 'ResNet50' matches no figure; did you mean 'ResNet-50'"),
         ("--source NIPS", 2, "--source 'NIPS' matches no figure; there are CVPR18 Table 2"),

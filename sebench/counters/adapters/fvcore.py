@@ -6,8 +6,9 @@ A "flop" of fvcore is a multiply-accumulate. Ops without a handle are skipped; s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from math import prod
+from math import floor, prod
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -33,21 +34,29 @@ class Fvcore:
         return int(analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).total())
 
     def differences(self, seen: Observation) -> Iterator[Attribution]:
-        """Normalisation, pooling and interpolation are priced; attention and lone products are not seen."""
+        """Normalisation, pooling and interpolation are priced; products other than the usual are not seen."""
         for call in seen.function_calls:
             price = _PRICES.get(call.name)
-            if price is not None:
-                macs, why = price(call)
-                yield Attribution(op=f"aten.{_ATEN.get(call.name, call.name)}", macs=macs, why=why)
-        for op in seen.forward_ops:
-            if op.macs and op.op.startswith(_UNSEEN):
-                yield Attribution(op=op.op, macs=-op.macs, why=_NO_HANDLE)
+            if price is None and call.name in _EXACT:
+                continue
+            macs, why = price(call) if price else (-call.macs, _NO_HANDLE)
+            yield Attribution(op=f"aten.{_ATEN.get(call.name, call.name)}", macs=macs, why=why)
 
 
-_ATEN = {"interpolate": "upsample", "multi_head_attention_forward": "scaled_dot_product_attention"}
-# The others reach the trace as linear, matmul, einsum, addmm, mm, bmm or _convolution, which have handles.
+_ATEN = {
+    "interpolate": "upsample",
+    "multi_head_attention_forward": "scaled_dot_product_attention",
+    "__matmul__": "matmul",
+    "__rmatmul__": "matmul",
+}
 _NO_HANDLE = "fvcore has no handle for it"
-_UNSEEN = ("aten.mv", "aten.addmv", "aten.dot", "aten.vdot", "aten.baddbmm")
+_EXACT = frozenset(
+    (
+        *("linear", "mm", "bmm", "addmm", "convolution", "_convolution"),
+        *(f"conv{kind}{rank}d" for kind in ("", "_transpose") for rank in (1, 2, 3)),
+    )
+)
+"""Calls that reach the trace as ops whose handles count as we do."""
 
 
 def _argument(call: FunctionCall, index: int, name: str) -> object:
@@ -77,19 +86,52 @@ def _interpolate(call: FunctionCall) -> tuple[int, str]:
     return prod(call.output_shape) * per_output, "interpolation: 1 (nearest) or 4 (bilinear) per output"
 
 
-def _attention(call: FunctionCall) -> tuple[int, str]:
-    """Scores and their product with the values, (..., L, S) from (..., L, E), (..., S, E) and (..., S, V)."""
-    query, key, value = (call.arguments[i] for i in range(3))
-    scores = prod(query.shape[:-1]) * int(key.shape[-2])
-    return -scores * int(query.shape[-1] + value.shape[-1]), _NO_HANDLE
-
-
 def _multi_head_attention(call: FunctionCall) -> tuple[int, str]:
     """The fused attention inside, of (L, N, E) queries and (S, N, E) keys; without it bmm is traced."""
     if _argument(call, 15, "need_weights") is not False:
         return 0, _NO_HANDLE
     query, key = call.arguments[:2]
     return -2 * prod(query.shape) * int(key.shape[0]), _NO_HANDLE
+
+
+def _matmul(call: FunctionCall) -> tuple[int, str]:
+    """Of (..., n, k) and (..., k, m): elements of the first times m, however the first is broadcast."""
+    first, second = (tuple(tensor.shape) for tensor in call.arguments[:2])
+    if call.name == "__rmatmul__":
+        first, second = second, first
+    why = "matmul: the first factor's elements x columns of the second, broadcasting left out"
+    return prod(first) * second[-1] - call.macs, why
+
+
+def _einsum(call: FunctionCall) -> tuple[int, str]:
+    """`einsum_flop_jit`: two equations by formula, all others by numpy's text."""
+    equation, *operands = call.arguments
+    if len(operands) == 1 and not isinstance(operands[0], torch.Tensor):
+        (operands,) = operands
+    renamed, shapes = _renamed(str(equation)), [tuple(operand.shape) for operand in operands]
+    if renamed == "abc,abd->acd":
+        return prod(shapes[0]) * shapes[1][2] - call.macs, _EINSUM
+    if renamed == "abc,adc->adb":
+        return prod(shapes[0]) * shapes[1][1] - call.macs, _EINSUM
+    return _half_of_numpys_flops(renamed, shapes) - call.macs, _EINSUM
+
+
+_EINSUM = "einsum: half of the FLOPs that numpy.einsum_path prints, with four digits"
+
+
+def _renamed(equation: str) -> str:
+    """Letters by order of appearance, no blanks."""
+    compact = equation.replace(" ", "")
+    letters = dict.fromkeys(character for character in compact if character.isalpha())
+    return compact.translate({ord(letter): ord("a") + i for i, letter in enumerate(letters)})
+
+
+def _half_of_numpys_flops(equation: str, shapes: list[tuple[int, ...]]) -> int:
+    # Views of one element: only their shapes are looked at.
+    operands = [np.broadcast_to(np.zeros(()), shape) for shape in shapes]
+    _, text = np.einsum_path(equation, *operands, optimize="optimal")
+    line = next(line for line in str(text).splitlines() if "optimized flop" in line.lower())
+    return floor(float(line.rpartition(":")[2]) / 2)
 
 
 _PRICES: Mapping[str, Callable[[FunctionCall], tuple[int, str]]] = {
@@ -99,6 +141,9 @@ _PRICES: Mapping[str, Callable[[FunctionCall], tuple[int, str]]] = {
     "instance_norm": _norm(3),
     "adaptive_avg_pool2d": _pool,
     "interpolate": _interpolate,
-    "scaled_dot_product_attention": _attention,
+    "matmul": _matmul,
+    "__matmul__": _matmul,
+    "__rmatmul__": _matmul,
+    "einsum": _einsum,
     "multi_head_attention_forward": _multi_head_attention,
 }

@@ -13,6 +13,9 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
+from sebench.counters.dispatch import CountingMode
+from sebench.counters.memo import Price
+from sebench.counters.scope import Frame, Scope
 from sebench.counters.work import tensors
 from sebench.schema import OpCost, StaticCost
 
@@ -43,6 +46,8 @@ class FunctionCall:
     options: Mapping[str, Any]
     input_shape: Shape
     output_shape: Shape
+    macs: int = 0
+    """Ours, of all ops that the call is made of."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +84,12 @@ def observe(model: nn.Module, batch: torch.Tensor, cost: StaticCost) -> Observat
         cost: our count at the same input.
     """
     calls: list[ModuleCall] = []
-    functions = _FunctionLog()
+    work = _Work()
+    functions = _FunctionLog(work)
     handles = list(_hooks(model, calls))
     model.eval()
     try:
-        with torch.no_grad(), functions:
+        with torch.no_grad(), work, functions:
             model(batch)
     finally:
         for handle in handles:
@@ -120,10 +126,22 @@ def _first_shape(value: object) -> Shape:
     return () if tensor is None else tuple(tensor.shape)
 
 
-class _FunctionLog(TorchFunctionMode):
+class _Work(CountingMode):  # type: ignore[no-untyped-call]
+    """Our MACs so far, whatever runs."""
+
     def __init__(self) -> None:
+        super().__init__(Scope(Frame(module="", stage="", site=None)), frozenset())
+        self.macs = 0
+
+    def _charge(self, price: Price) -> None:
+        self.macs += price.macs
+
+
+class _FunctionLog(TorchFunctionMode):
+    def __init__(self, work: _Work) -> None:
         super().__init__()
         self.calls: list[FunctionCall] = []
+        self._work = work
 
     def __torch_function__(
         self,
@@ -133,9 +151,16 @@ class _FunctionLog(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401
         options = kwargs or {}
+        before = self._work.macs
         result = func(*args, **options)
-        name = getattr(func, "__name__", "")
         self.calls.append(
-            FunctionCall(name, args, options, _first_shape((args, options)), _first_shape(result))
+            FunctionCall(
+                name=getattr(func, "__name__", ""),
+                arguments=args,
+                options=options,
+                input_shape=_first_shape((args, options)),
+                output_shape=_first_shape(result),
+                macs=self._work.macs - before,
+            )
         )
         return result

@@ -20,8 +20,8 @@ def table2(sheet: Sheet) -> PaperTable:
     )
 
     def errors(model: str, variant: str) -> str:
-        found = (sheet.text(source, model, variant, metric) for metric in ("top1_err", "top5_err"))
-        return "/".join(text or "-" for text in found)
+        found = tuple(sheet.text(source, model, variant, metric) for metric in ("top1_err", "top5_err"))
+        return "/".join(text or "-" for text in found) if any(found) else ""
 
     return table(
         "2",

@@ -35,6 +35,8 @@ TABLES: Mapping[str, TableInfo] = {
     )
 }
 ALL = "all"
+TIMED = "section4"
+"""The one table with times."""
 
 
 def table_names(name: str) -> tuple[str, ...]:

@@ -99,6 +99,85 @@ def test_functional_products_are_not_seen_by_hooks():
     assert ledger(found["thop"]) == ledger(found["torchinfo"]) == {"Product": -128}
 
 
+class Functional(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+def fvcore_on(function, shape):
+    return checks(lambda: Functional(function), shape, tools=[Fvcore()])["fvcore"]
+
+
+@pytest.mark.parametrize(
+    ("equation", "shape", "ours", "theirs"),
+    [
+        # 64 x 64 x 32 MACs, as FLOPs 262,144, which numpy prints as 2.621e+05
+        ("bnc,bmc->bnm", (1, 64, 32), 131_072, 131_050),
+        ("bnc,bmc", (1, 64, 32), 131_072, 131_050),
+        ("...nc,...mc->...nm", (1, 64, 32), 131_072, 131_050),
+        # 3 x 197 x 197 x 33 = 3,842,091; 7.684e+06
+        ("bnc,bmc->bnm", (3, 197, 33), 3_842_091, 3_842_000),
+        ("bnc,bmc->bnm", (2, 8, 12), 1536, 1536),  # 3.072e+03 is exact
+        # the two equations that fvcore prices by formula, however they are lettered
+        ("bnc,bnd->bcd", (3, 197, 33), 643_599, 643_599),  # 3 x 197 x 33 x 33
+        (" q i k , q j k -> q j i", (3, 197, 33), 3_842_091, 3_842_091),
+        # no product here, half a FLOP per element there: 3 x 197 x 33 = 19,503, 1.950e+04
+        ("bnc,bnc->bnc", (3, 197, 33), 0, 9750),
+        ("bnc->bcn", (3, 197, 33), 0, 9750),
+    ],
+)
+def test_fvcore_prices_einsum_by_numpys_rounded_text(equation, shape, ours, theirs):
+    operands = 1 + equation.count(",")
+    found = fvcore_on(lambda x: torch.einsum(equation, *[x] * operands), shape)
+    assert (found.macs, found.difference, found.unexplained) == (theirs, theirs - ours, 0)
+    assert ledger(found) == ({"aten.einsum": theirs - ours} if theirs != ours else {})
+    in_a_list = fvcore_on(lambda x: torch.einsum(equation, [x] * operands), shape)
+    assert (in_a_list.macs, in_a_list.unexplained) == (theirs, 0)
+
+
+def test_einsum_with_lists_of_subscripts_and_with_three_operands():
+    by_numbers = fvcore_on(lambda x: torch.einsum(x, [0, 1, 2], x, [0, 3, 2], [0, 1, 3]), (1, 64, 32))
+    assert (by_numbers.difference, by_numbers.unexplained) == (-22, 0)
+    # torch goes from left to right, 2 x 64 x 64 x 32 x 2 = 524,288; numpy's order takes half of that
+    three = fvcore_on(lambda x: torch.einsum("bnc,bmc,bmd->bnd", x, x, x), (2, 64, 32))
+    assert (three.macs, three.difference, three.unexplained) == (262_150, 262_150 - 524_288, 0)
+
+
+@pytest.mark.parametrize(
+    ("function", "difference"),
+    [
+        (lambda x: x[0] @ x.transpose(1, 2), 8 * 12 * 8 - 2 * 8 * 12 * 8),  # the first factor is broadcast
+        (lambda x: torch.matmul(x, x[0].t()), 0),
+        (lambda x: x[0, 0] @ x.transpose(1, 2), 12 * 8 - 2 * 12 * 8),
+        (lambda x: torch.mv(x[0], x[0, 0]), -8 * 12),
+        (lambda x: torch.baddbmm(x[:, :, :8], x, x.transpose(1, 2)), -2 * 8 * 12 * 8),
+        (lambda x: torch.tensordot(x, x, dims=([2], [2])), -16 * 12 * 16),
+        (lambda x: torch.inner(x[0], x[1]), -8 * 12 * 8),
+    ],
+)
+def test_fvcores_other_products(function, difference):
+    found = fvcore_on(function, (2, 8, 12))
+    assert (found.difference, found.unexplained) == (difference, 0)
+
+
+def test_fvcore_has_no_handle_for_recurrent_layers():
+    class Recurrent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell = nn.LSTM(12, 5, batch_first=True)
+
+        def forward(self, x):
+            return self.cell(x)[0]
+
+    found = checks(Recurrent, (2, 8, 12), tools=[Fvcore()])["fvcore"]
+    assert ledger(found) == {"aten.lstm": -16 * (12 + 5) * 4 * 5}
+    assert found.unexplained == 0
+
+
 def test_torchinfo_takes_a_sequence_for_one_position():
     found = checks(lambda: nn.Linear(8, 5), (1, 7, 8))["torchinfo"]
     assert (found.macs, found.unexplained) == (8 * 5 + 5, 0)  # ours 7 x 8 x 5

@@ -1,5 +1,8 @@
 """Networks of others are taken as they are; what cannot be loaded is said in one line."""
 
+import subprocess
+import sys
+
 import pytest
 
 from sebench.errors import BuildError, UnknownModelError, UsageError, VariantError
@@ -55,12 +58,30 @@ def test_torchvision_by_name():
         ("broken_nets.py:net", BuildError, "cannot be imported: ValueError: half finished"),
         ("nowhere.py:net", UnknownModelError, "there is no file nowhere.py"),
         ("no_such_module:net", UnknownModelError, "No module named 'no_such_module'"),
+        (":net", UnknownModelError, "unknown model ':net'"),
         ("torchvision:resnet81", UnknownModelError, "unknown model 'torchvision:resnet81'; did you mean"),
     ],
 )
 def test_what_cannot_be_loaded(folder, name, error, message):
     with pytest.raises(error, match=message):
         build(ModelSpec(model=name))
+
+
+@pytest.mark.parametrize("name", ["nowhere.py:net", "no_such_module.nets:net"])
+def test_a_source_that_is_not_there_is_refused_without_torch(tmp_path, name):
+    code = (
+        "import sys\n"
+        "from sebench.errors import UnknownModelError\n"
+        "from sebench.models import build\n"
+        "from sebench.schema import ModelSpec\n"
+        "try:\n    build(ModelSpec(model=sys.argv[1]))\n"
+        "except UnknownModelError:\n    assert 'torch' not in sys.modules\n"
+        "else:\n    raise AssertionError\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, name], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_timm_is_an_extra(monkeypatch):
@@ -72,7 +93,9 @@ def test_timm_is_an_extra(monkeypatch):
 
 
 def test_options_of_native_networks_are_refused():
-    with pytest.raises(VariantError, match="is taken as it is"):
+    with pytest.raises(
+        VariantError, match="is taken as it is; use --variant plain .count., or two networks: --baseline"
+    ):
         resolve(ModelSpec(model="torchvision:resnet18", variant="se"))
     with pytest.raises(UsageError, match="no --num-classes"):
         resolve(ModelSpec(model="torchvision:resnet18", num_classes=10))

@@ -52,7 +52,7 @@ def test_every_figure_is_classed(everything):
         "not_reproducible": 2,
         "quoted_only": 239,
     }
-    assert everything.contradicts_the_paper
+    assert everything.is_contradicted
 
 
 def test_what_the_paper_itself_does_not_bear_out(everything):

@@ -7,9 +7,13 @@ import pytest
 
 from sebench.errors import UsageError
 from sebench.paper.conventions import CONVENTIONS, convention_named
+from sebench.paper.figures import published_figures
 from sebench.paper.printing import prints, quantized
-from sebench.paper.subjects import Subject
-from sebench.runner.auditing import counter
+from sebench.paper.quantities import compute
+from sebench.paper.subjects import UNPUBLISHED_GRAPHS, Subject, subject_of
+from sebench.runner.auditing import counter, known_models
+
+PAPERS = ("CVPR18", "TPAMI")
 
 # network, variant, printed figure, then per convention: value in the printed unit, and y where it prints.
 TABLE = """\
@@ -53,6 +57,20 @@ def test_every_cell(row):
         expected = Decimal(cell[:-1])
         assert quantized(value, -expected.as_tuple().exponent) == expected, convention.name
         assert prints(value, printed, convention.decimal_rounding) == (cell[-1] == "y"), convention.name
+
+
+def test_what_convolutions_and_fc_layers_make_of_the_printed_figures():
+    """The shares that docs/paper.md names."""
+    known, shares = known_models(), {"ShuffleNet": [], "others": []}
+    for figure in published_figures():
+        if figure.metric in ("gflops", "mflops") and figure.value and figure.source.startswith(PAPERS):
+            subject = subject_of(figure, known)
+            if subject and subject.model not in UNPUBLISHED_GRAPHS:
+                value = compute(figure, subject, CONVENTIONS["macs"], count).value
+                kind = "ShuffleNet" if subject.model == "shufflenet_v1_g3" else "others"
+                shares[kind].append(round(100 * float(value) / float(figure.number), 1))
+    assert (min(shares["others"]), max(shares["others"])) == (99.5, 100.1)
+    assert set(shares["ShuffleNet"]) == {98.2, 97.2}
 
 
 def test_the_papers_convention_for_resnet50():

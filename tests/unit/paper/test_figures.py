@@ -49,11 +49,34 @@ def test_windows_line_ends_a_byte_order_mark_quotes_and_other_column_orders():
         (HEADER + "blog,resnet50,se,gflops,nan,\n", "mine.csv line 2: 'nan' is not a number"),
         (HEADER + "blog,resnet50,se,gflops,inf,\n", "mine.csv line 2: 'inf' is not a number"),
         (HEADER + 'blog,"resnet50,se\n', "mine.csv: not CSV"),
+        (
+            HEADER + "blog,resnet50,se,glops,3.87,\n",
+            r"mine.csv line 2: unknown metric 'glops'; did you mean 'gflops'",
+        ),
+        (HEADER + "blog,resnet50,se,,3.87,\n", "mine.csv line 2: unknown metric ''; it may be ap, ap50"),
+        (
+            HEADER + "blog,resnet50,se,gflops,3.87,\nblog,resnet50,se\n",
+            "mine.csv line 3: the row ends before 'metric' and 'value'; give it the cells source,model",
+        ),
+        (
+            HEADER + "blog,resnet50,se,gflops,3.87,a,b,c\n",
+            "mine.csv line 2: more cells than the header has columns; put text with a comma in it into",
+        ),
+        (HEADER + "blog,resnet50,se,gflops,3,87,\n", "mine.csv line 2: more cells .* write 3.86 for 3,86"),
+        (
+            HEADER + "blog,resnet50,se,gflops,3,87\n",
+            "mine.csv line 2: the value 3 has the note 87; if that is a decimal comma, write 3.87",
+        ),
     ],
 )
 def test_what_is_not_a_table_of_figures_is_refused_by_name(text, message):
     with pytest.raises(DataFileError, match=message):
         parsed(text)
+
+
+def test_a_note_may_be_left_out_and_empty_rows_are_passed_over():
+    (figure,) = parsed(HEADER + "\n,,,,,\nblog,resnet50,se,gflops,3.87\n")
+    assert (figure.line, figure.value, figure.note) == (4, "3.87", "")
 
 
 def test_bytes_that_are_no_text():

@@ -2,7 +2,7 @@ import pytest
 from msgspec.structs import replace
 
 from sebench.reporting import count_document
-from sebench.reporting.counts import model_text
+from sebench.reporting.counts import SHARE_NOTE, model_text
 from sebench.reporting.document import Section
 from sebench.reporting.frame import to_frame
 
@@ -79,6 +79,24 @@ def test_by_site_counts_parameters_once(make):
     assert list(frame["site"]) == ["layer1.0.se"] * 2
     assert list(frame["stage_of_site"]) == ["2", "2"]
     assert list(frame["params"]) == [580, None]
+
+
+def roles(table):
+    return {column.key: column.role for column in table.columns}
+
+
+def test_a_sites_stage_is_in_its_name_for_a_reader(make):
+    assert roles(breakdown(make.model_cost(), "site"))["stage_of_site"] == "data"
+
+
+def test_attentions_share_is_shown_only_where_there_is_attention(make):
+    share = ("sites", "attention_params", "attention_bytes")
+    attended = count_document([make.model_cost(variant="plain"), make.model_cost()]).tables[0]
+    assert [roles(attended)[key] for key in share] == ["value"] * 3
+    assert attended.notes == (SHARE_NOTE,)
+    plain = count_document([make.model_cost(variant="plain")]).tables[0]
+    assert [roles(plain)[key] for key in share] == ["data"] * 3
+    assert plain.notes == ()
 
 
 def test_a_network_without_sites_says_so(make):

@@ -38,6 +38,11 @@ def test_several_tables_share_one_header():
     ]
 
 
+def test_a_table_without_a_title_goes_by_its_section():
+    text = render_csv(Document("D", (Section("S1", (one(""),)), Section("S2", (one(""), one("T"))))))
+    assert [line.partition(",")[0] for line in text.splitlines()] == ["table", "S1", "S2", "T"]
+
+
 def test_no_table_is_no_text():
     assert render_csv(Document("D", (Paragraph("p"),))) == ""
 
