@@ -72,6 +72,7 @@ def profile(
         announce=lambda session: (
             None if quiet else say(f"profiling {session.pair.title}: takes a minute or more")
         ),
+        announce_waiting=lambda: say("waiting: another sebench run is measuring on this device"),
     )
     present(
         output_format,

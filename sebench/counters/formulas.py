@@ -19,15 +19,3 @@ def rule_for(op: str) -> Rule | None:
 def is_free(op: str) -> bool:
     """Whether an op moves no data: views, allocation, and torch's own queries (``prim.*``)."""
     return plain_name(op) in _FREE or op.startswith("prim.")
-
-
-def rules_table() -> str:
-    """The op table of docs/counting.md (a test keeps the two equal)."""
-    lines = ["| aten ops | MACs | FLOPs |", "|---|---|---|"]
-    lines += [f"| {_quoted(rule.ops)} | {rule.macs} | {rule.flops} |" for rule in RULES]
-    lines.append(f"| {_quoted(FREE)} | free | free, no bytes |")
-    return "\n".join(lines)
-
-
-def _quoted(ops: tuple[str, ...]) -> str:
-    return ", ".join(f"`{name}`" for name in ops)

@@ -23,7 +23,6 @@ class Throttling:
 
     periods: int
     throttled_periods: int
-    throttled_s: float
 
 
 class _Mount(NamedTuple):
@@ -70,11 +69,6 @@ def throttling(host: Host) -> Throttling | None:
     return Throttling(
         periods=sum(values.get("nr_periods", 0) for values in counted),
         throttled_periods=sum(values["nr_throttled"] for values in counted),
-        # v2 counts microseconds, v1 nanoseconds; a group has one of the two.
-        throttled_s=sum(
-            values.get("throttled_usec", 0) / 1e6 + values.get("throttled_time", 0) / 1e9
-            for values in counted
-        ),
     )
 
 

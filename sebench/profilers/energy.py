@@ -58,6 +58,14 @@ def measure_energy_block(
     return EnergyBlock(order=order, windows=tuple(windows))
 
 
+def energy_block_seconds(step_s: Mapping[Side, float]) -> float:
+    """Expected duration of one block: two windows of each side, with what comes before them."""
+    steps = sum(
+        2 * seconds * (_count(LEAD_S, seconds) + _count(WINDOW_S, seconds)) for seconds in step_s.values()
+    )
+    return steps + 4 * MAX_PHASE_S
+
+
 def idle_power_w(device: Device, counter: EnergyCounter) -> float:
     """Mean power while nothing is done for about `IDLE_S` seconds, in watts.
 

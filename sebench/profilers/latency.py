@@ -15,6 +15,8 @@ from sebench.profilers.probes import Probe, interference, read_probe
 from sebench.schema import Block, DeviceState, Segment, Side, TimingPolicy
 
 Order = Literal["ABBA", "BAAB"]
+Heartbeat = Callable[[], None]
+"""Told whenever something has got done."""
 
 SIDES: dict[str, Side] = {"A": "baseline", "B": "candidate"}
 MAX_PAUSE_S = 0.005
@@ -23,18 +25,25 @@ STEADY_RATIO = 0.05
 MAX_WARMUP_FACTOR = 5
 
 
+def unheard() -> None:
+    """A `Heartbeat` that tells nobody."""
+
+
 def draw_orders(blocks: int, rng: Random) -> tuple[Order, ...]:
     """A fair coin per block: it makes sign-flip tests exact whatever the noise is."""
     return tuple(rng.choice(("ABBA", "BAAB")) for _ in range(blocks))
 
 
-def warm_up(steps: Mapping[Side, Step], device: Device, policy: TimingPolicy) -> dict[Side, float]:
+def warm_up(
+    steps: Mapping[Side, Step], device: Device, policy: TimingPolicy, *, alive: Heartbeat = unheard
+) -> dict[Side, float]:
     """Run both sides in turn until they are structurally and thermally warm.
 
     Args:
         steps: one callable per side.
         device: clock and barrier.
         policy: `warmup_steps` per side at least, and `warmup_busy_s` in all.
+        alive: told after every step.
 
     Returns:
         The fastest recent step of each side in seconds, for planning segments (never reported).
@@ -44,6 +53,7 @@ def warm_up(steps: Mapping[Side, Step], device: Device, policy: TimingPolicy) ->
     while not _is_warm(times, device.clock() - start, policy):
         for side, step in steps.items():
             times[side].extend(device.timed(step, 1).steps_s)
+            alive()
     return {side: min(values[len(values) // 2 :]) for side, values in times.items()}
 
 

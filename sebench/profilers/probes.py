@@ -40,14 +40,12 @@ class Probe:
     """Monotonic time plus time suspended; only Linux tells it."""
     process_cpu_s: float
     """User and system time of all threads of this process."""
-    involuntary_switches: int | None
     cpus: tuple[int, ...] | None
     """The CPUs this process may run on, which `ticks` sums over; None where unknown."""
     ticks: CpuTicks | None
     machine: CpuTicks | None
     """Ticks of all CPUs."""
     throttled_periods: int | None
-    throttled_s: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +57,6 @@ class Interference:
     throttled_periods: int | None
     cpu_ratio: float | None
     """Process CPU time over threads x wall time; 1 where every thread was busy all along."""
-    involuntary_switches: int | None = None
     invalid: tuple[str, ...] = ()
     """``steal``, ``throttled``, ``clock-jump``: why the block does not count; empty where it does."""
 
@@ -80,12 +77,10 @@ def read_probe(root: Path = LIVE_ROOT, *, cpus: tuple[int, ...] | None = None) -
         monotonic_s=time.monotonic(),
         boottime_s=_boottime_s(),
         process_cpu_s=time.process_time(),
-        involuntary_switches=_involuntary_switches(),
         cpus=cpus,
         ticks=allowed_ticks(table, cpus),
         machine=machine_ticks(table),
         throttled_periods=stopped.throttled_periods if stopped else None,
-        throttled_s=stopped.throttled_s if stopped else None,
     )
 
 
@@ -113,7 +108,6 @@ def interference(before: Probe, after: Probe, *, wall_s: float, threads: int) ->
         steal_ratio=ticks.steal_ratio if ticks else None,
         throttled_periods=throttled,
         cpu_ratio=(after.process_cpu_s - before.process_cpu_s) / capacity_s if capacity_s > 0 else None,
-        involuntary_switches=_increase(before.involuntary_switches, after.involuntary_switches),
         invalid=tuple(reason for reason, happened in reasons.items() if happened),
     )
 
@@ -180,11 +174,3 @@ def _boottime_s() -> float | None:
     if sys.platform != "linux":
         return None
     return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def _involuntary_switches() -> int | None:
-    if sys.platform == "win32":
-        return None
-    import resource  # noqa: PLC0415 - exists on POSIX only
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw

@@ -29,7 +29,6 @@ LABELS = {
     "energy_per_image": "energy per image",
     "net_energy": "energy net of idle",
 }
-_EXACT_DIGITS = 5
 _MAX_DIGITS = 5
 
 

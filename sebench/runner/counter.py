@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sebench.errors import BuildError, WorkerError
+from sebench.errors import BuildError
 from sebench.runner.counting import count_model
-from sebench.runner.session import WORKER_COMMAND, WorkerSession
+from sebench.runner.session import WORKER_COMMAND, WorkerFailed, ask
 from sebench.runner.side_by_side import Trees
 from sebench.runner.worktree import repository_root
 from sebench.schema import COMMIT_LENGTH, ModelSpec, Phase, StaticCost
 from sebench.store import CountCache
-from sebench.worker.protocol import Counted, CountRequest, Failed
+from sebench.worker.protocol import Counted, CountRequest
 
 _TIMEOUT_S = 120.0
 
@@ -42,14 +42,15 @@ class Counter:
         request = CountRequest(
             spec=spec, input_shape=shape, phase=phase, dtype=dtype, not_from=str(repository_root(Path.cwd()))
         )
-        directory = self.trees[spec.commit]
-        with WorkerSession(
-            request, command=self.command, environ={}, timeout_s=_TIMEOUT_S, directory=directory
-        ) as worker:
-            match worker.receive():
-                case Counted(cost=cost):
-                    return cost
-                case Failed(message=message):
-                    raise BuildError(f"{spec.model} at {spec.commit[:COMMIT_LENGTH]}: {message}")
-                case reply:
-                    raise WorkerError(f"a worker process sent {type(reply).__name__} instead of a count")
+        try:
+            counted = ask(
+                request,
+                Counted,
+                command=self.command,
+                environ={},
+                timeout_s=_TIMEOUT_S,
+                directory=self.trees[spec.commit],
+            )
+        except WorkerFailed as error:
+            raise BuildError(f"{spec.model} at {spec.commit[:COMMIT_LENGTH]}: {error}") from error
+        return counted.cost

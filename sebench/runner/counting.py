@@ -58,6 +58,14 @@ def count_model(
     return counted
 
 
+def counted_dtype(dtype: str) -> str:
+    """What stands in for a workload's number format: under autocast the counter does not know what is cast.
+
+    Parameters and most activations stay in float32 then.
+    """
+    return "float32" if dtype.startswith("amp-") else dtype
+
+
 @contextmanager
 def _placed_errors() -> Iterator[None]:
     """What a user's network prints is kept off standard output; its failures name the line of its code."""

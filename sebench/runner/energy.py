@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from random import Random
 
 from sebench.errors import DeviceError, WorkerError
-from sebench.runner.placement import thread_placement
-from sebench.runner.session import WorkerSession, silence_limit_s
+from sebench.profilers.energy import energy_block_seconds
+from sebench.runner.placement import worker_environ
+from sebench.runner.session import WorkerFailed, WorkerSession, ask, expect, silence_limit_s
 from sebench.schema import EnergyBlock, EnergyMeasurement, EnergyRun, Plan, Session, Side, Workload
 from sebench.worker.protocol import (
-    Asked,
     CounterFound,
     CounterRequest,
     EnergyDone,
     EnergyMeasured,
     EnergyRequest,
-    Failed,
     Ready,
     Request,
 )
@@ -77,14 +75,11 @@ def measure_energy(
 
 def _find(workload: Workload, command: Sequence[str], timeout_s: float) -> CounterFound:
     request = CounterRequest(workload=workload)
-    with _worker(request, workload, command, timeout_s) as worker:
-        match worker.receive():
-            case CounterFound() as found:
-                return found
-            case Failed(message=message):
-                raise DeviceError(f"--energy: {message}")
-            case reply:
-                raise WorkerError(f"a worker process sent {type(reply).__name__} instead of its counter")
+    environ = worker_environ(workload)
+    try:
+        return ask(request, CounterFound, command=command, environ=environ, timeout_s=timeout_s)
+    except WorkerFailed as error:
+        raise DeviceError(f"--energy: {error}") from error
 
 
 def _run(session: Session, plan: Plan, process: int, blocks: int, command: Sequence[str]) -> EnergyRun:
@@ -100,25 +95,17 @@ def _run(session: Session, plan: Plan, process: int, blocks: int, command: Seque
         process_seed=rng.getrandbits(32),
     )
     request = EnergyRequest(pair=pair, blocks=blocks)
+    environ, limit_s = worker_environ(session.workload), silence_limit_s(plan.policy, session.workload)
     read: list[EnergyBlock] = []
     try:
-        limit_s = silence_limit_s(plan.policy, session.workload)
-        with _worker(request, session.workload, command, limit_s) as worker:
-            while isinstance(reply := worker.receive(), Ready | EnergyMeasured):
-                read += [reply.block] if isinstance(reply, EnergyMeasured) else []
+        with WorkerSession(request, command=command, environ=environ, timeout_s=limit_s) as worker:
+            block_s = energy_block_seconds(expect(worker, Ready).step_s)
+            worker.allow_silence(silence_limit_s(plan.policy, session.workload, block_s=block_s))
+            for _ in range(blocks):
+                read.append(expect(worker, EnergyMeasured).block)  # noqa: PERF401 - what was read is kept if it dies
+            done = expect(worker, EnergyDone)
     except WorkerError as error:
         return EnergyRun(process=process, blocks=tuple(read), error=str(error))
-    match reply:
-        case EnergyDone(idle_w=idle_w, other_cpu_ratio=others):
-            return EnergyRun(process=process, idle_w=idle_w, other_cpu_ratio=others, blocks=tuple(read))
-        case Failed(message=message):
-            return EnergyRun(process=process, blocks=tuple(read), error=message)
-        case _:
-            unexpected = f"unexpected reply {type(reply).__name__}"
-            return EnergyRun(process=process, blocks=tuple(read), error=unexpected)
-
-
-def _worker(request: Asked, workload: Workload, command: Sequence[str], timeout_s: float) -> WorkerSession:
-    threads = str(workload.threads)
-    environ = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, **thread_placement(os.environ)}
-    return WorkerSession(request, command=command, environ=environ, timeout_s=timeout_s)
+    return EnergyRun(
+        process=process, idle_w=done.idle_w, other_cpu_ratio=done.other_cpu_ratio, blocks=tuple(read)
+    )

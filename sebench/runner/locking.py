@@ -11,7 +11,7 @@ from sebench.analysis.lock import count_entry, lock_changes, make_lock
 from sebench.errors import DeterminismError, WorkerError
 from sebench.runner.counter import Counter
 from sebench.runner.plan import input_shape, resolve_spec
-from sebench.runner.session import WORKER_COMMAND, WorkerSession
+from sebench.runner.session import WORKER_COMMAND, WorkerFailed, WorkerSession, expect
 from sebench.schema import (
     Check,
     Finding,
@@ -22,7 +22,7 @@ from sebench.schema import (
     StrideIn,
 )
 from sebench.store import CountCache
-from sebench.worker.protocol import Failed, Locked, LockRequest
+from sebench.worker.protocol import Locked, LockRequest
 
 _TIMEOUT_S = 900.0
 
@@ -121,13 +121,10 @@ def check_lock(lock: Lock, *, cache: CountCache | None) -> tuple[Check, ...]:
 
 
 def _entries(worker: WorkerSession) -> tuple[LockEntry, ...]:
-    match worker.receive():
-        case Locked(entries=entries):
-            return entries
-        case Failed(message=message):
-            raise WorkerError(f"the second count failed: {message}")
-        case reply:
-            raise WorkerError(f"a worker process sent {type(reply).__name__} instead of a second count")
+    try:
+        return expect(worker, Locked).entries
+    except WorkerFailed as error:
+        raise WorkerError(f"the second count failed: {error}") from error
 
 
 def _require_equal(first: Lock, second: Lock) -> None:

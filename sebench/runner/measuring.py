@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from types import MappingProxyType
 
-import platformdirs
-from filelock import FileLock, Timeout
 from msgspec.structs import replace
 
 import sebench
@@ -23,13 +17,15 @@ from sebench.profilers.environment import capture_environment
 from sebench.profilers.findings import findings_for
 from sebench.runner.calibrations import Calibrations
 from sebench.runner.counter import Counter
+from sebench.runner.counting import counted_dtype
+from sebench.runner.device_lock import alone_on
 from sebench.runner.energy import measure_energy, require_counters
 from sebench.runner.fitting import require_memory
 from sebench.runner.memory import measure_memory
 from sebench.runner.processes import ProcessSeries
 from sebench.runner.progress import Observer
-from sebench.runner.session import WORKER_COMMAND
-from sebench.runner.side_by_side import Trees
+from sebench.runner.session import WORKER_COMMAND, silence_limit_s
+from sebench.runner.side_by_side import Trees, worker_opener
 from sebench.schema import (
     EnergyMeasurement,
     Environment,
@@ -42,7 +38,6 @@ from sebench.schema import (
     SavedForBackward,
     Session,
     StaticCost,
-    Workload,
     fingerprint,
 )
 from sebench.store import CountCache
@@ -79,7 +74,7 @@ def run(
     Raises:
         Interrupted: after Ctrl-C.
         BuildError: a network that does not accept the input, or a batch beyond the machine's memory.
-        DeviceError: energy was asked for and no counter can be read.
+        DeviceError: energy was asked for and no counter can be read, or a device cannot be locked.
     """
     origin_s = time.monotonic() if started_s is None else started_s
     environment = capture_environment()
@@ -94,9 +89,9 @@ def run(
             for index in indices:
                 begun_s = time.monotonic() if index else origin_s
                 series = assembly.begin(
-                    ProcessSeries(plan, index, observer=observer, command=command, trees=trees)
+                    ProcessSeries(plan, index, observer=observer, open_worker=worker_opener(command, trees))
                 )
-                with _alone_on(plan.sessions[index].workload, series) as waited_s:
+                with alone_on(series.session.workload, series.announce_waiting) as waited_s:
                     origin_s, begun_s = origin_s + waited_s, begun_s + waited_s  # others' time is not ours
                     if plan.timed:
                         series.measure(deadline_s=_deadline_s(plan, index, origin_s, begun_s))
@@ -126,12 +121,9 @@ def _deadline_s(plan: Plan, index: int, origin_s: float, begun_s: float) -> floa
 
 
 def _static_costs(session: Session, count: Counter) -> tuple[StaticCost, StaticCost]:
-    """Per image: static metrics have no workload, so they are counted at batch 1.
-
-    Under autocast parameters and most activations stay in float32, which is what is counted.
-    """
+    """Per image: static metrics have no workload, so they are counted at batch 1."""
     shape = (1, *session.workload.input_shape[1:])
-    dtype = "float32" if session.workload.dtype.startswith("amp-") else session.workload.dtype
+    dtype = counted_dtype(session.workload.dtype)
     baseline, candidate = (
         count(spec, shape, dtype=dtype) for spec in (session.pair.baseline, session.pair.candidate)
     )
@@ -141,44 +133,13 @@ def _static_costs(session: Session, count: Counter) -> tuple[StaticCost, StaticC
 def _saved_for_backward(session: Session, count: Counter) -> SavedForBackward | None:
     """Counted at the batch that a process measures; under autocast the counter does not know what is cast."""
     workload = session.workload
-    if workload.dtype.startswith("amp-"):
+    if counted_dtype(workload.dtype) != workload.dtype:
         return None
     baseline, candidate = (
         count(spec, workload.rank_input_shape, phase="training", dtype=workload.dtype).saved
         for spec in (session.pair.baseline, session.pair.candidate)
     )
     return SavedForBackward(workload=workload, baseline=baseline, candidate=candidate)
-
-
-@contextmanager
-def _alone_on(workload: Workload, series: ProcessSeries) -> Iterator[float]:
-    """Two measurements on one device would time each other: the later one waits, and says so.
-
-    Yields:
-        The seconds it waited.
-    """
-    asked_s = time.monotonic()
-    # In one order for all, or two runs could wait for each other.
-    devices = sorted({workload.device_of(rank) for rank in range(workload.world_size)})
-    with ExitStack() as locks:
-        for device in devices:
-            lock = FileLock(_lock_folder() / f"sebench-{device.replace(':', '-')}.lock")
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                series.announce_waiting()
-                lock.acquire()
-            locks.callback(lock.release)
-        yield time.monotonic() - asked_s
-
-
-def _lock_folder() -> Path:
-    folder = Path(platformdirs.user_cache_dir("sebench"))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:  # no home to write to, as in many containers
-        return Path(tempfile.gettempdir())
-    return folder if os.access(folder, os.W_OK) else Path(tempfile.gettempdir())
 
 
 class _Assembly:
@@ -219,7 +180,7 @@ class _Assembly:
                     session,
                     seed=self._plan.seed,
                     command=counter.command,
-                    timeout_s=self._plan.policy.timeout_s,
+                    timeout_s=silence_limit_s(self._plan.policy, session.workload),
                     trees=counter.trees,
                 )
             )

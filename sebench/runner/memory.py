@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from types import MappingProxyType
 
 from sebench.errors import WorkerError
-from sebench.runner.session import WorkerSession
+from sebench.runner.placement import worker_environ
+from sebench.runner.session import ask
 from sebench.runner.side_by_side import Trees, tree_of
 from sebench.schema import MemoryMeasurement, MemoryRun, ModelSpec, Session, Side
-from sebench.worker.protocol import Failed, MemoryMeasured, MemoryRequest
+from sebench.worker.protocol import MemoryMeasured, MemoryRequest
 
 PROCESSES_PER_SIDE = 2
 """The second one shows whether the figure repeats."""
@@ -30,54 +30,33 @@ def measure_memory(
         session: the pair and its workload.
         seed: of the weights.
         command: how a worker is started.
-        timeout_s: of one process.
+        timeout_s: how long a process may say nothing.
         trees: working directories of the commits that specs name.
     """
-    runs = tuple(
-        _run(
-            session,
-            side,
-            spec,
-            process,
-            seed=seed,
-            open_session=partial(
-                WorkerSession, command=command, timeout_s=timeout_s, directory=tree_of(spec, trees)
-            ),
+
+    def run(process: int, side: Side, spec: ModelSpec) -> MemoryRun:
+        request = MemoryRequest(
+            spec=spec, workload=session.workload, side=side, process=process, weight_seed=seed
         )
-        for process in range(PROCESSES_PER_SIDE)
-        for side, spec in _sides(session)
+        try:
+            measured = ask(
+                request,
+                MemoryMeasured,
+                command=command,
+                environ=worker_environ(session.workload, PYTHONHASHSEED="0"),
+                timeout_s=timeout_s,
+                directory=tree_of(spec, trees),
+            )
+        except WorkerError as error:
+            return MemoryRun(process=process, side=side, error=str(error))
+        return measured.run
+
+    runs = (
+        run(process, side, spec) for process in range(PROCESSES_PER_SIDE) for side, spec in _sides(session)
     )
-    return MemoryMeasurement(workload=session.workload, processes=runs)
+    return MemoryMeasurement(workload=session.workload, processes=tuple(runs))
 
 
 def _sides(session: Session) -> Iterator[tuple[Side, ModelSpec]]:
     yield "baseline", session.pair.baseline
     yield "candidate", session.pair.candidate
-
-
-def _run(
-    session: Session,
-    side: Side,
-    spec: ModelSpec,
-    process: int,
-    *,
-    seed: int,
-    open_session: Callable[..., WorkerSession],
-) -> MemoryRun:
-    threads = str(session.workload.threads)
-    request = MemoryRequest(
-        spec=spec, workload=session.workload, side=side, process=process, weight_seed=seed
-    )
-    environ = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "PYTHONHASHSEED": "0"}
-    try:
-        with open_session(request, environ=environ) as worker:
-            reply = worker.receive()
-    except WorkerError as error:
-        return MemoryRun(process=process, side=side, error=str(error))
-    match reply:
-        case MemoryMeasured(run=run):
-            return run
-        case Failed(message=message):
-            return MemoryRun(process=process, side=side, error=message)
-        case _:
-            return MemoryRun(process=process, side=side, error=f"unexpected reply {type(reply).__name__}")

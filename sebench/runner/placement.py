@@ -5,7 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from sebench.schema import Workload
+
 _PLACEMENT_VARIABLES = ("OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY")
+
+
+def worker_environ(workload: Workload, **variables: str) -> dict[str, str]:
+    """The environment of a worker, on top of our own: how many threads, and where.
+
+    Args:
+        workload: its threads and ranks.
+        variables: of this worker alone.
+    """
+    threads = str(workload.threads)
+    return {
+        "OMP_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        **rank_placement(workload.world_size),
+        **variables,
+    }
 
 
 def rank_placement(world_size: int) -> dict[str, str]:

@@ -1,53 +1,37 @@
-"""The worker processes of one session: drawn, started, retried once, and recorded."""
+"""The worker processes of one session: started one after the other, retried once, and recorded."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from functools import partial
-from random import Random
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import Any
 
 from msgspec.structs import replace
 
 from sebench.analysis.comparison import running_headline
 from sebench.errors import BudgetError, WorkerError
-from sebench.profilers.latency import block_seconds, draw_orders, steps_per_segment
-from sebench.runner.placement import rank_placement
+from sebench.runner.pacing import Pacing, Prepared
+from sebench.runner.process import Attempt, draw_attempt, measured_blocks
 from sebench.runner.progress import Observer, Progress
-from sebench.runner.schedule import Pace, Schedule, first_schedule, next_blocks, share_s
-from sebench.runner.session import WorkerDied, WorkerSession, silence_limit_s
-from sebench.runner.side_by_side import SideBySide, Trees
-from sebench.schema import (
-    Block,
-    Finding,
-    Measurement,
-    Plan,
-    ProcessRun,
-    Session,
-    Severity,
-    Side,
-    TimingPolicy,
-)
-from sebench.worker.protocol import Done, Failed, Go, Measured, Ready, Request
+from sebench.runner.schedule import Schedule
+from sebench.runner.session import OpenWorker, OutOfMemory, WorkerDied, expect, silence_limit_s
+from sebench.schema import Finding, Measurement, Plan, ProcessRun, Session, Severity, Workload
+from sebench.worker.protocol import Go, Ready
 
 MAX_ATTEMPTS = 2
-MAX_PADDING_BYTES = 4096
-# A soft budget only plans; a machine that turns out slower may take this much longer.
-SOFT_DEADLINE_FACTOR = 2.0
-
-
-class WorkerFailed(WorkerError):  # noqa: N818 - says what happened
-    """The worker said why it cannot measure; it would say so again."""
-
-
-class OutOfMemory(WorkerFailed):
-    """The batch does not fit; a smaller one might."""
+_LARGER_BUDGET = "allow a larger --budget"
 
 
 class ProcessSeries:
-    """Runs the processes of session `index` of a plan and keeps what they report in `runs`."""
+    """Runs the processes of session `index` of a plan and keeps what they report in `runs`.
+
+    Args:
+        plan: what to measure.
+        index: of the session.
+        observer: told about every step.
+        open_worker: starts a worker process.
+        monotonic: the clock of the budget.
+    """
 
     def __init__(
         self,
@@ -55,211 +39,160 @@ class ProcessSeries:
         index: int,
         *,
         observer: Observer,
-        command: Sequence[str],
-        trees: Trees = MappingProxyType({}),
+        open_worker: OpenWorker,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.runs: list[ProcessRun] = []
         self.runtime: dict[str, Any] = {}
-        self._plan, self._index, self._session = plan, index, plan.sessions[index]
-        self._observer, self._command, self._trees = observer, command, trees
+        self.session: Session = plan.sessions[index]
+        """The pair and its workload, as it is measured in the end."""
+        self._plan, self._index, self._policy = plan, index, plan.policy
+        self._observer, self._open, self._monotonic = observer, open_worker, monotonic
         self._findings: list[Finding] = []
-        self._schedule: Schedule | None = None
-        self._steps_per_segment = 0
-        self._prepare_s = 0.0
+        self._pacing: Pacing | None = None
         self._block_s = 0.0
-        """What a block of the latest process took: more than its steps on a machine that is busy."""
-        self._compile_s: dict[Side, float] = {}
-        self._gradient_bytes: dict[Side, int] = {}
+        """What a block takes: as expected, then as it took in the latest process."""
 
     def measure(self, *, deadline_s: float) -> None:
         """Run processes until the schedule is filled, the deadline reached or one cannot be run.
 
         A hard budget that does not cover one block leaves nothing but a finding that says so.
+
+        Args:
+            deadline_s: end of the budget on the clock of the series.
         """
-        if self._policy.hard_budget and time.monotonic() >= deadline_s:
-            self._note("budget-spent", "error", *_BUDGET_SPENT)
+        if self._policy.hard_budget and self._monotonic() >= deadline_s:
+            self._note("budget-spent", "error", "the budget was spent on what came before", _LARGER_BUDGET)
             return
-        process = 0
-        while self._schedule is None or process < self._schedule.processes:
-            try:
-                measured = self._measure_process(process, deadline_s)
-            except OutOfMemory as error:
-                if not self._emulate():
-                    self._note("worker-failed", "error", str(error))
-                    return
-                continue
-            except BudgetError as error:
-                self._note("budget-spent", "error", error.message, error.hint)
-                return
-            except WorkerError as error:
-                self._note("worker-failed", "error", str(error))
-                return
-            if not measured:
-                self._note(
-                    "fewer-processes",
-                    "warning",
-                    f"the budget ended after {process} processes",
-                    "allow a larger --budget",
-                )
-                return
-            process += 1
+        try:
+            self._run_all(deadline_s)
+        except BudgetError as error:
+            self._note("budget-spent", "error", error.message, error.hint)
+        except WorkerError as error:
+            self._note("worker-failed", "error", str(error))
 
     def announce_waiting(self) -> None:
         """Tell the observer that nothing happens until another run has ended."""
-        self._observe(0, 0, waiting=True)
+        self._observe(0, waiting=True)
 
     def announce(self, activity: str) -> None:
         """Tell the observer that something else than times is measured now."""
-        self._observe(self._schedule.processes if self._schedule else 0, 0, activity=activity)
+        self._observe(self._shape.processes if self._pacing else 0, activity=activity)
 
     def measurement(self) -> Measurement:
         """All that was recorded so far."""
         return Measurement(
-            workload=self._session.workload,
+            workload=self.session.workload,
             policy=self._policy,
             processes=tuple(self.runs),
             findings=tuple(self._findings),
         )
 
+    @property
+    def _shape(self) -> Schedule:
+        """As far as it is known."""
+        known = self._pacing
+        return known.schedule if known else Schedule(self._policy.processes, self._policy.min_blocks)
+
+    def _run_all(self, deadline_s: float) -> None:
+        process = 0
+        while process < self._shape.processes:
+            try:
+                run = self._run_process(process, deadline_s)
+            except OutOfMemory:
+                if not self._emulate():
+                    raise
+                continue
+            if not run.blocks:
+                message = f"the budget ended after {process} processes"
+                self._note("fewer-processes", "warning", message, _LARGER_BUDGET)
+                return
+            process += 1
+
     def _emulate(self) -> bool:
         """Halve the micro-batch for both sides before anything is measured; False if that is no way out."""
-        workload = self._session.workload
-        ranks = workload.world_size
-        micro_batch_size = (workload.micro_batch_size or workload.batch_size) // ranks // 2 * ranks
-        if workload.phase != "training" or self._schedule is not None or micro_batch_size < 1:
+        workload = self.session.workload
+        smaller = None if self._pacing else halved(workload)
+        if smaller is None:
             return False
-        smaller = replace(workload, micro_batch_size=micro_batch_size)
-        self._session = replace(self._session, workload=smaller)
+        self.session = replace(self.session, workload=smaller)
         self.runs.clear()
         self._findings = [finding for finding in self._findings if finding.code != "batch-emulated"]
         self._note(
             "batch-emulated",
             "warning",
             f"a batch of {workload.batch_size} does not fit; "
-            f"both sides accumulate over {micro_batch_size} images",
+            f"both sides accumulate over {smaller.micro_batch_size} images",
             "compare it with emulated results only, or choose a smaller --batch-size",
         )
         return True
 
-    @property
-    def session(self) -> Session:
-        """The pair and its workload, as it is measured in the end."""
-        return self._session
-
-    @property
-    def _policy(self) -> TimingPolicy:
-        return self._plan.policy
-
-    def _measure_process(self, process: int, deadline_s: float) -> bool:
-        """Whether blocks were measured; False once the deadline leaves no room for any."""
-        for attempt in range(1, MAX_ATTEMPTS + 1):
+    def _run_process(self, process: int, deadline_s: float) -> ProcessRun:
+        """The record of a process; without blocks once the deadline leaves no room for any."""
+        for number in range(1, MAX_ATTEMPTS + 1):
+            attempt = draw_attempt(self._plan, self._index, self.session, process, number)
             try:
-                return self._attempt(process, attempt, deadline_s)
+                return self._run_attempt(attempt, deadline_s)
             except WorkerDied as error:
-                if attempt == MAX_ATTEMPTS:
+                if number == MAX_ATTEMPTS:
                     raise
                 self._note("worker-retried", "warning", f"{error}; process {process + 1} was started again")
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _attempt(self, process: int, attempt: int, deadline_s: float) -> bool:
-        rng = Random(f"{self._plan.seed}/{self._index}/{process}/{attempt}")
-        request = self._request(rng)
-        blocks: list[Block] = []
-        error: str | None = None
-        started_s = time.monotonic()
-        self._observe(process, 0)
+    def _run_attempt(self, attempt: Attempt, deadline_s: float) -> ProcessRun:
+        run = attempt.run
+        started_s = self._monotonic()
+        self._observe(attempt.process)
         try:
-            with self._start(request, rng) as worker:
-                ready = _expect_ready(worker)
-                self._prepare_s = time.monotonic() - started_s
-                self.runtime, self._compile_s = ready.runtime, ready.compile_s
-                self._gradient_bytes = ready.gradient_bytes
-                go = self._go(ready, process, rng, deadline_s)
-                begun_s = time.monotonic()
+            limit_s = self._silence_limit_s()
+            with self._open(attempt.request, environ=attempt.environ, timeout_s=limit_s) as worker:
+                ready = expect(worker, Ready)
+                self.runtime = ready.runtime
+                run = replace(
+                    run,
+                    prepare_s=self._monotonic() - started_s,
+                    compile_s=ready.compile_s,
+                    gradient_bytes=ready.gradient_bytes,
+                )
+                left_s = deadline_s - self._monotonic()
+                go = self._plan_blocks(attempt, Prepared(ready.step_s, run.prepare_s), left_s)
+                run = replace(run, steps_per_segment=go.steps_per_segment)
+                worker.allow_silence(self._silence_limit_s())
                 worker.go(go)
-                for block in _blocks(worker):
-                    blocks.append(block)
-                    record = self._record(process, attempt, request, blocks, None)
-                    self._block_s = (time.monotonic() - begun_s) / len(blocks)
-                    self._observe(process, len(go.orders), record)
+                begun_s = self._monotonic()
+                for block in measured_blocks(worker):
+                    run = replace(run, blocks=(*run.blocks, block))
+                    self._block_s = (self._monotonic() - begun_s) / len(run.blocks)
+                    self._observe(attempt.process, len(go.orders), run)
         except WorkerError as failure:
-            error = str(failure)
+            run = replace(run, error=str(failure))
             raise
         finally:
-            if blocks or error:
-                self.runs.append(self._record(process, attempt, request, blocks, error))
-        return bool(blocks)
+            if run.blocks or run.error:
+                self.runs.append(run)
+        return run
 
-    def _request(self, rng: Random) -> Request:
-        sides: list[Side] = ["baseline", "candidate"]
-        rng.shuffle(sides)
-        return Request(
-            pair=self._session.pair,
-            workload=self._session.workload,
-            policy=self._policy,
-            build_order=tuple(sides),
-            weight_seed=self._plan.seed,
-            process_seed=rng.getrandbits(32),
-        )
+    def _plan_blocks(self, attempt: Attempt, prepared: Prepared, left_s: float) -> Go:
+        if self._pacing is None:
+            self._pacing = self._fix_pacing(prepared, left_s)
+        pace = self._pacing.pace(prepared, self._block_s)
+        self._block_s = pace.block_s
+        return self._pacing.go(attempt.process, pace, left_s, attempt.rng)
 
-    def _start(self, request: Request, rng: Random) -> WorkerSession | SideBySide:
-        threads = str(self._session.workload.threads)
-        environ = {
-            "OMP_NUM_THREADS": threads,
-            "MKL_NUM_THREADS": threads,
-            **rank_placement(self._session.workload.world_size),
-            "PYTHONHASHSEED": str(rng.getrandbits(32)),
-            # The size of the environment moves the stack, which alone changes timings (Mytkowicz 2009).
-            "SEBENCH_PADDING": "x" * rng.randrange(MAX_PADDING_BYTES),
-        }
-        timeout_s = silence_limit_s(self._policy, self._session.workload)
-        start = partial(SideBySide, trees=self._trees) if self._trees else WorkerSession
-        return start(request, command=self._command, environ=environ, timeout_s=timeout_s)
+    def _silence_limit_s(self) -> float:
+        return silence_limit_s(self._policy, self.session.workload, block_s=self._block_s)
 
-    def _go(self, ready: Ready, process: int, rng: Random, deadline_s: float) -> Go:
-        left_s, hard = deadline_s - time.monotonic(), self._policy.hard_budget
-        steps = self._steps_per_segment or steps_per_segment(ready.step_s, self._policy)
-        block_s = max(self._block_s, block_seconds(ready.step_s, steps, self._policy))
-        pace = Pace(self._prepare_s, block_s)
-        if self._schedule is None:
-            self._steps_per_segment = steps
-            self._schedule = self._first_schedule(pace, left_s)
-            count = self._schedule.blocks
-        else:
-            count = next_blocks(self._schedule, process, pace, left_s)
-            if not hard:
-                count = max(count, min(self._policy.min_blocks, self._schedule.blocks))
-        latest_s = SOFT_DEADLINE_FACTOR * count * pace.block_s
-        if hard:
-            latest_s = min(left_s - block_s, share_s(self._schedule, process, pace, left_s))
-        return Go(steps_per_segment=steps, orders=draw_orders(count, rng), deadline_s=latest_s)
-
-    def _first_schedule(self, pace: Pace, left_s: float) -> Schedule:
-        schedule = first_schedule(self._policy, pace, left_s)
-        if schedule.downgraded:
+    def _fix_pacing(self, first: Prepared, left_s: float) -> Pacing:
+        pacing = Pacing.of_first(self._policy, first, left_s)
+        if pacing.schedule.downgraded:
             self._note(
                 "budget-downgraded",
                 "warning",
-                f"the budget is short of {self._policy.effort} effort: one process, {schedule.blocks} blocks",
+                f"the budget is short of {self._policy.effort} effort: one process, "
+                f"{pacing.schedule.blocks} blocks",
                 "allow a larger --budget, or ask for --effort quick",
             )
-        return schedule
-
-    def _record(
-        self, process: int, attempt: int, request: Request, blocks: list[Block], error: str | None
-    ) -> ProcessRun:
-        return ProcessRun(
-            process=process,
-            attempt=attempt,
-            seed=request.process_seed,
-            build_order=request.build_order,
-            steps_per_segment=self._steps_per_segment,
-            prepare_s=self._prepare_s,
-            compile_s=self._compile_s,
-            gradient_bytes=self._gradient_bytes,
-            blocks=tuple(blocks),
-            error=error,
-        )
+        return pacing
 
     def _note(self, code: str, severity: Severity, message: str, hint: str | None = None) -> None:
         self._findings.append(Finding(code=code, severity=severity, message=message, hint=hint))
@@ -267,7 +200,7 @@ class ProcessSeries:
     def _observe(
         self,
         process: int,
-        planned: int,
+        planned: int = 0,
         running: ProcessRun | None = None,
         *,
         waiting: bool = False,
@@ -276,17 +209,15 @@ class ProcessSeries:
         measurement = self.measurement()
         if running is not None:
             measurement = replace(measurement, processes=(*measurement.processes, running))
-        schedule = self._schedule or Schedule(self._policy.processes, self._policy.min_blocks)
-        pair = self._session.pair
         self._observer(
             Progress(
                 session=self._index,
                 sessions=len(self._plan.sessions),
-                title=pair.title,
+                title=self.session.pair.title,
                 process=process,
-                processes=schedule.processes,
+                processes=self._shape.processes,
                 block=len(running.blocks) if running else 0,
-                blocks=planned or schedule.blocks,
+                blocks=planned or self._shape.blocks,
                 ratio=running_headline(measurement),
                 waiting=waiting,
                 activity=activity,
@@ -294,21 +225,10 @@ class ProcessSeries:
         )
 
 
-_BUDGET_SPENT = ("the budget was spent on what came before", "allow a larger --budget")
-
-
-def _expect_ready(worker: WorkerSession | SideBySide) -> Ready:
-    reply = worker.receive()
-    if isinstance(reply, Failed):
-        raise (OutOfMemory if reply.code == "memory" else WorkerFailed)(reply.message)
-    if not isinstance(reply, Ready):
-        raise WorkerDied(f"a worker process sent {type(reply).__name__} before it was ready")
-    return reply
-
-
-def _blocks(worker: WorkerSession | SideBySide) -> Iterator[Block]:
-    while not isinstance(reply := worker.receive(), Done):
-        if isinstance(reply, Failed):
-            raise WorkerFailed(reply.message)
-        if isinstance(reply, Measured):
-            yield reply.block
+def halved(workload: Workload) -> Workload | None:
+    """A training step that holds half as many images at once; None where there is no such step."""
+    ranks = workload.world_size
+    micro_batch_size = (workload.micro_batch_size or workload.batch_size) // ranks // 2 * ranks
+    if workload.phase != "training" or micro_batch_size < 1:
+        return None
+    return replace(workload, micro_batch_size=micro_batch_size)

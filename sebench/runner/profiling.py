@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from random import Random
 
 from msgspec.structs import replace
 
 from sebench.analysis.profile import conclude_profile
-from sebench.errors import UsageError, WorkerError
+from sebench.errors import UsageError
 from sebench.runner.bounds import machine_key
 from sebench.runner.counter import Counter
-from sebench.runner.counting import count_model
+from sebench.runner.counting import count_model, counted_dtype
+from sebench.runner.device_lock import alone_on
 from sebench.runner.fitting import require_memory
-from sebench.runner.placement import thread_placement
-from sebench.runner.session import WORKER_COMMAND, WorkerSession
+from sebench.runner.placement import worker_environ
+from sebench.runner.session import WORKER_COMMAND, ask
 from sebench.schema import (
     Environment,
     Finding,
@@ -27,7 +27,7 @@ from sebench.schema import (
     StaticCost,
 )
 from sebench.store import CountCache, MachineCache
-from sebench.worker.protocol import Failed, Profiled, ProfileRequest
+from sebench.worker.protocol import Profiled, ProfileRequest
 
 STEPS = 7
 TIMEOUT_S = 900.0
@@ -40,6 +40,7 @@ def run_profiles(
     cache: CountCache | None = None,
     machines: MachineCache | None = None,
     announce: Callable[[Session], None] = lambda session: None,
+    announce_waiting: Callable[[], None] = lambda: None,
     command: Sequence[str] = WORKER_COMMAND,
 ) -> tuple[tuple[Profile, ...], Environment]:
     """Take the candidate of every session apart.
@@ -50,6 +51,7 @@ def run_profiles(
         cache: of earlier counts.
         machines: bounds measured earlier, and where to keep new ones; None measures afresh.
         announce: told about every session that begins.
+        announce_waiting: told when another run holds the device.
         command: how a worker is started.
 
     Returns:
@@ -58,6 +60,7 @@ def run_profiles(
     Raises:
         UsageError: a candidate has no parts to tell apart.
         BuildError: a batch beyond the machine's memory.
+        DeviceError: the device cannot be locked.
         WorkerError: a worker could not measure.
     """
     for session in plan.sessions:
@@ -67,8 +70,9 @@ def run_profiles(
     for session in plan.sessions:
         key = machine_key(session.workload, environment)
         known = machines.get(key) if machines and key else None
-        announce(session)
-        measured = _measure(session, plan, known, command)
+        with alone_on(session.workload, announce_waiting):
+            announce(session)
+            measured = _measure(session, plan, known, command)
         if machines and key and not known:
             machines.put(key, measured.samples.machine)
         profile = _conclude(session, measured, cache)
@@ -114,20 +118,12 @@ def _measure(session: Session, plan: Plan, known: Machine | None, command: Seque
         weight_seed=plan.seed,
         process_seed=rng.getrandbits(32),
     )
-    threads = str(session.workload.threads)
-    environ = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, **thread_placement(os.environ)}
-    with WorkerSession(request, command=command, environ=environ, timeout_s=TIMEOUT_S) as worker:
-        match worker.receive():
-            case Profiled() as measured:
-                return measured
-            case Failed(message=message):
-                raise WorkerError(message)
-            case reply:
-                raise WorkerError(f"a worker process sent {type(reply).__name__} instead of a profile")
+    environ = worker_environ(session.workload)
+    return ask(request, Profiled, command=command, environ=environ, timeout_s=TIMEOUT_S)
 
 
 def _count(spec: ModelSpec, session: Session, cache: CountCache | None) -> StaticCost:
     """Under autocast FLOPs are those of float32; nothing else of the count is used."""
     load = session.workload
-    dtype = "float32" if load.dtype.startswith("amp-") else load.dtype
+    dtype = counted_dtype(load.dtype)
     return count_model(spec, load.input_shape, phase=load.phase, dtype=dtype, cache=cache).cost

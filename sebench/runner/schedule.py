@@ -46,10 +46,10 @@ def first_schedule(policy: TimingPolicy, pace: Pace, left_s: float) -> Schedule:
         BudgetError: a hard budget that does not cover one block.
     """
     if policy.hard_budget and left_s < pace.block_s:
-        spent_s = policy.budget_s - left_s
+        spent_s = max(policy.budget_s - left_s, 0.0)  # what earlier pairs left over comes on top
+        before = f": all that comes before took {spent_s:.1f} s" if spent_s else ""
         raise BudgetError(
-            f"--budget is too small for one block of {pace.block_s:.1f} s: all that comes before took "
-            f"{spent_s:.1f} s",
+            f"--budget is too small for one block of {pace.block_s:.1f} s{before}",
             hint=f"allow at least {math.ceil(spent_s + _least_s(policy, pace))} s per pair",
         )
     if policy.processes > 1:

@@ -11,30 +11,91 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Protocol, TypeVar
 
 import msgspec
 
 from sebench.errors import WorkerError
 from sebench.schema import TimingPolicy, Workload
 from sebench.worker.failures import cause_of_death
-from sebench.worker.protocol import Asked, Go, Reply, Run
+from sebench.worker.protocol import Alive, Asked, Failed, Go, Reply, Request, Run
 
 WORKER_COMMAND = (sys.executable, "-m", "sebench.worker")
 _STOP_S = 5.0
 # Compiling a network says nothing for minutes.
 COMPILE_PATIENCE = 5
+# A block may take this many times as long as those before it.
+BLOCK_PATIENCE = 10
+R = TypeVar("R", bound=Reply)
 
 
 class WorkerDied(WorkerError):  # noqa: N818 - says what happened
     """The process ended, or fell silent, without a word; worth one retry."""
 
 
-def silence_limit_s(policy: TimingPolicy, workload: Workload) -> float:
-    """How long a worker may say nothing."""
-    return policy.timeout_s * (1 if workload.execution == "eager" else COMPILE_PATIENCE)
+class WorkerFailed(WorkerError):  # noqa: N818 - says what happened
+    """The worker said why it cannot do what it was asked; it would say so again."""
+
+
+class OutOfMemory(WorkerFailed):
+    """The batch does not fit; a smaller one might."""
+
+
+def silence_limit_s(policy: TimingPolicy, workload: Workload, *, block_s: float = 0.0) -> float:
+    """How long a worker may say nothing.
+
+    Args:
+        policy: its `timeout_s` is the least.
+        workload: whether it is compiled.
+        block_s: what a block is expected to take, once that is known.
+    """
+    base_s = policy.timeout_s * (1 if workload.execution == "eager" else COMPILE_PATIENCE)
+    return max(base_s, BLOCK_PATIENCE * block_s)
+
+
+class Speaker(Protocol):
+    """Whoever sends messages of a worker."""
+
+    def receive(self) -> Reply:
+        """The next one."""
+
+
+class Worker(Speaker, Protocol):
+    """The worker of one pair, which measures after `go`."""
+
+    def go(self, message: Go, /) -> None:
+        """Let it measure."""
+
+    def allow_silence(self, limit_s: float) -> None:
+        """From now on it may say nothing for `limit_s`."""
+
+
+class OpenWorker(Protocol):
+    """Starts the worker of a pair in a with-statement."""
+
+    def __call__(
+        self, request: Request, /, *, environ: Mapping[str, str], timeout_s: float
+    ) -> AbstractContextManager[Worker]:
+        """Args: see `WorkerSession`."""
+
+
+def expect(worker: Speaker, kind: type[R]) -> R:
+    """The worker's next message, which is to be of this kind.
+
+    Raises:
+        WorkerDied: it ended, stayed silent for too long or sent something else.
+        OutOfMemory: it said that memory does not suffice.
+        WorkerFailed: it said why else it cannot go on.
+    """
+    reply = worker.receive()
+    if isinstance(reply, Failed):
+        raise (OutOfMemory if reply.code == "memory" else WorkerFailed)(reply.message)
+    if not isinstance(reply, kind):
+        raise WorkerDied(f"a worker process sent {type(reply).__name__} instead of {kind.__name__}")
+    return reply
 
 
 class WorkerSession:
@@ -71,18 +132,30 @@ class WorkerSession:
             raise
 
     def receive(self) -> Reply:
-        """The worker's next message.
+        """The worker's next message; signs of life are waited through.
 
         Raises:
-            WorkerDied: it ended or stayed silent for too long.
+            WorkerDied: it ended, also in the middle of a message, or stayed silent for too long.
         """
+        while isinstance(reply := self._receive(), Alive):
+            pass
+        return reply
+
+    def allow_silence(self, limit_s: float) -> None:
+        """From now on it may say nothing for `limit_s`."""
+        self._timeout_s = limit_s
+
+    def _receive(self) -> Reply:
         try:
             line = self._replies.get(timeout=self._timeout_s)
         except queue.Empty:
             raise WorkerDied(f"a worker process was silent for {self._timeout_s:g} s") from None
-        if not line:
+        if not line.endswith(b"\n"):  # whatever there is, was cut off by the end of the process
             raise WorkerDied(self._cause_of_death())
-        reply: Reply = msgspec.json.decode(line, type=Reply)
+        try:
+            reply: Reply = msgspec.json.decode(line, type=Reply)
+        except msgspec.DecodeError as error:
+            raise WorkerDied(f"a worker process sent what is no message: {error}") from error
         return reply
 
     def go(self, message: Go | Run) -> None:
@@ -144,6 +217,22 @@ class WorkerSession:
 
     def _cause_of_death(self) -> str:
         return f"a worker process {cause_of_death(self._process.wait(), self._errors)}"
+
+
+def ask(
+    request: Asked,
+    kind: type[R],
+    *,
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    timeout_s: float,
+    directory: Path | None = None,
+) -> R:
+    """What a worker answers to a request that takes one message; see `expect` and `WorkerSession`."""
+    with WorkerSession(
+        request, command=command, environ=environ, timeout_s=timeout_s, directory=directory
+    ) as worker:
+        return expect(worker, kind)
 
 
 def _close(stream: IO[bytes]) -> None:

@@ -13,7 +13,6 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from random import Random
 from types import TracebackType
 
 import psutil
@@ -22,11 +21,12 @@ from msgspec.structs import replace
 from sebench.errors import DeviceError
 from sebench.profilers.device import Step, Timing
 from sebench.profilers.energy_counter import EnergyCounter
-from sebench.profilers.latency import measure_block, warm_up
+from sebench.profilers.latency import warm_up
 from sebench.profilers.probes import Probe, canary, read_probe
-from sebench.runner.session import WorkerDied, WorkerSession
+from sebench.runner.session import OpenWorker, WorkerDied, WorkerFailed, WorkerSession, expect
 from sebench.runner.worktree import repository_root
-from sebench.schema import COMMIT_LENGTH, Block, DeviceState, ModelSpec, Side
+from sebench.schema import COMMIT_LENGTH, DeviceState, ModelSpec, Side
+from sebench.worker.blocks import timed_blocks
 from sebench.worker.protocol import (
     Done,
     Failed,
@@ -48,6 +48,18 @@ Trees = Mapping[str, Path]
 def tree_of(spec: ModelSpec, trees: Trees) -> Path:
     """Where a network is imported from."""
     return Path.cwd() if spec.commit is None else trees[spec.commit]
+
+
+def worker_opener(command: Sequence[str], trees: Trees) -> OpenWorker:
+    """How the worker of a pair is opened: one process, or one for each side where these have trees.
+
+    Args:
+        command: how a worker is started.
+        trees: working directories of the commits that specs name.
+    """
+    if trees:
+        return partial(SideBySide, trees=trees, command=command)
+    return partial(WorkerSession, command=command)
 
 
 class SideBySide:
@@ -90,6 +102,11 @@ class SideBySide:
         """
         return next(self._replies)
 
+    def allow_silence(self, limit_s: float) -> None:
+        """From now on either of them may say nothing for `limit_s`."""
+        for worker in self._sides.values():
+            worker.session.allow_silence(limit_s)
+
     def _run(self) -> Iterator[Reply]:
         failed = self._start()
         if failed is not None:
@@ -105,8 +122,9 @@ class SideBySide:
             compile_s={side: took_s for side, took_s in compile_s.items() if took_s is not None},
             runtime=ready[0].runtime,
         )
-        for block in self._blocks(steps, device):
-            yield Measured(block=block)
+        if self._go is not None:
+            for block in timed_blocks(self._go, self._request, steps, device, self._probe):
+                yield Measured(block=block)
         yield Done()
 
     def _start(self) -> Failed | None:
@@ -121,7 +139,7 @@ class SideBySide:
             if isinstance(reply, Failed):
                 return replace(reply, message=f"{_name(specs[side])}: {reply.message}")
             if not isinstance(reply, SideReady):
-                raise WorkerDied(f"a worker process sent {type(reply).__name__} before it was ready")
+                raise WorkerDied(f"a worker process sent {type(reply).__name__} instead of SideReady")
             self._sides[side] = _SideWorker(session, reply)
         return None
 
@@ -134,25 +152,6 @@ class SideBySide:
         )
         directory = tree_of(spec, self._trees)
         return self._stack.enter_context(self._open(request, directory=directory))
-
-    def _blocks(self, steps: Mapping[Side, Step], device: _Turns) -> Iterator[Block]:
-        go, start = self._go, device.clock()
-        if go is None:
-            return
-        rng = Random(self._request.process_seed)
-        for order in go.orders:
-            if device.clock() - start > go.deadline_s:
-                return
-            yield measure_block(
-                steps,
-                order,
-                go.steps_per_segment,
-                device=device,
-                policy=self._request.policy,
-                threads=self._request.workload.threads,
-                rng=rng,
-                probe=self._probe,
-            )
 
     def _probe(self) -> Probe:
         """The host's counters, with the CPU time of the workers rather than our own."""
@@ -175,11 +174,10 @@ class _SideWorker:
 
     def timed(self, count: int) -> Timing:
         self.session.go(Run(count=count))
-        reply = self.session.receive()
-        if isinstance(reply, Failed):
-            raise WorkerDied(reply.message)
-        if not isinstance(reply, Timed):
-            raise WorkerDied(f"a worker process sent {type(reply).__name__} instead of times")
+        try:
+            reply = expect(self.session, Timed)
+        except WorkerFailed as error:  # it ran before, so it may run again
+            raise WorkerDied(str(error)) from error
         self.state = reply.state
         return Timing(
             steps_s=reply.steps_s,

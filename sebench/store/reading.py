@@ -74,7 +74,7 @@ def _check_header(content: bytes) -> None:
 
 
 def _foreign() -> DataFileError:
-    return DataFileError("is not a sebench file", hint="pass a file from .sebench/results")
+    return DataFileError("is not a sebench file", hint=_STORED)
 
 
 def _damaged(error: Exception) -> DataFileError:

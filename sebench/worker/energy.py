@@ -7,7 +7,7 @@ from random import Random
 
 from sebench.profilers.device import Device, Step
 from sebench.profilers.energy import idle_power_w, measure_energy_block, require_alone
-from sebench.profilers.latency import draw_orders, warm_up
+from sebench.profilers.latency import Heartbeat, draw_orders, unheard, warm_up
 from sebench.profilers.probes import Probe, cpu_of_others, read_probe
 from sebench.schema import Side
 from sebench.worker.protocol import CounterFound, EnergyDone, EnergyMeasured, EnergyRequest, Ready
@@ -31,6 +31,8 @@ def measure_energy(
     steps: Mapping[Side, Step],
     device: Device,
     probe: Callable[[], Probe] = read_probe,
+    *,
+    alive: Heartbeat = unheard,
 ) -> Iterator[Ready | EnergyMeasured | EnergyDone]:
     """Yield a sign of life once warm, every block as soon as it is read, then what goes with all of them.
 
@@ -39,13 +41,14 @@ def measure_energy(
         steps: one callable per side.
         device: clock, barrier and counter.
         probe: reads the host's CPU time.
+        alive: told after every step of the warm-up.
 
     Raises:
         DeviceError: the counter failed or did not move, or others use the device.
     """
     counter, rng = device.energy_counter(), Random(request.pair.process_seed)
     first_idle_w = idle_power_w(device, counter)
-    step_s, before = warm_up(steps, device, request.pair.policy), probe()
+    step_s, before = warm_up(steps, device, request.pair.policy, alive=alive), probe()
     yield Ready(step_s=step_s, runtime={})
     for order in draw_orders(request.blocks, rng):
         block = measure_energy_block(steps, step_s, order, device=device, counter=counter, rng=rng)

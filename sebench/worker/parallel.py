@@ -21,23 +21,28 @@ from sebench.profilers.distributed import (
 )
 from sebench.schema import Side
 from sebench.worker.failures import Fatal
-from sebench.worker.protocol import Join, Request
+from sebench.worker.protocol import Failed, Join, Request
 from sebench.worker.ranks import Ranks
 
 if TYPE_CHECKING:
     from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
+Send = Callable[[Failed], None]
 TakeUp = Callable[[Mapping[Side, Step]], None]
 _POLL_S = 1.0
+WAIT_S = 3600.0
+"""How long a rank waits for another. The runner gives up the silent much sooner, unless it knows that a block
+or compiling takes long; ranks that die are noticed at once."""
 
 
 @contextmanager
-def leading(request: Request, local: Device) -> Iterator[tuple[Device, TakeUp]]:
+def leading(request: Request, local: Device, send: Send) -> Iterator[tuple[Device, TakeUp]]:
     """Start the other ranks, if the workload has any, and join them as rank 0.
 
     Args:
         request: goes to all of them.
         local: the device of this rank.
+        send: says for another rank, from another thread, why it failed while this one hangs.
 
     Yields:
         The device of all ranks, and a function that must be told the steps before it times any.
@@ -50,7 +55,7 @@ def leading(request: Request, local: Device) -> Iterator[tuple[Device, TakeUp]]:
         yield local, lambda steps: None
         return
     store = _host(request.workload.device)
-    with Ranks(request, port=store.port) as ranks:
+    with Ranks(request, port=store.port, send=send) as ranks:
         try:
             with _joined(request, store, rank=0) as maximum:
                 yield DistributedDevice(local, maximum, ranks.announce), ranks.take_up
@@ -68,7 +73,7 @@ def following(join: Join, local: Device) -> Iterator[Device]:
         The device of all.
     """
     threading.Thread(target=_end_with, args=(join.leader,), daemon=True).start()
-    store = reach_store(join.port, timeout_s=join.request.policy.timeout_s)
+    store = reach_store(join.port, timeout_s=WAIT_S)
     with _joined(join.request, store, rank=join.rank) as maximum:
         yield DistributedDevice(local, maximum)
 
@@ -88,7 +93,7 @@ def _joined(request: Request, store: TCPStore, *, rank: int) -> AbstractContextM
         rank=rank,
         world_size=workload.world_size,
         device=workload.device_of(rank),
-        timeout_s=request.policy.timeout_s,
+        timeout_s=WAIT_S,
     )
 
 

@@ -12,6 +12,7 @@ from torch import nn
 from sebench import models
 from sebench.errors import WorkerError
 from sebench.profilers.device import Device, Step
+from sebench.profilers.latency import Heartbeat, unheard
 from sebench.profilers.workload import (
     captured,
     check_finite,
@@ -53,7 +54,9 @@ def build_module(spec: ModelSpec, seed: int) -> nn.Module:
     return module
 
 
-def prepare(request: Request, build: Build, device: Device, rank: int = 0) -> dict[Side, PreparedSide]:
+def prepare(
+    request: Request, build: Build, device: Device, rank: int = 0, *, alive: Heartbeat = unheard
+) -> dict[Side, PreparedSide]:
     """Build in the drawn order (addresses differ between processes), then check both outputs.
 
     Args:
@@ -61,6 +64,7 @@ def prepare(request: Request, build: Build, device: Device, rank: int = 0) -> di
         build: makes a network.
         device: clock and barrier.
         rank: whose part of the batch.
+        alive: told after every phase.
 
     Raises:
         Fatal: a network does not build or run, or its output is not finite.
@@ -68,7 +72,7 @@ def prepare(request: Request, build: Build, device: Device, rank: int = 0) -> di
     specs: dict[Side, ModelSpec] = {"baseline": request.pair.baseline, "candidate": request.pair.candidate}
     batch = make_input(request.workload, seed=request.weight_seed, rank=rank)
     return {
-        side: prepare_side(specs[side], batch, request, build, device, rank=rank)
+        side: prepare_side(specs[side], batch, request, build, device, rank=rank, alive=alive)
         for side in request.build_order
     }
 
@@ -81,14 +85,18 @@ def prepare_side(
     device: Device,
     *,
     rank: int = 0,
+    alive: Heartbeat = unheard,
 ) -> PreparedSide:
     """One of the networks; see `prepare`."""
     workload, seed, label = request.workload, request.weight_seed, f"{spec.model} {spec.variant}"
     module = guarded(lambda: build(spec, seed))
+    alive()
     start_s = device.clock()
     prepared = guarded(lambda: prepare_step(module, batch, workload, seed, device, rank=rank))
+    alive()
     output = guarded(prepared.run)
     took_s = device.clock() - start_s
+    alive()
     exchanged = None
     try:
         check_finite(output, label)

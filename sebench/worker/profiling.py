@@ -11,7 +11,14 @@ from torch import nn
 from sebench import models
 from sebench.profilers.ablation import ABLATABLE, without
 from sebench.profilers.device import Device, Step
-from sebench.profilers.latency import draw_orders, measure_block, steps_per_segment, warm_up
+from sebench.profilers.latency import (
+    Heartbeat,
+    draw_orders,
+    measure_block,
+    steps_per_segment,
+    unheard,
+    warm_up,
+)
 from sebench.profilers.parts import profile_parts
 from sebench.profilers.roofline import measure_machine
 from sebench.profilers.workload import compute_dtype
@@ -23,7 +30,12 @@ Prepare = Callable[[nn.Module, torch.Tensor], Step]
 
 
 def profile_pair(
-    request: ProfileRequest, batch: torch.Tensor, device: Device, prepare: Prepare
+    request: ProfileRequest,
+    batch: torch.Tensor,
+    device: Device,
+    prepare: Prepare,
+    *,
+    alive: Heartbeat = unheard,
 ) -> ProfileSamples:
     """Measure everything that a profile consists of.
 
@@ -32,6 +44,7 @@ def profile_pair(
         batch: one input batch.
         device: clock and barrier.
         prepare: makes the step of a network.
+        alive: told after every step of a warm-up, and after every block.
     """
     built = models.build(request.pair.candidate, seed=request.weight_seed)
     sites = {site: built.stages[site.split(".")[0]] for site in built.sites}
@@ -44,22 +57,29 @@ def profile_pair(
         profiled_steps_s=profiled_s,
         steps_s=steps_s,
         machine=request.machine or measure_machine(device, compute_dtype(request.workload)),
-        contrasts=tuple(_contrasts(request, batch, device, prepare, step)),
+        contrasts=tuple(_contrasts(request, batch, device, prepare, step, alive=alive)),
     )
 
 
 def _contrasts(
-    request: ProfileRequest, batch: torch.Tensor, device: Device, prepare: Prepare, step: Step
+    request: ProfileRequest,
+    batch: torch.Tensor,
+    device: Device,
+    prepare: Prepare,
+    step: Step,
+    *,
+    alive: Heartbeat,
 ) -> Iterator[Contrast]:
     """The SE network (candidate) against the plain one and against itself without each part (baselines)."""
     rng = Random(request.process_seed)
     plain = models.build(request.pair.baseline, seed=request.weight_seed).module
-    yield _contrast(request, device, rng, "plain", {"baseline": prepare(plain, batch), "candidate": step})
-    del plain
+    steps: dict[Side, Step] = {"baseline": prepare(plain, batch), "candidate": step}
+    yield _contrast(request, device, rng, "plain", steps, alive=alive)
+    del plain, steps
     for part in ABLATABLE[request.workload.phase]:
         ablated = _ablated(request.pair.candidate, request.weight_seed, part)
-        steps: dict[Side, Step] = {"baseline": prepare(ablated, batch), "candidate": step}
-        yield _contrast(request, device, rng, part, steps)
+        steps = {"baseline": prepare(ablated, batch), "candidate": step}
+        yield _contrast(request, device, rng, part, steps, alive=alive)
 
 
 def _ablated(spec: ModelSpec, seed: int, part: str) -> nn.Module:
@@ -68,20 +88,28 @@ def _ablated(spec: ModelSpec, seed: int, part: str) -> nn.Module:
 
 
 def _contrast(
-    request: ProfileRequest, device: Device, rng: Random, name: str, steps: dict[Side, Step]
+    request: ProfileRequest,
+    device: Device,
+    rng: Random,
+    name: str,
+    steps: dict[Side, Step],
+    *,
+    alive: Heartbeat,
 ) -> Contrast:
-    step_s = warm_up(steps, device, request.policy)
+    step_s = warm_up(steps, device, request.policy, alive=alive)
     count = steps_per_segment(step_s, request.policy)
-    blocks = tuple(
-        measure_block(
-            steps,
-            order,
-            count,
-            device=device,
-            policy=request.policy,
-            threads=request.workload.threads,
-            rng=rng,
+    blocks = []
+    for order in draw_orders(request.policy.min_blocks, rng):
+        blocks.append(
+            measure_block(
+                steps,
+                order,
+                count,
+                device=device,
+                policy=request.policy,
+                threads=request.workload.threads,
+                rng=rng,
+            )
         )
-        for order in draw_orders(request.policy.min_blocks, rng)
-    )
-    return Contrast(name=name, blocks=blocks)
+        alive()
+    return Contrast(name=name, blocks=tuple(blocks))

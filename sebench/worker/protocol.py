@@ -160,6 +160,10 @@ class Span(Value, frozen=True, kw_only=True, tag=True):
     count: int
 
 
+class Alive(Value, frozen=True, kw_only=True, tag=True):
+    """Worker to runner, while it prepares: something has got done, so wait for more."""
+
+
 class Ready(Value, frozen=True, kw_only=True, tag=True):
     """Worker to runner: both sides are built, checked and warm."""
 
@@ -175,6 +179,8 @@ class Go(Value, frozen=True, kw_only=True, tag=True):
     steps_per_segment: int
     orders: tuple[Literal["ABBA", "BAAB"], ...]
     deadline_s: float
+    at_least: int = 0
+    """Blocks that are measured whatever the time: the first ones of `orders`."""
 
 
 class Measured(Value, frozen=True, kw_only=True, tag=True):
@@ -240,6 +246,5 @@ Asked = (
 )
 """What a worker may be asked first."""
 Measurements = Measured | MemoryMeasured | Profiled | EnergyMeasured
-Reply = (
-    Measurements | Ready | SideReady | Timed | Counted | Locked | Done | EnergyDone | CounterFound | Failed
-)
+Answers = Counted | Locked | CounterFound
+Reply = Measurements | Answers | Alive | Ready | SideReady | Timed | Done | EnergyDone | Failed

@@ -12,13 +12,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import IO
 
 import msgspec
+from msgspec.structs import replace
 
 from sebench.profilers.device import Step
 from sebench.schema import Side
@@ -32,10 +32,11 @@ GRACE_S = 5.0
 class Ranks:
     """Ranks 1 to N - 1, started with this process's own command; none outlives the with-statement."""
 
-    def __init__(self, request: Request, *, port: int) -> None:
+    def __init__(self, request: Request, *, port: int, send: Callable[[Failed], None]) -> None:
+        self._send = send
         self._sides: dict[int, Side] = {}
-        self._ended: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self._dismissed = False
+        self._ended: queue.SimpleQueue[tuple[int, Failed | None]] = queue.SimpleQueue()
+        self._dismissed = threading.Event()
         self._members = {rank: _start(request, rank, port) for rank in range(1, request.workload.world_size)}
         for rank, member in self._members.items():
             threading.Thread(target=self._watch, args=(rank, member), daemon=True).start()
@@ -52,7 +53,7 @@ class Ranks:
 
     def dismiss(self) -> None:
         """Let them end."""
-        self._dismissed = True
+        self._dismissed.set()
         for member in self._members.values():
             member.close()
 
@@ -64,15 +65,13 @@ class Ranks:
             SystemExit: it died.
         """
         try:
-            rank = self._ended.get(timeout=GRACE_S)
+            rank, failed = self._ended.get(timeout=GRACE_S)
         except queue.Empty:
             return
-        member = self._members[rank]
-        failed = member.last_reply()
         if failed is None:
-            raise SystemExit(f"rank {rank} {member.cause_of_death()}") from error
+            raise SystemExit(f"rank {rank} {self._members[rank].cause_of_death()}") from error
         if failed.message != str(error):  # else all ranks fail alike
-            raise Fatal(failed.code, f"rank {rank}: {failed.message}") from error
+            raise Fatal(failed.code, _of(rank, failed.message)) from error
 
     def __enter__(self) -> Ranks:
         return self
@@ -86,14 +85,23 @@ class Ranks:
 
     def _watch(self, rank: int, member: _Member) -> None:
         member.wait()
-        if self._dismissed:
+        if self._dismissed.is_set():
             return
-        self._ended.put(rank)
-        time.sleep(GRACE_S * 2)
-        if not self._dismissed:  # the main thread still waits for the dead in a collective
+        failed = member.last_reply()
+        self._ended.put((rank, failed))
+        if self._dismissed.wait(GRACE_S * 2):
+            return
+        # The main thread compiles, or waits for the dead in a collective.
+        if failed is None:
             sys.stderr.write(f"rank {rank} {member.cause_of_death()}\n")
             sys.stderr.flush()
-            os._exit(1)
+        else:
+            self._send(replace(failed, message=_of(rank, failed.message)))
+        os._exit(1)
+
+
+def _of(rank: int, message: str) -> str:
+    return f"rank {rank}: {message}"
 
 
 class _Member:
@@ -116,7 +124,9 @@ class _Member:
         return self._process.wait()
 
     def last_reply(self) -> Failed | None:
+        """What it said before it ended; None if it said nothing."""
         assert self._process.stdout is not None  # noqa: S101 - stdout=PIPE
+        os.set_blocking(self._process.stdout.fileno(), False)  # what it has started may hold the pipe open
         line = self._process.stdout.readline()
         return msgspec.json.decode(line, type=Failed) if line else None
 

@@ -72,7 +72,7 @@ def test_compare(execution, tmp_path):
     result = CliRunner().invoke(
         app,
         ["compare", "-m", "cifar_resnet110", "--device", "cuda", "--phase", "training", "-b", "64", "--exec",
-         execution, "--effort", "quick", "--budget", "40", "--save", str(tmp_path), "-f", "json", "-q"],
+         execution, "--effort", "quick", "--save", str(tmp_path), "-f", "json", "-q"],
     )  # fmt: skip
     assert result.exit_code == 0
     metrics = {m["metric"]: m for m in json.loads(result.stdout)["comparisons"][0]["metrics"]}

@@ -5,19 +5,33 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+QUIET = Path(__file__).parent / "quiet"
+
 
 @pytest.fixture
-def sebench(tmp_path):
+def environ(tmp_path):
+    """Of a process whose measurements no neighbour can spoil, with a cache of its own."""
+    paths = filter(None, (str(QUIET), os.environ.get("PYTHONPATH")))
+    return {
+        **os.environ,
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "PYTHONPATH": os.pathsep.join(paths),
+    }
+
+
+@pytest.fixture
+def sebench(tmp_path, environ):
     """Run ``sebench ARGUMENTS`` in a fresh directory; returns the completed process."""
 
-    def run(arguments, *, check=True, **environ):
+    def run(arguments, *, check=True, **variables):
         done = subprocess.run(
             [sys.executable, "-m", "sebench", *arguments.split()],
             cwd=tmp_path,
-            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), **environ},
+            env={**environ, **variables},
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,

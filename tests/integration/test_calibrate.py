@@ -29,12 +29,8 @@ def nets(tmp_path):
 
 @pytest.mark.slow
 def test_a_session_is_measured_kept_and_shown(sebench, nets, tmp_path):
-    for budget_s in (30, 120, 300):  # the first suffices on a free machine
-        asked = f"calibrate -m nets.py:net {SMALL} --processes 5 --budget {budget_s} --seed 4"
-        done = sebench(f"{asked} --format json --calibrations kept", check=False)
-        if done.returncode == 0:
-            break
-    assert done.returncode == 0, done.stderr
+    asked = f"calibrate -m nets.py:net {SMALL} --processes 5 --seed 4"
+    done = sebench(f"{asked} --format json --calibrations kept")
     found = json.loads(done.stdout)
     assert (found["kind"], found["model"], found["variant"]) == ("calibration", "nets.py:net", "plain")
     assert found["workload"]["input_shape"] == [1, 3, 16, 16]

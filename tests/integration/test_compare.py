@@ -3,7 +3,6 @@
 import contextlib
 import json
 import math
-import os
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import pytest
 from sebench.store import load_result
 
 QUICK = "--device cpu --effort quick --threads 1"
-NO_LOWER_BOUND = 300.0  # seconds to wait for an event before calling it missing
+NO_LOWER_BOUND = 600.0  # seconds to wait for an event before calling it missing
 
 
 def metrics_of(comparison):
@@ -94,19 +93,52 @@ def test_several_models_and_variants_give_one_markdown_table_over_processes(sebe
     assert not (tmp_path / ".sebench").exists()
 
 
+# A step takes 0.2 s, so that warming up ends after at most 13 of either side (5 s); a block holds 4 of each.
+# The 30th call is thus in the second block or later, and well before the last one, the 12th.
+STUCK = """
+import threading
+import time
+from pathlib import Path
+
+from torch import nn
+
+
+class Stuck(nn.Conv2d):
+    calls = 0
+
+    def forward(self, x):
+        if x.device.type != "meta":
+            time.sleep(0.2)
+            self.calls += 1
+        if self.calls == 30:
+            Path("marker").touch()
+            threading.Event().wait()
+        return super().forward(x)
+
+
+def net():
+    return Stuck(3, 4, 3)
+"""
+
+
 def test_interrupting_saves_what_was_measured_and_says_so(start, tmp_path):
-    process = start("compare -m cifar_resnet110 --effort quick --budget 100 --threads 1 --format json")
-    wait_for_blocks(process)
+    (tmp_path / "nets.py").write_text(STUCK)
+    process = start(
+        "compare --baseline nets.py:net --candidate nets.py:net --image-size 8 --effort quick --threads 1"
+        " --format json"
+    )
+    wait_for_file(process, tmp_path / "marker")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=NO_LOWER_BOUND)
     assert process.returncode == 130
     assert "Traceback" not in err
     assert "interrupted" in err
     assert psutil_children(process.pid) == []
-    if out:  # pressed after the first block
-        (path,) = (tmp_path / ".sebench" / "results").glob("*.json")
-        assert load_result(path).findings[0].code == "interrupted"
-        assert json.loads(out)["comparisons"][0]["findings"][0]["code"] == "interrupted"
+    (path,) = (tmp_path / ".sebench" / "results").glob("*.json")
+    stored = load_result(path)
+    assert stored.findings[0].code == "interrupted"
+    assert 1 <= len(stored.measurements[0].processes[0].blocks) < 12
+    assert json.loads(out)["comparisons"][0]["findings"][0]["code"] == "interrupted"
 
 
 def test_interrupting_leaves_no_rank_behind(start):
@@ -149,7 +181,7 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
 
 
 @pytest.fixture
-def start(tmp_path):
+def start(tmp_path, environ):
     """Start ``sebench ARGUMENTS`` and leave it running; it does not outlive the test."""
     started = []
 
@@ -157,7 +189,7 @@ def start(tmp_path):
         process = subprocess.Popen(
             [sys.executable, "-m", "sebench", *arguments.split()],
             cwd=tmp_path,
-            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
+            env=environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
@@ -199,15 +231,13 @@ def wait_for_ranks(process):
     raise AssertionError("no second rank was started")
 
 
-def wait_for_blocks(process):
-    """Return once some worker has used seconds of CPU: it is warming up or measuring."""
+def wait_for_file(process, path):
+    """Return once it is there."""
     deadline = time.monotonic() + NO_LOWER_BOUND
-    while time.monotonic() < deadline:
-        with contextlib.suppress(psutil.NoSuchProcess):  # it ended; the next one will do
-            if sum(wait_for_worker(process).cpu_times()[:2]) > 15:
-                return
-        time.sleep(0.1)
-    raise AssertionError("no worker got to work")
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path.name} was never written"
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
 
 
 def psutil_children(pid):

@@ -23,7 +23,7 @@ def energy(monkeypatch, tmp_path):
         monkeypatch.setattr(
             measuring, "run", partial(measuring.run, command=(sys.executable, str(WORKER), condition))
         )
-        words = "compare -m cifar_resnet110 --device cpu --effort quick --budget 20 --energy -f json"
+        words = "compare -m cifar_resnet110 --device cpu --effort quick --energy -f json"
         return CliRunner().invoke(app, [*words.split(), "--save", str(tmp_path / "results")])
 
     return run

@@ -1,7 +1,6 @@
 """docs/python.md does what it says: its examples are run as they stand, and measure for real."""
 
 import doctest
-import os
 import re
 import subprocess
 import sys
@@ -30,13 +29,13 @@ def files(tmp_path):
     return [name for name, _ in found]
 
 
-def test_the_pytest_example_measures(files, tmp_path):
+def test_the_pytest_example_measures(files, tmp_path, environ):
     assert files == ["nets.py", "test_cost.py"]
     plugin = ("-p", "no:sebench", "-p", "sebench.pytest_plugin", "-W", "error", "-p", "no:cacheprovider")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *plugin, "--sebench-quick", "--sebench-save", "kept", "-rA"],
         cwd=tmp_path,
-        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
+        env=environ,
         capture_output=True,
         text=True,
         check=False,

@@ -18,6 +18,7 @@ from sebench.profilers.device import Timing
 from sebench.profilers.nvml import NvmlReader
 from sebench.schema import DeviceState
 from sebench.worker import serve as worker
+from sebench.worker import timing
 
 COSTS = {"plain": 0.100, "se": 0.110}
 JOULES = {"plain": 20.0, "se": 40.0}
@@ -140,7 +141,9 @@ if __name__ == "__main__":
     replies = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     torch.set_num_threads(1)
-    worker.runtime_facts = lambda device: {"device": {"name": "Fake GPU", "type": "cuda"}}
+    worker.runtime_facts = timing.runtime_facts = lambda device: {
+        "device": {"name": "Fake GPU", "type": "cuda"}
+    }
     worker.serve(
         OnTheCpu(sys.stdin.buffer),
         replies,

@@ -34,13 +34,15 @@ class Faulty(nn.Module):
             self.fail(x)
         elif self.calls > 1 and self.fault == "leader-dies":
             os.kill(os.getpid(), signal.SIGKILL)
-        elif self.calls > 1 and self.fault == "leader-hangs":
+        elif (self.calls > 1 and self.fault == "leader-hangs") or (
+            self.fault == "leader-compiles" and self.training
+        ):
             threading.Event().wait()
         output = self.fc(self.conv(x).flatten(1))
         return output * float("nan") if self.fault == "nan" and RANK == 1 else output
 
     def fail(self, x):
-        if self.fault == "memory" and self.training and len(x) > ROOM:
+        if self.fault in ("memory", "leader-compiles") and self.training and len(x) > ROOM:
             raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 1 TiB")
         if self.fault == "exit" and self.calls:
             sys.stderr.write("some library said no\n")
@@ -64,5 +66,6 @@ if __name__ == "__main__":
     replies = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     torch.set_num_threads(1)
-    ranks.GRACE_S = 1.0
+    # Long enough for a rank that fails to be the first that is heard; short where the leader hangs.
+    ranks.GRACE_S = 1.0 if fault in ("leader-hangs", "leader-compiles") else 60.0
     serve(sys.stdin.buffer, replies, build=lambda spec, seed: Faulty(fault, marker))

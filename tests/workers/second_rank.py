@@ -28,8 +28,8 @@ if __name__ == "__main__":
         world_size=2,
         micro_batch_size=micro_batch_size,
     )
-    store = reach_store(port, timeout_s=60.0)
-    with process_group(store, rank=1, world_size=2, device="cpu", timeout_s=60.0):
+    store = reach_store(port, timeout_s=600.0)
+    with process_group(store, rank=1, world_size=2, device="cpu", timeout_s=600.0):
         module = network()
         batch = make_input(workload, seed=4, rank=1)
         training_step(module, batch, make_targets(workload, module(batch), seed=4, rank=1), workload)()

@@ -86,10 +86,10 @@ def stepped():
         other = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         started.append(other)
         module = network()
-        with process_group(store, rank=0, world_size=2, device="cpu", timeout_s=60.0):
+        with process_group(store, rank=0, world_size=2, device="cpu", timeout_s=600.0):
             batch = make_input(workload, seed=4)
             training_step(module, batch, make_targets(workload, module(batch), seed=4), workload)()
-            out, _ = other.communicate(timeout=60.0)
+            out, _ = other.communicate(timeout=600.0)
         return module, json.loads(out)
 
     yield run

@@ -5,7 +5,12 @@ from random import Random
 import pytest
 
 from sebench.errors import DeviceError
-from sebench.profilers.energy import idle_power_w, measure_energy_block, require_alone
+from sebench.profilers.energy import (
+    energy_block_seconds,
+    idle_power_w,
+    measure_energy_block,
+    require_alone,
+)
 from sebench.profilers.energy_counter import Zone, joules_between
 from tests.fakes import FakeCounter, FakeDevice
 
@@ -121,3 +126,8 @@ def test_others_that_come_during_a_block_are_noticed():
     device.pause = pause
     with pytest.raises(DeviceError, match="shared"):
         block(device)
+
+
+def test_what_a_block_is_expected_to_take():
+    # Windows of 5 s after 0.3 s of steps and at most 0.1 s of waiting: 2 (5 + 0.3) + 2 (6 + 3) + 4 x 0.1
+    assert energy_block_seconds({"baseline": 0.1, "candidate": 3.0}) == pytest.approx(29.0)

@@ -86,6 +86,13 @@ def test_warm_up_alternates_until_steps_and_time_are_enough():
     assert step_s == {"baseline": pytest.approx(0.05), "candidate": pytest.approx(0.06)}
 
 
+def test_every_step_of_the_warm_up_is_a_sign_of_life():
+    device, heard = FakeDevice(), []
+    steps = {"baseline": device.step("A", 0.01), "candidate": device.step("B", 0.03)}
+    latency.warm_up(steps, device, POLICY, alive=lambda: heard.append(device.now_s))
+    assert len(heard) == device.log.count("A") + device.log.count("B")
+
+
 def test_warm_up_goes_on_while_steps_get_faster_but_not_for_ever():
     device = FakeDevice()
     cost = lambda now: 0.05 * (1 + math.exp(-now / 1.0))  # noqa: E731

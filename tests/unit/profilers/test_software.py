@@ -7,6 +7,8 @@ import pytest
 import sebench
 from sebench.profilers.software import read_git, read_variables, read_versions
 
+PATIENCE_S = 600.0  # a bound against hanging, which is never measured
+
 
 def git(directory, *arguments):
     identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=trunk"]
@@ -52,19 +54,19 @@ def test_secrets_do_not_pass_the_prefixes(name):
 
 def test_git_state(tmp_path):
     git(tmp_path, "init")
-    assert read_git(tmp_path) == {"commit": None, "dirty": False, "branch": "trunk"}
+    assert read_git(tmp_path, timeout_s=PATIENCE_S) == {"commit": None, "dirty": False, "branch": "trunk"}
     (tmp_path / "file").write_text("one")
     git(tmp_path, "add", "file")
     git(tmp_path, "commit", "-m", "first")
-    clean = read_git(tmp_path)
+    clean = read_git(tmp_path, timeout_s=PATIENCE_S)
     assert len(clean["commit"]) == 40
     assert clean["dirty"] is False
     (tmp_path / "untracked").write_text("x")
-    assert read_git(tmp_path) == clean
+    assert read_git(tmp_path, timeout_s=PATIENCE_S) == clean
     (tmp_path / "file").write_text("two")
-    assert read_git(tmp_path) == clean | {"dirty": True}
+    assert read_git(tmp_path, timeout_s=PATIENCE_S) == clean | {"dirty": True}
     git(tmp_path, "checkout", "--detach")
-    assert read_git(tmp_path)["branch"] is None
+    assert read_git(tmp_path, timeout_s=PATIENCE_S)["branch"] is None
 
 
 UNKNOWN = {"commit": None, "dirty": None, "branch": None}
@@ -72,8 +74,8 @@ UNKNOWN = {"commit": None, "dirty": None, "branch": None}
 
 def test_git_outside_a_repository(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert read_git(tmp_path) == UNKNOWN
-    assert read_git(tmp_path / "missing") == UNKNOWN
+    assert read_git(tmp_path, timeout_s=PATIENCE_S) == UNKNOWN
+    assert read_git(tmp_path / "missing", timeout_s=PATIENCE_S) == UNKNOWN
 
 
 def test_git_not_installed(tmp_path, monkeypatch):

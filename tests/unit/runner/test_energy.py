@@ -20,7 +20,7 @@ COST = StaticCost(input_shape=(1, 3, 2, 2), params=1, buffers=0)
 
 
 def plan(*devices, **policy):
-    policy = TimingPolicy(**{"processes": 1, "min_blocks": 6, "budget_s": 10.0, "timeout_s": 60.0, **policy})
+    policy = TimingPolicy(**{"processes": 1, "min_blocks": 6, "budget_s": 10.0, "timeout_s": 600.0, **policy})
     sessions = tuple(
         Session(pair=PAIR, workload=workload)
         for device in devices or ("cuda:0",)

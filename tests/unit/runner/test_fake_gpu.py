@@ -14,7 +14,7 @@ from sebench.schema import ModelSpec, Pair, Plan, Session, StaticCost, TimingPol
 
 WORKER = Path(__file__).parents[2] / "workers" / "fake_gpu.py"
 # A budget that is soon spent: six processes with little more than their fewest blocks.
-POLICY = TimingPolicy(processes=6, min_blocks=4, budget_s=10.0, timeout_s=60.0)
+POLICY = TimingPolicy(processes=6, min_blocks=4, budget_s=10.0, timeout_s=600.0)
 PAIR = Pair(baseline=ModelSpec(model="toy"), candidate=ModelSpec(model="toy", variant="se"))
 COST = StaticCost(input_shape=(1, 3, 2, 2), params=1, buffers=0)
 

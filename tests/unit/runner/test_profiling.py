@@ -1,12 +1,14 @@
 """Bounds of a machine are measured once per set-up; the worker's answers are set."""
 
 import pytest
+from filelock import FileLock
 from msgspec.structs import replace
 
 from sebench.errors import BuildError
 from sebench.runner import profiling
 from sebench.runner.bounds import machine_key
 from sebench.runner.conditions import Conditions
+from sebench.runner.device_lock import lock_file
 from sebench.runner.plan import make_plan
 from sebench.runner.profiling import run_profiles
 from sebench.schema import Contrast, Machine, PartSample, ProfileSamples, Workload
@@ -97,6 +99,24 @@ def test_a_batch_beyond_memory_is_refused_before_a_worker_starts(known):
     with pytest.raises(BuildError, match="choose a smaller --batch-size"):
         run_profiles(plan(), little)
     assert known == []
+
+
+def test_a_device_that_another_run_holds_is_waited_for(known):
+    held = FileLock(lock_file("cpu"))
+    held.acquire()
+    events = []
+
+    def end_the_other():
+        events.append("waiting")
+        held.release()
+
+    run_profiles(
+        plan(),
+        samples.ENVIRONMENT,
+        announce=lambda session: events.append("profiling"),
+        announce_waiting=end_the_other,
+    )
+    assert events == ["waiting", "profiling"]
 
 
 def test_autocast_is_counted_in_single_precision(known):

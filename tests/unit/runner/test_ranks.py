@@ -11,6 +11,7 @@ from sebench.analysis.comparison import compare
 from sebench.runner.placement import rank_placement
 from sebench.runner.processes import ProcessSeries
 from sebench.runner.session import WorkerDied, WorkerSession
+from sebench.runner.side_by_side import worker_opener
 from sebench.schema import ModelSpec, Pair, Plan, Session, TimingPolicy, Workload
 from sebench.worker.protocol import MemoryRequest, Request
 from tests import samples
@@ -22,13 +23,13 @@ POLICY = TimingPolicy(
     budget_s=0.1,
     segment_s=0.001,
     warmup_busy_s=0.01,
-    timeout_s=60.0,
+    timeout_s=600.0,
     effort="quick",
 )
 PAIR = Pair(baseline=ModelSpec(model="toy"), candidate=ModelSpec(model="toy", variant="se"))
 WORKLOAD = Workload(phase="training", batch_size=8, input_shape=(8, 3, 8, 8), world_size=2)
 PLAN = Plan(sessions=(Session(pair=PAIR, workload=WORKLOAD),), policy=POLICY, seed=3)
-DEADLINE_S = 60.0
+DEADLINE_S = 600.0  # a bound against hanging, which is never measured
 
 
 @pytest.fixture
@@ -43,7 +44,8 @@ def command(tmp_path):
 @pytest.fixture
 def measured(command):
     def run(fault):
-        series = ProcessSeries(PLAN, 0, observer=lambda progress: None, command=command(fault))
+        open_worker = worker_opener(command(fault), {})
+        series = ProcessSeries(PLAN, 0, observer=lambda progress: None, open_worker=open_worker)
         series.measure(deadline_s=time.monotonic() + POLICY.budget_s)
         return series.measurement()
 
@@ -129,6 +131,13 @@ def test_a_parameter_that_no_rank_has_a_gradient_of_is_named(first_reply):
 def test_a_rank_that_dies_takes_the_others_along_and_is_explained(first_reply, fault, message):
     with pytest.raises(WorkerDied, match=message):
         first_reply(fault)
+
+
+def test_a_rank_that_lacks_memory_while_the_leader_is_busy_is_heard(first_reply):
+    # as under NCCL, or while rank 0 compiles: nothing tells it
+    reply = first_reply("leader-compiles")
+    assert reply.code == "memory"
+    assert reply.message.startswith("rank 1: out of memory: ")
 
 
 def test_memory_that_one_rank_lacks_leads_to_micro_batches_on_all(measured):

@@ -11,7 +11,7 @@ import pytest
 from sebench.runner import side_by_side
 from sebench.runner.processes import ProcessSeries
 from sebench.runner.session import WorkerDied
-from sebench.runner.side_by_side import SideBySide
+from sebench.runner.side_by_side import SideBySide, worker_opener
 from sebench.schema import ModelSpec, Pair, Plan, Session, TimingPolicy, Workload
 from sebench.worker.protocol import (
     Done,
@@ -28,7 +28,7 @@ from tests.repositories import repository
 SIDES = Path(__file__).parents[2] / "workers" / "sides.py"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 POLICY = TimingPolicy(
-    processes=1, min_blocks=2, segment_s=0.001, warmup_busy_s=0.01, timeout_s=120.0, effort="quick"
+    processes=1, min_blocks=2, segment_s=0.001, warmup_busy_s=0.01, timeout_s=600.0, effort="quick"
 )
 
 
@@ -157,7 +157,7 @@ def test_a_side_that_cannot_be_built_is_named_with_its_commit(pretended):
 def test_what_the_protocol_does_not_provide_for_is_a_death(pretended):
     with (
         pretended(head="confused") as worker,
-        pytest.raises(WorkerDied, match="sent Done before it was ready"),
+        pytest.raises(WorkerDied, match="sent Done instead of SideReady"),
     ):
         worker.receive()
     with pretended(head="fails") as worker, pytest.raises(WorkerDied, match="^no more$"):
@@ -181,8 +181,7 @@ def series(repo, tmp_path):
             plan,
             0,
             observer=lambda progress: None,
-            command=command or own,
-            trees={COMMIT: tmp_path / "base"},
+            open_worker=worker_opener(command or own, {COMMIT: tmp_path / "base"}),
         )
 
     return start
@@ -200,7 +199,7 @@ def test_real_workers_deliver_blocks(series):
     found = measured(series("none", "chatty"))
     assert found.findings == ()
     (run,) = found.processes
-    assert len(run.blocks) >= 2
+    assert len(run.blocks) == 2
     assert {segment.side for segment in run.blocks[0].segments} == {"baseline", "candidate"}
     assert run.blocks[0].cpu_ratio is None or run.blocks[0].cpu_ratio >= 0
 

@@ -1,0 +1,83 @@
+"""One attempt at one worker process: what is drawn for it, what it says, and the record of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from random import Random
+
+from sebench.runner.placement import worker_environ
+from sebench.runner.session import Worker, WorkerDied, WorkerFailed
+from sebench.schema import Block, Plan, ProcessRun, Session, Side
+from sebench.worker.protocol import Done, Failed, Measured, Request
+
+MAX_PADDING_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What is drawn for a process before it starts; the same seed draws the same."""
+
+    process: int
+    attempt: int
+    request: Request
+    environ: Mapping[str, str]
+    rng: Random
+    """Draws what follows."""
+
+    @property
+    def run(self) -> ProcessRun:
+        """The record of it before it has said anything."""
+        return ProcessRun(
+            process=self.process,
+            attempt=self.attempt,
+            seed=self.request.process_seed,
+            build_order=self.request.build_order,
+            steps_per_segment=0,
+            prepare_s=0.0,
+        )
+
+
+def draw_attempt(plan: Plan, index: int, session: Session, process: int, attempt: int) -> Attempt:
+    """Draw build order, seeds and environment of a process.
+
+    Args:
+        plan: its policy and seed.
+        index: of the session in the plan.
+        session: the pair and its workload, as it is measured.
+        process: counted from 0.
+        attempt: counted from 1.
+    """
+    rng = Random(f"{plan.seed}/{index}/{process}/{attempt}")
+    sides: list[Side] = ["baseline", "candidate"]
+    rng.shuffle(sides)
+    request = Request(
+        pair=session.pair,
+        workload=session.workload,
+        policy=plan.policy,
+        build_order=tuple(sides),
+        weight_seed=plan.seed,
+        process_seed=rng.getrandbits(32),
+    )
+    environ = worker_environ(
+        session.workload,
+        PYTHONHASHSEED=str(rng.getrandbits(32)),
+        # The size of the environment moves the stack, which alone changes timings (Mytkowicz 2009).
+        SEBENCH_PADDING="x" * rng.randrange(MAX_PADDING_BYTES),
+    )
+    return Attempt(process, attempt, request, environ, rng)
+
+
+def measured_blocks(worker: Worker) -> Iterator[Block]:
+    """The blocks of a worker that was told to go, each as soon as it is measured.
+
+    Raises:
+        WorkerFailed: it said why it cannot go on.
+        WorkerDied: it ended, stayed silent for too long or sent something else.
+    """
+    while not isinstance(reply := worker.receive(), Done):
+        if isinstance(reply, Failed):
+            raise WorkerFailed(reply.message)
+        if not isinstance(reply, Measured):
+            raise WorkerDied(f"a worker process sent {type(reply).__name__} instead of a block")
+        yield reply.block

@@ -1,0 +1,273 @@
+"""The processes of a session with workers and a clock that are told what to do."""
+
+import pytest
+
+from sebench.runner.processes import ProcessSeries, halved
+from sebench.runner.session import WorkerDied
+from sebench.schema import ModelSpec, Pair, Plan, Session, TimingPolicy, Workload
+from sebench.worker.protocol import Done, Failed, Measured, Ready
+from tests import samples
+
+PREPARE_S = 5.0
+PAIR = Pair(baseline=ModelSpec(model="toy"), candidate=ModelSpec(model="toy", variant="se"))
+TRAINING = Workload(phase="training", batch_size=8, input_shape=(8, 3, 8, 8))
+MEMORY = Failed(code="memory", message="out of memory: can't allocate memory")
+
+
+class Clock:
+    now_s = 0.0
+
+    def __call__(self):
+        return self.now_s
+
+
+class Worker:
+    """Ready after `PREPARE_S`; a block is expected to take 0.82 s, and takes `block_s`.
+
+    `fails` is what it says instead of being ready, or raises after `blocks`.
+    """
+
+    def __init__(self, clock, *, block_s=1.0, fails=None, blocks=0, compile_s=None):
+        self.clock, self.block_s, self.fails, self.blocks = clock, block_s, fails, blocks
+        self.compile_s = compile_s or {}
+        self.go_message = self.limit_s = None
+        self.replies = self.talk()
+
+    def talk(self):
+        self.clock.now_s += PREPARE_S
+        if self.fails and not self.blocks:
+            yield self.fails
+        yield Ready(
+            step_s={"baseline": 0.1, "candidate": 0.1}, compile_s=self.compile_s, runtime={"torch": "2"}
+        )
+        start_s = self.clock.now_s
+        for index, order in enumerate(self.go_message.orders):
+            go, spent_s = self.go_message, self.clock.now_s - start_s
+            if index >= go.at_least and spent_s > go.deadline_s:
+                break
+            if self.fails and index == self.blocks:
+                yield self.fails
+            self.clock.now_s += self.block_s
+            yield Measured(block=samples.block(0.1, 0.1, order=order))
+        yield Done()
+
+    def receive(self):
+        reply = next(self.replies)
+        if isinstance(reply, BaseException):
+            raise reply
+        return reply
+
+    def go(self, message):
+        self.go_message = message
+
+    def allow_silence(self, limit_s):
+        self.limit_s = limit_s
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+
+class Workers:
+    """Opens one after the other, the last one for ever."""
+
+    def __init__(self, *asked):
+        self.clock, self.asked = Clock(), list(asked) or [{}]
+        self.opened, self.requests, self.environs, self.limits_s = [], [], [], []
+
+    def __call__(self, request, *, environ, timeout_s):
+        asked = self.asked.pop(0) if len(self.asked) > 1 else self.asked[0]
+        self.requests.append(request)
+        self.environs.append(environ)
+        self.limits_s.append(timeout_s)
+        self.opened.append(Worker(self.clock, **asked))
+        return self.opened[-1]
+
+
+def series(workers, *, workload=samples.WORKLOAD, observer=lambda progress: None, **policy):
+    asked = TimingPolicy(**{"processes": 6, "min_blocks": 4, "budget_s": 80.0, **policy})
+    plan = Plan(sessions=(Session(pair=PAIR, workload=workload),), policy=asked, seed=3)
+    return ProcessSeries(plan, 0, observer=observer, open_worker=workers, monotonic=workers.clock)
+
+
+def measured(workers, **asked):
+    made = series(workers, **asked)
+    made.measure(deadline_s=workers.clock.now_s + asked.get("budget_s", 80.0))
+    return made.measurement()
+
+
+def codes(measurement):
+    return [finding.code for finding in measurement.findings]
+
+
+def counts(measurement):
+    return [len(run.blocks) for run in measurement.processes]
+
+
+def test_processes_fill_the_budget():
+    found = measured(Workers({"block_s": 0.82}))
+    # 75 s are left once the first one is ready: (75 - 5 * 5) / (6 * 0.82) = 10.2
+    assert counts(found) == [10] * 6
+    assert codes(found) == []
+    assert {run.prepare_s for run in found.processes} == {PREPARE_S}
+
+
+def test_without_a_hard_budget_a_slow_machine_measures_the_fewest_blocks_of_every_process():
+    # Four times as slow as expected: 10 blocks of 0.82 s are to begin within 2 * 8.2 = 16.4 s
+    found = measured(Workers({"block_s": 3.28}))
+    assert counts(found)[0] == 6  # the last one begins after 16.4 s, to the digit
+    assert counts(found)[1:] == [4] * 5  # no time is left, and every process says something
+    assert codes(found) == []
+
+
+def test_a_stall_of_one_block_leaves_no_process_without_its_blocks():
+    found = measured(Workers({"block_s": 60.0}), processes=1, min_blocks=12, budget_s=21.0)
+    assert counts(found) == [12]
+
+
+def test_a_hard_budget_is_kept():
+    workers = Workers({"block_s": 3.28})
+    found = measured(workers, hard_budget=True)
+    assert workers.clock.now_s <= 80.0
+    assert all(count >= 2 for count in counts(found))
+    assert len(counts(found)) >= 5
+
+
+def test_a_hard_budget_that_is_too_short_for_the_effort_is_one_process():
+    found = measured(Workers(), hard_budget=True, budget_s=20.0)
+    assert len(counts(found)) == 1
+    assert codes(found) == ["budget-downgraded"]
+
+
+def test_a_budget_that_ends_between_processes_is_said():
+    # 10 blocks each are planned; from the second process on preparing takes all the time there is
+    class Slower(Workers):
+        def __call__(self, request, **how):
+            if self.opened:
+                self.clock.now_s += 70.0
+            return super().__call__(request, **how)
+
+    found = measured(Slower(), hard_budget=True)
+    assert len(counts(found)) == 1
+    (finding,) = found.findings
+    assert (finding.code, finding.message) == ("fewer-processes", "the budget ended after 1 processes")
+
+
+def test_a_hard_budget_without_time_for_a_block_says_what_it_would_take():
+    found = measured(Workers(), hard_budget=True, processes=1, budget_s=5.5)
+    (finding,) = found.findings
+    assert finding.code == "budget-spent"
+    assert finding.message == (
+        "--budget is too small for one block of 0.8 s: all that comes before took 5.0 s"
+    )
+    assert finding.hint == "allow at least 9 s per pair"  # 5 + 4 * 0.82
+    assert found.processes == ()
+
+
+def test_time_that_earlier_pairs_left_over_was_not_spent():
+    made = series(Workers(), hard_budget=True, processes=1, budget_s=0.3)
+    made.measure(deadline_s=5.5)  # 0.5 s are left, more than the budget of this pair
+    (finding,) = made.measurement().findings
+    assert finding.message == "--budget is too small for one block of 0.8 s"
+    assert finding.hint == "allow at least 4 s per pair"
+
+
+def test_a_budget_that_was_spent_before_starts_no_worker():
+    workers = Workers()
+    made = series(workers, hard_budget=True)
+    made.measure(deadline_s=-1.0)
+    assert codes(made.measurement()) == ["budget-spent"]
+    assert workers.opened == []
+
+
+def test_a_death_is_retried_once_with_a_new_seed_and_recorded():
+    workers = Workers({"fails": WorkerDied("gone"), "blocks": 2}, {})
+    found = measured(workers, processes=1)
+    died, second = found.processes
+    assert (died.attempt, died.error, len(died.blocks)) == (1, "gone", 2)
+    assert (second.attempt, second.error) == (2, None)
+    assert died.seed != second.seed
+    assert workers.requests[0].process_seed == died.seed
+    assert codes(found) == ["worker-retried"]
+    assert found.findings[0].message == "gone; process 1 was started again"
+
+
+def test_a_second_death_ends_the_series():
+    found = measured(Workers({"fails": WorkerDied("gone")}))
+    assert codes(found) == ["worker-retried", "worker-failed"]
+    assert [run.error for run in found.processes] == ["gone", "gone"]
+
+
+def test_one_that_dies_before_it_is_ready_is_not_recorded_with_the_figures_of_another():
+    workers = Workers({"compile_s": {"baseline": 7.0}}, {"fails": WorkerDied("gone")}, {})
+    first, died, *_ = measured(workers).processes
+    assert (first.prepare_s, first.compile_s) == (PREPARE_S, {"baseline": 7.0})
+    assert (died.error, died.prepare_s, died.compile_s) == ("gone", 0.0, {})
+    assert died.gradient_bytes == {}
+    assert died.steps_per_segment == 0
+
+
+def test_what_would_fail_again_is_not_retried():
+    workers = Workers({"fails": Failed(code="build", message="no such layer")})
+    found = measured(workers)
+    assert codes(found) == ["worker-failed"]
+    assert len(workers.opened) == 1
+
+
+def test_a_batch_that_does_not_fit_is_halved_until_it_does():
+    found = measured(Workers({"fails": MEMORY}, {"fails": MEMORY}, {}), workload=TRAINING, processes=1)
+    assert found.workload.micro_batch_size == 2
+    assert codes(found) == ["batch-emulated"]
+    assert [run.error for run in found.processes] == [None]
+
+
+def test_memory_that_runs_out_later_is_a_failure():
+    found = measured(Workers({}, {"fails": MEMORY}), workload=TRAINING)
+    assert codes(found) == ["worker-failed"]
+    assert found.workload.micro_batch_size is None
+    assert [bool(run.blocks) for run in found.processes] == [True, False]
+
+
+def test_halves_are_of_every_rank():
+    assert halved(TRAINING).micro_batch_size == 4
+    two = Workload(phase="training", batch_size=6, input_shape=(6, 3, 8, 8), world_size=2)
+    assert halved(two).micro_batch_size == 2  # 3 images a rank, of which 1 at once
+    assert halved(halved(two)) is None
+    assert halved(samples.WORKLOAD) is None
+
+
+def test_an_interruption_keeps_what_was_measured():
+    made = series(Workers({"fails": KeyboardInterrupt(), "blocks": 3}))
+    with pytest.raises(KeyboardInterrupt):
+        made.measure(deadline_s=80.0)
+    assert counts(made.measurement()) == [3]
+
+
+def test_silence_is_allowed_in_proportion_to_what_a_block_takes():
+    workers = Workers({"block_s": 20.0})
+    measured(workers, processes=2)
+    assert workers.limits_s[0] == 120.0
+    assert workers.opened[0].limit_s == 120.0  # 10 blocks of 0.82 s are less
+    assert workers.opened[1].limit_s == pytest.approx(200.0)  # of 20 s
+
+
+def test_the_same_seed_draws_the_same_processes():
+    one, other = Workers(), Workers()
+    first, second = measured(one), measured(other)
+    assert one.requests == other.requests
+    assert one.environs == other.environs
+    assert first == second
+    assert len({environ["SEBENCH_PADDING"] for environ in one.environs}) > 1
+    assert len({request.build_order for request in one.requests}) == 2
+
+
+def test_the_observer_hears_every_block():
+    seen = []
+    found = measured(Workers({"block_s": 0.82}), processes=1, budget_s=21.0, observer=seen.append)
+    (count,) = counts(found)
+    assert [progress.block for progress in seen] == list(range(count + 1))
+    assert seen[0].ratio is None
+    assert seen[-1].ratio.blocks == count
+    assert {progress.blocks for progress in seen[1:]} == {count}
