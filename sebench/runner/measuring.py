@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from types import MappingProxyType
 
@@ -91,7 +92,7 @@ def run(
                 series = assembly.begin(
                     ProcessSeries(plan, index, observer=observer, open_worker=worker_opener(command, trees))
                 )
-                with alone_on(series.session.workload, series.announce_waiting) as waited_s:
+                with _alone(plan, series) as waited_s:
                     origin_s, begun_s = origin_s + waited_s, begun_s + waited_s  # others' time is not ours
                     if plan.timed:
                         series.measure(deadline_s=_deadline_s(plan, index, origin_s, begun_s))
@@ -103,6 +104,13 @@ def run(
                 yield assembly.result(interrupted=True)
             raise Interrupted("interrupted") from None
         yield assembly.result()
+
+
+def _alone(plan: Plan, series: ProcessSeries) -> AbstractContextManager[float]:
+    """The devices to ourselves; what is only counted disturbs nobody and waits for nobody."""
+    if not (plan.timed or plan.memory or plan.energy):
+        return nullcontext(0.0)
+    return alone_on(series.session.workload, series.announce_waiting)
 
 
 def _by_pair(plan: Plan) -> Iterator[tuple[Pair, list[int]]]:

@@ -14,7 +14,7 @@ from sebench.runner.pacing import Pacing, Prepared
 from sebench.runner.process import Attempt, draw_attempt, measured_blocks
 from sebench.runner.progress import Observer, Progress
 from sebench.runner.schedule import Schedule
-from sebench.runner.session import OpenWorker, OutOfMemory, WorkerDied, expect, silence_limit_s
+from sebench.runner.session import OpenWorker, OutOfMemory, OutOfTime, WorkerDied, expect, silence_limit_s
 from sebench.schema import Finding, Measurement, Plan, ProcessRun, Session, Severity, Workload
 from sebench.worker.protocol import Go, Ready
 
@@ -62,7 +62,9 @@ class ProcessSeries:
             deadline_s: end of the budget on the clock of the series.
         """
         if self._policy.hard_budget and self._monotonic() >= deadline_s:
-            self._note("budget-spent", "error", "the budget was spent on what came before", _LARGER_BUDGET)
+            before = "counting or the pairs before" if self._index else "counting"
+            spent = f"--budget {self._policy.budget_s:g} was spent on {before}"
+            self._note("budget-spent", "error", spent, _LARGER_BUDGET)
             return
         try:
             self._run_all(deadline_s)
@@ -144,8 +146,12 @@ class ProcessSeries:
         started_s = self._monotonic()
         self._observe(attempt.process)
         try:
-            limit_s = self._silence_limit_s()
-            with self._open(attempt.request, environ=attempt.environ, timeout_s=limit_s) as worker:
+            with self._open(
+                attempt.request,
+                environ=attempt.environ,
+                timeout_s=self._silence_limit_s(),
+                ready_within_s=deadline_s - started_s if self._policy.hard_budget else None,
+            ) as worker:
                 ready = expect(worker, Ready)
                 self.runtime = ready.runtime
                 run = replace(
@@ -164,6 +170,10 @@ class ProcessSeries:
                     run = replace(run, blocks=(*run.blocks, block))
                     self._block_s = (self._monotonic() - begun_s) / len(run.blocks)
                     self._observe(attempt.process, len(go.orders), run)
+        except OutOfTime as error:
+            if self._pacing is None:
+                what = f"--budget {self._policy.budget_s:g} was spent before the first process was ready"
+                raise BudgetError(what, hint=_LARGER_BUDGET) from error
         except WorkerError as failure:
             run = replace(run, error=str(failure))
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import queue
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -38,6 +40,10 @@ class WorkerDied(WorkerError):  # noqa: N818 - says what happened
 
 class WorkerFailed(WorkerError):  # noqa: N818 - says what happened
     """The worker said why it cannot do what it was asked; it would say so again."""
+
+
+class OutOfTime(WorkerError):  # noqa: N818 - says what happened
+    """The worker was not ready by the end of a hard budget."""
 
 
 class OutOfMemory(WorkerFailed):
@@ -70,14 +76,20 @@ class Worker(Speaker, Protocol):
         """Let it measure."""
 
     def allow_silence(self, limit_s: float) -> None:
-        """From now on it may say nothing for `limit_s`."""
+        """From now on it may say nothing for `limit_s`, and has all the time it needs."""
 
 
 class OpenWorker(Protocol):
     """Starts the worker of a pair in a with-statement."""
 
     def __call__(
-        self, request: Request, /, *, environ: Mapping[str, str], timeout_s: float
+        self,
+        request: Request,
+        /,
+        *,
+        environ: Mapping[str, str],
+        timeout_s: float,
+        ready_within_s: float | None,
     ) -> AbstractContextManager[Worker]:
         """Args: see `WorkerSession`."""
 
@@ -99,7 +111,16 @@ def expect(worker: Speaker, kind: type[R]) -> R:
 
 
 class WorkerSession:
-    """A worker process in a with-statement: it never outlives the block."""
+    """A worker process in a with-statement: it never outlives the block.
+
+    Args:
+        request: what it is asked first.
+        command: starts it.
+        environ: variables it has besides ours.
+        timeout_s: how long it may say nothing.
+        directory: where it runs; None is here.
+        ready_within_s: how long it may take in all until `allow_silence`; None is for ever.
+    """
 
     def __init__(
         self,
@@ -109,8 +130,10 @@ class WorkerSession:
         environ: Mapping[str, str],
         timeout_s: float,
         directory: Path | None = None,
+        ready_within_s: float | None = None,
     ) -> None:
         self._timeout_s = timeout_s
+        self._end_s = math.inf if ready_within_s is None else time.monotonic() + ready_within_s
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the session
         # Its own session: Ctrl-C reaches the runner alone, which then ends the worker in good order.
         self._process = subprocess.Popen(
@@ -136,19 +159,23 @@ class WorkerSession:
 
         Raises:
             WorkerDied: it ended, also in the middle of a message, or stayed silent for too long.
+            OutOfTime: it was not ready in time.
         """
         while isinstance(reply := self._receive(), Alive):
             pass
         return reply
 
     def allow_silence(self, limit_s: float) -> None:
-        """From now on it may say nothing for `limit_s`."""
-        self._timeout_s = limit_s
+        """From now on it may say nothing for `limit_s`, and has all the time it needs."""
+        self._timeout_s, self._end_s = limit_s, math.inf
 
     def _receive(self) -> Reply:
+        left_s = max(0.0, self._end_s - time.monotonic())
         try:
-            line = self._replies.get(timeout=self._timeout_s)
+            line = self._replies.get(timeout=min(self._timeout_s, left_s))
         except queue.Empty:
+            if left_s < self._timeout_s:
+                raise OutOfTime("a worker process was not ready in time") from None
             raise WorkerDied(f"a worker process was silent for {self._timeout_s:g} s") from None
         if not line.endswith(b"\n"):  # whatever there is, was cut off by the end of the process
             raise WorkerDied(self._cause_of_death())

@@ -73,9 +73,16 @@ class SideBySide:
         command: Sequence[str],
         environ: Mapping[str, str],
         timeout_s: float,
+        ready_within_s: float | None = None,
     ) -> None:
         self._request = request
-        self._open = partial(WorkerSession, command=command, environ=environ, timeout_s=timeout_s)
+        self._open = partial(
+            WorkerSession,
+            command=command,
+            environ=environ,
+            timeout_s=timeout_s,
+            ready_within_s=ready_within_s,
+        )
         self._trees = trees
         self._stack = ExitStack()
         self._sides: dict[Side, _SideWorker] = {}
@@ -99,11 +106,12 @@ class SideBySide:
 
         Raises:
             WorkerDied: a worker ended or stayed silent for too long.
+            OutOfTime: they were not ready in time.
         """
         return next(self._replies)
 
     def allow_silence(self, limit_s: float) -> None:
-        """From now on either of them may say nothing for `limit_s`."""
+        """From now on either of them may say nothing for `limit_s`, and has all the time it needs."""
         for worker in self._sides.values():
             worker.session.allow_silence(limit_s)
 

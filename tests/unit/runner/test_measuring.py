@@ -6,8 +6,11 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from sebench.analysis.comparison import compare
+from sebench.runner.device_lock import lock_file
+from sebench.runner.measuring import run
 from sebench.runner.placement import thread_placement
 from sebench.runner.processes import ProcessSeries
 from sebench.runner.side_by_side import worker_opener
@@ -151,3 +154,20 @@ def test_threads_are_placed_unless_the_user_has_placed_them():
     assert thread_placement({}) == {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
     assert thread_placement({"OMP_PLACES": "sockets"}) == {}
     assert thread_placement({"GOMP_CPU_AFFINITY": "0"}) == {}
+
+
+def test_what_is_only_counted_waits_for_nobody(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    pair = Pair(
+        baseline=ModelSpec(model="cifar_resnet110"),
+        candidate=ModelSpec(model="cifar_resnet110", variant="se"),
+    )
+    session = Session(pair=pair, workload=Workload(input_shape=(1, 3, 32, 32), threads=1))
+
+    def observe(progress):
+        assert not progress.waiting
+
+    with FileLock(lock_file("cpu")):  # as of another run
+        (found,) = run(Plan(sessions=(session,), policy=POLICY, seed=3, timed=False), observer=observe)
+    assert found.measurements[0].processes == ()
+    assert found.candidate_cost.params > found.baseline_cost.params

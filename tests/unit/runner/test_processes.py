@@ -3,7 +3,7 @@
 import pytest
 
 from sebench.runner.processes import ProcessSeries, halved
-from sebench.runner.session import WorkerDied
+from sebench.runner.session import OutOfTime, WorkerDied
 from sebench.schema import ModelSpec, Pair, Plan, Session, TimingPolicy, Workload
 from sebench.worker.protocol import Done, Failed, Measured, Ready
 from tests import samples
@@ -27,13 +27,17 @@ class Worker:
     `fails` is what it says instead of being ready, or raises after `blocks`.
     """
 
-    def __init__(self, clock, *, block_s=1.0, fails=None, blocks=0, compile_s=None):
+    def __init__(self, clock, *, within_s=None, block_s=1.0, fails=None, blocks=0, compile_s=None):
+        self.within_s = within_s
         self.clock, self.block_s, self.fails, self.blocks = clock, block_s, fails, blocks
         self.compile_s = compile_s or {}
         self.go_message = self.limit_s = None
         self.replies = self.talk()
 
     def talk(self):
+        if self.within_s is not None and self.within_s < PREPARE_S:
+            self.clock.now_s += self.within_s
+            yield OutOfTime("not ready in time")
         self.clock.now_s += PREPARE_S
         if self.fails and not self.blocks:
             yield self.fails
@@ -77,12 +81,12 @@ class Workers:
         self.clock, self.asked = Clock(), list(asked) or [{}]
         self.opened, self.requests, self.environs, self.limits_s = [], [], [], []
 
-    def __call__(self, request, *, environ, timeout_s):
+    def __call__(self, request, *, environ, timeout_s, ready_within_s):
         asked = self.asked.pop(0) if len(self.asked) > 1 else self.asked[0]
         self.requests.append(request)
         self.environs.append(environ)
         self.limits_s.append(timeout_s)
-        self.opened.append(Worker(self.clock, **asked))
+        self.opened.append(Worker(self.clock, within_s=ready_within_s, **asked))
         return self.opened[-1]
 
 
@@ -139,6 +143,16 @@ def test_a_hard_budget_that_is_too_short_for_the_effort_is_one_process():
     found = measured(Workers(), hard_budget=True, budget_s=20.0)
     assert len(counts(found)) == 1
     assert codes(found) == ["budget-downgraded"]
+
+
+def test_a_hard_budget_ends_a_process_that_is_not_ready_in_time():
+    workers = Workers()
+    found = measured(workers, hard_budget=True, budget_s=4.0)
+    assert workers.clock.now_s == 4.0
+    assert (counts(found), codes(found)) == ([], ["budget-spent"])
+    assert found.findings[0].message == "--budget 4 was spent before the first process was ready"
+    # Without the limit it would be ready after 5 s.
+    assert len(counts(measured(Workers(), budget_s=4.0))) == 5
 
 
 def test_a_budget_that_ends_between_processes_is_said():

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from sebench.runner.session import (
     OutOfMemory,
+    OutOfTime,
     WorkerDied,
     WorkerFailed,
     WorkerSession,
@@ -71,6 +72,29 @@ def test_silence_has_a_limit_that_can_be_raised():
     with session(silent) as worker:
         worker.allow_silence(0.02)
         assert_died(worker, r"was silent for 0\.02 s")
+
+
+def test_the_time_until_it_is_ready_has_a_limit_of_its_own():
+    line = msgspec.json.encode(Alive()).decode()
+    alive = f"import sys\nsys.stdin.readline()\nwhile True:\n    print({line!r}, flush=True)"
+    command = (sys.executable, "-c", alive)
+    with (
+        pytest.raises(OutOfTime),
+        WorkerSession(REQUEST, command=command, environ={}, timeout_s=600.0, ready_within_s=0.05) as worker,
+    ):
+        worker.receive()  # however often it says that it lives
+
+
+def test_what_is_ready_has_time():
+    with WorkerSession(
+        REQUEST,
+        command=(sys.executable, "-c", f"import sys, time\n{saying(Done())}"),
+        environ={},
+        timeout_s=600.0,
+        ready_within_s=0.0,
+    ) as worker:
+        worker.allow_silence(600.0)
+        assert worker.receive() == Done()
 
 
 def test_signs_of_life_are_waited_through():

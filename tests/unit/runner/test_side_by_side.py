@@ -63,7 +63,7 @@ class Pretended:
     opened: list
     pid = os.getpid()
 
-    def __init__(self, request, *, command, environ, timeout_s, directory):
+    def __init__(self, request, *, command, environ, timeout_s, directory, ready_within_s=None):
         self.request, self.directory, self.environ = request, directory, environ
         self.cost_s = 0.02 if request.spec.commit else 0.03
         self.replies = [self.first()]
