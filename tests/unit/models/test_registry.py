@@ -42,9 +42,7 @@ def test_unknown_names_get_near_matches_and_the_listing():
         model_info("resnet5O")
     assert str(caught.value).startswith("unknown model 'resnet5O'; did you mean 'resnet50'")
     assert str(caught.value).endswith("(run `sebench list` to see all)")
-    with pytest.raises(
-        UnknownModelError, match="unknown model 'my.py'; name the .*: my.py:FUNCTION"
-    ):
+    with pytest.raises(UnknownModelError, match="unknown model 'my.py'; name the .*: my.py:FUNCTION"):
         model_info("my.py")
     with pytest.raises(UnknownModelError, match="unknown model 'zzz'; run `sebench list` to see all"):
         model_info("zzz")
