@@ -150,7 +150,7 @@ def test_pairs_that_cannot_be_meant(arguments, message):
     assert len(result.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", ["compare", "count", "profile"])
+@pytest.mark.parametrize("command", ["compare", "profile"])
 def test_an_unknown_number_format_is_wrong_usage_and_names_the_choices(command):
     result = sebench(command, "-m", "resnet50", "--dtype", "int8")
     assert (result.exit_code, result.stdout) == (2, "")
@@ -182,9 +182,8 @@ def test_profiles_that_cannot_be_taken(arguments, code, message):
 def test_counting_does_not_know_what_autocast_casts():
     result = sebench("count", "-m", "resnet50", "--dtype", "amp-bfloat16")
     assert result.exit_code == 2
-    assert result.stderr.splitlines() == [
-        "sebench: error: counting knows no dtype 'amp-bfloat16'; use one of float32, tf32, bfloat16, float16"
-    ]
+    said = "'amp-bfloat16' is not one of 'float32', 'tf32', 'bfloat16', 'float16'"
+    assert said in result.stderr.splitlines()[-1]
 
 
 def test_any_batch_can_be_counted():
