@@ -125,13 +125,11 @@ def tree_digest(start: Path | None = None, *, written: Collection[Path] = ()) ->
         return None
     head, changes, untracked = (done.stdout for done in said)
     digest = hashlib.sha256(os.fsencode(head + changes))
-    own = [here.resolve() / path for path in written]
-    left_bytes = MAX_HASHED_BYTES
+    own, left_bytes = [(here / path).resolve() for path in written], MAX_HASHED_BYTES
     for name in sorted(filter(None, untracked.split("\0"))):
-        if _WRITTEN.isdisjoint(Path(name).parts) and not any(
-            (root / name).is_relative_to(path) for path in own
-        ):
-            content = _content(root / name, min(left_bytes, MAX_FILE_BYTES))
+        path = root / name
+        if _WRITTEN.isdisjoint(Path(name).parts) and not any(path.is_relative_to(each) for each in own):
+            content = _content(path, min(left_bytes, MAX_FILE_BYTES))
             left_bytes -= len(content)
             digest.update(b"\0".join((os.fsencode(name), b"%d" % len(content), content)))
     return digest.hexdigest()

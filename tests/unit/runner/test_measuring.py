@@ -177,3 +177,12 @@ def test_a_second_run_on_the_device_waits_until_the_first_has_ended(tmp_path, mo
             FileLock(first.lock_file).acquire(timeout=0)
     with measuring._alone_on(samples.WORKLOAD, series):
         assert series.announced == 1
+
+
+def test_sessions_whose_workers_did_not_start_leave_the_facts_of_the_others(series):
+    cost = samples.cost(1, 1)
+    assembly = measuring._Assembly(PLAN, PAIR, samples.ENVIRONMENT, (cost, cost), argv=(), calibrations=None)
+    assembly.begin(series("none")).runtime = {"device": {"name": "a GPU"}, "num_threads": 1}
+    assembly.begin(series("none"))
+    environment = assembly.result(interrupted=True).environment
+    assert (environment.device, environment.runtime) == ({"name": "a GPU"}, {"num_threads": 1})
