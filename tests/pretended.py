@@ -9,7 +9,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from sebench.runner import gatekeeping, side_by_side
+from sebench.runner import gatekeeping, measuring, side_by_side
 from sebench.runner.target_run import Settings
 from tests.workers import steady
 
@@ -49,6 +49,8 @@ def pretend(patch, condition="calm"):
     patch(gatekeeping, "Settings", partial(Settings, command=command))
     patch(side_by_side, "_Turns", partial(SteadyTurns, condition))
     patch(side_by_side, "read_probe", steady.quiet_probe)
+    # The load of the real machine is not that of the pretended one.
+    patch(measuring, "findings_for", lambda environment, **workload: ())
 
 
 if __name__ == "__main__":
