@@ -36,6 +36,7 @@ def check(status="failed", **fields):
         "status": status,
         "limit": 1.05,
         "ratio": ratio(1.082, 1.071, 1.093),
+        "grade": "A",
         "workload": CPU,
         "p_value": 0.0002,
         "reason": REASONS[status],
@@ -49,12 +50,12 @@ def passed(**fields):
 
 
 def inconclusive(**fields):
-    values = {"ratio": ratio(1.048, 1.021, 1.076), "p_value": 0.5604, **fields}
+    values = {"ratio": ratio(1.048, 1.021, 1.076), "grade": "C", "p_value": 0.5604, **fields}
     return check("inconclusive", **values)
 
 
 def not_comparable(**fields):
-    values = {"ratio": Ratio(estimate=None, method="none"), "p_value": None, **fields}
+    values = {"ratio": Ratio(estimate=None, method="none"), "grade": None, "p_value": None, **fields}
     return check("not_comparable", **values)
 
 
@@ -66,6 +67,7 @@ def lock(status="passed", **fields):
         "exact": True,
         "limit": None,
         "ratio": Ratio(estimate=1.0, ci_low=1.0, ci_high=1.0, method="exact"),
+        "grade": None,
         "workload": None,
         "p_value": None,
         "reason": Reason(code="equal", message="28,088,024 as in the lock"),

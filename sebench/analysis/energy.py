@@ -51,6 +51,11 @@ def energy_log_ratios(measurement: EnergyMeasurement, metric: str) -> list[list[
     return _by_block(measurement, read, statistics.block_log_ratio)
 
 
+def is_measured(measurement: EnergyMeasurement) -> bool:
+    """Whether there is energy to compare: windows of processes that all finished, of a counter that moved."""
+    return _missing(measurement) is None
+
+
 def _missing(measurement: EnergyMeasurement) -> str | None:
     errors = [run.error for run in measurement.processes if run.error]
     if measurement.reason or errors:

@@ -33,12 +33,18 @@ def grade(measurement: Measurement, headline: statistics.Headline, findings: Ite
         headline: their ratio.
         findings: what `latency_findings` and the machine have to say about them.
     """
+    findings = tuple(findings)
     codes = {finding.code for finding in findings if finding.severity != "info"}
-    if codes & _DISQUALIFYING or headline.ci_low is None:
+    if disqualifying(findings) or headline.ci_low is None:
         return "C"
     quiet = (canary_variation(measurement) or 0.0) < CANARY_QUIET
     repeated = headline.scope == "process" and headline.processes >= MIN_PROCESSES_FOR_A
     return "A" if quiet and repeated and not codes else "B"
+
+
+def disqualifying(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Those that make the grade C."""
+    return tuple(f for f in findings if f.severity != "info" and f.code in _DISQUALIFYING)
 
 
 def canary_variation(measurement: Measurement) -> float | None:

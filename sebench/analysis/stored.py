@@ -4,35 +4,43 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sebench import statistics
+from sebench.analysis.calibration import MIN_SESSIONS
 from sebench.analysis.comparison import compare
-from sebench.analysis.gate import (
+from sebench.analysis.pool import Pool, pool
+from sebench.analysis.question import (
     Answer,
     Question,
+    doubt,
+    doubt_of,
     exact_answer,
-    measurements_of,
     not_comparable,
-    pooled_blocks,
     too_few,
 )
-from sebench.analysis.sampled import SAMPLED, log_ratios, log_times
-from sebench.schema import Finding, MetricComparison, Noise, Ratio, Result, fingerprint
+from sebench.analysis.sampled import SAMPLED
+from sebench.schema import Finding, MetricComparison, Noise, Ratio, Reason, Result, fingerprint
 
 MAX_AGE_DAYS = 30
 _CONFIDENCE = 0.95
 _OF_THE_NETWORK = ("params", "macs", "paper_macs")
 """Other exact figures depend on the ops that a version of torch runs."""
+_MEASURE_BOTH = "gate against a ref (--base-ref), which measures both now"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Comparable:
-    """Whether absolute times may be compared; if not, why."""
+class _Basis:
+    """What of the two results is compared, and by which variation between sessions it is widened."""
 
-    absolute: bool
+    times: bool
+    """Else ratios to the baseline."""
+    sigma_session: float | None
+    sessions: int
+    code: str = ""
     why_not: str = ""
+    """Why times are not."""
 
 
 def answer_stored(
@@ -41,7 +49,8 @@ def answer_stored(
     """Read one metric off results measured now and a stored one of the same pair.
 
     Times are compared where set-up, age and a calibrated variation between sessions allow it; else only the
-    ratio to the baseline, which a machine changes less.
+    ratio to the baseline, which a machine changes less. The ratio fails nothing, because a difference may be
+    the machine's; without the variation between sessions, it passes nothing either.
 
     Args:
         question: what is asked.
@@ -52,49 +61,67 @@ def answer_stored(
     """
     if question.metric not in SAMPLED:
         return _exact(question, results[-1], stored)
-    read = SAMPLED[question.metric]
-    now, then = (
-        pooled_blocks(measurements_of(measured, question), question.metric)
-        for measured in (results, [stored])
-    )
-    if not now or not then:
-        where = "now" if then else f"in {question.baseline}"
+    now, then = (pool(measured, question.metric, question.workload) for measured in (results, (stored,)))
+    if now is None or then is None:
+        where = "now" if now is None else f"in {question.baseline}"
         return not_comparable(question, "not-measured", f"{question.metric} was not measured {where}")
-    comparable = _comparable(results[-1], stored, noise)
-    if comparable.absolute:
-        sigma = noise.sigma_session_time if noise else None
-        sides = [log_times(blocks, "candidate", read) for blocks in (now, then)]
-    else:
-        sigma = noise.sigma_session if noise else None
-        sides = [log_ratios(blocks, read) for blocks in (now, then)]
+    return replace(_sampled(question, now, then, noise), attempts=attempts)
+
+
+def _sampled(question: Question, now: Pool, then: Pool, noise: Noise | None) -> Answer:
+    basis = _basis(now.latest, then.latest, noise)
+    sides = [pool.log_times if basis.times else pool.log_ratios for pool in (now, then)]
     found = [statistics.evidence(side) for side in sides]
-    if found[0] is None or found[1] is None:
-        return Answer(
-            question=question,
-            ratio=Ratio(estimate=None, method="none"),
-            verdict="inconclusive",
-            reason=too_few(question.kind, min(map(len, sides))),
-            attempts=attempts,
-        )
-    evidence = statistics.contrast(found[0], found[1], sigma_session=sigma or 0.0)
-    return Answer(
+    answer = Answer(
         question=question,
-        ratio=_ratio(evidence, sides, "times" if comparable.absolute else "ratios"),
-        evidence=evidence,
-        attempts=attempts,
-        findings=() if comparable.absolute else (_downgraded(comparable.why_not),),
+        ratio=Ratio(estimate=None, method="none"),
+        workload=now.workload,
+        grade=max(now.grade, then.grade),
+        findings=(*now.disqualifying, *(() if basis.times else (_downgraded(basis.why_not),))),
     )
+    if found[0] is None or found[1] is None:
+        reason = too_few(question, min(map(len, sides)))
+        return replace(answer, verdict="inconclusive", reason=reason)
+    evidence = statistics.contrast(
+        found[0], found[1], sigma_session=basis.sigma_session or 0.0, sessions=basis.sessions
+    )
+    answer = replace(answer, ratio=_ratio(evidence, sides, "times" if basis.times else "ratios"))
+    if basis.sigma_session is None:
+        return replace(answer, verdict="inconclusive", reason=_unknown_sessions(question, basis))
+    return replace(answer, evidence=evidence, doubt=_doubt(question, basis) or doubt_of(question, now, then))
 
 
-def _comparable(now: Result, then: Result, noise: Noise | None) -> _Comparable:
+def _basis(now: Result, then: Result, noise: Noise | None) -> _Basis:
+    sigma, sessions = (noise.sigma_session, noise.sessions) if noise else (None, 0)
     if fingerprint(now.environment) != fingerprint(then.environment):
-        return _Comparable(absolute=False, why_not=f"another set-up: {_differences(now, then)}")
-    age = datetime.fromisoformat(now.created_at) - datetime.fromisoformat(then.created_at)
-    if age.days > MAX_AGE_DAYS:
-        return _Comparable(absolute=False, why_not=f"it is {age.days} days old, more than {MAX_AGE_DAYS}")
-    if noise is None or noise.sigma_session_time is None:
-        return _Comparable(absolute=False, why_not="the variation between sessions is not calibrated")
-    return _Comparable(absolute=True)
+        code, why_not = "another-set-up", f"another set-up: {_differences(now, then)}"
+    elif (age_days := _days_between(then, now)) > MAX_AGE_DAYS:
+        code, why_not = "stored-too-old", f"it is {age_days} days old, more than {MAX_AGE_DAYS}"
+    elif noise is None or noise.sigma_session_time is None:
+        code, why_not = "sessions-not-calibrated", "the variation between sessions is not calibrated"
+    else:
+        return _Basis(times=True, sigma_session=noise.sigma_session_time, sessions=sessions)
+    return _Basis(times=False, sigma_session=sigma, sessions=sessions, code=code, why_not=why_not)
+
+
+def _days_between(then: Result, now: Result) -> int:
+    return (datetime.fromisoformat(now.created_at) - datetime.fromisoformat(then.created_at)).days
+
+
+def _doubt(question: Question, basis: _Basis) -> Reason | None:
+    if basis.times:
+        return None
+    why = f"only as a ratio to the baseline, which a stored result fails nothing by ({basis.why_not})"
+    return doubt(question, basis.code, why, f"measure the stored result again here, or {_MEASURE_BOTH}")
+
+
+def _unknown_sessions(question: Question, basis: _Basis) -> Reason:
+    return Reason(
+        code="sessions-not-calibrated",
+        message=f"{question.metric} differs between sessions, and by how much is not calibrated here: "
+        f"{basis.sessions} of {MIN_SESSIONS} sessions",
+        hint=f"`sebench calibrate` in {MIN_SESSIONS} sessions, or {_MEASURE_BOTH}",
+    )
 
 
 def _differences(now: Result, then: Result) -> str:
@@ -114,7 +141,7 @@ def _downgraded(why: str) -> Finding:
         code="downgraded-to-ratio",
         severity="warning",
         message=f"times are not compared with the stored result ({why}); the ratio to the baseline is",
-        hint="gate against a ref (--base-ref), which measures both now",
+        hint=_MEASURE_BOTH,
     )
 
 

@@ -138,6 +138,7 @@ def check(
         cache=cache,
         attempts=None if no_save else attempts,
         calibrations=calibrations,
+        written=(attempts, calibrations, *((junit,) if junit else ()), Path(output)),
         quiet=quiet,
     )
     _present(gate, output_format, output, junit=junit, quiet=quiet)
@@ -183,6 +184,7 @@ def _run(
     cache: bool,
     attempts: Path | None,
     calibrations: Path,
+    written: tuple[Path, ...],
     quiet: bool,
 ) -> Gate:
     from sebench.runner.attempts import Attempts
@@ -200,6 +202,7 @@ def _run(
             calibrations=Calibrations(calibrations),
             observer=observer,
             argv=("sebench", *sys.argv[1:]),
+            written=written,
         )
 
 

@@ -41,6 +41,7 @@ UNADJUSTED = (
 P_VALUE = (
     "p: one-sided, for a ratio within the limit, Holm-adjusted over the sampled checks; small is what fails"
 )
+GRADE_C = "grade C: disturbed or too few samples, which may pass but fail nothing"
 POOLED = (
     "attempts: the samples of up to {} runs on this state of the code were pooled; checking again adds "
     "evidence, it does not start afresh"
@@ -73,6 +74,8 @@ def _notes(gate: Gate) -> Iterator[str]:
         yield UNADJUSTED.format(len(sampled))
     if any(check.p_value is not None for check in gate.checks):
         yield P_VALUE
+    if any(check.grade == "C" for check in gate.checks):
+        yield GRADE_C
     attempts = max((check.attempts for check in gate.checks), default=1)
     if attempts > 1:
         yield POOLED.format(attempts)
@@ -88,6 +91,7 @@ def _table(gate: Gate) -> Table:
         Column("check", "check", wrap=True),
         Column("limit", "limit", "right"),
         Column("ratio", "ratio", "right", detail=f"[{shown}]"),
+        Column("grade", "grade"),
         Column("p_value", "p", "right"),
         Column("status", "status"),
         Column("reason", "reason", wrap=True),
@@ -103,6 +107,7 @@ def _row(check: Check) -> Row:
         text_cell(check_name(check)),
         Cell("equal" if check.limit is None else limit_text(check.limit), check.limit),
         Cell(estimate, check.ratio.estimate, interval),
+        EMPTY if check.grade is None else text_cell(check.grade),
         EMPTY if check.p_value is None else Cell(_p_text(check.p_value), check.p_value),
         Cell(STATUS_NAMES[check.status], check.status),
         Cell(_reason_text(check.reason), check.reason.message),

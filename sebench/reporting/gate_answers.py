@@ -50,8 +50,9 @@ def verdict_sentence(gate: Gate) -> str:
 
 
 def check_sentence(check: Check) -> str:
-    """One check, e.g. ``resnet50 se latency 1.018 [1.012, 1.024] is within the limit of 1.05``."""
+    """One check, e.g. ``resnet50 se latency 1.018 [1.012, 1.024] (grade A) is within the limit of 1.05``."""
     name, known = check_name(check), " ".join(ratio_against(check.ratio, check)).strip()
+    known += f" (grade {check.grade})" if known and check.grade else ""
     if check.limit is None or not known:
         return f"{name}: {check.reason.message}"
     limit = limit_text(check.limit)

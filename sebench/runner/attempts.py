@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,15 +46,20 @@ def _load(path: Path) -> Result:
         raise DataFileError(error.message, hint="restore it, or delete it and its samples with it") from error
 
 
-def attempt_key(session: Session, environment: Environment, *, policy_confidence: float) -> str | None:
+def attempt_key(session: Session, environment: Environment, *, written: Collection[Path] = ()) -> str | None:
     """What has to be equal for two invocations to ask the same question.
 
     The pair and its workload, the set-up, the installed packages, and the code in the repository.
 
+    Args:
+        session: the pair and its workload.
+        environment: as known before anything is measured.
+        written: files and folders that the invocation itself writes, which are no code.
+
     Returns:
         None where networks of the user's own come from no repository: their code may have changed.
     """
-    digest = tree_digest()
+    digest = tree_digest(written=written)
     if digest is None and _is_users_own(session):
         return None
     described: Sequence[object] = (
@@ -62,7 +67,6 @@ def attempt_key(session: Session, environment: Environment, *, policy_confidence
         fingerprint(environment),
         sorted(environment.versions.items()),
         digest,
-        policy_confidence,
     )
     return hashlib.sha256(msgspec.json.encode(described)).hexdigest()[:32]
 

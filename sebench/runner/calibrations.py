@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+from filelock import FileLock
 from msgspec.structs import replace
 
 from sebench.errors import DataFileError
 from sebench.schema import Calibration, CalibrationSession, ModelSpec, Workload
-from sebench.store import write_atomic
+from sebench.store import check_header, write_atomic
 
 
 class Calibrations:
@@ -23,37 +26,60 @@ class Calibrations:
         """The calibration of exactly this set-up, network and workload; None without one.
 
         Raises:
-            DataFileError: there is a file, and it cannot be read.
+            DataFileError: there is a file, and it cannot be read, or is no calibration of this version.
         """
         path = self.path(fingerprint, spec, workload)
         try:
-            return msgspec.json.decode(path.read_bytes(), type=Calibration)
+            content = path.read_bytes()
+            check_header(content, "calibration")
+            return msgspec.json.decode(content, type=Calibration)
         except FileNotFoundError:
             return None
+        except DataFileError as error:
+            raise DataFileError(f"{path} {error.message}", hint=_AGAIN) from error
         except (OSError, msgspec.DecodeError) as error:
-            raise DataFileError(
-                f"{path} cannot be read: {error}", hint="delete it and calibrate again"
-            ) from error
+            raise DataFileError(f"{path} cannot be read: {error}", hint=_AGAIN) from error
 
     def add(
         self, fingerprint: str, spec: ModelSpec, workload: Workload, session: CalibrationSession
     ) -> Calibration:
-        """Store one more session.
+        """Store one more session; of several at the same time, none is lost.
 
         Raises:
-            DataFileError: the directory cannot be written.
+            DataFileError: the directory cannot be written, or holds a file that cannot be read.
         """
-        known = self.find(fingerprint, spec, workload)
-        calibration = known or Calibration(fingerprint=fingerprint, spec=_anywhere(spec), workload=workload)
-        calibration = replace(calibration, sessions=(*calibration.sessions, session))
-        text = msgspec.json.format(msgspec.json.encode(calibration), indent=1) + b"\n"
-        write_atomic(self.path(fingerprint, spec, workload), text)
+        path = self.path(fingerprint, spec, workload)
+        with _locked(path):
+            known = self.find(fingerprint, spec, workload)
+            calibration = known or Calibration(
+                fingerprint=fingerprint, spec=_anywhere(spec), workload=workload
+            )
+            calibration = replace(calibration, sessions=(*calibration.sessions, session))
+            write_atomic(path, msgspec.json.format(msgspec.json.encode(calibration), indent=1) + b"\n")
         return calibration
 
     def path(self, fingerprint: str, spec: ModelSpec, workload: Workload) -> Path:
         """Of the file, whether it exists or not."""
         described = msgspec.json.encode((fingerprint, _anywhere(spec), workload))
         return self.directory / f"{hashlib.sha256(described).hexdigest()[:32]}.json"
+
+
+_AGAIN = "delete it and calibrate again"
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """The only writer of a file, from reading it to replacing it."""
+    lock = FileLock(path.with_suffix(".lock"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise DataFileError(f"cannot write {path}: {error.strerror}", hint="choose another path") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _anywhere(spec: ModelSpec) -> ModelSpec:

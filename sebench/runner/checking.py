@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain, islice
 
 from sebench.analysis.gate import decide
 from sebench.profilers.environment import capture_environment
 from sebench.runner.target_run import Settings, Target, TargetRun
-from sebench.schema import Check
+from sebench.schema import Check, Session
 
 
 def check(targets: Sequence[Target], settings: Settings) -> tuple[Check, ...]:
@@ -25,11 +25,28 @@ def check(targets: Sequence[Target], settings: Settings) -> tuple[Check, ...]:
     """
     if not targets:
         return ()
-    environment = capture_environment()
-    runs = [TargetRun(target, settings, environment) for target in targets]
+    environment, groups = capture_environment(), _by_session(targets)
+    runs = [TargetRun([targets[index] for index in group], settings, environment) for group in groups]
     for target_run in runs:
         target_run.refuse_impossible_margins()
-    return _decided(runs, settings, started_s=time.monotonic())
+    return _in_order(targets, groups, _decided(runs, settings, started_s=time.monotonic()))
+
+
+def _by_session(targets: Sequence[Target]) -> list[list[int]]:
+    """Indices of targets that ask for the same measurement, which is then made once."""
+    groups: dict[Session, list[int]] = {}
+    for index, target in enumerate(targets):
+        groups.setdefault(target.session, []).append(index)
+    return list(groups.values())
+
+
+def _in_order(
+    targets: Sequence[Target], groups: Sequence[Sequence[int]], checks: Iterable[Check]
+) -> tuple[Check, ...]:
+    """Checks as the targets are, from checks as the groups are."""
+    rest = iter(checks)
+    by_target = {index: tuple(islice(rest, len(targets[index].limits))) for index in chain(*groups)}
+    return tuple(chain.from_iterable(by_target[index] for index in range(len(targets))))
 
 
 def _decided(runs: Sequence[TargetRun], settings: Settings, *, started_s: float) -> tuple[Check, ...]:
@@ -39,9 +56,7 @@ def _decided(runs: Sequence[TargetRun], settings: Settings, *, started_s: float)
         target_run.measure(budget_s=left_s / (len(runs) - number) if hard else budget_s)
     first = _decide(runs, look=1)
     # A hard budget is spent by now.
-    again = (
-        [] if hard else [of_target for of_target, checks in zip(runs, first, strict=True) if _open(checks)]
-    )
+    again = [] if hard else [each for each, checks in zip(runs, first, strict=True) if _open(checks)]
     for target_run in again:
         target_run.measure(budget_s=budget_s)
     second = _decide(runs, look=2) if again else first
@@ -52,13 +67,16 @@ def _decided(runs: Sequence[TargetRun], settings: Settings, *, started_s: float)
 
 
 def _decide(runs: Sequence[TargetRun], *, look: int) -> list[tuple[Check, ...]]:
-    """Checks by target; all of them are one family."""
+    """Checks by run; all of them are one family."""
     answers = [tuple(target_run.answers()) for target_run in runs]
     attempt = max(target_run.attempt for target_run in runs)
     checks = iter(decide(tuple(chain(*answers)), attempt=attempt, look=look))
-    return [tuple(islice(checks, len(of_target))) for of_target in answers]
+    return [tuple(islice(checks, len(of_run))) for of_run in answers]
 
 
 def _open(checks: Sequence[Check]) -> bool:
     """Whether more samples could decide something."""
-    return any(check.status == "inconclusive" and check.p_value is not None for check in checks)
+    return any(check.status == "inconclusive" and check.reason.code in _EXTENDED for check in checks)
+
+
+_EXTENDED = frozenset({"interval-contains-limit", "grade-c"})

@@ -22,7 +22,7 @@ from sebench.worker.protocol import (
 
 BLOCKS = 6
 """The fewest that one process can draw a 95 % interval from."""
-RIGOROUS_PROCESSES, RIGOROUS_BLOCKS = 5, 3
+REPEATED_PROCESSES, REPEATED_BLOCKS = 5, 3
 """An interval that speaks for fresh processes."""
 
 
@@ -61,8 +61,8 @@ def measure_energy(
         counter: what `require_counters` found.
         command: how a worker is started.
     """
-    rigorous = plan.policy.effort == "rigorous"
-    processes, blocks = (RIGOROUS_PROCESSES, RIGOROUS_BLOCKS) if rigorous else (1, BLOCKS)
+    repeated = plan.repeat_energy or plan.policy.effort == "rigorous"
+    processes, blocks = (REPEATED_PROCESSES, REPEATED_BLOCKS) if repeated else (1, BLOCKS)
     runs = []
     for process in range(processes):
         runs.append(_run(session, plan, process, blocks, command))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from sebench.analysis.gate import gate_status
@@ -32,6 +32,7 @@ def run_gate(
     calibrations: Calibrations | None,
     observer: Observer,
     argv: Sequence[str],
+    written: Collection[Path] = (),
 ) -> Gate:
     """Check everything that the settings name.
 
@@ -44,6 +45,7 @@ def run_gate(
         calibrations: the noise of this machine.
         observer: told about every step.
         argv: recorded in the results.
+        written: files and folders that the command itself writes, which are no code under test.
 
     Raises:
         UsageError: settings that cannot be meant, or a margin below the noise floor.
@@ -64,6 +66,7 @@ def run_gate(
                 trees=opened.trees,
                 argv=argv,
                 observer=observer,
+                written=written,
             ),
         )
     checks.extend(measured)

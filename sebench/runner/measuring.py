@@ -209,7 +209,8 @@ class _Assembly:
 
     def result(self, *, interrupted: bool = False) -> Result:
         now = datetime.now(UTC)
-        runtime = dict(self._series[-1].runtime)
+        # A session whose workers did not start has nothing to say about the accelerator.
+        runtime = dict(next((series.runtime for series in reversed(self._series) if series.runtime), {}))
         environment = replace(self._environment, device=runtime.pop("device", {}), runtime=runtime)
         measurements = tuple(self._calibrated(series.measurement(), environment) for series in self._series)
         busiest = max((m.workload for m in measurements), key=lambda w: w.threads * w.world_size)

@@ -1,17 +1,20 @@
-"""One target of a gate: what earlier attempts and this one measured of it, and what that says."""
+"""Targets of a gate that share a measurement: what earlier attempts and this one say about them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 
 from msgspec.structs import replace
 
 from sebench import statistics
 from sebench.analysis.calibration import noise
-from sebench.analysis.gate import Answer, Question, answer
+from sebench.analysis.gate import answer
+from sebench.analysis.pool import NOISY
+from sebench.analysis.question import Answer, Question
 from sebench.analysis.sampled import SAMPLED
 from sebench.analysis.stored import answer_stored
 from sebench.errors import UsageError
@@ -33,15 +36,14 @@ from sebench.schema import (
     Value,
     fingerprint,
 )
-from sebench.store import CountCache, ResultStore, check_writable
+from sebench.store import CountCache, ResultStore, check_directory
 
 MEMORY_METRICS = ("peak_memory", "reserved_memory", "resident_memory")
-NOISY_METRICS = (*SAMPLED, "energy")
 _MARGIN_KINDS = ("factories", "base-ref", "stored")
 
 
 class Target(Value, frozen=True, kw_only=True):
-    """A pair that is measured once for all limits on it."""
+    """Limits on a pair under one workload, of one kind."""
 
     kind: CheckKind
     session: Session
@@ -55,7 +57,7 @@ class Target(Value, frozen=True, kw_only=True):
     @property
     def timed(self) -> bool:
         """Whether a limit needs more than counts and memory."""
-        return any(metric in NOISY_METRICS for metric, _ in self.limits)
+        return any(metric in NOISY for metric, _ in self.limits)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,29 +75,36 @@ class Settings:
     argv: Sequence[str] = ()
     observer: Observer = lambda progress: None
     command: Sequence[str] = WORKER_COMMAND
+    written: Collection[Path] = ()
+    """Files and folders that this command itself writes; they are no part of the code."""
 
 
 class TargetRun:
-    """Measures a target as often as it is told to, and answers the questions that its limits ask.
+    """Measures one session for all targets that ask for it, as often as it is told to, and answers them.
+
+    Args:
+        targets: of one session, so that they share its samples; one at least.
+        settings: how to measure.
+        environment: as known before anything is measured.
 
     Raises:
         DataFileError: samples cannot be kept, or those of an earlier attempt cannot be read.
     """
 
-    def __init__(self, target: Target, settings: Settings, environment: Environment) -> None:
-        self._target, self._settings = target, settings
+    def __init__(self, targets: Sequence[Target], settings: Settings, environment: Environment) -> None:
+        self._targets, self._settings = targets, settings
+        self._session = targets[0].session
+        self._timed = any(target.timed for target in targets)
         self._environment = environment
         self._results: list[Result] = []
         self._past: tuple[tuple[Result, ...], ...] = ()
         self._store: ResultStore | None = None
         # Figures without noise are the same in every attempt.
-        attempts = settings.attempts if target.timed else None
-        key = attempts and attempt_key(
-            target.session, environment, policy_confidence=settings.policy.confidence
-        )
+        attempts = settings.attempts if self._timed else None
+        key = attempts and attempt_key(self._session, environment, written=settings.written)
         if attempts and key:
             self._past, self._store = attempts.earlier(key), attempts.begin(key)
-            check_writable(self._store.directory / "result.json")
+            check_directory(self._store.directory)
 
     @property
     def attempt(self) -> int:
@@ -108,29 +117,23 @@ class TargetRun:
         Raises:
             UsageError: a margin that this machine's noise would leave undecided too often.
         """
-        known, planned = self._noise(), self._settings.policy.processes
-        if known is None or self._target.kind not in _MARGIN_KINDS or planned < statistics.MIN_PROCESSES:
-            return
-        floor = statistics.noise_floor(known.sigma_process, planned)
-        for metric, limit in self._target.limits:
-            if metric in SAMPLED and 0 < math.log(limit) < floor:
-                needed = statistics.needed_processes(known.sigma_process, math.log(limit))
-                raise UsageError(
-                    f"--margin {metric}:{limit:g} is below the noise floor of this machine: {planned} "
-                    f"processes can hold {math.exp(floor):.4f}, {needed} processes would be needed",
-                    hint=_way_out(planned, needed),
-                )
+        known = self._noise(_latest_with_samples(self._results))
+        for target in self._targets:
+            if known is not None and target.kind in _MARGIN_KINDS:
+                _refuse_below_floor(target, known, self._settings.policy.processes)
 
     def measure(self, *, budget_s: float) -> None:
         """Add one result; with samples it is among the attempts as soon as it exists."""
-        settings, target, looks = self._settings, self._target, len(self._results)
+        settings, looks = self._settings, len(self._results)
+        metrics = {metric for target in self._targets for metric, _ in target.limits}
         plan = Plan(
-            sessions=(target.session,),
+            sessions=(self._session,),
             policy=replace(settings.policy, budget_s=budget_s),
             seed=settings.seed if looks == 0 else Random(f"{settings.seed}/{looks}").getrandbits(31),
-            timed=target.timed,
-            energy=any(metric == "energy" for metric, _ in target.limits),
-            memory=any(metric in MEMORY_METRICS for metric, _ in target.limits),
+            timed=self._timed,
+            energy="energy" in metrics,
+            repeat_energy=settings.policy.effort != "quick",
+            memory=not metrics.isdisjoint(MEMORY_METRICS),
         )
         for result in run(
             plan,
@@ -148,45 +151,67 @@ class TargetRun:
         self.refuse_impossible_margins()
 
     def answers(self) -> Iterator[Answer]:
-        """One per limit."""
-        target = self._target
+        """One per limit, target by target."""
         results = [result for attempt in self._comparable() for result in attempt] + self._results
-        for question in self._questions():
-            if target.stored is None:
-                yield answer(question, results, attempts=self.attempt)
-            else:
-                yield answer_stored(
-                    question, results, target.stored, noise=self._noise(), attempts=self.attempt
-                )
-
-    def _questions(self) -> Iterator[Question]:
-        target = self._target
-        for metric, limit in target.limits:
-            yield Question(
-                kind=target.kind,
-                model=target.session.pair.candidate.model,
-                baseline=target.baseline,
-                candidate=target.candidate,
-                metric=metric,
-                limit=limit,
-                workload=target.session.workload,
-            )
+        known, attempts = self._noise(_latest_with_samples(results)), self.attempt
+        for target in self._targets:
+            for question in _questions(target):
+                if target.stored is None:
+                    yield answer(question, results, attempts=attempts)
+                else:
+                    yield answer_stored(question, results, target.stored, noise=known, attempts=attempts)
 
     def _comparable(self) -> tuple[tuple[Result, ...], ...]:
-        """Earlier attempts on this very set-up."""
-        if not self._results:
+        """Earlier attempts on this very set-up, which is that of the latest samples.
+
+        A result without any does not tell: no worker may have got as far as naming its accelerator.
+        """
+        past = [result for attempt in self._past for result in attempt]
+        latest = _latest_with_samples([*past, *self._results])
+        if latest is None:
             return self._past
-        here = fingerprint(self._results[-1].environment)
+        here = fingerprint(latest.environment)
         kept = (tuple(r for r in attempt if fingerprint(r.environment) == here) for attempt in self._past)
         return tuple(results for results in kept if results)
 
-    def _noise(self) -> Noise | None:
-        calibrations, session = self._settings.calibrations, self._target.session
-        environment = self._results[-1].environment if self._results else self._environment
+    def _noise(self, latest: Result | None) -> Noise | None:
+        calibrations, session = self._settings.calibrations, self._session
+        environment = latest.environment if latest else self._environment
         known = calibrations and calibrations.find(
             fingerprint(environment), session.pair.candidate, session.workload
         )
         return noise(known) if known else None
+
+
+def _questions(target: Target) -> Iterator[Question]:
+    for metric, limit in target.limits:
+        yield Question(
+            kind=target.kind,
+            model=target.session.pair.candidate.model,
+            baseline=target.baseline,
+            candidate=target.candidate,
+            metric=metric,
+            limit=limit,
+            workload=target.session.workload,
+        )
+
+
+def _refuse_below_floor(target: Target, known: Noise, planned: int) -> None:
+    if planned < statistics.MIN_PROCESSES:
+        return
+    floor = statistics.noise_floor(known.sigma_process, planned)
+    for metric, limit in target.limits:
+        if metric in SAMPLED and 0 < math.log(limit) < floor:
+            needed = statistics.needed_processes(known.sigma_process, math.log(limit))
+            raise UsageError(
+                f"--margin {metric}:{limit:g} is below the noise floor of this machine: {planned} "
+                f"processes can hold {math.exp(floor):.4f}, {needed} processes would be needed",
+                hint=_way_out(planned, needed),
+            )
+
+
+def _latest_with_samples(results: Sequence[Result]) -> Result | None:
+    return next(filter(_has_samples, reversed(results)), None)
 
 
 def _has_samples(result: Result) -> bool:

@@ -6,9 +6,10 @@ import hashlib
 import os
 import shlex
 import shutil
+import stat
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from sebench.errors import DataFileError, UsageError
 from sebench.schema import COMMIT_LENGTH
 
 GIT_TIMEOUT_S = 300.0
+MAX_FILE_BYTES = 4 * 2**20
+MAX_HASHED_BYTES = 256 * 2**20
 
 # Set inside hooks; they would point git at another repository than the one we stand in.
 _GIT_VARIABLES = frozenset(
@@ -98,28 +101,55 @@ def repository_root(start: Path) -> Path:
     return Path(found.stdout.removesuffix("\n")).resolve()
 
 
-def tree_digest(start: Path | None = None) -> str | None:
-    """SHA-256 (hex) of the code in the repository: commit, changes to tracked files, untracked Python.
+def tree_digest(start: Path | None = None, *, written: Collection[Path] = ()) -> str | None:
+    """SHA-256 (hex) of the code in the repository: commit, changes to tracked files, files not yet tracked.
+
+    Ignored files are left out. Of untracked ones beyond `MAX_FILE_BYTES`, or beyond `MAX_HASHED_BYTES` in
+    all, name and size stand for the content.
+
+    Args:
+        start: a folder of the repository; None is the current one.
+        written: files and folders that do not count, because measuring itself writes them; neither do
+            ``.sebench`` and ``__pycache__``.
 
     Returns:
-        None outside a repository, where one state of the code cannot be told from another.
+        None outside a repository, or where git fails: one state of the code cannot be told from another.
     """
     here = Path.cwd() if start is None else start
     try:
         root = repository_root(here)
     except UsageError:
         return None
-    head = _git(root, "rev-parse", "HEAD")
-    if head.returncode:
+    said = [_git(root, *arguments) for arguments in _STATE]
+    if any(done.returncode for done in said):
         return None
-    changes = _git(root, "diff", "--no-ext-diff", "--no-textconv", "--binary", "--submodule=diff", "HEAD")
-    untracked = _git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", "*.py").stdout
-    digest = hashlib.sha256(os.fsencode(head.stdout + changes.stdout))
+    head, changes, untracked = (done.stdout for done in said)
+    digest = hashlib.sha256(os.fsencode(head + changes))
+    own, left_bytes = [(here / path).resolve() for path in written], MAX_HASHED_BYTES
     for name in sorted(filter(None, untracked.split("\0"))):
-        digest.update(os.fsencode(name))
-        with suppress(OSError):  # a link to nowhere cannot be imported either
-            digest.update((root / name).read_bytes())
+        path = root / name
+        if _WRITTEN.isdisjoint(Path(name).parts) and not any(path.is_relative_to(each) for each in own):
+            content = _content(path, min(left_bytes, MAX_FILE_BYTES))
+            left_bytes -= len(content)
+            digest.update(b"\0".join((os.fsencode(name), b"%d" % len(content), content)))
     return digest.hexdigest()
+
+
+_STATE = (
+    ("rev-parse", "HEAD"),
+    ("diff", "--no-ext-diff", "--no-textconv", "--binary", "--submodule=diff", "HEAD"),
+    ("ls-files", "--others", "--exclude-standard", "-z"),
+)
+_WRITTEN = frozenset({".sebench", "__pycache__"})
+
+
+def _content(path: Path, most_bytes: int) -> bytes:
+    """What a file holds; its size, where that is too much to read, and nothing for what is no file."""
+    with suppress(OSError):  # a link to nowhere, or gone by now
+        seen = path.stat()
+        if stat.S_ISREG(seen.st_mode):
+            return path.read_bytes() if seen.st_size <= most_bytes else b"%d bytes" % seen.st_size
+    return b""
 
 
 def _commit(root: Path, ref: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from sebench.schema.base import Value
+from sebench.schema.base import Grade, Value
 from sebench.schema.conclusions import Ratio
 from sebench.schema.measurements import Finding
 from sebench.schema.request import Workload
@@ -37,6 +37,8 @@ class Check(Value, frozen=True, kw_only=True):
     """Largest ratio allowed; None where equality is asked for."""
     ratio: Ratio
     """The interval is not adjusted for the other checks of the gate; the decision is."""
+    grade: Grade | None = None
+    """Of all samples that were pooled; None of exact figures. What has grade C fails nothing."""
     workload: Workload | None = None
     p_value: float | None = None
     """One-sided, that the ratio is within the limit; Holm-adjusted over the sampled checks of the gate."""

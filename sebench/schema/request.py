@@ -141,3 +141,5 @@ class Plan(Value, frozen=True, kw_only=True):
     """Measure peak memory of training steps too, in processes of their own."""
     energy: bool = False
     """Measure energy per step too, in processes of their own; with an accelerator, of its steps only."""
+    repeat_energy: bool = False
+    """Energy over as many fresh processes as a gate can decide on, whatever the effort."""

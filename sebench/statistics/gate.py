@@ -76,16 +76,20 @@ def evidence(
     return Evidence(center, half_width / _quantile(1 - (1 - found.confidence) / 2, math.inf), math.inf)
 
 
-def contrast(now: Evidence, then: Evidence, *, sigma_session: float = 0.0) -> Evidence:
+def contrast(
+    now: Evidence, then: Evidence, *, sigma_session: float = 0.0, sessions: float = math.inf
+) -> Evidence:
     """Evidence of `now` - `then`, measured in different sessions (Welch 1947; Satterthwaite's degrees).
 
     Args:
         now: of the later session.
         then: of the earlier one.
-        sigma_session: calibrated standard deviation between sessions; both have their share of it.
+        sigma_session: standard deviation between sessions; both have their share of it.
+        sessions: that it was estimated from, two at least; infinite where it is known.
     """
     errors = [(side.standard_error**2, side.degrees_of_freedom) for side in (now, then)]
-    variance = sum(squared for squared, _ in errors) + 2 * sigma_session**2
+    errors.append((2 * sigma_session**2, sessions - 1))
+    variance = sum(squared for squared, _ in errors)
     return Evidence(now.center - then.center, math.sqrt(variance), satterthwaite(*errors))
 
 

@@ -3,7 +3,7 @@
 from sebench.store.cache import CountCache, MachineCache
 from sebench.store.files import check_directory, check_writable, write_atomic
 from sebench.store.index import Derivation
-from sebench.store.reading import load_result
+from sebench.store.reading import check_header, load_result
 from sebench.store.resolve import resolve_results
 from sebench.store.results import ResultStore
 from sebench.store.selection import Criterion, criteria, parse_since, unmatched
@@ -16,6 +16,7 @@ __all__ = [
     "MachineCache",
     "ResultStore",
     "check_directory",
+    "check_header",
     "check_writable",
     "criteria",
     "load_result",

@@ -12,6 +12,7 @@ from sebench.schema import SCHEMA, Result
 
 _FAMILY = "sebench/"
 _STORED = "pass a file from .sebench/results"
+_NAMES = {"result": "stored result"}
 
 
 class _Header(msgspec.Struct):
@@ -45,7 +46,7 @@ def parse_result(content: bytes) -> Result:
     Raises:
         DataFileError: it holds none; the message goes on where the name of the file ended.
     """
-    _check_header(content)
+    check_header(content)
     try:
         result = _result.decode(content)
         datetime.fromisoformat(result.created_at)
@@ -54,7 +55,17 @@ def parse_result(content: bytes) -> Result:
     return result
 
 
-def _check_header(content: bytes) -> None:
+def check_header(content: bytes, kind: str = "result") -> None:
+    """Refuse what is no document of this kind and schema.
+
+    Args:
+        content: of a file.
+        kind: of the document, as its header has it.
+
+    Raises:
+        DataFileError: foreign, damaged, newer or of another kind; the message goes on where the name of the
+            file ended.
+    """
     try:
         header = _header.decode(content)
     except msgspec.ValidationError as error:  # JSON, but without these fields
@@ -67,10 +78,8 @@ def _check_header(content: bytes) -> None:
         raise DataFileError(
             f"has schema {header.schema!r}, this version reads {SCHEMA!r}", hint="upgrade sebench"
         )
-    if header.kind != "result":
-        raise DataFileError(
-            f"holds a {header.kind}, not a stored result", hint="pass a file from .sebench/results"
-        )
+    if header.kind != kind:
+        raise DataFileError(f"holds a {header.kind}, not a {_NAMES.get(kind, kind)}", hint=_STORED)
 
 
 def _foreign() -> DataFileError:

@@ -1,7 +1,8 @@
 """``sebench check`` through the real command line, in repositories with a base and a head.
 
-Exact figures decide most of it, without any time measured. Where times do, the networks differ by a multiple
-and the limit is 2.0, so that no machine is too restless; equal code against a ref: test_ci_gate_example.py.
+Exact figures decide most of it, without any time measured. Where real times do, only what holds on any
+machine, however busy, is asked for: several times as slow never passes, equal code never fails. Every verdict
+on times: test_check_verdicts.py.
 """
 
 import json
@@ -14,11 +15,8 @@ import tomllib
 from pathlib import Path
 from xml.etree import ElementTree
 
-import msgspec
 import pytest
 
-from sebench.runner.calibrations import Calibrations
-from sebench.schema import CalibrationSession, Environment, ModelSpec, Workload, fingerprint
 from tests.repositories import commit, git, repository, state, worktrees, write
 
 STORED = Path(__file__).parents[2] / "reports" / "cpu-amd-epyc" / "data"
@@ -301,67 +299,24 @@ def test_a_folder_that_is_gone_is_one_line(environ, tmp_path):
     one_line(done, "the current folder does not exist any more")
 
 
-# Times
-
-QUICK = ("--effort", "quick", "--seed", "1")
-
-
-@pytest.fixture
-def calibrated(repo, environ):
-    """Say that the network of `spec` varies by 1 % between fresh processes here."""
-
-    def calibrate(model):
-        done = subprocess.run(
-            [sys.executable, "-m", "sebench", "env", "--format", "json"],
-            cwd=repo,
-            env=environ,
-            check=True,
-            capture_output=True,
-        )
-        found = msgspec.convert(json.loads(done.stdout)["environment"], Environment)
-        session = CalibrationSession(
-            created_at="2026-01-02T03:04:05+00:00",
-            seed=1,
-            log_ratios=((-0.00707,) * 2, (0.00707,) * 2),
-            log_times=((0.0,) * 2,) * 2,
-        )
-        workload = Workload(input_shape=(1, 3, 16, 16), threads=1)
-        known = Calibrations(repo / ".sebench" / "calibrations")
-        known.add(fingerprint(found), ModelSpec(model=model), workload, session)
-
-    return calibrate
+# Real times, in the direction that no machine can turn
 
 
 @pytest.mark.slow
-def test_one_process_decides_only_where_its_noise_is_calibrated(check, repo, calibrated):
-    write(repo, {"slow.py": nets(wait_s=0.003)["nets.py"]})
-    pair = ("--baseline", "nets.py:net", "--candidate", "slow.py:net", *SMALL)
-    asked = (*pair, "--margin", "latency:2", *QUICK)
-    unknown = check(*asked, "--no-save", "--on-inconclusive", "pass", "--format", "json")
-    found = json.loads(unknown.stdout)
-    assert (found["status"], found["checks"][0]["reason"]["code"]) == ("inconclusive", "not-enough-processes")
-    calibrated("slow.py:net")
-    known = json.loads(check(*asked, "--format", "json", code=3).stdout)
-    assert known["checks"][0]["ratio"]["scope"] == "within-process"
-    refused = check(*pair, "--margin", "latency:1.001", code=2)
-    one_line(refused, "--margin latency:1.001 is below the noise floor of this machine: 6 processes")
-
-
-@pytest.mark.slow
-def test_a_slow_down_fails_and_stays_failed(check, repo):
-    write(repo, nets(wait_s=0.003))  # several times as long
-    asked = (*against_main("--margin", "latency:2"), "--format", "json")
-    # Without a budget there are as many processes as a verdict needs, however busy the machine is.
-    (first,) = json.loads(check(*asked, code=3).stdout)["checks"]
-    assert (first["kind"], first["candidate"], first["status"]) == ("base-ref", "this tree", "failed")
-    assert first["ratio"]["scope"] == "process"
-    assert first["ratio"]["processes"] >= 5
-    assert first["ratio"]["ci_low"] > 2
-    assert first["workload"]["input_shape"] == [1, 3, 16, 16]
-    # No time to measure anything: the pooled samples still say what they said.
-    (second,) = json.loads(check(*asked, "--budget", "0.1", code=3).stdout)["checks"]
-    assert (first["attempts"], second["attempts"]) == (1, 2)
-    assert second["ratio"]["processes"] == first["ratio"]["processes"]
+@pytest.mark.parametrize(
+    ("wait_s", "codes"),
+    [
+        (0.0005, (0, 4)),  # equal code never fails
+        (0.003, (3, 4)),  # several times as slow never passes
+    ],
+)
+def test_a_busy_machine_may_leave_it_open_but_not_turn_it(check, repo, wait_s, codes):
+    write(repo, nets(wait_s=wait_s))
+    asked = against_main("--margin", "latency:2", "--budget", "40", "--format", "json")
+    done = check(*asked, code=None)
+    assert done.returncode in codes, (done.stdout, done.stderr)
+    (found,) = json.loads(done.stdout)["checks"]
+    assert found["kind"] == "base-ref"
     assert worktrees(repo) == 1
 
 
@@ -391,7 +346,7 @@ def test_ctrl_c_leaves_no_worktree_but_the_samples(repo, environ):
     while process.poll() is None and not (builders.exists() and len(set(builders.read_text().split())) > 2):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    out, error = process.communicate(timeout=60)
+    out, error = process.communicate(timeout=600)
     assert process.returncode == 130, error
     assert out == ""
     assert error.splitlines()[-1] == "sebench: error: interrupted"

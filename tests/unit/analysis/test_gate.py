@@ -6,8 +6,19 @@ import pytest
 from msgspec import structs
 
 from sebench import statistics
-from sebench.analysis.gate import Question, answer, decide, gate_status
-from sebench.schema import Finding, MemoryMeasurement, MemoryRun, ModelSpec, Pair
+from sebench.analysis.gate import answer, decide, gate_status
+from sebench.analysis.question import Question
+from sebench.schema import (
+    EnergyBlock,
+    EnergyMeasurement,
+    EnergyRun,
+    EnergyWindow,
+    Finding,
+    MemoryMeasurement,
+    MemoryRun,
+    ModelSpec,
+    Pair,
+)
 from tests import gates, samples
 from tests.samples import WORKLOAD, block, process
 
@@ -153,7 +164,8 @@ def test_no_ratio_is_not_comparable():
 
 
 def test_one_process_decides_nothing_unless_its_noise_is_calibrated():
-    blocks = [block(0.05, 0.05 * (1 + 0.001 * n)) for n in range(12)]
+    # Up and down, so that the ratio does not drift.
+    blocks = [block(0.05, 0.05 * (1 + 0.001 * n)) for n in (0, 11, 1, 10, 2, 9, 3, 8, 4, 7, 5, 6)]
     quick = samples.measurement([process(blocks)], effort="quick")
     check = verdict([samples.result(quick)])
     assert (check.status, check.reason.code, check.p_value) == ("inconclusive", "not-enough-processes", None)
@@ -178,6 +190,134 @@ def test_emulated_batches_answer_but_are_not_pooled_with_native_ones():
     assert (check.status, check.ratio.processes) == ("passed", 6)
     assert check.workload == emulated
     assert verdict([halved, native]).status == "failed"
+
+
+def spent(workload=WORKLOAD):
+    """What is recorded where the budget was spent before anything could be measured."""
+    noted = Finding(code="budget-spent", severity="error", message="the budget was spent")
+    return samples.result(structs.replace(samples.measurement([]), workload=workload, findings=(noted,)))
+
+
+def test_an_attempt_without_time_left_does_not_drop_emulated_samples():
+    # Nothing ran out of memory, so the workload it records is the native one.
+    emulated = structs.replace(WORKLOAD, micro_batch_size=1)
+    check = verdict([measured(*times(1.2), workload=emulated), spent()], attempts=2)
+    assert (check.status, check.ratio.processes, check.workload) == ("failed", 6, emulated)
+
+
+def test_noise_that_was_calibrated_since_is_known_to_an_attempt_without_samples():
+    quick = samples.measurement([process([block(0.05, 0.05)] * 12)])
+    later = structs.replace(spent().measurements[0], sigma_process=0.004)
+    check = verdict([samples.result(quick), samples.result(later)])
+    assert check.status == "passed"
+
+
+def restless(*ratios, **fields):
+    """As `measured`, on a machine whose canary varies: 4 and 5 ms are 15.7 % about 4.5."""
+    runs = [
+        process([block(0.05, 0.05 * r, canary_s=canary_s) for canary_s in (0.004, 0.005)], n)
+        for n, r in enumerate(ratios)
+    ]
+    return samples.result(samples.measurement(runs), **fields)
+
+
+def test_samples_of_grade_c_fail_nothing_and_pass_all_the_same():
+    check = verdict([restless(*times(1.2))])
+    assert (check.status, check.grade, check.reason.code) == ("inconclusive", "C", "grade-c")
+    assert check.reason.message == (
+        "latency exceeds the limit of 1.05, but the measurement has grade C (fixed work beside the blocks "
+        "varied by 15.7 %: the machine is busy)"
+    )
+    assert "sebench env" in check.reason.hint
+    assert check.p_value < 0.001
+    passed = verdict([restless(*SIX)])
+    assert (passed.status, passed.grade) == ("passed", "C")
+
+
+def test_the_grade_is_that_of_all_samples_together():
+    assert verdict([measured(*times(1.2))]).grade == "A"
+    # One attempt in three on a restless machine: the median process is calm.
+    three = [measured(*times(1.2)), restless(*times(1.2)), measured(*times(1.2))]
+    assert (verdict(three).status, verdict(three).grade) == ("failed", "A")
+    assert verdict([restless(*times(1.2))] * 2).status == "inconclusive"
+
+
+def test_what_the_machine_was_found_to_be_counts_for_the_grade():
+    busy = Finding(code="load-high", severity="warning", message="others run here")
+    environment = structs.replace(samples.ENVIRONMENT, findings=(busy,))
+    check = verdict([structs.replace(measured(*times(1.2)), environment=environment), measured(*times(1.2))])
+    assert (check.status, check.grade) == ("failed", "B")
+
+
+def test_exact_figures_have_no_grade():
+    (check,) = verdict([restless(*SIX)], question("params", 1.0))
+    assert (check.status, check.grade) == ("failed", None)
+
+
+def joules(*ratios, blocks=3, others=None, **fields):
+    """Energy of fresh processes, 50 J a window of the baseline; `measured` beside it."""
+
+    def window(side, energy_joules):
+        return EnergyWindow(side=side, steps=10, duration_s=5.0, energy_joules=energy_joules)
+
+    runs = tuple(
+        EnergyRun(
+            process=number,
+            idle_w=1.0,
+            other_cpu_ratio=others,
+            blocks=(
+                EnergyBlock(
+                    order="ABBA",
+                    windows=tuple(
+                        window(side, 50.0 * (ratio if side == "candidate" else 1.0))
+                        for side in ("baseline", "candidate", "candidate", "baseline")
+                    ),
+                ),
+            )
+            * blocks,
+        )
+        for number, ratio in enumerate(ratios)
+    )
+    energy = EnergyMeasurement(workload=WORKLOAD, counter="rapl", processes=runs, **fields)
+    return structs.replace(measured(*SIX), energy=(energy,))
+
+
+def test_one_process_does_not_decide_on_energy():
+    for ratio in (0.5, 2.0):
+        (check,) = verdict([joules(ratio, blocks=6)], question("energy", 1.05))
+        assert (check.status, check.reason.code) == ("inconclusive", "not-enough-processes")
+        assert check.p_value is None
+        assert "calibrate" not in check.reason.hint  # which knows times only
+    assert check.ratio.estimate == pytest.approx(2.0)
+
+
+def test_energy_is_pooled_and_of_the_family():
+    (check,) = verdict([joules(*times(1.2)[:5])], question("energy", 1.05))
+    assert (check.status, check.grade, check.ratio.processes) == ("failed", "A", 5)
+    assert [finding.code for finding in check.findings] == ["energy-counter"]
+    results = [joules(*times(1.2)[:5]), joules(*times(1.2)[:3]), joules(reason="the step could not be timed")]
+    energy, latency = verdict(results, question("energy", 1.05), question(), attempts=3)
+    assert (energy.ratio.processes, energy.attempts, latency.status) == (8, 3, "passed")
+    alone = verdict(results, question("energy", 1.05))[0]
+    assert energy.p_value == pytest.approx(2 * alone.p_value)
+
+
+def test_repeating_does_not_turn_a_verdict_on_energy():
+    first = joules(*times(1.2)[:5])
+    lucky = joules(*SIX[:5])
+    (check,) = verdict([first, lucky], question("energy", 1.05), attempt=2, attempts=2)
+    assert (check.status, check.ratio.processes) == ("inconclusive", 10)
+
+
+def test_energy_that_others_used_too_fails_nothing():
+    (check,) = verdict([joules(*times(1.2)[:5], others=0.3)], question("energy", 1.05))
+    assert (check.status, check.reason.code, check.grade) == ("inconclusive", "grade-c", "C")
+    assert "other processes used 30 % of this one's CPU time" in check.reason.message
+
+
+def test_energy_that_cannot_be_had_says_why():
+    (check,) = verdict([joules(reason="the GPU is shared")], question("energy", 1.05))
+    assert (check.status, check.reason.message) == ("not_comparable", "the GPU is shared")
 
 
 def test_only_blocks_with_the_metric_count():

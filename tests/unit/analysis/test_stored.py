@@ -4,9 +4,10 @@ import math
 
 import pytest
 from msgspec import structs
-from scipy.stats import ttest_ind
+from scipy.stats import t, ttest_ind
 
-from sebench.analysis.gate import Question, decide
+from sebench.analysis.gate import decide
+from sebench.analysis.question import Question
 from sebench.analysis.stored import answer_stored
 from sebench.schema import Noise
 from tests import samples
@@ -19,7 +20,7 @@ CALIBRATED = Noise(
     sigma_block=0.01,
     sigma_process=0.004,
     sigma_session=0.003,
-    sigma_session_time=0.02,
+    sigma_session_time=0.015,
     processes=30,
     blocks=300,
     sessions=5,
@@ -68,8 +69,13 @@ def test_the_interval_is_welchs_widened_by_the_sessions():
     test = ttest_ind([math.log(r) for r in now], [math.log(r) for r in then], equal_var=False)
     interval = test.confidence_interval(0.95)
     own = (interval.high - interval.low) / 2
-    quantile = own / math.sqrt(sum(_variance_of_mean(side) for side in (now, then)))
-    wide = quantile * math.sqrt((own / quantile) ** 2 + 2 * 0.02**2)
+    variances = [_variance_of_mean(side) for side in (now, then)]
+    assert own == pytest.approx(t.ppf(0.975, test.df) * math.sqrt(sum(variances)))
+    # The third error was estimated from five sessions (Satterthwaite).
+    errors = [*((variance, 5) for variance in variances), (2 * 0.015**2, 4)]
+    variance = sum(each for each, _ in errors)
+    freedom = variance**2 / sum(each**2 / df for each, df in errors)
+    wide = t.ppf(0.975, freedom) * math.sqrt(variance)
     assert math.log(found.ratio.ci_high) - math.log(found.ratio.estimate) == pytest.approx(wide)
 
 
@@ -124,11 +130,68 @@ def test_fewer_than_five_processes_on_either_side_decide_nothing():
         assert "calibrate" not in found.reason.hint
 
 
+@pytest.mark.parametrize(
+    ("now", "code"),
+    [
+        ({"environment": structs.replace(ENVIRONMENT, cpu={"model": "New CPU"})}, "another-set-up"),
+        ({"created_at": "2026-02-03T00:00:00+00:00"}, "stored-too-old"),
+    ],
+)
+def test_a_ratio_from_elsewhere_passes_but_never_fails(now, code):
+    assert check(result(**now), result()).status == "passed"
+    failed = check(result([1.5 * r for r in THEN], **now), result())
+    assert (failed.status, failed.reason.code) == ("inconclusive", code)
+    assert failed.reason.message.startswith("latency exceeds the limit of 1.1, but only as a ratio to the ")
+    assert "--base-ref" in failed.reason.hint
+    assert failed.ratio.estimate == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize(
+    ("noise", "sessions"), [(None, 0), (structs.replace(CALIBRATED, sigma_session=None, sessions=4), 4)]
+)
+@pytest.mark.parametrize("ratios", [THEN, [1.5 * r for r in THEN]])
+def test_without_the_variation_between_sessions_nothing_is_decided(noise, sessions, ratios):
+    noise = noise and structs.replace(noise, sigma_session_time=None)
+    found = check(result(ratios), result(), noise=noise)
+    assert (found.status, found.reason.code, found.p_value) == (
+        "inconclusive", "sessions-not-calibrated", None,
+    )  # fmt: skip
+    assert f"not calibrated here: {sessions} of 5 sessions" in found.reason.message
+    assert "`sebench calibrate`" in found.reason.hint
+    assert "--base-ref" in found.reason.hint
+    assert found.ratio.ci_low is not None
+
+
+def test_the_lower_grade_of_the_two_counts():
+    restless = structs.replace(
+        result(),
+        measurements=(
+            samples.measurement(
+                [
+                    process([block(0.05, 0.05 * r, canary_s=canary_s) for canary_s in (0.004, 0.005)], n)
+                    for n, r in enumerate(THEN)
+                ]
+            ),
+        ),
+    )
+    found = check(result(base_s=0.07), restless)
+    assert (found.status, found.grade, found.reason.code) == ("inconclusive", "C", "grade-c")
+    assert check(result(), result()).grade == "A"
+
+
+def test_a_result_without_samples_does_not_say_what_the_set_up_is():
+    nowhere = structs.replace(result(()), environment=structs.replace(ENVIRONMENT, cpu={"model": "?"}))
+    answer = answer_stored(question(), [result(base_s=0.07), nowhere], result(), noise=CALIBRATED)
+    (found,) = decide([answer], attempt=1, look=1)
+    assert (found.status, found.ratio.method) == ("failed", "welch-t/times")
+
+
 def test_the_verdicts_are_those_of_every_gate():
-    # sqrt(2) x 2 % between sessions: at 97.75 % and about ten degrees of freedom +- 7.6 %
+    # sqrt(2) x 1.5 % between five sessions: at 97.75 % and 4.2 degrees of freedom +- 7.4 %
     assert check(result(), result()).status == "passed"
     assert check(result(base_s=0.055), result(base_s=0.05)).status == "inconclusive"
     assert check(result(base_s=0.07), result(base_s=0.05)).status == "failed"
+    assert check(result(base_s=0.07), result(base_s=0.05)).grade == "A"
 
 
 def test_exact_figures_are_the_candidates_own():

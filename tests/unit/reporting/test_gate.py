@@ -16,26 +16,26 @@ from tests import gates
     [
         (
             gates.gate(gates.check()),
-            "failed: resnet50 se latency 1.082 [1.071, 1.093] exceeds the limit of 1.05",
+            "failed: resnet50 se latency 1.082 [1.071, 1.093] (grade A) exceeds the limit of 1.05",
         ),
         (
             gates.gate(gates.check(), gates.passed(), gates.check(metric="peak_memory")),
-            "failed: resnet50 se latency 1.082 [1.071, 1.093] exceeds the limit of 1.05, "
+            "failed: resnet50 se latency 1.082 [1.071, 1.093] (grade A) exceeds the limit of 1.05, "
             "and 1 more of 3 checks",
         ),
         (
             gates.gate(gates.passed()),
-            "passed: resnet50 se latency 1.018 [1.012, 1.024] is within the limit of 1.05",
+            "passed: resnet50 se latency 1.018 [1.012, 1.024] (grade A) is within the limit of 1.05",
         ),
         (gates.gate(gates.passed(), gates.lock()), "passed: 2 checks within their limits"),
         (
             gates.gate(gates.inconclusive()),
-            "inconclusive: resnet50 se latency 1.048 [1.021, 1.076], limit 1.05: "
+            "inconclusive: resnet50 se latency 1.048 [1.021, 1.076] (grade C), limit 1.05: "
             "the limit lies inside the interval",
         ),
         (
             gates.gate(gates.passed(), gates.inconclusive(), status="passed", on_inconclusive="pass"),
-            "passed: resnet50 se latency 1.018 [1.012, 1.024] is within the limit of 1.05; "
+            "passed: resnet50 se latency 1.018 [1.012, 1.024] (grade A) is within the limit of 1.05; "
             "1 inconclusive, let through as asked for",
         ),
         (
@@ -65,13 +65,14 @@ def test_the_verdict_in_one_sentence(gate, sentence):
 )
 def test_a_bound_is_never_rounded_onto_the_limit(ratio, shown):
     assert (
-        check_sentence(gates.check(ratio=ratio)) == f"resnet50 se latency {shown} exceeds the limit of 1.05"
+        check_sentence(gates.check(ratio=ratio))
+        == f"resnet50 se latency {shown} (grade A) exceeds the limit of 1.05"
     )
 
 
 def test_an_exact_ratio_has_no_interval():
     exact = Ratio(estimate=1.099, ci_low=1.099, ci_high=1.099, method="exact")
-    check = gates.check(metric="params", exact=True, ratio=exact, workload=None, p_value=None)
+    check = gates.check(metric="params", exact=True, ratio=exact, grade=None, workload=None, p_value=None)
     assert check_sentence(check) == "resnet50 se params 1.099 exceeds the limit of 1.05"
 
 

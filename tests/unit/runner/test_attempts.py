@@ -1,5 +1,7 @@
 """Samples of earlier invocations: found again for the same question only."""
 
+from pathlib import Path
+
 import pytest
 from msgspec import structs
 
@@ -29,14 +31,19 @@ def repo(tmp_path, monkeypatch):
     return repo
 
 
-def key(session=OWN, environment=samples.ENVIRONMENT, confidence=0.95):
-    return attempt_key(session, environment, policy_confidence=confidence)
+def key(session=OWN, environment=samples.ENVIRONMENT, written=()):
+    return attempt_key(session, environment, written=written)
 
 
 def test_the_same_question_has_the_same_key(repo):
-    assert key() == key()
-    write(repo, {"sebench.xml": "<a/>", ".sebench/attempts/x.json": "{}"})
-    assert len({key(), key()}) == 1
+    # What measuring leaves behind is no code.
+    own = (Path("sebench.xml"), repo / "kept")
+    before = key(written=own)
+    write(repo, {"sebench.xml": "<a/>", ".sebench/attempts/x.json": "{}", "__pycache__/nets.pyc": "x"})
+    write(repo, {"kept/calibrations/x.json": "{}"})
+    assert key(written=own) == before
+    write(repo, {"other.xml": "<a/>"})
+    assert key(written=own) != before
 
 
 def test_whatever_changes_the_answer_changes_the_key(repo):
@@ -56,7 +63,6 @@ def test_whatever_changes_the_answer_changes_the_key(repo):
         key(environment=cpu),
         key(environment=torch),
         key(environment=package),
-        key(confidence=0.99),
     ]
     write(repo, {"nets.py": "a = 2\n"})
     keys.append(key())

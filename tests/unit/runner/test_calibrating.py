@@ -1,5 +1,7 @@
 """Calibrations: measured, kept by set-up, network and workload, and found again."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from msgspec import structs
 
@@ -74,10 +76,32 @@ def test_another_set_up_network_or_workload_is_not_calibrated(tmp_path):
     assert known.find("f", structs.replace(SPEC, commit="1" * 40), WORKLOAD) == added
 
 
-def test_a_damaged_calibration_is_named(tmp_path):
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        (lambda text: text[:50], "is damaged: Input data was truncated"),
+        (lambda text: text.replace("sebench/1", "sebench/9"), "has schema 'sebench/9', this version reads"),
+        (lambda text: text.replace("sebench/1", "other/1"), "is not a sebench file"),
+        (lambda text: text.replace('"calibration"', '"lock"'), "holds a lock, not a calibration"),
+        (lambda text: text.replace('"sessions"', '"sessions": 1, "s"'), "cannot be read: Expected `array`"),
+    ],
+)
+def test_a_file_that_is_no_calibration_is_named(tmp_path, written, message):
     known = Calibrations(tmp_path)
     known.add("f", SPEC, WORKLOAD, SESSION)
     path = known.path("f", SPEC, WORKLOAD)
-    path.write_text(path.read_text()[:50])
-    with pytest.raises(DataFileError, match=f"{path} cannot be read: .*; delete it and calibrate again"):
+    path.write_text(written(path.read_text()))
+    with pytest.raises(DataFileError, match=f"{path} {message}.*; delete it and calibrate again"):
         known.find("f", SPEC, WORKLOAD)
+
+
+def test_sessions_added_at_the_same_time_are_all_kept(tmp_path):
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda _: Calibrations(tmp_path).add("f", SPEC, WORKLOAD, SESSION), range(16)))
+    assert len(Calibrations(tmp_path).find("f", SPEC, WORKLOAD).sessions) == 16
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(DataFileError, match="cannot write .*: Not a directory|File exists"):
+        Calibrations(tmp_path / "file" / "sub").add("f", SPEC, WORKLOAD, SESSION)

@@ -124,14 +124,15 @@ def test_checks_keep_the_order_of_the_limits(machine):
     ]  # fmt: skip
 
 
-def test_a_hard_budget_is_shared_and_leaves_no_extension(machine):
+def test_a_hard_budget_is_shared_and_leaves_no_extension(machine, monkeypatch):
+    monkeypatch.setattr("sebench.runner.checking.time.monotonic", lambda: 1000.0 + 10 * len(machine.plans))
     machine.ratio = 1.05
     targets = [target(workload=structs.replace(WORKLOAD, batch_size=n)) for n in (1, 2, 3, 4)]
     found = check(targets, settings(policy=TimingPolicy(budget_s=100.0, hard_budget=True)))
     assert {each.status for each in found} == {"inconclusive"}
     budgets = [plan.policy.budget_s for plan in machine.plans]
-    # 100 / 4; what is left over / 3 ...: pretended measurements take no time
-    assert budgets == pytest.approx([25.0, 100 / 3, 50.0, 100.0], abs=1.0)
+    # Every measurement takes 10 s: 100 / 4, 90 / 3, 80 / 2, 70
+    assert budgets == [25.0, 30.0, 40.0, 70.0]
 
 
 def test_too_few_processes_are_not_extended(machine):
@@ -286,5 +287,69 @@ def test_a_stored_result_is_held_against_what_is_measured_now(machine):
     )
     machine.ratio = 1.3
     (found,) = check([target(kind="stored", stored=then)], settings())
-    assert (found.status, found.ratio.method) == ("failed", "welch-t/ratios")
+    assert (found.status, found.ratio.method) == ("inconclusive", "welch-t/ratios")
+    assert found.reason.code == "sessions-not-calibrated"
     assert found.findings[0].code == "downgraded-to-ratio"
+    assert len(machine.plans) == 1  # more samples would not help
+
+
+def test_targets_of_one_session_share_a_measurement_and_count_it_once(machine, tmp_path):
+    then = samples.result(
+        samples.measurement([process([block(0.05, 0.05 * r)] * 2, n) for n, r in enumerate(NOISE)])
+    )
+    other = target(workload=structs.replace(WORKLOAD, batch_size=4))
+    asked = [
+        target(("latency", 2.0)),
+        other,
+        target(("latency", 1.05), ("params", 1.2), kind="stored", stored=then),
+        target(("energy", 2.0)),
+    ]
+    kept = settings(attempts=Attempts(tmp_path / "attempts"))
+    found = check(asked, kept)
+    assert [(each.kind, each.metric, each.limit) for each in found] == [
+        ("ceiling", "latency", 2.0),
+        ("ceiling", "latency", 1.05),
+        ("stored", "latency", 1.05),
+        ("stored", "params", 1.2),
+        ("ceiling", "energy", 2.0),
+    ]
+    shared, alone = machine.plans
+    assert (shared.timed, shared.energy, shared.sessions[0]) == (True, True, asked[0].session)
+    assert (alone.energy, alone.sessions[0]) == (False, other.session)
+    assert {each.attempts for each in found} == {1}
+    assert [each.ratio.processes for each in found[:2]] == [6, 6]
+    again = check(asked, kept)
+    assert [each.attempts for each in again if not each.exact and each.metric == "latency"] == [2, 2, 2]
+    assert again[0].ratio.processes == 12
+
+
+@pytest.mark.parametrize(("effort", "repeated"), [("quick", False), ("standard", True), ("rigorous", True)])
+def test_energy_is_measured_in_as_many_processes_as_a_gate_needs(machine, effort, repeated):
+    check([target(("energy", 1.5))], settings(policy=TimingPolicy(effort=effort)))
+    assert machine.plans[0].repeat_energy is repeated
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda:0"])
+def test_an_attempt_whose_workers_did_not_start_leaves_the_verdict_to_the_earlier_ones(
+    machine, tmp_path, device
+):
+    asked = target(workload=structs.replace(WORKLOAD, device=device))
+    kept = settings(attempts=Attempts(tmp_path / "attempts"))
+    machine.environment = structs.replace(ENVIRONMENT, device={} if device == "cpu" else {"name": "a GPU"})
+    machine.ratio = 1.2
+    assert check([asked], kept)[0].status == "failed"
+    # No worker has named its accelerator.
+    machine.environment, machine.processes = ENVIRONMENT, 0
+    (found,) = check([asked], kept)
+    assert (found.status, found.attempts, found.ratio.processes) == ("failed", 2, 6)
+
+
+def test_without_samples_of_its_own_an_attempt_is_on_the_set_up_of_the_latest(machine, tmp_path):
+    asked = target(workload=structs.replace(WORKLOAD, device="cuda:0"))
+    kept = settings(attempts=Attempts(tmp_path / "attempts"))
+    for name, machine.ratio in (("one GPU", 1.2), ("another GPU", 1.0)):
+        machine.environment = structs.replace(ENVIRONMENT, device={"name": name})
+        check([asked], kept)
+    machine.environment, machine.processes = ENVIRONMENT, 0
+    (found,) = check([asked], kept)
+    assert (found.status, found.attempts, found.ratio.processes) == ("passed", 2, 6)

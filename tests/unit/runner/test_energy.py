@@ -4,15 +4,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from sebench.analysis.comparison import compare
 from sebench.errors import DeviceError, UsageError
 from sebench.reporting import comparison_document, render
 from sebench.runner import measuring
 from sebench.runner.conditions import Conditions, workloads
-from sebench.runner.energy import require_counters
+from sebench.runner.energy import measure_energy, require_counters
 from sebench.runner.plan import make_plan
 from sebench.schema import ModelSpec, Pair, Plan, Session, StaticCost, TimingPolicy
+from sebench.worker.protocol import CounterFound
 
 WORKER = Path(__file__).parents[2] / "workers" / "fake_gpu.py"
 PAIR = Pair(baseline=ModelSpec(model="toy"), candidate=ModelSpec(model="toy", variant="se"))
@@ -83,6 +85,14 @@ def test_rigorous_takes_five_processes(measured):
     assert found["energy"].ratio.scope == "process"
 
 
+def test_a_gate_takes_as_many_at_any_effort():
+    asked = replace(plan(), repeat_energy=True)
+    found = measure_energy(
+        asked.sessions[0], asked, CounterFound(counter="nvml", zones=("board",)), command=command("calm")
+    )
+    assert [len(run.blocks) for run in found.processes] == [3] * 5
+
+
 @pytest.mark.parametrize(
     ("condition", "reason"),
     [
@@ -133,7 +143,6 @@ def test_one_counter_cannot_speak_for_several_devices(monkeypatch):
     from sebench.runner import plan as planning
 
     real = planning.workloads
-    from msgspec.structs import replace
 
     monkeypatch.setattr(
         planning, "workloads", lambda *args: tuple(replace(w, world_size=2) for w in real(*args))

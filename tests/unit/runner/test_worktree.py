@@ -1,6 +1,7 @@
 """Another commit checked out beside the user's tree, which stays as it is; states of the code told apart."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -187,8 +188,12 @@ def test_the_digest_is_that_of_the_code(repo):
         seen.add(digest)
         return new
 
-    write(repo, {"results.json": "{}", ".sebench/a.json": "{}"})
+    write(repo, {".sebench/a.json": "{}", "sub/__pycache__/nets.pyc": "x"})
     assert not is_new()  # what measuring leaves behind
+    write(repo, {"weights.json": "{}"})
+    assert is_new()
+    write(repo, {"weights.json": "[]"})
+    assert is_new()
     write(repo, {"nets.py": "DIRTY = 1\n"})
     assert is_new()
     write(repo, {"nets.py": "DIRTY = 2\n"})
@@ -201,13 +206,53 @@ def test_the_digest_is_that_of_the_code(repo):
     assert is_new()
     (repo / "link.py").symlink_to("nowhere.py")
     assert is_new()
-    write(repo, {".gitignore": "ignored.py\n", "ignored.py": "x = 1\n"})
+    write(repo, {".gitignore": "ignored.py\n"})
+    assert is_new()
+    write(repo, {"ignored.py": "x = 1\n"})
     assert not is_new()
     commit(repo)
     assert is_new()
     git(repo, "reset", "--quiet", "--hard", "HEAD~1")
     git(repo, "clean", "--quiet", "-fdx")
     assert tree_digest(repo) == clean
+
+
+def test_what_measuring_itself_writes_is_no_code(repo):
+    clean = tree_digest(repo)
+    write(repo, {"gate.xml": "<a/>", "out/a.json": "{}"})
+    assert tree_digest(repo, written=(Path("gate.xml"), repo / "out")) == clean
+    assert tree_digest(repo / "sub", written=(Path("../gate.xml"), repo / "out")) == clean
+    assert tree_digest(repo, written=(Path("gate.xml"),)) != clean
+
+
+def test_what_is_too_large_to_read_is_told_by_its_size(repo, monkeypatch):
+    monkeypatch.setattr(worktree, "MAX_FILE_BYTES", 4)
+    monkeypatch.setattr(worktree, "MAX_HASHED_BYTES", 6)
+
+    def digest(**files):
+        write(repo, files)
+        return tree_digest(repo)
+
+    assert digest(a="12345") == digest(a="54321")
+    assert digest(a="12345") != digest(a="123456")
+    assert digest(a="1234") != digest(a="4321")
+    # Four of six bytes are read: two are left, and "b" has three.
+    assert digest(b="123") == digest(b="321")
+    assert digest(b="12") != digest(b="21")
+
+
+@pytest.mark.parametrize("command", ["diff", "ls-files"])
+def test_where_git_fails_there_is_no_digest(repo, monkeypatch, command):
+    real = worktree._git
+
+    def failing(directory, *arguments):
+        done = real(directory, *arguments)
+        if arguments[0] == command:
+            done.returncode, done.stdout = 128, ""
+        return done
+
+    monkeypatch.setattr(worktree, "_git", failing)
+    assert tree_digest(repo) is None
 
 
 def test_the_digest_sees_into_submodules(repo, tmp_path):

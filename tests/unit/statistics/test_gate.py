@@ -99,6 +99,18 @@ def test_sessions_widen_a_difference():
     assert (exact.standard_error, exact.degrees_of_freedom) == (0.0, INFINITE)
 
 
+def test_sessions_that_were_few_cost_degrees_of_freedom():
+    now, then = Evidence(0.05, 0.001, 5), Evidence(0.01, 0.001, 5)
+    # v = 1, 1 and 2 x 20^2 = 800 (1e-6): 802^2 / (1 / 5 + 1 / 5 + 800^2 / 4) = 643204 / 160000.4
+    few = contrast(now, then, sigma_session=0.020, sessions=5)
+    assert few.standard_error == pytest.approx(math.sqrt(802) * 1e-3)
+    assert few.degrees_of_freedom == pytest.approx(643204 / 160000.4)
+    # A variation between sessions that is known costs none: 802^2 / (2 / 5)
+    known = contrast(now, then, sigma_session=0.020)
+    assert known.degrees_of_freedom == pytest.approx(643204 / 0.4)
+    assert contrast(now, then, sessions=5).degrees_of_freedom == pytest.approx(10.0)
+
+
 def test_holm_steps_down():
     # 4 x 0.01, 3 x 0.02 = 0.06, 2 x 0.03 = 0.06, 1 x 0.5
     assert holm([0.03, 0.01, 0.5, 0.02]) == pytest.approx((0.06, 0.04, 0.5, 0.06))

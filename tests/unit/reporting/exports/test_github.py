@@ -11,9 +11,9 @@ from tests import gates
 def test_what_did_not_pass_is_annotated():
     assert github_annotations(gates.mixed()).splitlines() == [
         "::error title=sebench%3A resnet50 se latency::"
-        "resnet50 se latency 1.082 [1.071, 1.093] exceeds the limit of 1.05",
+        "resnet50 se latency 1.082 [1.071, 1.093] (grade A) exceeds the limit of 1.05",
         "::error title=sebench%3A vgg16_bn se latency::"
-        "vgg16_bn se latency 1.048 [1.021, 1.076], limit 1.05: the limit lies inside the interval; "
+        "vgg16_bn se latency 1.048 [1.021, 1.076] (grade C), limit 1.05: the limit lies inside the interval; "
         "use --effort rigorous",
         "::error title=sebench%3A resnet50 se(r=8) latency::"
         "resnet50 se(r=8) latency: nothing valid was measured",
@@ -67,6 +67,7 @@ def test_hostile_names_stay_on_their_line():
 def test_the_summary_is_the_document_as_markdown():
     summary = github_summary(gates.mixed())
     assert summary.startswith(
-        "# Gate: failed\n\n**failed: resnet50 se latency 1.082 [1.071, 1.093] exceeds the limit of 1.05**\n"
+        "# Gate: failed\n\n"
+        "**failed: resnet50 se latency 1.082 [1.071, 1.093] (grade A) exceeds the limit of 1.05**\n"
     )
-    assert "| resnet50 se latency | 1.05 | 1.082 [1.071, 1.093] | &lt;0.001 | failed |" in summary
+    assert "| resnet50 se latency | 1.05 | 1.082 [1.071, 1.093] | A | &lt;0.001 | failed |" in summary

@@ -82,9 +82,12 @@ def test_one_case_per_check():
         "time": "0",
     }
     assert failed[0].get("type") == "beyond"
-    assert failed[0].get("message") == "resnet50 se latency 1.082 [1.071, 1.093] exceeds the limit of 1.05"
+    assert (
+        failed[0].get("message")
+        == "resnet50 se latency 1.082 [1.071, 1.093] (grade A) exceeds the limit of 1.05"
+    )
     assert failed[0].text.splitlines() == [
-        "resnet50 se latency 1.082 [1.071, 1.093] exceeds the limit of 1.05",
+        "resnet50 se latency 1.082 [1.071, 1.093] (grade A) exceeds the limit of 1.05",
         "reason: the interval lies beyond the limit",
         "over: plain",
         "p: 0.0002",
