@@ -32,7 +32,7 @@ _DATA_KEYS = (
 
 DECISIONS = (
     "passed: the interval ends within the limit; failed: it begins beyond the limit; inconclusive: the limit "
-    "lies inside it"
+    "lies inside it, or what was measured is not enough to judge by (see why)"
 )
 UNADJUSTED = (
     "Intervals hold one by one, unadjusted for the number of checks; the decision of {} sampled checks is "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from sebench.runner.side_by_side import Trees
 from sebench.schema import (
     CheckKind,
     Environment,
+    Finding,
     Noise,
     Plan,
     Result,
@@ -157,9 +159,17 @@ class TargetRun:
         for target in self._targets:
             for question in _questions(target):
                 if target.stored is None:
-                    yield answer(question, results, attempts=attempts)
+                    found = answer(question, results, attempts=attempts)
                 else:
-                    yield answer_stored(question, results, target.stored, noise=known, attempts=attempts)
+                    found = answer_stored(question, results, target.stored, noise=known, attempts=attempts)
+                yield dataclasses.replace(found, findings=(*self._caveats(found), *found.findings))
+
+    def _caveats(self, found: Answer) -> Iterator[Finding]:
+        """What a reader could mistake for figures of this very run."""
+        if found.exact or self._results == [] or any(map(_has_samples, self._results)):
+            return
+        if found.ratio.estimate is not None and found.attempts > 1:
+            yield _NOTHING_NEW
 
     def _comparable(self) -> tuple[tuple[Result, ...], ...]:
         """Earlier attempts on this very set-up, which is that of the latest samples.
@@ -181,6 +191,14 @@ class TargetRun:
             fingerprint(environment), session.pair.candidate, session.workload
         )
         return noise(known) if known else None
+
+
+_NOTHING_NEW = Finding(
+    code="nothing-measured",
+    severity="warning",
+    message="this run measured nothing; the samples of earlier ones are judged",
+    hint="allow a larger --budget",
+)
 
 
 def _questions(target: Target) -> Iterator[Question]:

@@ -68,13 +68,23 @@ def open_targets(settings: CheckSettings, *, resolve: Callable[[str], Path] = Pa
 
 def _ceiling(asked: CeilingSettings) -> Iterator[Target]:
     (pair,) = make_pairs([asked.model], [asked.variant], asked.baseline)
+    _require_two(pair, "name a --variant other than the baseline, or two networks: --baseline, --candidate")
     labels = (pair.baseline.variant, pair.candidate.variant)
     yield from _targets("ceiling", pair, labels, asked.max_overhead, asked)
 
 
 def _factories(asked: FactoriesSettings) -> Iterator[Target]:
     (pair,) = make_pairs([], [], asked.baseline, asked.candidate)
+    _require_two(pair, "name two networks, or hold one against a git ref: --base-ref")
     yield from _targets("factories", pair, (asked.baseline, asked.candidate), asked.margin, asked)
+
+
+def _require_two(pair: Pair, hint: str) -> None:
+    if pair.baseline == pair.candidate:
+        raise UsageError(
+            f"{pair.baseline.model} {pair.baseline.variant} against itself is a gate that cannot fail",
+            hint=hint,
+        )
 
 
 def _base_ref(asked: BaseRefSettings, checkout: Checkout) -> Iterator[Target]:

@@ -219,7 +219,7 @@ def test_from_a_folder_of_the_repository(check, repo):
 
 def test_nothing_to_compare_is_no_pass(check, tmp_path):
     done = check(code=4)
-    assert "nothing was compared; name a limit, or configure one (docs/gate.md)" in done.stderr
+    assert "nothing was compared; name a limit (--model resnet50 --max-overhead params:1.11)" in done.stderr
     assert "Gate: not comparable" in done.stdout
 
 
@@ -271,6 +271,11 @@ def test_code_of_the_working_tree_is_refused_at_the_base(check, repo):
         (("-m", "resnet50", "--max-overhead", "params:nan"), "is not a positive, finite ratio"),
         (("-m", "resnet50", "--max-overhead", "params:1.1", "--image-size", "big"), "--image-size"),
         (("-m", "nets.py:net", "--max-overhead", "params:1.1"), "is taken as it is"),
+        (("-m", "nets.py:net", "-v", "plain", "--max-overhead", "params:1.1"), "a gate that cannot fail"),
+        (
+            ("--baseline", "nets.py:net", "--candidate", "nets.py:net", "--margin", "params:1"),
+            "a gate that cannot fail; name two networks, or hold one against a git ref: --base-ref",
+        ),
         (("--threads", "1"), "--threads needs a --model"),
     ],
 )

@@ -79,6 +79,7 @@ def test_a_slow_down_fails_and_stays_failed(against_main):
     # No time to measure anything: the pooled samples still say what they said.
     spent = against_main(1.2, "--budget", "0.001", code=3)
     assert (spent["attempts"], spent["ratio"]) == (2, first["ratio"])
+    assert "nothing-measured" in [finding["code"] for finding in spent["findings"]]
     again = against_main(1.2, code=3)
     # The attempt without samples is none.
     assert again["attempts"] == 2
