@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import platform
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import sebench
+from sebench.profilers.environment import capture_environment
 
 MARGIN = 1.05
 SLOWDOWNS = (0.0, 0.10)
@@ -97,8 +99,17 @@ def rows(runs: int) -> Iterator[str]:
                 code, found = check(repository)
                 ratio = found["ratio"]
                 interval = f"{ratio['estimate']:.4f} [{ratio['ci_low']:.4f}, {ratio['ci_high']:.4f}]"
-                row = f"| {run + 1} | {1 + slowdown:.2f} | {interval} | {ratio['processes']} | "
+                row = f"| {run + 1} | {1 + slowdown:.2f} | {interval} | {ratio['processes']} | {found['grade']} | "
                 yield f"{row}{found['status']} | {code} |"
+
+
+def machine() -> str:
+    """The processor and what ran on it."""
+    found = capture_environment()
+    cores = f"{found.cpu['usable_cores']} cores"
+    return (
+        f"{found.cpu['model']}, {cores}, torch {found.versions['torch']}, Python {platform.python_version()}"
+    )
 
 
 def report(runs: int) -> str:
@@ -107,14 +118,14 @@ def report(runs: int) -> str:
         (
             "# The gate on a real slow-down",
             "",
-            f"{datetime.now(UTC):%Y-%m-%d}, sebench {sebench.__version__}. Made by",
+            f"{datetime.now(UTC):%Y-%m-%d}, sebench {sebench.__version__}, {machine()}. Made by",
             "`python benchmarks/gate_injected.py --output FILE`: ResNet-18, 112x112,",
             f"batch 1, `sebench check --base-ref base --margin latency:{MARGIN}` with a head that waits",
             "busily for a share of its time, and with one that does not. 95 % intervals over fresh",
             "processes; 6 of them, 12 where the gate extended.",
             "",
-            "| run | true ratio | measured | processes | status | exit code |",
-            "|---|---|---|---|---|---|",
+            "| run | true ratio | measured | processes | grade | status | exit code |",
+            "|---|---|---|---|---|---|---|",
             *rows(runs),
             "",
         )

@@ -33,12 +33,14 @@ class Calibrations:
             content = path.read_bytes()
             check_header(content, "calibration")
             return msgspec.json.decode(content, type=Calibration)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except DataFileError as error:
             raise DataFileError(f"{path} {error.message}", hint=_AGAIN) from error
-        except (OSError, msgspec.DecodeError) as error:
-            raise DataFileError(f"{path} cannot be read: {error}", hint=_AGAIN) from error
+        except OSError as error:
+            raise DataFileError(f"cannot read {path}: {error.strerror}") from error
+        except msgspec.DecodeError as error:
+            raise DataFileError(f"{path} is damaged: {error}", hint=_AGAIN) from error
 
     def add(
         self, fingerprint: str, spec: ModelSpec, workload: Workload, session: CalibrationSession

@@ -12,6 +12,7 @@ from sebench.schema import SCHEMA, Result
 
 _FAMILY = "sebench/"
 _STORED = "pass a file from .sebench/results"
+_LISTED = "see 'sebench list results'"
 _NAMES = {"result": "stored result"}
 
 
@@ -35,7 +36,7 @@ def load_result(path: Path) -> Result:
     try:
         return parse_result(path.read_bytes())
     except OSError as error:
-        raise DataFileError(f"cannot read {path}: {error.strerror}") from error
+        raise DataFileError(f"cannot read {path}: {error.strerror}", hint=_LISTED) from error
     except DataFileError as error:
         raise DataFileError(f"{path} {error.message}", hint=error.hint) from error
 
@@ -66,6 +67,8 @@ def check_header(content: bytes, kind: str = "result") -> None:
         DataFileError: foreign, damaged, newer or of another kind; the message goes on where the name of the
             file ended.
     """
+    if not content.strip():
+        raise DataFileError("is empty", hint=_STORED)
     try:
         header = _header.decode(content)
     except msgspec.ValidationError as error:  # JSON, but without these fields

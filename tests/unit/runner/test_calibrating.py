@@ -83,7 +83,7 @@ def test_another_set_up_network_or_workload_is_not_calibrated(tmp_path):
         (lambda text: text.replace("sebench/1", "sebench/9"), "has schema 'sebench/9', this version reads"),
         (lambda text: text.replace("sebench/1", "other/1"), "is not a sebench file"),
         (lambda text: text.replace('"calibration"', '"lock"'), "holds a lock, not a calibration"),
-        (lambda text: text.replace('"sessions"', '"sessions": 1, "s"'), "cannot be read: Expected `array`"),
+        (lambda text: text.replace('"sessions"', '"sessions": 1, "s"'), "is damaged: Expected `array`"),
     ],
 )
 def test_a_file_that_is_no_calibration_is_named(tmp_path, written, message):
@@ -105,3 +105,8 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(DataFileError, match="cannot write .*: Not a directory|File exists"):
         Calibrations(tmp_path / "file" / "sub").add("f", SPEC, WORKLOAD, SESSION)
+
+
+def test_where_no_folder_can_be_there_is_no_calibration(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert Calibrations(tmp_path / "file" / "calibrations").find("f", SPEC, WORKLOAD) is None

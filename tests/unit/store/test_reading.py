@@ -20,7 +20,7 @@ def test_unknown_fields_of_a_later_minor_version_are_ignored(tmp_path):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "is damaged"),
+        ("", "is empty"),
         ('{"schema": "sebench/1", "kind": "res', "is damaged"),
         ("[1, 2]", "is not a sebench file"),
         ('{"schema": "other/1"}', "is not a sebench file"),
