@@ -99,8 +99,8 @@ def rows(runs: int) -> Iterator[str]:
                 code, found = check(repository)
                 ratio = found["ratio"]
                 interval = f"{ratio['estimate']:.4f} [{ratio['ci_low']:.4f}, {ratio['ci_high']:.4f}]"
-                row = f"| {run + 1} | {1 + slowdown:.2f} | {interval} | {ratio['processes']} | {found['grade']} | "
-                yield f"{row}{found['status']} | {code} |"
+                row = f"| {run + 1} | {1 + slowdown:.2f} | {interval} | {ratio['processes']} | "
+                yield f"{row}{found['grade']} | {found['status']} | {code} |"
 
 
 def machine() -> str:

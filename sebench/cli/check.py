@@ -220,9 +220,8 @@ def _present(gate: Gate, output_format: str, output: str, *, junit: Path | None,
     write_ci_outputs(gate, junit=junit, environ=os.environ)
     show_findings((finding for check in gate.checks for finding in check.findings), quiet=quiet)
     if not gate.checks:
-        complain(
-            "nothing was compared; name a limit (--model resnet50 --max-overhead params:1.11), or configure one"
-        )
+        limit = "--model resnet50 --max-overhead params:1.11"
+        complain(f"nothing was compared; name a limit ({limit}), or configure one")
 
 
 def _exit_code(gate: Gate) -> int:

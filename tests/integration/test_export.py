@@ -106,7 +106,7 @@ def test_what_was_not_measured_is_named(sebench, store):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ("pyperf", 2, "Missing argument 'RESULTS'"),
+        ("pyperf", 2, "missing argument 'RESULTS'"),
         ("pyprf x.json", 2, "'pyprf' is not one of"),
         ("bencher x.json --side baseline", 2, "--side does not apply to bencher"),
         ("pyperf gone.json", 1, "cannot read gone.json: No such file or directory"),

@@ -54,7 +54,7 @@ def test_one_wrong_field_is_enough(tmp_path, damage):
 def test_a_file_cut_anywhere_is_damaged(tmp_path):
     path = ResultStore(tmp_path).add(SAMPLE)
     content = path.read_bytes()
-    for length in range(0, len(content) - 2, 97):
+    for length in range(1, len(content) - 2, 97):
         path.write_bytes(content[:length])
         with pytest.raises(DataFileError, match="is damaged"):
             load_result(path)
