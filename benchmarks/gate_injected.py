@@ -122,7 +122,7 @@ def report(runs: int) -> str:
             "`python benchmarks/gate_injected.py --output FILE`: ResNet-18, 112x112,",
             f"batch 1, `sebench check --base-ref base --margin latency:{MARGIN}` with a head that waits",
             "busily for a share of its time, and with one that does not. 95 % intervals over fresh",
-            "processes; 6 of them, 12 where the gate extended.",
+            "processes: five or six of them, twice as many where the gate extended.",
             "",
             "| run | true ratio | measured | processes | grade | status | exit code |",
             "|---|---|---|---|---|---|---|",

@@ -13,10 +13,11 @@ from typing import Any, get_args
 
 import torch
 from torch import nn
-from torch.profiler import ProfilerActivity, profile, record_function
+from torch.profiler import ProfilerActivity, profile, record_function, schedule
 
 from sebench.errors import DeviceError
 from sebench.profilers.device import Device, Step
+from sebench.profilers.latency import Heartbeat, unheard
 from sebench.schema import Part, PartSample, Pass
 
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -36,10 +37,21 @@ class Scope:
     output_number: int | None = None
 
 
+# The steps after starting or ending the profiler pay for that; they are run and not counted.
+_DISCARDED_STEPS = 2
+_THIRD_STEP = schedule(wait=0, warmup=_DISCARDED_STEPS, active=1)
+
+
 def profile_parts(
-    module: nn.Module, stages: Mapping[str, str], step: Step, device: Device, repeats: int
+    module: nn.Module,
+    stages: Mapping[str, str],
+    step: Step,
+    device: Device,
+    repeats: int,
+    *,
+    alive: Heartbeat = unheard,
 ) -> tuple[tuple[PartSample, ...], tuple[float, ...], tuple[float, ...]]:
-    """Profile some steps, each followed by one without the profiler.
+    """Profile some steps, each followed by one without the profiler; both after some that do not count.
 
     Args:
         module: the network; its attention modules have children ``squeeze``, ``excite`` and ``scale``.
@@ -47,6 +59,7 @@ def profile_parts(
         step: runs one step of `module`.
         device: the clock.
         repeats: how many steps of either kind.
+        alive: told after every step.
 
     Returns:
         Times of the parts, of the profiled steps and of the others, in seconds.
@@ -58,13 +71,24 @@ def profile_parts(
     profiled_s: list[float] = []
     plain_s: list[float] = []
     on_device = device.name != "cpu"
+
+    def timed() -> tuple[float, ...]:
+        timing = device.timed(step, 1)
+        alive()
+        return timing.steps_s
+
     with _scopes(module, stages) as scopes:
         for _ in range(repeats):
-            with profile(activities=_activities(device)) as recorded:
-                profiled_s.extend(device.timed(step, 1).steps_s)
+            with profile(activities=_activities(device), schedule=_THIRD_STEP) as recorded:
+                for _ in range(_DISCARDED_STEPS):
+                    timed()
+                    recorded.step()
+                profiled_s.extend(timed())
             for key, time_s in part_times(recorded.events(), scopes, on_device=on_device).items():
                 samples.setdefault(key, []).append(time_s)
-            plain_s.extend(device.timed(step, 1).steps_s)
+            for _ in range(_DISCARDED_STEPS):
+                timed()
+            plain_s.extend(timed())
     parts = tuple(
         PartSample(stage=stage, part=part, phase=phase, times_s=tuple(times))
         for (stage, part, phase), times in samples.items()

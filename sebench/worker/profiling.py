@@ -51,7 +51,7 @@ def profile_pair(
     step = prepare(built.module, batch)
     for _ in range(PREPARED_STEPS):
         step()
-    parts, profiled_s, steps_s = profile_parts(built.module, sites, step, device, request.steps)
+    parts, profiled_s, steps_s = profile_parts(built.module, sites, step, device, request.steps, alive=alive)
     return ProfileSamples(
         parts=parts,
         profiled_steps_s=profiled_s,
