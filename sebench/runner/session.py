@@ -31,6 +31,7 @@ _STOP_S = 5.0
 COMPILE_PATIENCE = 5
 # A block may take this many times as long as those before it.
 BLOCK_PATIENCE = 10
+_LATE = "a worker process was not ready in time"
 R = TypeVar("R", bound=Reply)
 
 
@@ -170,12 +171,14 @@ class WorkerSession:
         self._timeout_s, self._end_s = limit_s, math.inf
 
     def _receive(self) -> Reply:
-        left_s = max(0.0, self._end_s - time.monotonic())
+        left_s = self._end_s - time.monotonic()
+        if left_s <= 0:  # even where there are messages: signs of life may come faster than they are read
+            raise OutOfTime(_LATE)
         try:
             line = self._replies.get(timeout=min(self._timeout_s, left_s))
         except queue.Empty:
             if left_s < self._timeout_s:
-                raise OutOfTime("a worker process was not ready in time") from None
+                raise OutOfTime(_LATE) from None
             raise WorkerDied(f"a worker process was silent for {self._timeout_s:g} s") from None
         if not line.endswith(b"\n"):  # whatever there is, was cut off by the end of the process
             raise WorkerDied(self._cause_of_death())
