@@ -29,7 +29,7 @@ from sebench.reporting.report.footing import (
 )
 from sebench.reporting.report.stages import stages_section
 from sebench.reporting.report.values import PairReport, Report
-from sebench.schema import MetricComparison
+from sebench.schema import MetricComparison, Workload
 from sebench.units import UNKNOWN, format_ratio
 
 NOT_MEASURED = "No latency was measured."
@@ -132,7 +132,7 @@ def _summary_row(pair: PairReport, metric: MetricComparison | None) -> Row:
     comparison = pair.comparison
     exact = {m.metric: m.ratio.estimate for m in comparison.metrics if m.exact}
     workload = metric.workload if metric else None
-    place = f"{workload.device} {workload.phase}, batch {workload.batch_size}" if workload else UNKNOWN
+    place = _summary_place(workload) if workload else UNKNOWN
     return (
         text_cell(comparison.title),
         text_cell(place),
@@ -142,6 +142,11 @@ def _summary_row(pair: PairReport, metric: MetricComparison | None) -> Row:
         *(_exact_cell(exact.get(name)) for name in ("params", "paper_macs", "bytes")),
         Cell("", pair.result),
     )
+
+
+def _summary_place(workload: Workload) -> str:
+    ranks = f", {workload.world_size} ranks" if workload.world_size > 1 else ""
+    return f"{workload.device} {workload.phase}, batch {workload.batch_size}{ranks}"
 
 
 def _latency_cell(metric: MetricComparison | None) -> Cell:
