@@ -6,8 +6,9 @@ memo; views and everything else always run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -16,13 +17,18 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sebench.counters.formulas import is_free, rule_for
 from sebench.counters.memo import FIRST_ARGUMENT, Answer, Key, Price, blank, describe, fresh, recall, remember
 from sebench.counters.paper import is_add, residual_elements, squeezed_elements
+from sebench.counters.placeholders import has_data
 from sebench.counters.traffic import storage_id, traffic
 from sebench.counters.work import Call, qualified_name, tensors
+from sebench.errors import BuildError
 
 if TYPE_CHECKING:
     from torch._ops import OpOverload
 
     from sebench.counters.scope import Frame, Scope
+
+_in_inference_mode: Callable[[], bool] = torch.is_inference_mode_enabled
+_is_meta = attrgetter("is_meta")
 
 
 class _Kind(NamedTuple):
@@ -46,12 +52,12 @@ def _kind_of(func: OpOverload) -> _Kind:
         and len(schema.returns) == 1
         and schema.returns[0].alias_info is not None
     )
-    has_rule = rule_for(op) is not None
+    has_rule, free = rule_for(op) is not None, is_free(op)
     return _Kind(
-        free=is_free(op),
+        free=free,
         memoised=functional or (in_place and has_rule),  # those with a rule never resize their argument
         in_place=in_place,
-        composite=not has_rule and _is_composite(func),
+        composite=not (has_rule or free) and _is_composite(func),
         is_add=is_add(op),
     )
 
@@ -62,13 +68,29 @@ def _is_composite(func: OpOverload) -> bool:
 
 
 class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Charges every aten call to the frame that is running."""
+    """Charges every aten call to the frame that is running.
 
-    def __init__(self, scope: Scope, state: frozenset[int]) -> None:
+    Args:
+        scope: knows the frame.
+        state: storages of the twin's parameters and buffers.
+        refuse_original: given a tensor with data, raises if it is one of the caller's model.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        state: frozenset[int],
+        refuse_original: Callable[[torch.Tensor], None] = lambda _: None,
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.calls: dict[tuple[Frame, Price], int] = {}
+        self.casts = False
+        """Whether anything ran in an autocast region of the network, which does nothing to meta tensors."""
+        self._depth = _autocast_depth()
+        self._untrackable: dict[int, torch.UntypedStorage] = {}
         self._scope = scope
         self._state = state
+        self._refuse_original = refuse_original
 
     def __torch_dispatch__(
         self,
@@ -78,6 +100,12 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs: dict[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 - an aten op returns anything
         kwargs = kwargs or {}
+        if _in_inference_mode():  # composite ops would arrive whole: count what no_grad makes of them
+            with torch.inference_mode(mode=False), torch.no_grad(), self:
+                result = func(*args, **kwargs)
+            self._remember_untrackable(result, (args, kwargs))
+            return result
+        self.casts = self.casts or _autocast_depth() > self._depth
         kind = _kind_of(func)
         if kind.free:
             return func(*args, **kwargs)
@@ -88,6 +116,24 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if answer.price is not None:
             self._charge(answer.price)
         return args[0] if answer.result is FIRST_ARGUMENT else fresh(answer.result)
+
+    def require_trackable(self, tensor: torch.Tensor) -> None:
+        """Refuse what autograd does: to save a tensor that was made under inference_mode.
+
+        Raises:
+            BuildError: it was.
+        """
+        if storage_id(tensor) in self._untrackable:
+            raise BuildError(
+                "tensors made under torch.inference_mode cannot be saved for the backward pass",
+                hint="count inference, or let the forward use torch.no_grad",
+            )
+
+    def _remember_untrackable(self, result: object, given: object) -> None:
+        """Autograd must not save these results, unless they are views of what was given."""
+        known = {storage_id(tensor) for tensor in tensors(given)}
+        storages = {storage_id(tensor): tensor.untyped_storage() for tensor in tensors(result)}
+        self._untrackable |= {key: storage for key, storage in storages.items() if key not in known}
 
     def _signature(
         self, kind: _Kind, func: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -107,10 +153,10 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:  # noqa: ANN401 - an aten op returns anything
-        if kind.composite:  # under inference_mode composites arrive whole
+        if kind.composite:  # below autograd composites arrive whole
             with self:
                 return func.decompose(*args, **kwargs)
-        args, kwargs = _on_one_device(args, kwargs)
+        args, kwargs = self._on_one_device(func, args, kwargs)
         result = func(*args, **kwargs)
         price = self._price(func, Call.bind(func, args, kwargs, result))
         if price is not None:
@@ -118,6 +164,21 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if key is not None and all(tensor.is_meta for tensor in tensors(result)):
             remember(key, Answer(price, FIRST_ARGUMENT if kind.in_place else blank(result)))
         return result
+
+    def _on_one_device(
+        self, func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Real tensors that a forward makes itself keep their values until they meet one without data."""
+        given = list(tensors([args, kwargs]))
+        real = [tensor for tensor in given if has_data(tensor)]
+        if not real:
+            return args, kwargs
+        for tensor in real:
+            self._refuse_original(tensor)
+        if len(real) == len(given):
+            return args, kwargs
+        _require_unwritten(func, args, kwargs)
+        return (_to_meta(args), _to_meta(kwargs)) if any(map(_is_meta, given)) else (args, kwargs)
 
     def _price(self, func: OpOverload, call: Call) -> Price | None:
         rule = rule_for(call.op)
@@ -140,6 +201,13 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.calls[line] = self.calls.get(line, 0) + 1
 
 
+def _autocast_depth() -> int:
+    """How many autocast regions this is in; whether one is enabled is not to be seen during a dispatch."""
+    depth: int = torch.autocast_increment_nesting()
+    torch.autocast_decrement_nesting()
+    return depth
+
+
 def _is_scalar_bookkeeping(call: Call) -> bool:
     """Integer scalars, such as batch norm's batch counter, are no tensor arithmetic."""
     return all(
@@ -148,12 +216,14 @@ def _is_scalar_bookkeeping(call: Call) -> bool:
     )
 
 
-def _on_one_device(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Real tensors that a forward makes itself keep their values until they meet a meta tensor."""
-    met = {tensor.is_meta for tensor in tensors([args, kwargs])}
-    if len(met) < 2:
-        return args, kwargs
-    return _to_meta(args), _to_meta(kwargs)
+def _require_unwritten(func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Refuse to write what has no data into a tensor that has: the values it keeps would be wrong."""
+    schema = func._schema.arguments
+    bound = {argument.name: value for argument, value in zip(schema, args, strict=False)} | kwargs
+    for argument in schema:
+        written = argument.alias_info is not None and argument.alias_info.is_write
+        if written and any(map(has_data, tensors(bound.get(argument.name)))):
+            raise RuntimeError(f"{qualified_name(func)} writes to a tensor on another device")
 
 
 def _to_meta(value: Any) -> Any:  # noqa: ANN401 - op arguments nest freely

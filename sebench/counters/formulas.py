@@ -17,5 +17,5 @@ def rule_for(op: str) -> Rule | None:
 
 
 def is_free(op: str) -> bool:
-    """Whether an op moves no data: views, allocation, and torch's own queries (``prim.*``)."""
-    return plain_name(op) in _FREE or op.startswith("prim.")
+    """Whether an op moves no data: views, allocation, torch's own queries (``prim.*``), profiler ranges."""
+    return plain_name(op) in _FREE or op.startswith(("prim.", "profiler."))

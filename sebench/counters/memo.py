@@ -14,6 +14,7 @@ import torch
 _LIMIT = 65_536
 _TENSORS = (torch.Tensor, torch.nn.Parameter)
 _SCALARS = frozenset((int, bool, float, str))
+_ATOMS = _SCALARS | {complex, type(None), torch.dtype, torch.layout, torch.device, torch.memory_format}
 
 Key = tuple[Any, ...]
 
@@ -74,7 +75,8 @@ def forget() -> None:
 def describe(values: tuple[Any, ...] | list[Any], parts: list[Any]) -> bool:
     """Append a hashable description of op arguments; False where the call must not be memoised.
 
-    Only plain strided meta tensors qualify: others may carry values, or behaviour of their own.
+    Only plain strided meta tensors qualify: others may carry values, or behaviour of their own, and so may
+    generators and objects of custom classes.
     """
     for value in values:
         kind = value.__class__
@@ -89,10 +91,10 @@ def describe(values: tuple[Any, ...] | list[Any], parts: list[Any]) -> bool:
                 parts.append(tuple(value))
             elif not describe(value, parts):
                 return False
-        elif isinstance(value, (torch.Tensor, torch.Generator)):
-            return False
-        else:
+        elif kind in _ATOMS:
             parts += (kind, value)
+        else:
+            return False
     return True
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,17 +18,26 @@ class SavedActivations(torch.autograd.graph.saved_tensors_hooks):
     """Adds up saved storages, each once and charged to the module that saved it first.
 
     Parameters, buffers and the network's input are alive anyway and are left out by storage.
+
+    Args:
+        scope: knows the module that runs.
+        excluded: tensors that are alive anyway.
+        check: raises for a tensor that cannot be saved.
     """
 
-    def __init__(self, scope: Scope, excluded: Iterable[torch.Tensor]) -> None:
+    def __init__(
+        self, scope: Scope, excluded: Iterable[torch.Tensor], check: Callable[[torch.Tensor], None]
+    ) -> None:
         super().__init__(self._pack, lambda tensor: tensor)
         self._scope = scope
+        self._check = check
         self._storages = {storage_id(tensor): tensor.untyped_storage() for tensor in excluded}
         self._bytes: dict[tuple[str, str | None], int] = {}
 
     def _pack(self, tensor: torch.Tensor) -> torch.Tensor:
         identity = storage_id(tensor)
         if identity not in self._storages:
+            self._check(tensor)
             storage = tensor.untyped_storage()
             self._storages[identity] = storage  # keeps the identity from being reused
             frame = self._scope.current()

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
+from sebench.counters.backward import backward, differentiable, reaches_original
 from sebench.counters.dispatch import CountingMode
-from sebench.counters.memo import Price
+from sebench.counters.isolation import isolated_from_caller
+from sebench.counters.placeholders import FakeTensors, MetaTensors, Placeholders
+from sebench.counters.rows import Calls, rows_of
 from sebench.counters.saved import SavedActivations
 from sebench.counters.scope import AutogradScope, Frame, Scope, frames_of
 from sebench.counters.traffic import storage_id
 from sebench.counters.twin import Twin, named_modules, traced, twin_of
-from sebench.counters.work import tensors
 from sebench.errors import BuildError, SebenchError, UsageError, near_matches
-from sebench.schema import OpCost, Phase, SavedBytes, SiteCost, StaticCost, UncountedOp
+from sebench.schema import Phase, SavedBytes, SiteCost, StaticCost
 
 DTYPES = {
     "float32": torch.float32,
@@ -58,60 +59,134 @@ def static_cost(model: nn.Module, request: Request) -> StaticCost:
     modules = named_modules(model)
     _require_known((*request.sites, *request.stages), modules)
     frames = frames_of(modules, request.sites, request.stages)
-    with _isolated_from_caller():
-        twin = twin_of(modules, dtype=DTYPES[request.dtype], training=request.phase == "training")
-        run = _train if request.phase == "training" else _infer
-        calls, saved = run(twin, frames, request)
-    ops, uncounted = _rows(calls)
+    with isolated_from_caller():
+        run = _run(modules, frames, request)
+    ops, uncounted = rows_of(run.calls)
     return StaticCost(
         input_shape=request.input_shape,
         dtype=request.dtype,
         phase=request.phase,
-        params=_elements(twin.parameters),
-        buffers=_elements(twin.buffers),
+        params=_elements(run.twin.parameters),
+        buffers=_elements(run.twin.buffers),
         sites=tuple(
             SiteCost(path=path, stage=frames[path].stage, params=_elements(modules[path].parameters()))
             for path in request.sites
         ),
         ops=ops,
-        saved=saved,
+        saved=run.saved,
         uncounted=uncounted,
     )
 
 
-_Calls = Mapping[tuple[Frame, Price], int]
+class _Run(NamedTuple):
+    """What one run of a twin came to."""
+
+    twin: Twin
+    calls: Calls
+    saved: tuple[SavedBytes, ...]
+    casts: bool = False
+    """Whether the network turned autocast on, which does nothing to meta tensors."""
 
 
-def _infer(twin: Twin, frames: dict[str, Frame], request: Request) -> tuple[_Calls, tuple[SavedBytes, ...]]:
+def _run(modules: dict[str, nn.Module], frames: dict[str, Frame], request: Request) -> _Run:
+    """Run a twin on meta tensors; on fake ones where the network asks what device it is on."""
+    failure: BuildError | None = None
+    for placeholders in _placeholders(request.phase):
+        try:
+            run = _run_on(placeholders, modules, frames, request)
+        except BuildError as error:
+            if not _is_about_placeholders(error.__cause__):
+                raise
+            failure = failure or error
+        else:
+            if not (run.casts and isinstance(placeholders, MetaTensors)):
+                return run
+    raise failure or BuildError(f"{type(modules['']).__name__} cannot be counted under autocast")
+
+
+def _placeholders(phase: Phase) -> Iterator[Placeholders]:
+    if phase == "inference":
+        yield MetaTensors(trained=False)
+    yield MetaTensors(trained=True)
+    device = "cuda" if torch.is_autocast_enabled("cuda") else "cpu"
+    yield FakeTensors(device, keeps_values=True)
+    yield FakeTensors(device, keeps_values=False)
+
+
+def _is_about_placeholders(error: BaseException | None) -> bool:
+    """Whether a network failed on what tells placeholders from its own tensors: the device, the gradients."""
+    return error is not None and any(word in str(error) for word in ("device", "does not require grad"))
+
+
+def _run_on(
+    placeholders: Placeholders, modules: dict[str, nn.Module], frames: dict[str, Frame], request: Request
+) -> _Run:
+    training = request.phase == "training"
+    twin = twin_of(modules, dtype=DTYPES[request.dtype], training=training, placeholders=placeholders)
+    batch = placeholders.batch(request.input_shape, DTYPES[request.dtype])
+    originals = _originals(modules)
+    with placeholders.active():
+        return (_train if training else _infer)(twin, frames, request, batch, originals)
+
+
+def _originals(modules: Mapping[str, nn.Module]) -> dict[int, str]:
+    """Names of the caller's own parameters and buffers, by identity."""
+    return {
+        id(tensor): f"{name}.{key}" if name else key
+        for name, module in modules.items()
+        for key, tensor in (*module._parameters.items(), *module._buffers.items())
+    }
+
+
+def _infer(
+    twin: Twin,
+    frames: dict[str, Frame],
+    request: Request,
+    batch: torch.Tensor,
+    originals: Mapping[int, str],
+) -> _Run:
     scope = Scope(frames[""])
-    mode = _counting_mode(twin, scope)
+    mode = _counting_mode(twin, scope, originals)
     with traced(twin, frames, scope), torch.no_grad(), mode:
-        _forward(twin, scope, request, _input(request))
-    return mode.calls, ()
+        _forward(twin, scope, request, batch)
+    return _Run(twin, mode.calls, (), mode.casts)
 
 
-def _train(twin: Twin, frames: dict[str, Frame], request: Request) -> tuple[_Calls, tuple[SavedBytes, ...]]:
+def _train(
+    twin: Twin,
+    frames: dict[str, Frame],
+    request: Request,
+    batch: torch.Tensor,
+    originals: Mapping[int, str],
+) -> _Run:
     """Forward and backward; the loss itself is left out, each output starts from a dense gradient."""
     scope = AutogradScope(frames[""])
-    mode = _counting_mode(twin, scope)
-    batch = _input(request)
-    saved = SavedActivations(scope, excluded=(*twin.state, batch))
-    trained = [tensor for tensor in twin.state if tensor.requires_grad]
+    mode = _counting_mode(twin, scope, originals)
+    saved = SavedActivations(scope, excluded=(*twin.state, batch), check=mode.require_trackable)
+    network = type(twin.root).__name__
     with traced(twin, frames, scope), torch.enable_grad(), mode:
         with saved:
             result = _forward(twin, scope, request, batch)
-        outputs = [tensor for tensor in tensors(result) if tensor.requires_grad]
-        if outputs and trained:
-            _backward(scope, outputs, trained)
-    return mode.calls, saved.rows()
+        outputs = differentiable(result, network)
+        scope.in_backward = True
+        try:
+            backward(outputs, originals, network)
+        except SebenchError:
+            raise
+        except Exception as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise BuildError(
+                f"the backward pass of {network} failed: {reason}", hint="count inference"
+            ) from error
+    return _Run(twin, mode.calls, saved.rows(), mode.casts)
 
 
-def _counting_mode(twin: Twin, scope: Scope) -> CountingMode:
-    return CountingMode(scope, frozenset(storage_id(tensor) for tensor in twin.state))
+def _counting_mode(twin: Twin, scope: Scope, originals: Mapping[int, str]) -> CountingMode:
+    def refuse_original(tensor: torch.Tensor) -> None:
+        if id(tensor) in originals:
+            raise reaches_original(type(twin.root).__name__, originals[id(tensor)])
 
-
-def _input(request: Request) -> torch.Tensor:
-    return torch.empty(request.input_shape, dtype=DTYPES[request.dtype], device="meta")
+    return CountingMode(scope, frozenset(storage_id(tensor) for tensor in twin.state), refuse_original)
 
 
 def _forward(twin: Twin, scope: Scope, request: Request, batch: torch.Tensor) -> object:
@@ -120,7 +195,14 @@ def _forward(twin: Twin, scope: Scope, request: Request, batch: torch.Tensor) ->
     except SebenchError:
         raise
     except Exception as error:
-        raise _refusal(error, twin, scope, request) from error
+        raise _refusal(_as_on_meta(error), twin, scope, request) from error
+
+
+def _as_on_meta(error: Exception) -> Exception:
+    """What fake tensors raise where a value is asked for, as meta tensors do."""
+    if type(error).__module__ == "torch._subclasses.fake_tensor":
+        return NotImplementedError(f"{error} asks for a value")
+    return error
 
 
 def _refusal(error: Exception, twin: Twin, scope: Scope, request: Request) -> BuildError:
@@ -139,70 +221,6 @@ def _another_input(shape: tuple[int, ...]) -> str:
     if len(shape) != _IMAGE_DIMENSIONS:
         return "choose another input shape"
     return f"{shape[1]} channels are fed: choose another height and width, or a network that takes them"
-
-
-def _backward(scope: AutogradScope, outputs: list[torch.Tensor], trained: list[torch.Tensor]) -> None:
-    gradients = [torch.empty_like(output) for output in outputs]
-    scope.in_backward = True
-    torch.autograd.grad(outputs, trained, gradients, allow_unused=True)
-
-
-@contextmanager
-def _isolated_from_caller() -> Iterator[None]:
-    """Leave the caller's random numbers as they were, and pause the cyclic garbage collector.
-
-    A count makes thousands of short-lived objects without cycles; collecting among them would walk the
-    whole heap of an imported torch several times over.
-    """
-    state, collecting = torch.get_rng_state(), gc.isenabled()
-    gc.disable()
-    try:
-        with torch.inference_mode(mode=False):
-            yield
-    finally:
-        torch.set_rng_state(state)
-        if collecting:
-            gc.enable()
-
-
-def _rows(calls: _Calls) -> tuple[tuple[OpCost, ...], tuple[UncountedOp, ...]]:
-    """Add calls up by (module, op, phase), first seen first."""
-    rows: dict[tuple[Frame, str], list[int]] = {}
-    uncounted: dict[str, int] = {}
-    for (frame, price), count in calls.items():
-        if not price.counted:
-            uncounted[price.op] = uncounted.get(price.op, 0) + count
-            continue
-        row = rows.setdefault((frame, price.op), [0] * 6)
-        row[:] = (total + count * value for total, value in zip(row, _values(frame, price), strict=True))
-    return (
-        tuple(_op_cost(frame, op, row) for (frame, op), row in rows.items()),
-        tuple(UncountedOp(op=op, calls=count) for op, count in uncounted.items()),
-    )
-
-
-def _values(frame: Frame, price: Price) -> tuple[int, ...]:
-    extra = 0
-    if frame.phase == "forward":
-        extra = price.residual_elements if frame.site is None else price.squeezed_elements
-    return (1, price.macs, price.macs + extra, price.flops, price.bytes_read, price.bytes_written)
-
-
-def _op_cost(frame: Frame, op: str, row: list[int]) -> OpCost:
-    calls, macs, paper_macs, flops, bytes_read, bytes_written = row
-    return OpCost(
-        op=op,
-        module=frame.module,
-        stage=frame.stage,
-        site=frame.site,
-        phase=frame.phase,
-        calls=calls,
-        macs=macs,
-        paper_macs=paper_macs,
-        flops=flops,
-        bytes_read=bytes_read,
-        bytes_written=bytes_written,
-    )
 
 
 def _elements(state: Iterable[torch.Tensor]) -> int:

@@ -86,10 +86,18 @@ def _build_foreign(spec: ModelSpec, seed: int | None, device: torch.device) -> B
     # The program that asks may draw random numbers of its own.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(secrets.randbits(63) if seed is None else seed)
-        module = build_foreign(spec.model, device).eval()
+        module = _evaluating(build_foreign(spec.model, device))
     return BuiltModel(
         spec=spec, module=module, sites=(), stages={}, input_shape=(1, 3, IMAGE_SIZE, IMAGE_SIZE)
     )
+
+
+def _evaluating(module: nn.Module) -> nn.Module:
+    """In evaluation mode; programs made by torch.export have the mode of their export and refuse another."""
+    try:
+        return module.eval()
+    except NotImplementedError:
+        return module
 
 
 def _factory(info: ModelInfo) -> Callable[..., nn.Module]:

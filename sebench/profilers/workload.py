@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import torch
@@ -43,7 +43,9 @@ def inference_step(module: nn.Module, batch: torch.Tensor, workload: Workload) -
     Returns:
         A callable that runs one step and returns the network's output.
     """
-    network = _executable(_placed(module.eval(), workload), workload)
+    with suppress(NotImplementedError):  # programs made by torch.export have the mode of their export
+        module.eval()
+    network = _executable(_placed(module, workload), workload)
     autocast = _autocast(workload)
 
     def step() -> torch.Tensor:

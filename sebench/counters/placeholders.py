@@ -1,0 +1,132 @@
+"""Tensors with shapes and no data, which a twin is made of.
+
+Meta tensors are quick and enough for nearly every network. Fake tensors say that they lie on a real device,
+for those whose forward asks: it casts by autocast, or makes tensors on the CPU and hands both to one op.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Protocol
+
+import torch
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from sebench.errors import BuildError
+
+
+class Placeholders(Protocol):
+    """One way to make tensors without data."""
+
+    keeps_values: bool
+    """Whether plain tensor attributes, and tensors that a forward makes itself, keep their values."""
+    trained: bool
+    """Whether parameters ask for gradients, as those of the model do."""
+
+    def empty(self, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        """A tensor of the shape and strides of another, without a gradient."""
+
+    def batch(self, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+        """An input."""
+
+    def active(self) -> contextmanager[None]:  # type: ignore[valid-type]
+        """What a forward and backward pass on these tensors run in."""
+
+
+class MetaTensors:
+    """Tensors on the meta device.
+
+    Args:
+        trained: see `Placeholders`. Without gradients a forward costs the same in every grad mode.
+    """
+
+    keeps_values = True
+
+    def __init__(self, *, trained: bool) -> None:
+        self.trained = trained
+
+    def empty(self, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        """See `Placeholders`."""
+        return torch.empty_like(tensor, dtype=dtype, device="meta", requires_grad=False)
+
+    def batch(self, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+        """See `Placeholders`."""
+        return torch.empty(shape, dtype=dtype, device="meta")
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """See `Placeholders`."""
+        yield
+
+
+class FakeTensors:
+    """Tensors that say they lie on a device; ops are chosen as on the meta device, so that figures agree.
+
+    Args:
+        device: the device.
+        keeps_values: see `Placeholders`.
+    """
+
+    trained = True
+
+    def __init__(self, device: str, *, keeps_values: bool) -> None:
+        from torch._subclasses.fake_tensor import FakeTensorMode  # noqa: PLC0415 - slow, and seldom needed
+
+        self.keeps_values = keeps_values
+        self._device = device
+        self._mode = FakeTensorMode(allow_non_fake_inputs=True)
+
+    def empty(self, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        """See `Placeholders`."""
+        with self._mode:
+            return torch.empty_strided(tensor.shape, tensor.stride(), dtype=dtype, device=self._device)
+
+    def batch(self, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+        """See `Placeholders`."""
+        with self._mode:
+            return torch.empty(shape, dtype=dtype, device=self._device)
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """See `Placeholders`."""
+        with ExitStack() as stack:
+            stack.callback(torch.backends.mha.set_fastpath_enabled, torch.backends.mha.get_fastpath_enabled())
+            torch.backends.mha.set_fastpath_enabled(value=False)
+            stack.callback(torch._C._set_mkldnn_enabled, torch._C._get_mkldnn_enabled())
+            torch._C._set_mkldnn_enabled(False)
+            stack.callback(torch._C._set_cudnn_enabled, torch._C._get_cudnn_enabled())
+            torch._C._set_cudnn_enabled(False)
+            stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+            if not self.keeps_values:
+                stack.enter_context(self._mode)
+            yield
+
+
+def has_data(tensor: torch.Tensor) -> bool:
+    """Whether a tensor is neither a meta tensor nor a fake one."""
+    return not (tensor.is_meta or hasattr(tensor, "fake_mode"))
+
+
+def stand_in(
+    tensor: torch.Tensor, placeholders: Placeholders, dtype: torch.dtype, module: str
+) -> torch.Tensor:
+    """The twin of a parameter or buffer.
+
+    Args:
+        tensor: the original.
+        placeholders: makes the twin.
+        dtype: what a floating-point tensor becomes.
+        module: whose it is.
+
+    Raises:
+        BuildError: the module is lazy and has not seen an input yet.
+    """
+    if torch.nn.parameter.is_lazy(tensor):
+        raise BuildError(f"module '{module}' is lazy and has no shape yet", hint="run an input through it")
+    bare = placeholders.empty(tensor, dtype if tensor.is_floating_point() else tensor.dtype)
+    trained = tensor.requires_grad and placeholders.trained
+    if isinstance(tensor, nn.Parameter):
+        return nn.Parameter(bare, trained)
+    return bare.requires_grad_() if trained else bare
