@@ -16,10 +16,13 @@ from sebench.statistics.change_points import (
 )
 from sebench.statistics.diagnostics import (
     NEGLIGIBLE_LOG_RATIO,
+    NEGLIGIBLE_UNREST,
     CrossChecks,
     OutlierCounts,
     Quartiles,
     Shift,
+    agreement,
+    block_error,
     coefficient_of_variation,
     cross_checks,
     estimators_disagree,
@@ -28,6 +31,7 @@ from sebench.statistics.diagnostics import (
     order_effect,
     outlier_counts,
     quartiles,
+    unrest_difference,
 )
 from sebench.statistics.gate import (
     Evidence,
@@ -36,9 +40,12 @@ from sebench.statistics.gate import (
     decide,
     evidence,
     holm,
+    is_far_beyond,
     look_confidence,
     needed_processes,
     noise_floor,
+    process_evidence,
+    worst_case,
 )
 from sebench.statistics.intervals import (
     Limits,
@@ -69,6 +76,7 @@ __all__ = [
     "MIN_PROCESSES",
     "MIN_SEGMENT",
     "NEGLIGIBLE_LOG_RATIO",
+    "NEGLIGIBLE_UNREST",
     "CrossChecks",
     "DifferenceHeadline",
     "Evidence",
@@ -78,6 +86,8 @@ __all__ = [
     "Quartiles",
     "Shift",
     "Verdict",
+    "agreement",
+    "block_error",
     "WelchDifference",
     "block_difference",
     "block_log_ratio",
@@ -93,6 +103,7 @@ __all__ = [
     "headline",
     "hodges_lehmann",
     "holm",
+    "is_far_beyond",
     "lag1_autocorrelation",
     "look_confidence",
     "needed_processes",
@@ -101,10 +112,13 @@ __all__ = [
     "outlier_counts",
     "penalty",
     "process_estimates",
+    "process_evidence",
     "quartiles",
     "satterthwaite",
     "series_noise",
     "signed_rank_interval",
     "t_interval",
+    "unrest_difference",
     "welch_difference",
+    "worst_case",
 ]
