@@ -13,7 +13,7 @@ from sebench.schema import Block, Finding, Grade, Measurement, Side
 NARROW_RATIO = 0.02
 TOO_NOISY_RATIO = 0.05
 MIN_PROCESSES_FOR_A = 5
-# Processes that agree twice as well as their blocks allow do so by chance, and then the interval is too narrow.
+# Processes that agree twice as well as their blocks allow do so by chance; the interval is then too narrow.
 LUCKY_AGREEMENT = 0.5
 MAX_INVALID_RATIO = 0.20
 # Work of one thread for 4 ms. On shared machines it varies by 20 % while the ratio does not: it is told, and

@@ -92,8 +92,8 @@ def block_error(effects: Values) -> float:
 def agreement(blocks_by_process: Sequence[Sequence[float]]) -> float | None:
     """Standard deviation of the processes' estimates over what the noise of their blocks gives them at least.
 
-    About 1 where processes differ by nothing but their blocks, more where they differ by themselves. Much less
-    is luck: the processes agree better than they can, and an interval made of their spread is too narrow.
+    About 1 where processes differ by nothing but their blocks, more where they differ by themselves. Much
+    less is luck: an interval made of their spread is then too narrow.
 
     Args:
         blocks_by_process: one effect per valid block.
