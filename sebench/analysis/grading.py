@@ -183,7 +183,7 @@ def _agreement(
     blocks: Sequence[Block], log_ratios: Sequence[Sequence[float]], headline: statistics.Headline
 ) -> Iterator[Finding]:
     checks = statistics.cross_checks(
-        log_ratios, _segment_medians(blocks, "baseline"), _segment_medians(blocks, "candidate")
+        log_ratios, side_values(blocks, "baseline"), side_values(blocks, "candidate")
     )
     if statistics.estimators_disagree(headline, checks):
         yield Finding(
@@ -265,15 +265,6 @@ def _compile_times(measurement: Measurement) -> Iterator[Finding]:
 
 
 _SIDES: tuple[Side, Side] = ("baseline", "candidate")
-
-
-def _segment_medians(blocks: Sequence[Block], side: Side) -> list[float]:
-    return [
-        statistics.quartiles(segment.steps_s).median
-        for block in blocks
-        for segment in block.segments
-        if segment.side == side
-    ]
 
 
 def _warning(code: str, message: str, hint: str | None = None) -> Finding:
