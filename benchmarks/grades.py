@@ -12,6 +12,7 @@ of every process, and make the tables:
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import multiprocessing
@@ -23,6 +24,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
@@ -33,13 +35,14 @@ from scipy.stats import spearmanr
 
 from sebench import statistics
 from sebench.analysis.comparison import compare
+from sebench.analysis.grading import LUCKY_AGREEMENT, NARROW_RATIO, TOO_NOISY_RATIO
 from sebench.analysis.sampled import log_ratios, side_values, valid_by_process
 from sebench.profilers.probes import integer_work
 from sebench.schema import Block, ProcessRun, Result
 from sebench.store import load_result
 
 NETWORKS = ("mobilenet_v1", "resnet50", "shufflenet_v1_g3")
-SETS, SET_SIZE, SEED = 2000, 6, 20_240
+SETS, SET_SIZE, SEED = 500, 5, 20_240
 BURST_S = (0.5, 5.0)
 """The neighbour works and rests for times drawn from here, evenly in the logarithm."""
 Fact = dict[str, Any]
@@ -80,7 +83,7 @@ def collect(folder: Path, runs: int, *, with_neighbour: bool, more: Sequence[str
     """Measure every network `runs` times, plain against plain; results go to `folder`."""
     with neighbours() if with_neighbour else nullcontext():
         for _ in range(runs):
-            for network in NETWORKS:
+            for network in NETWORKS:  # in turn, so that the machine's moods meet all of them
                 command = f"compare -m {network} --baseline plain -v plain --device cpu --quiet"
                 subprocess.run(
                     [sys.executable, "-m", "sebench", *command.split(), "--save", str(folder), *more],
@@ -191,7 +194,7 @@ class Sample:
         """Log-ratios, whose truth is 0."""
         return [process["estimate"] for process in self.processes]
 
-    @property
+    @cached_property
     def limits(self) -> statistics.Limits:
         """The interval that would be printed."""
         found = statistics.t_interval(self.estimates)
@@ -215,7 +218,7 @@ class Sample:
         limits = self.limits
         return math.sinh((limits.high - limits.low) / 2)
 
-    @property
+    @cached_property
     def warranted(self) -> float:
         """Half-width, were the noise of the blocks all that there is: t s / sqrt(P) as well."""
         variances = [p["block_error"] ** 2 for p in self.processes]
@@ -253,11 +256,6 @@ def wilson(hits: int, of: int) -> str:
 def percent(value: float) -> str:
     """Two digits for what is small."""
     return f"{value * 100:.2f} %" if value < 0.1 else f"{value * 100:.0f} %"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Markdown."""
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
 
 
 def samples_of(facts: Fact, setting: str | None = None) -> list[tuple[str, str, Sample]]:
@@ -312,16 +310,18 @@ def settings(facts: Fact) -> list[str]:
 
 def predictors(facts: Fact) -> Iterator[list[str]]:
     """Rank correlations of every measure with errors and widths."""
+    runs = [s for _, _, s in samples_of(facts)]
     for name, measure in MEASURES.items():
         row = [name]
         for setting in settings(facts):
             processes = [p for _, _, s in samples_of(facts, setting) for p in s.processes]
             row.append(correlation([measure(p) for p in processes], [abs(p["estimate"]) for p in processes]))
-        runs = [s for _, _, s in samples_of(facts)]
         measured = [s.middle(measure) for s in runs]
         row.append(correlation(measured, [s.error for s in runs]))
         row.append(correlation(measured, [s.half_width for s in runs]))
         yield row
+    widths = correlation([s.half_width for s in runs], [s.error for s in runs])
+    yield ["half-width of the interval", *("" for _ in settings(facts)), widths, ""]
 
 
 def correlation(first: Sequence[float], second: Sequence[float]) -> str:
@@ -387,3 +387,188 @@ def pairs(facts: Fact) -> Iterator[list[str]]:
                 limits = statistics.welch_difference(first, second).limits
                 missed.append(limits is not None and not limits.low <= 0 <= limits.high)
         yield [setting, wilson(sum(missed), len(missed))]
+
+
+def graded(sample: Sample) -> str:
+    """Grade that a drawn set would get for its width and its luck; drift and drops belong to whole runs."""
+    if sample.half_width > TOO_NOISY_RATIO:
+        return "C"
+    lucky = sample.half_width < LUCKY_AGREEMENT * sample.warranted
+    return "A" if sample.half_width <= NARROW_RATIO and not lucky else "B"
+
+
+def set_grades(facts: Fact) -> Iterator[list[str]]:
+    """Misses of drawn sets, by grade and by luck."""
+    drawn = [sample for setting in settings(facts) for sample in drawn_sets(facts, setting)]
+    lucky = [sample.half_width < LUCKY_AGREEMENT * sample.warranted for sample in drawn]
+    groups: dict[str, list[Sample]] = {
+        f"grade {grade}": [s for s in drawn if graded(s) == grade] for grade in "ABC"
+    }
+    groups["narrow by chance"] = [s for s, is_lucky in zip(drawn, lucky, strict=True) if is_lucky]
+    groups["the others"] = [s for s, is_lucky in zip(drawn, lucky, strict=True) if not is_lucky]
+    groups["A but for being narrow by chance"] = [
+        s for s in groups["narrow by chance"] if s.half_width <= NARROW_RATIO
+    ]
+    for name, chosen in groups.items():
+        share = f"{len(chosen) / len(drawn) * 100:.0f} %" if drawn else ""
+        missed = f"{np.mean([s.misses for s in chosen]) * 100:.1f} %" if chosen else ""
+        yield [name, share, missed]
+
+
+def ranges(facts: Fact) -> Iterator[list[str]]:
+    """What each measure came to, as medians of the runs' processes, and their range."""
+    for name, measure in MEASURES.items():
+        row = [name]
+        for setting in settings(facts):
+            values = [sample.middle(measure) for _, _, sample in samples_of(facts, setting)]
+            row.append(
+                f"{percent(float(np.median(values)))} ({percent(min(values))} to {percent(max(values))})"
+            )
+        yield row
+
+
+PAGE = """# What a grade says
+
+{dates}, sebench {sebench}, torch {torch}, Python {python}, {cpu}, {cores} cores{virtual}.
+Made by `python benchmarks/grades.py --facts reports/grades/facts.json --output reports/grades.md` from
+{runs} standard runs ({processes} fresh processes) of `sebench compare --baseline plain -v plain`: the same
+network on both sides, so the true ratio is 1 and an interval that does not hold 1 misses. Shares have
+95 % intervals (Wilson). {about}
+
+## Runs
+
+| setting | network | runs | intervals that miss 1 | half-width: median (range) | off by: median (most) |
+|---|---|---|---|---|---|
+{by_setting}
+
+## Grades
+
+By the grade of today, and by what graded before: the variation of a canary, fixed work of one thread once per
+block (below 1 % was needed for A, 5 % or more was C).
+
+| runs | number | intervals that miss 1 | half-width: median (range) | off by: median (most) |
+|---|---|---|---|---|
+{by_grade}
+
+{grades_say}
+
+## What differs between the settings
+
+Median of the processes of a run; median over the runs, and their range.
+
+| measure | {settings} |
+|---|{rules}|
+{ranges}
+
+## What predicts an error, and a width
+
+Spearman's rank correlation with the distance of a process's own ratio from 1, by setting, and with error and
+half-width of whole runs; bold where p < 0.01.
+
+| measure | {process_settings} | error of a run | half-width of a run |
+|---|{rules}|---|---|
+{predictors}
+
+## What predicts a miss
+
+Runs miss too seldom to tell. Two more looks at the same processes:
+
+**Sets of {size} processes** of one network, drawn at random across the runs of a setting ({sets} per
+network that has {enough} processes or more), are as many runs as one likes, but not independent ones: the
+figures describe these processes. Share of sets in percent whose interval misses 1, by thirds of each
+measure (low, middle, high):
+
+| measure | {set_settings} |
+|---|{set_rules}|
+{set_rows}
+
+| drawn sets | share of all | intervals that miss 1 |
+|---|---|---|
+{set_grades}
+
+"Narrow by chance" is what the finding `narrow-by-chance` tells: a half-width below {luck:g} of what the
+noise of the blocks alone would give.
+
+**Single processes** of six blocks or more: the interval over their own blocks, all, and the halves with the
+calmer and with the more restless canary.
+
+| setting | miss 1 | calmer canary | restless canary |
+|---|---|---|---|
+{own}
+
+**Pairs of runs** of one network: the interval of their difference (Welch) does not hold 0.
+
+| setting | pairs (not independent) |
+|---|---|
+{pairs}
+"""
+_ABOUT = (
+    "Idle: the\nmachine did nothing else; its host may have. Busy: other programs (test suites) ran on the "
+    "same cores."
+)
+
+
+def rows(found: Iterable[Sequence[str]]) -> str:
+    """Markdown."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in found)
+
+
+def report(facts: Fact) -> str:
+    """The tables as Markdown."""
+    names = settings(facts)
+    dates = sorted(run["at"][:10] for run in facts["runs"])
+    everything = [sample for _, _, sample in samples_of(facts)]
+    quiet = [sample.half_width for sample in everything if sample.grade == "A"]
+    return PAGE.format(
+        **{name: facts[name] for name in ("sebench", "torch", "python", "cpu", "cores")},
+        dates=" to ".join(dict.fromkeys((dates[0], dates[-1]))),
+        virtual=", virtual machine" if facts["virtualization"] else "",
+        runs=len(everything),
+        processes=sum(len(sample.processes) for sample in everything),
+        about=_ABOUT,
+        by_setting=rows(by_setting(facts)),
+        by_grade=rows(by_grade(facts)),
+        grades_say="" if quiet else "No run of this machine got an A.",
+        settings=" | ".join(names),
+        rules="|".join(["---"] * len(names)),
+        ranges=rows(ranges(facts)),
+        process_settings=" | ".join(f"error of a process, {name}" for name in names),
+        predictors=rows(predictors(facts)),
+        size=SET_SIZE,
+        sets=SETS,
+        enough=2 * SET_SIZE,
+        set_settings=" | ".join(f"{name}, {third}" for name in names for third in ("low", "middle", "high")),
+        set_rules="|".join(["---"] * 3 * len(names)),
+        set_rows=rows(set_rows(facts)),
+        set_grades=rows(set_grades(facts)),
+        luck=LUCKY_AGREEMENT,
+        own=rows(own_intervals(facts)),
+        pairs=rows(pairs(facts)),
+    )
+
+
+def main() -> None:
+    """Measure, keep the facts, or make the tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    asked = parser.add_mutually_exclusive_group()
+    asked.add_argument("--collect", type=Path, metavar="DIR", help="measure, and keep the results here")
+    asked.add_argument("--extract", type=Path, metavar="DIR", help="results by setting, to --facts")
+    parser.add_argument("--runs", type=int, default=4, help="of each network")
+    parser.add_argument("--neighbour", action="store_true", help="with one that comes and goes on each core")
+    parser.add_argument("--facts", type=Path, default=Path("reports/grades/facts.json"))
+    parser.add_argument("--output", type=Path, default=Path("reports/grades.md"))
+    options = parser.parse_args()
+    if options.collect:
+        collect(options.collect, options.runs, with_neighbour=options.neighbour)
+    elif options.extract:
+        options.facts.parent.mkdir(parents=True, exist_ok=True)
+        options.facts.write_text(facts_text(facts_of(options.extract)), encoding="utf-8")
+    else:
+        facts = json.loads(options.facts.read_text(encoding="utf-8"))
+        options.output.write_text(report(facts), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -42,6 +42,7 @@ def grade(headline: statistics.Headline, findings: Iterable[Finding]) -> Grade:
     if disqualifying(findings) or headline.ci_low is None:
         return "C"
     narrow = (_half_width(headline) or 0.0) <= NARROW_RATIO
+    narrow = narrow and not any(finding.code == "narrow-by-chance" for finding in findings)
     repeated = headline.scope == "process" and headline.processes >= MIN_PROCESSES_FOR_A
     return "A" if narrow and repeated and not codes else "B"
 
@@ -124,7 +125,8 @@ def _luck(log_ratios: Sequence[Sequence[float]], headline: statistics.Headline) 
             f"the processes agree better than their blocks allow ({agreement:.1f} of the expected spread): "
             "the interval may be too narrow by chance"
         )
-        yield _warning("narrow-by-chance", message, "measure again, or use --effort rigorous")
+        hint = "measure again, or use --effort rigorous"
+        yield Finding(code="narrow-by-chance", severity="info", message=message, hint=hint)
 
 
 def _half_width(headline: statistics.Headline) -> float | None:

@@ -146,7 +146,7 @@ def test_processes_that_agree_too_well_are_not_grade_a():
     ]
     metric = latency(runs)
     (found,) = (finding for finding in metric.findings if finding.code == "narrow-by-chance")
-    assert (found.severity, metric.grade) == ("warning", "B")
+    assert (found.severity, metric.grade) == ("info", "B")
     assert "the interval may be too narrow by chance" in found.message
 
 
