@@ -3,7 +3,7 @@
 A file says ``STEP_S = 0.2``; without a word it is `STEP_S`. Fresh processes differ by 1 % at most, drawn from
 the seed that the runner gives them, so a gate comes to the same verdict on every machine. The real sampler
 measures the blocks, and the real `answer` serves a side. CONDITION: ``calm``; ``restless``, where fixed work
-beside the blocks varies; ``busy``, where one step in three takes half as long again.
+beside the blocks varies; ``busy``, where one step in three takes twice as long.
 """
 
 import os
@@ -36,7 +36,7 @@ from sebench.worker.side import answer
 STEP_S = 0.2
 PROCESSES_DIFFER, STEPS_DIFFER = 0.01, 0.0001
 CANARIES_S = {"calm": (0.004,), "restless": (0.004, 0.006), "busy": (0.004, 0.006)}
-BURST, BURSTS = 1.5, {"calm": 0.0, "restless": 0.0, "busy": 1 / 3}
+BURST, BURSTS = 2.0, {"calm": 0.0, "restless": 0.0, "busy": 1 / 3}
 RUNTIME = {"device": {}, "torch": "pretended"}
 
 
