@@ -123,7 +123,7 @@ def _sampled_metrics(measurement: Measurement, machine: Sequence[Finding]) -> It
         ratios, confidence=measurement.policy.confidence, sigma_process=measurement.sigma_process
     )
     findings = (*measurement.findings, *latency_findings(measurement, valid, ratios, headline))
-    graded = grade(measurement, headline, (*machine, *findings))
+    graded = grade(headline, (*machine, *findings))
     for name in metrics_of(valid):
         metric = _sampled_metric(name, measurement, valid, graded)
         yield replace(metric, findings=findings) if name == "latency" else metric

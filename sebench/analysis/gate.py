@@ -15,6 +15,7 @@ from sebench.analysis.question import (
     around_limit,
     doubt_of,
     exact_answer,
+    far_over_limit,
     not_comparable,
     over_limit,
     too_few,
@@ -73,6 +74,7 @@ def _sampled(question: Question, results: Sequence[Result], attempts: int) -> An
         verdict=None if evidence else "inconclusive",
         reason=None if evidence else too_few(question, pooled.processes),
         doubt=doubt_of(question, pooled),
+        worst_cases=pooled.worst_cases,
         grade=pooled.grade,
         attempts=attempts,
         findings=pooled.findings,
@@ -148,10 +150,20 @@ def _verdict(
     question = answer.question
     found = statistics.decide(evidence, question.limit, confidence=confidence, adjusted_p=adjusted_p)
     if found == "failed":
-        return ("inconclusive", answer.doubt) if answer.doubt else ("failed", over_limit(question))
+        return _beyond(answer)
     if found == "passed":
         return "passed", within_limit(question, answer.ratio)
     return "inconclusive", _open(question, evidence.limits(confidence), adjusted_p)
+
+
+def _beyond(answer: Answer) -> tuple[GateStatus, Reason]:
+    """The verdict on a ratio beyond the limit, which samples in doubt show only where it is far beyond."""
+    question, doubted = answer.question, answer.doubt
+    if doubted is None:
+        return "failed", over_limit(question)
+    if statistics.is_far_beyond(answer.worst_cases, question.limit):
+        return "failed", far_over_limit(question, answer.worst_cases, doubted)
+    return "inconclusive", doubted
 
 
 def _open(question: Question, limits: statistics.Limits, adjusted_p: float) -> Reason:

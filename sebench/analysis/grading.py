@@ -6,14 +6,19 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 
 from sebench import statistics
+from sebench.analysis.sampled import side_values
 from sebench.schema import Block, Finding, Grade, Measurement, Side
 
-# docs/method.md, "Grades"
-CANARY_QUIET = 0.01
-CANARY_USABLE = 0.05
-MAX_INVALID_RATIO = 0.20
-MIN_PROCESSES_FOR_A = 5
+# docs/method.md, "Checks and grades"; reports/grades.md has how often the intervals of each grade miss.
+NARROW_RATIO = 0.02
 TOO_NOISY_RATIO = 0.05
+MIN_PROCESSES_FOR_A = 5
+# Processes that agree twice as well as their blocks allow do so by chance; the interval is then too narrow.
+LUCKY_AGREEMENT = 0.5
+MAX_INVALID_RATIO = 0.20
+# Work of one thread for 4 ms. On shared machines it varies by 20 % while the ratio does not: it is told, and
+# grades nothing.
+CANARY_VARIES = 0.05
 # A side whose CPU was away for more than a tenth of the time was not running alone.
 MIN_CPU_RATIO = 0.90
 MIN_TIMER_TICKS = 1000
@@ -21,25 +26,25 @@ MIN_TIMER_TICKS = 1000
 LAUNCH_BOUND_RATIO = 0.95
 
 _DISQUALIFYING = frozenset(
-    {"not-steady", "no-interval", "canary-unstable", "blocks-dropped-many", "interrupted"}
+    {"not-steady", "no-interval", "too-noisy", "one-sided", "blocks-dropped-many", "interrupted"}
 )
 
 
-def grade(measurement: Measurement, headline: statistics.Headline, findings: Iterable[Finding]) -> Grade:
-    """A: quiet, exclusive and repeated over processes; B: usable; C: anything else.
+def grade(headline: statistics.Headline, findings: Iterable[Finding]) -> Grade:
+    """A: a narrow interval over fresh processes and no warning; B: usable; C: not to be relied on.
 
     Args:
-        measurement: the raw samples.
-        headline: their ratio.
+        headline: the ratio with its interval.
         findings: what `latency_findings` and the machine have to say about them.
     """
     findings = tuple(findings)
     codes = {finding.code for finding in findings if finding.severity != "info"}
     if disqualifying(findings) or headline.ci_low is None:
         return "C"
-    quiet = (canary_variation(measurement) or 0.0) < CANARY_QUIET
+    narrow = (_half_width(headline) or 0.0) <= NARROW_RATIO
+    narrow = narrow and not any(finding.code == "narrow-by-chance" for finding in findings)
     repeated = headline.scope == "process" and headline.processes >= MIN_PROCESSES_FOR_A
-    return "A" if quiet and repeated and not codes else "B"
+    return "A" if narrow and repeated and not codes else "B"
 
 
 def disqualifying(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -78,8 +83,10 @@ def latency_findings(
     blocks = [block for process in valid for block in process]
     checks: tuple[Iterator[Finding], ...] = (
         _interval(headline),
+        _luck(log_ratios, headline),
         _dropped(measurement),
         _steadiness(log_ratios),
+        _one_sided(valid),
         _order(blocks, log_ratios),
         _agreement(blocks, log_ratios, headline),
         _canary(measurement),
@@ -96,9 +103,11 @@ def _interval(headline: statistics.Headline) -> Iterator[Finding]:
         return
     if headline.ci_low == headline.ci_high:
         yield _warning("zero-width", "all blocks gave the very same ratio: is the clock real?")
-    half_width = (headline.ci_high - headline.ci_low) / 2 / headline.ratio
-    if half_width > TOO_NOISY_RATIO:
-        message = f"too noisy to say: the interval is +- {half_width * 100:.1f} % wide"
+    half_width = _half_width(headline)
+    if half_width is not None and half_width > TOO_NOISY_RATIO:
+        message = (
+            f"too noisy to say: the interval reaches {half_width * 100:.1f} % to either side of the ratio"
+        )
         yield _warning("too-noisy", message, "quieten the machine, or use --effort rigorous")
     if headline.scope == "within-process":
         yield Finding(
@@ -107,6 +116,24 @@ def _interval(headline: statistics.Headline) -> Iterator[Finding]:
             message="one process only: what differs between processes (memory layout) is not in the interval",
             hint="use --effort standard for an interval over processes",
         )
+
+
+def _luck(log_ratios: Sequence[Sequence[float]], headline: statistics.Headline) -> Iterator[Finding]:
+    agreement = statistics.agreement(log_ratios) if headline.scope == "process" else None
+    if agreement is not None and agreement < LUCKY_AGREEMENT:
+        message = (
+            f"the processes agree better than their blocks allow ({agreement:.1f} of the expected spread): "
+            "the interval may be too narrow by chance"
+        )
+        hint = "measure again, or use --effort rigorous"
+        yield Finding(code="narrow-by-chance", severity="info", message=message, hint=hint)
+
+
+def _half_width(headline: statistics.Headline) -> float | None:
+    """Of the interval, relative to the ratio; None where there is none."""
+    if headline.ci_low is None or headline.ci_high is None or headline.ratio is None:
+        return None
+    return (headline.ci_high - headline.ci_low) / 2 / headline.ratio
 
 
 def _dropped(measurement: Measurement) -> Iterator[Finding]:
@@ -131,6 +158,18 @@ def _steadiness(log_ratios: Sequence[Sequence[float]]) -> Iterator[Finding]:
         yield _warning("not-steady", message, "let the machine settle and measure again")
 
 
+def _one_sided(valid: Sequence[Sequence[Block]]) -> Iterator[Finding]:
+    sides = [[side_values(blocks, side) for blocks in valid] for side in _SIDES]
+    excess = statistics.unrest_difference(*sides)
+    if excess is not None and excess.significant:
+        side = "candidate" if excess.difference > 0 else "baseline"
+        message = (
+            f"the steps of the {side} vary more than those of the other side, by "
+            f"{abs(excess.difference) * 100:.0f} points between quartiles: what disturbs it spares the other"
+        )
+        yield _warning("one-sided", message, "quieten the machine and measure again")
+
+
 def _order(blocks: Sequence[Block], log_ratios: Sequence[Sequence[float]]) -> Iterator[Finding]:
     effect = statistics.order_effect(
         [block.order for block in blocks], [value for process in log_ratios for value in process]
@@ -146,7 +185,7 @@ def _agreement(
     blocks: Sequence[Block], log_ratios: Sequence[Sequence[float]], headline: statistics.Headline
 ) -> Iterator[Finding]:
     checks = statistics.cross_checks(
-        log_ratios, _segment_medians(blocks, "baseline"), _segment_medians(blocks, "candidate")
+        log_ratios, side_values(blocks, "baseline"), side_values(blocks, "candidate")
     )
     if statistics.estimators_disagree(headline, checks):
         yield Finding(
@@ -161,9 +200,13 @@ def _agreement(
 
 def _canary(measurement: Measurement) -> Iterator[Finding]:
     variation = canary_variation(measurement)
-    if variation is not None and variation >= CANARY_USABLE:
-        message = f"fixed work beside the blocks varied by {variation * 100:.1f} %: the machine is busy"
-        yield _warning("canary-unstable", message, "see 'sebench env'")
+    if variation is not None and variation >= CANARY_VARIES:
+        yield Finding(
+            code="canary-unstable",
+            severity="info",
+            message=f"fixed work of one thread beside the blocks varied by {variation * 100:.1f} %",
+            hint="absolute times vary as much; see 'sebench env'",
+        )
 
 
 def _resolution(blocks: Sequence[Block]) -> Iterator[Finding]:
@@ -224,15 +267,6 @@ def _compile_times(measurement: Measurement) -> Iterator[Finding]:
 
 
 _SIDES: tuple[Side, Side] = ("baseline", "candidate")
-
-
-def _segment_medians(blocks: Sequence[Block], side: Side) -> list[float]:
-    return [
-        statistics.quartiles(segment.steps_s).median
-        for block in blocks
-        for segment in block.segments
-        if segment.side == side
-    ]
 
 
 def _warning(code: str, message: str, hint: str | None = None) -> Finding:

@@ -13,7 +13,13 @@ from sebench import statistics
 from sebench.analysis.energy import energy_log_ratios, energy_metrics, is_measured
 from sebench.analysis.grading import disqualifying, grade, latency_findings
 from sebench.analysis.headlines import ratio_of
-from sebench.analysis.sampled import SAMPLED, log_ratios, log_times, valid_by_process
+from sebench.analysis.sampled import (
+    SAMPLED,
+    log_ratios,
+    log_times,
+    valid_by_process,
+    worst_cases,
+)
 from sebench.schema import (
     Block,
     EnergyMeasurement,
@@ -41,6 +47,8 @@ class Pool:
     """One per block, by fresh process."""
     log_times: tuple[tuple[float, ...], ...] = ()
     """Logarithm of the candidate's own seconds, likewise; empty for energy."""
+    worst_cases: tuple[float, ...] = ()
+    """`sebench.statistics.worst_case` of each fresh process; none of energy, which others may add to."""
     sigma_process: float | None = None
     """Calibrated standard deviation between fresh processes, as known at the latest measurement."""
     ratio: Ratio
@@ -110,6 +118,7 @@ def _timed(results: Sequence[Result], metric: str, workload: Workload) -> Pool |
         workload=whole.workload,
         log_ratios=tuple(map(tuple, ratios)),
         log_times=tuple(map(tuple, log_times(blocks, "candidate", read))),
+        worst_cases=tuple(worst_cases(blocks, read)),
         sigma_process=sigma,
         ratio=ratio_of(statistics.headline(ratios, sigma_process=sigma)),
         grade=graded,
@@ -128,7 +137,7 @@ def _judged(
     headline = statistics.headline(ratios, sigma_process=whole.sigma_process)
     findings = (*whole.findings, *latency_findings(whole, valid, ratios, headline))
     everything = (*machine, *findings)
-    return findings, grade(whole, headline, everything), disqualifying(everything)
+    return findings, grade(headline, everything), disqualifying(everything)
 
 
 def _energy(results: Sequence[Result], workload: Workload) -> Pool | None:

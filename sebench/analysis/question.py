@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sebench import statistics
@@ -38,6 +40,8 @@ class Answer:
     reason: Reason | None = None
     doubt: Reason | None = None
     """Why a ratio beyond the limit would not be a failure; the check is then inconclusive for this reason."""
+    worst_cases: tuple[float, ...] = ()
+    """By process, with all unrest charged to the candidate; beyond the limit they overrule a doubt."""
     exact: bool = False
     grade: Grade | None = None
     attempts: int = 1
@@ -76,6 +80,23 @@ def over_limit(question: Question) -> Reason:
     return Reason(code="over-limit", message=f"{question.metric} exceeds the limit of {question.limit:g}")
 
 
+def far_over_limit(question: Question, worst_cases: Sequence[float], doubted: Reason) -> Reason:
+    """Why a check failed although its samples have the lowest grade.
+
+    Args:
+        question: what was asked.
+        worst_cases: of `Answer`.
+        doubted: what would have stood in place of the failure.
+    """
+    beyond = [log_ratio for log_ratio in worst_cases if log_ratio > math.log(question.limit)]
+    where = f"{len(beyond)} of {len(worst_cases)} processes"
+    return Reason(
+        code="far-over-limit",
+        message=f"{doubted.message}; even so, noise does not explain it: in {where} the candidate's fastest "
+        f"segment is {math.exp(min(beyond)):.2f} times the baseline's slow quarter, or more",
+    )
+
+
 def around_limit(question: Question, interval: str) -> Reason:
     """Why a check is open.
 
@@ -102,7 +123,7 @@ def too_few(question: Question, processes: int) -> Reason:
 
 
 def doubt_of(question: Question, *pools: Pool) -> Reason | None:
-    """Why samples of the lowest grade fail nothing; None where none have it."""
+    """Why samples of the lowest grade fail nothing that noise could explain; None where none have it."""
     if not any(pool.grade == "C" for pool in pools):
         return None
     causes = dict.fromkeys(finding.message for pool in pools for finding in pool.disqualifying)

@@ -79,6 +79,25 @@ def log_times(
     ]
 
 
+def worst_cases(valid: Sequence[Sequence[Block]], read: Read = SAMPLED["latency"]) -> list[float]:
+    """`sebench.statistics.worst_case` of the segments of each process that has an estimate."""
+    return [
+        statistics.worst_case(side_values(blocks, "baseline", read), side_values(blocks, "candidate", read))
+        for blocks in valid
+        if len(blocks) >= statistics.MIN_BLOCKS
+    ]
+
+
+def side_values(blocks: Sequence[Block], side: Side, read: Read = SAMPLED["latency"]) -> list[float]:
+    """One value per segment of a side, in the order they were taken."""
+    return [
+        stdlib_statistics.median(read(segment))
+        for block in blocks
+        for segment in block.segments
+        if segment.side == side
+    ]
+
+
 def _segment_values(block: Block, read: Read) -> list[float]:
     # The median keeps one preempted step from standing for its segment; it drops no segment.
     return [stdlib_statistics.median(read(segment)) for segment in block.segments]

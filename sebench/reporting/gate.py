@@ -41,7 +41,7 @@ UNADJUSTED = (
 P_VALUE = (
     "p: one-sided, for a ratio within the limit, Holm-adjusted over the sampled checks; small is what fails"
 )
-GRADE_C = "grade C: disturbed or too few samples, which may pass but fail nothing"
+GRADE_C = "grade C: disturbed or too noisy; it may pass, and fails only what is far beyond the limit"
 POOLED = (
     "attempts: the samples of up to {} runs on this state of the code were pooled; checking again adds "
     "evidence, it does not start afresh"

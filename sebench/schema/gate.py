@@ -38,7 +38,7 @@ class Check(Value, frozen=True, kw_only=True):
     ratio: Ratio
     """The interval is not adjusted for the other checks of the gate; the decision is."""
     grade: Grade | None = None
-    """Of all samples that were pooled; None of exact figures. What has grade C fails nothing."""
+    """Of all samples that were pooled; None of exact figures. With grade C only what is far beyond fails."""
     workload: Workload | None = None
     p_value: float | None = None
     """One-sided, that the ratio is within the limit; Holm-adjusted over the sampled checks of the gate."""

@@ -17,6 +17,9 @@ from sebench.statistics.samples import FloatArray, Values, checked, mean_and_sd,
 NEGLIGIBLE_LOG_RATIO = 0.005
 """Drift and order effects below 0.5 % are never flagged, however significant."""
 
+NEGLIGIBLE_UNREST = 0.05
+"""Sides whose spreads differ by less are never flagged."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shift:
@@ -26,7 +29,7 @@ class Shift:
     standard_error: float
     degrees_of_freedom: int
     significant: bool
-    """Beyond the two-sided 95 % t limit and beyond `NEGLIGIBLE_LOG_RATIO`."""
+    """Beyond the two-sided 95 % t limit, and not negligible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,68 @@ def half_drift(blocks_by_process: Sequence[Sequence[float]]) -> Shift | None:
         mean, sd = mean_and_sd(np.array(changes))
         return _judged(mean, sd / math.sqrt(len(changes)), len(changes) - 1)
     return _contrast(*halves[0]) if halves else None
+
+
+def block_error(effects: Values) -> float:
+    """Standard error of a process's Hodges-Lehmann estimate, by what its blocks differ; 0 for a single one.
+
+    sqrt(pi / 3 / n) sigma, sigma from the median pairwise distance (Shamos 1976), unmoved by stray spikes.
+    """
+    sample = checked(effects)
+    if sample.size < 2:
+        return 0.0
+    return float(np.median(pairwise_distances(sample))) / 0.9539 * math.sqrt(math.pi / 3 / sample.size)
+
+
+def agreement(blocks_by_process: Sequence[Sequence[float]]) -> float | None:
+    """Standard deviation of the processes' estimates over what the noise of their blocks gives them at least.
+
+    About 1 where processes differ by nothing but their blocks, more where they differ by themselves. Much
+    less is luck: an interval made of their spread is then too narrow.
+
+    Args:
+        blocks_by_process: one effect per valid block.
+
+    Returns:
+        None for fewer than two processes, and where blocks do not vary.
+    """
+    usable = [blocks for blocks in blocks_by_process if len(blocks) >= MIN_BLOCKS]
+    if len(usable) < 2:
+        return None
+    _, sd = mean_and_sd(np.array([hodges_lehmann(blocks) for blocks in usable]))
+    expected = math.sqrt(sum(block_error(blocks) ** 2 for blocks in usable) / len(usable))
+    return sd / expected if expected else None
+
+
+def unrest_difference(
+    baseline_by_process: Sequence[Values], candidate_by_process: Sequence[Values]
+) -> Shift | None:
+    """Whether one side is more restless: ln(q3 / q1) of the candidate less that of the baseline.
+
+    Noise that both sides have in common spreads the segments of both alike and leaves their ratio alone.
+    What spreads one side only may move the ratio.
+
+    Args:
+        baseline_by_process: one positive value per segment, by process.
+        candidate_by_process: likewise, of the same processes.
+
+    Returns:
+        The mean over processes; None for fewer than two of four segments a side.
+    """
+    excess = [
+        _log_unrest(candidate) - _log_unrest(baseline)
+        for baseline, candidate in zip(baseline_by_process, candidate_by_process, strict=True)
+        if min(len(baseline), len(candidate)) >= 2 * MIN_BLOCKS
+    ]
+    if len(excess) < 2:
+        return None
+    mean, sd = mean_and_sd(np.array(excess))
+    return _judged(mean, sd / math.sqrt(len(excess)), len(excess) - 1, NEGLIGIBLE_UNREST)
+
+
+def _log_unrest(values: Values) -> float:
+    found = quartiles(values)
+    return math.log(found.q3 / found.q1)
 
 
 def order_effect(orders: Sequence[str], log_ratios: Sequence[float]) -> Shift | None:
@@ -160,6 +225,11 @@ def _contrast(first: FloatArray, second: FloatArray) -> Shift | None:
     return _judged(difference, standard_error, first.size + second.size - 2)
 
 
-def _judged(difference: float, standard_error: float, degrees_of_freedom: int) -> Shift:
-    limit = max(NEGLIGIBLE_LOG_RATIO, float(stdtrit(degrees_of_freedom, 0.975)) * standard_error)
+def _judged(
+    difference: float,
+    standard_error: float,
+    degrees_of_freedom: int,
+    negligible: float = NEGLIGIBLE_LOG_RATIO,
+) -> Shift:
+    limit = max(negligible, float(stdtrit(degrees_of_freedom, 0.975)) * standard_error)
     return Shift(difference, standard_error, degrees_of_freedom, abs(difference) > limit)

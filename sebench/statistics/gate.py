@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 from scipy.special import ndtri, stdtr, stdtrit
 
+from sebench.statistics.diagnostics import quartiles
 from sebench.statistics.intervals import Limits, hodges_lehmann
 from sebench.statistics.paired import MIN_BLOCKS, MIN_PROCESSES, headline
-from sebench.statistics.samples import mean_and_sd, tail_probability
+from sebench.statistics.samples import checked, mean_and_sd, tail_probability
 from sebench.statistics.welch import satterthwaite
 
 Verdict = Literal["passed", "failed", "inconclusive"]
@@ -27,6 +27,7 @@ LOOKS_PER_ATTEMPT = 2
 """The planned samples, and one extension where they did not suffice."""
 _FIRST_ATTEMPT_SHARE = 0.9
 MAX_NEEDED_PROCESSES = 10_000
+_ONE_STRAY_IN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,7 @@ def evidence(
     """
     usable = [blocks for blocks in blocks_by_process if len(blocks) >= MIN_BLOCKS]
     if len(usable) >= MIN_PROCESSES:
-        center, sd = mean_and_sd(np.array([hodges_lehmann(blocks) for blocks in usable]))
-        return Evidence(center, sd / math.sqrt(len(usable)), len(usable) - 1)
+        return process_evidence([hodges_lehmann(blocks) for blocks in usable])
     if sigma_process is None or not usable:
         return None
     found = headline(usable, sigma_process=sigma_process)
@@ -74,6 +74,32 @@ def evidence(
     center = math.log(found.ratio)
     half_width = max(math.log(found.ci_high) - center, center - math.log(found.ci_low))
     return Evidence(center, half_width / _quantile(1 - (1 - found.confidence) / 2, math.inf), math.inf)
+
+
+def process_evidence(values: Sequence[float]) -> Evidence | None:
+    """What one value per fresh process says about their mean: s / sqrt(P), P - 1 degrees of freedom.
+
+    Returns:
+        None for fewer than five, which do not speak for themselves.
+    """
+    if len(values) < MIN_PROCESSES:
+        return None
+    center, sd = mean_and_sd(checked(values))
+    return Evidence(center, sd / math.sqrt(len(values)), len(values) - 1)
+
+
+def worst_case(baseline: Sequence[float], candidate: Sequence[float]) -> float:
+    """ln(fastest segment of the candidate / upper quartile of the baseline), of one process.
+
+    What is left of the log-ratio when all unrest of the machine is charged to the candidate. A machine
+    disturbs by slowing: the candidate's fastest segment is disturbed only if every one was, and the slow
+    quarter of the baseline shows what a disturbance does. (Its slowest would let one spike hide everything.)
+
+    Args:
+        baseline: positive values, one per segment.
+        candidate: likewise, in the same unit.
+    """
+    return math.log(min(candidate) / quartiles(baseline).q3)
 
 
 def contrast(
@@ -123,6 +149,24 @@ def decide(found: Evidence, limit: float, *, confidence: float, adjusted_p: floa
     if found.limits(confidence).high <= math.log(limit):
         return "passed"
     return "failed" if adjusted_p <= tail_probability(confidence) / 2 else "inconclusive"
+
+
+def is_far_beyond(worst_cases: Sequence[float], limit: float) -> bool:
+    """Whether a ratio is so far beyond the limit that unrest of the machine does not explain it.
+
+    In five processes or more, and in every one of them but for one in ten, even the `worst_case` is beyond
+    the limit: the machine would have had to slow all of the candidate's segments and spare three quarters of
+    the baseline's, in nearly every process. It supposes no distribution, and it comes on top of `decide`, so
+    it can only make failures fewer.
+
+    Args:
+        worst_cases: `worst_case` of each process.
+        limit: largest ratio allowed.
+    """
+    beyond = sum(log_ratio > math.log(limit) for log_ratio in worst_cases)
+    return (
+        len(worst_cases) >= MIN_PROCESSES and beyond >= len(worst_cases) - len(worst_cases) // _ONE_STRAY_IN
+    )
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:

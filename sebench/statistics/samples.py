@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from sebench.errors import UsageError, WorkerError
 
+IndexArray = npt.NDArray[np.intp]
 FloatArray = npt.NDArray[np.float64]
 Values = Sequence[float] | FloatArray
 
@@ -50,13 +52,19 @@ def mean_and_sd(sample: FloatArray) -> tuple[float, float]:
 
 def walsh_averages(sample: FloatArray) -> FloatArray:
     """(x_i + x_j) / 2 for i <= j; n (n + 1) / 2 values, unordered."""
-    lower, upper = np.triu_indices(sample.size)
+    lower, upper = _pairs(sample.size, 0)
     averages: FloatArray = (sample[lower] + sample[upper]) / 2
     return averages
 
 
 def pairwise_distances(sample: FloatArray) -> FloatArray:
     """|x_i - x_j| for i < j; n (n - 1) / 2 values, unordered."""
-    lower, upper = np.triu_indices(sample.size, 1)
+    lower, upper = _pairs(sample.size, 1)
     distances: FloatArray = np.abs(sample[lower] - sample[upper])
     return distances
+
+
+@lru_cache(maxsize=64)
+def _pairs(size: int, apart: int) -> tuple[IndexArray, IndexArray]:
+    """Indices i and j of all pairs with i + apart <= j. The same few sizes are asked for over and over."""
+    return np.triu_indices(size, apart)

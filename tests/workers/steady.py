@@ -3,7 +3,7 @@
 A file says ``STEP_S = 0.2``; without a word it is `STEP_S`. Fresh processes differ by 1 % at most, drawn from
 the seed that the runner gives them, so a gate comes to the same verdict on every machine. The real sampler
 measures the blocks, and the real `answer` serves a side. CONDITION: ``calm``; ``restless``, where fixed work
-beside the blocks varies as on a busy machine.
+beside the blocks varies; ``busy``, where one step in three takes twice as long.
 """
 
 import os
@@ -35,7 +35,8 @@ from sebench.worker.side import answer
 
 STEP_S = 0.2
 PROCESSES_DIFFER, STEPS_DIFFER = 0.01, 0.0001
-CANARIES_S = {"calm": (0.004,), "restless": (0.004, 0.006)}
+CANARIES_S = {"calm": (0.004,), "restless": (0.004, 0.006), "busy": (0.004, 0.006)}
+BURST, BURSTS = 2.0, {"calm": 0.0, "restless": 0.0, "busy": 1 / 3}
 RUNTIME = {"device": {}, "torch": "pretended"}
 
 
@@ -84,19 +85,24 @@ def quiet_probe():
     )
 
 
-def step_of(spec):
+def step_of(spec, condition):
     """Draws the seconds of one step of a network in this process."""
     source = Path(spec.model.rpartition(":")[0])
     said = re.findall(r"^STEP_S = (.+)$", source.read_text(), re.MULTILINE)
     rng = Random(f"{os.environ['PYTHONHASHSEED']}/{source}/{spec.commit is None}")
     step_s = float(said[-1] if said else STEP_S) * (1 + rng.uniform(-1, 1) * PROCESSES_DIFFER)
-    return lambda: step_s * rng.gauss(1, STEPS_DIFFER)
+
+    def step():
+        disturbed = BURSTS[condition] and rng.random() < BURSTS[condition]
+        return step_s * rng.gauss(1, STEPS_DIFFER) * (BURST if disturbed else 1)
+
+    return step
 
 
-def pair(request, read, send, device):
+def pair(request, read, send, device, condition):
     """Both networks in this process."""
     specs = {"baseline": request.pair.baseline, "candidate": request.pair.candidate}
-    steps = {side: step_of(spec) for side, spec in specs.items()}
+    steps = {side: step_of(spec, condition) for side, spec in specs.items()}
     send(Ready(step_s=warm_up(steps, device, request.policy), runtime=RUNTIME))
     go, rng = msgspec.json.decode(read(), type=Go), Random(request.process_seed)
     for order in go.orders:
@@ -120,10 +126,10 @@ def serve(read, send, condition):
         send(Counted(cost=StaticCost(input_shape=request.input_shape, params=1, buffers=0)))
     elif isinstance(request, SideRequest):
         send(SideReady(runtime=RUNTIME))
-        for timed in answer(read, step_of(request.spec), Steady(condition)):
+        for timed in answer(read, step_of(request.spec, condition), Steady(condition)):
             send(timed)
     else:
-        pair(request, read, send, Steady(condition))
+        pair(request, read, send, Steady(condition), condition)
 
 
 if __name__ == "__main__":

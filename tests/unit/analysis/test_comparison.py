@@ -116,35 +116,77 @@ def noisy(count, ratio, spread, number=0, **fields):
     )
 
 
-def test_grades():
-    quiet = [noisy(8, 1.02, 0.001, n) for n in range(6)]
+def apart(half_width):
+    """Six processes whose interval reaches so far to either side of 1.02, within 1 % of it."""
+    # -1, -1, -1, 1, 1, 1: s = sqrt(6 / 5) = 1.0954, and t(0.975, 5) / sqrt(6) = 1.0494
+    offset = half_width / 1.0954 / 1.0494
+    logs = [math.log(1.02) + sign * offset for sign in (-1, 1, -1, 1, -1, 1)]
+    return [process([block(0.05, 0.05 * math.exp(log))] * 4, n) for n, log in enumerate(logs)]
+
+
+@pytest.mark.parametrize(
+    ("half_width", "grade"), [(0.0199, "A"), (0.0201, "B"), (0.0495, "B"), (0.0505, "C")]
+)
+def test_the_width_of_the_interval_grades_it(half_width, grade):
+    assert latency(apart(half_width)).grade == grade
+
+
+def test_one_process_is_not_repeated():
+    quiet = [noisy(8, 1.02 + 0.001 * n, 0.001, n) for n in range(6)]
     assert latency(quiet).grade == "A"
-    assert latency(quiet[:1]).grade == "B"  # one process is not repeated
+    assert latency(quiet[:1]).grade == "B"
     assert "within-process" in codes(latency(quiet[:1]))
-    restless = [
-        process(
-            [block(0.05, 0.051 + 0.0001 * (i % 3), canary_s=0.004 * (1 + 0.03 * (i % 2))) for i in range(8)],
-            n,
-        )
+
+
+def test_processes_that_agree_too_well_are_not_grade_a():
+    # Blocks 1 % apart allow a process 1 % x 1.05 / 0.9539 x sqrt(pi / 3 / 8) = 0.38 %; they differ by 0.01 %.
+    spread = (0.0, 0.01, 0.02, 0.03, 0.03, 0.02, 0.01, 0.0)
+    runs = [
+        process([block(0.05, 0.05 * math.exp(0.0001 * n + s)) for s in spread], n) for n in (0, 1, 2, 3, 4, 5)
+    ]
+    metric = latency(runs)
+    (found,) = (finding for finding in metric.findings if finding.code == "narrow-by-chance")
+    assert (found.severity, metric.grade) == ("info", "B")
+    assert "the interval may be too narrow by chance" in found.message
+
+
+def test_the_canary_is_told_and_grades_nothing():
+    steady = [
+        process([block(0.05, 0.051 + 0.0001 * n, canary_s=0.004 * (1 + 0.5 * (i % 2))) for i in range(8)], n)
         for n in range(6)
     ]
-    assert latency(restless).grade == "B"  # canary varies by 1.5 %
-    busy = [
-        process(
-            [block(0.05, 0.051 + 0.0001 * (i % 3), canary_s=0.004 * (1 + 0.5 * (i % 2))) for i in range(8)], n
-        )
+    metric = latency(steady)
+    assert metric.grade == "A"
+    (canary,) = (finding for finding in metric.findings if finding.code == "canary-unstable")
+    # 4 and 6 ms in turn: s = sqrt(8 / 7) ms about 5
+    assert canary.message == "fixed work of one thread beside the blocks varied by 21.4 %"
+    assert canary.severity == "info"
+
+
+def test_what_disturbs_one_side_only_is_grade_c():
+    # The candidate takes 51 or 61 ms, the baseline 50: its quartiles are ln(61 / 51) = 0.179 further apart.
+    one_sided = [
+        process([block(0.05, 0.051 + 0.010 * ((i // 2 + n) % 2) + 0.00001 * n) for i in range(16)], n)
         for n in range(6)
     ]
-    metric = latency(busy)
+    metric = latency(one_sided)
+    (found,) = (finding for finding in metric.findings if finding.code == "one-sided")
+    assert found.message == (
+        "the steps of the candidate vary more than those of the other side, by 18 points between quartiles: "
+        "what disturbs it spares the other"
+    )
     assert metric.grade == "C"
-    assert "canary-unstable" in codes(metric)
+    both = [process([block(0.05 * f, (0.051 + 0.0001 * n) * f) for f in (1.0, 1.2) * 8], n) for n in range(6)]
+    assert latency(both).grade == "A"
 
 
 def test_a_wide_interval_says_so_first():
-    metric = latency(
-        [process([block(0.05, 0.05 * r)] * 2, n) for n, r in enumerate([0.9, 1.0, 1.1, 1.2, 1.3])]
-    )
-    assert "too-noisy" in codes(metric)
+    ratios = [0.9, 1.0, 1.1, 1.2, 1.3]
+    metric = latency([process([block(0.05, 0.05 * r)] * 2, n) for n, r in enumerate(ratios)])
+    (found,) = (finding for finding in metric.findings if finding.code == "too-noisy")
+    # Logs: s = 0.1453; 2.7764 x 0.1453 / sqrt(5) = 0.1804, and sinh(0.1804) = 0.1814
+    assert found.message == ("too noisy to say: the interval reaches 18.1 % to either side of the ratio")
+    assert metric.grade == "C"
 
 
 def test_drift_of_the_ratio_is_grade_c():

@@ -213,33 +213,77 @@ def test_noise_that_was_calibrated_since_is_known_to_an_attempt_without_samples(
 
 
 def restless(*ratios, **fields):
-    """As `measured`, on a machine whose canary varies: 4 and 5 ms are 15.7 % about 4.5."""
+    """As `measured`, on a machine that runs every other block 1.5 times as long, which moves no ratio."""
     runs = [
-        process([block(0.05, 0.05 * r, canary_s=canary_s) for canary_s in (0.004, 0.005)], n)
-        for n, r in enumerate(ratios)
+        process([block(0.05 * slow, 0.05 * slow * r) for slow in (1.0, 1.5)], n) for n, r in enumerate(ratios)
     ]
     return samples.result(samples.measurement(runs), **fields)
 
 
-def test_samples_of_grade_c_fail_nothing_and_pass_all_the_same():
-    check = verdict([restless(*times(1.2))])
+# Logs -0.1054, 0, 0.0953, -0.0513, 0.0488, 0: s = 0.0710, x 2.5706 / sqrt(6) = 7.5 %, which is grade C.
+WIDE = (0.9, 1.0, 1.1, 0.95, 1.05, 1.0)
+
+
+def test_samples_of_grade_c_fail_nothing_that_noise_could_explain_and_pass_all_the_same():
+    check = verdict([restless(*times(1.3, WIDE))])
     assert (check.status, check.grade, check.reason.code) == ("inconclusive", "C", "grade-c")
     assert check.reason.message == (
-        "latency exceeds the limit of 1.05, but the measurement has grade C (fixed work beside the blocks "
-        "varied by 15.7 %: the machine is busy)"
+        "latency exceeds the limit of 1.05, but the measurement has grade C (too noisy to say: the interval "
+        "reaches 7.5 % to either side of the ratio)"
     )
     assert "sebench env" in check.reason.hint
     assert check.p_value < 0.001
-    passed = verdict([restless(*SIX)])
+    passed = verdict([restless(*times(0.8, WIDE))])
     assert (passed.status, passed.grade) == ("passed", "C")
+
+
+def test_samples_of_grade_c_fail_what_no_noise_explains():
+    check = verdict([restless(*times(2.3, WIDE))])
+    assert (check.status, check.grade, check.reason.code) == ("failed", "C", "far-over-limit")
+    # Segments of either side: 1, 1, 1.5, 1.5 times its own. The lowest process: 0.9 x 2.3 / 1.5 = 1.38.
+    assert check.reason.message == (
+        "latency exceeds the limit of 1.05, but the measurement has grade C (too noisy to say: the interval "
+        "reaches 7.5 % to either side of the ratio); even so, noise does not explain it: in 6 of 6 processes "
+        "the candidate's fastest segment is 1.38 times the baseline's slow quarter, or more"
+    )
+    assert check.reason.hint is None
+
+
+def test_one_process_in_ten_may_be_within_the_limit():
+    # 0.7 x 2.3 / 1.5 = 1.07; 0.6 x 2.3 / 1.5 = 0.92
+    assert verdict([restless(*times(2.3, (0.7, *WIDE[1:])))]).status == "failed"
+    assert verdict([restless(*times(2.3, (0.6, *WIDE[1:])))]).reason.code == "grade-c"
+    ten = (*WIDE[1:], *WIDE[1:])
+    assert verdict([restless(*times(2.3, (0.6, *ten[1:])))]).reason.message.count("in 9 of 10 processes") == 1
+    assert verdict([restless(*times(2.3, (0.6, 0.6, *ten[2:])))]).reason.code == "grade-c"
+
+
+def test_few_processes_of_grade_c_fail_nothing():
+    blocks = [block(0.05, 0.05 * r) for r in (1.5, 3.0) * 8]
+    quick = structs.replace(samples.measurement([process(blocks)], effort="quick"), sigma_process=0.004)
+    check = verdict([samples.result(quick)])
+    # One process: the signed-rank interval of its blocks reaches from 1.5 to 3.
+    assert (check.grade, check.status, check.reason.code) == ("C", "inconclusive", "grade-c")
+
+
+def test_a_canary_alone_keeps_nothing_from_failing():
+    runs = [
+        process([block(0.05, 0.06 * r, canary_s=canary_s) for canary_s in (0.004, 0.005)], n)
+        for n, r in enumerate(SIX)
+    ]
+    check = verdict([samples.result(samples.measurement(runs))])
+    # 4 and 5 ms are 15.7 % about 4.5.
+    assert "canary-unstable" in [finding.code for finding in check.findings]
+    assert (check.status, check.grade) == ("failed", "A")
 
 
 def test_the_grade_is_that_of_all_samples_together():
     assert verdict([measured(*times(1.2))]).grade == "A"
-    # One attempt in three on a restless machine: the median process is calm.
-    three = [measured(*times(1.2)), restless(*times(1.2)), measured(*times(1.2))]
+    # 7.5 % to either side alone, which is grade C; of 18 processes together 1.9 %.
+    three = [measured(*times(1.2)), restless(*times(1.2, WIDE)), measured(*times(1.2))]
     assert (verdict(three).status, verdict(three).grade) == ("failed", "A")
-    assert verdict([restless(*times(1.2))] * 2).status == "inconclusive"
+    alone = verdict([restless(*times(1.3, WIDE))])
+    assert (alone.status, alone.grade) == ("inconclusive", "C")
 
 
 def test_what_the_machine_was_found_to_be_counts_for_the_grade():

@@ -92,3 +92,31 @@ class TestDiagnostics:
         assert not statistics.estimators_disagree(
             statistics.headline([[0.0, 0.0]]), statistics.CrossChecks(1.0, 2.0, 3.0)
         )
+
+    def test_the_error_of_a_process_from_its_blocks(self):
+        # Distances 1, 1, 1, 2, 2, 3 (%): median 1.5
+        found = statistics.block_error([0.0, 0.01, 0.02, 0.03])
+        assert found == pytest.approx(0.015 / 0.9539 * math.sqrt(math.pi / 3 / 4))
+        assert statistics.block_error([0.5]) == 0.0
+
+    def test_agreement_is_about_1_where_blocks_are_all_that_differs(self):
+        blocks = [0.0, 0.01, 0.02, 0.03]
+        error = statistics.block_error(blocks)
+        # Two processes 2 x sqrt(1 / 2) errors apart have a standard deviation of one error.
+        apart = [[value + shift for value in blocks] for shift in (0.0, math.sqrt(2) * error)]
+        assert statistics.agreement(apart) == pytest.approx(1.0)
+        assert statistics.agreement([blocks, blocks]) == 0.0
+        assert statistics.agreement([blocks]) is None
+        assert statistics.agreement([[0.01, 0.01], [0.02, 0.02]]) is None
+
+    def test_unrest_of_one_side_only(self):
+        calm, restless = [1.0, 1.0, 1.1, 1.1], [1.0, 1.0, 1.32, 1.32]
+        # Quartiles 1.1 and 1.32 times apart: ln 1.2 in every process
+        found = statistics.unrest_difference([calm] * 5, [restless] * 5)
+        assert found.difference == pytest.approx(math.log(1.2))
+        assert (found.degrees_of_freedom, found.significant) == (4, True)
+        assert statistics.unrest_difference([restless] * 5, [calm] * 5).difference == -found.difference
+        # ln(1.15 / 1.1) = 4.4 % is not worth a word.
+        assert not statistics.unrest_difference([calm] * 5, [[1.0, 1.0, 1.15, 1.15]] * 5).significant
+        assert statistics.unrest_difference([calm], [restless]) is None
+        assert statistics.unrest_difference([[1.0, 2.0]] * 5, [restless] * 5) is None

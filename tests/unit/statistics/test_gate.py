@@ -12,9 +12,12 @@ from sebench.statistics import (
     decide,
     evidence,
     holm,
+    is_far_beyond,
     look_confidence,
     needed_processes,
     noise_floor,
+    process_evidence,
+    worst_case,
 )
 
 INFINITE = math.inf
@@ -78,6 +81,27 @@ def test_the_interval_decides_and_not_the_point(center, verdict):
     found = Evidence(center, 0.01, INFINITE)
     p = found.p_value(math.log(1.05))
     assert decide(found, 1.05, confidence=0.95, adjusted_p=p) == verdict
+
+
+def test_one_value_per_process_speaks_for_itself():
+    estimates = [0.01, 0.02, 0.03, 0.04, 0.05]
+    assert process_evidence(estimates) == evidence(same(*estimates))
+    assert process_evidence(estimates[:4]) is None
+
+
+def test_the_worst_case_charges_all_unrest_to_the_candidate():
+    # Upper quartile of 1, 1, 1.5, 1.5 (position 2.25): 1.5; the fastest of the candidate: 2
+    assert worst_case([1.0, 1.5, 1.5, 1.0], [3.0, 2.0, 3.0, 2.0]) == pytest.approx(math.log(2.0 / 1.5))
+    # One spike among five hides nothing: position 3 of 1, 1, 1, 1, 9
+    assert worst_case([1.0, 9.0, 1.0, 1.0, 1.0], [2.0] * 5) == pytest.approx(math.log(2.0))
+
+
+@pytest.mark.parametrize(
+    ("beyond", "within", "far"),
+    [(4, 0, False), (5, 0, True), (9, 0, True), (8, 1, False), (9, 1, True), (8, 2, False), (18, 2, True)],
+)
+def test_far_beyond_is_every_process_but_for_one_in_ten(beyond, within, far):
+    assert is_far_beyond([0.06] * beyond + [0.04] * within, 1.05) is far  # ln 1.05 = 0.0488
 
 
 def test_a_difference_between_sessions_is_welchs():
