@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,12 +13,13 @@ from torch import nn
 
 from sebench.counters.dispatch import CountingMode
 from sebench.counters.memo import Price
+from sebench.counters.refusals import Failure, refusal
 from sebench.counters.saved import SavedActivations
 from sebench.counters.scope import AutogradScope, Frame, Scope, frames_of
 from sebench.counters.traffic import storage_id
 from sebench.counters.twin import Twin, named_modules, traced, twin_of
 from sebench.counters.work import tensors
-from sebench.errors import BuildError, SebenchError, UsageError, near_matches
+from sebench.errors import SebenchError, UsageError, near_matches
 from sebench.schema import OpCost, Phase, SavedBytes, SiteCost, StaticCost, UncountedOp
 
 DTYPES = {
@@ -26,9 +28,6 @@ DTYPES = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
-
-
-_IMAGE_DIMENSIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,29 +115,15 @@ def _input(request: Request) -> torch.Tensor:
 
 def _forward(twin: Twin, scope: Scope, request: Request, batch: torch.Tensor) -> object:
     try:
-        return twin.root(batch)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what it warns of concerns its runs, of which this is none
+            return twin.root(batch)
     except SebenchError:
         raise
     except Exception as error:
-        raise _refusal(error, twin, scope, request) from error
-
-
-def _refusal(error: Exception, twin: Twin, scope: Scope, request: Request) -> BuildError:
-    place = f" (in '{scope.failed.module}')" if scope.failed and scope.failed.module else ""
-    network = f"{type(twin.root).__name__}{place}"
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
-    if isinstance(error, NotImplementedError) or "meta tensor" in reason:
-        return BuildError(f"{network} needs real data: {reason}", hint="counting knows shapes, no values")
-    return BuildError(
-        f"an input of shape {request.input_shape} does not fit {network}: {reason}",
-        hint=_another_input(request.input_shape),
-    )
-
-
-def _another_input(shape: tuple[int, ...]) -> str:
-    if len(shape) != _IMAGE_DIMENSIONS:
-        return "choose another input shape"
-    return f"{shape[1]} channels are fed: choose another height and width, or a network that takes them"
+        module = scope.failed.module if scope.failed else ""
+        failure = Failure(error=error, root=twin.root, module=module, shape=request.input_shape)
+        raise refusal(failure) from error
 
 
 def _backward(scope: AutogradScope, outputs: list[torch.Tensor], trained: list[torch.Tensor]) -> None:

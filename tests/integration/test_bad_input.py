@@ -25,6 +25,10 @@ def broken():
 def text():
     return "not a module"
 
+class Two(nn.Module):
+    def forward(self, x, y):
+        return x + y
+
 class Fixed(nn.Module):
     def __init__(self):
         super().__init__()
@@ -49,6 +53,12 @@ def nets(tmp_path):
     ("arguments", "code", "message"),
     [
         ("-m resnet5", 2, "unknown model 'resnet5'; did you mean 'resnet50'"),
+        (
+            "-m resnet18",
+            2,
+            "unknown model 'resnet18'; did you mean 'torchvision:resnet18' or 'timm:resnet18'?",
+        ),
+        ("-m torchvision:senet154", 2, "did you mean 'senet154'"),
         ("-m banana", 2, "unknown model 'banana'; run `sebench list` to see all"),
         ("-m resnet50 -v es", 2, "unknown attention 'es'; choose from plain, se"),
         ("-m resnet50 -v se(sqeeze=max)", 2, "unknown option 'sqeeze'; did you mean 'squeeze'?"),
@@ -235,8 +245,9 @@ def test_a_width_that_is_none_is_passed_over(monkeypatch, columns):
         # the place once
         ("broken", r"nets.py:broken cannot be built: RuntimeError: no such weights \([^ ]*nets.py:\d+\)\n$"),
         ("text", "nets.py:text returned str, not a torch.nn.Module"),
-        ("Fixed", r"does not accept input|\(1, 3, 224, 224\)"),
-        ("Fixed", r"3 channels are fed: choose another height and width, or a network that takes them\n$"),
+        ("Fixed", r"Fixed \(in 'fc'\) does not accept one tensor \(N, 3, H, W\) = \(1, 3, 224, 224\): mat1 "),
+        ("Fixed", r"choose another --image-size, or wrap it in a module that feeds it what it takes\n$"),
+        ("Two", r"Two takes more than one input \('y' is missing\), and one tensor .* is fed; wrap it"),
     ],
 )
 def test_a_network_of_the_users_own_that_cannot_be_counted(nets, name, message):
@@ -297,7 +308,20 @@ def test_h_of_one_is_allowed():
         ),
         ("count -m resnet50 --format jsn", "'html'; did you mean 'json'?"),
         ("count -m resnet50 se", "got unexpected extra argument(s) (se); see `sebench count --help`"),
-        ("compare -m resnet50 --threads two", "invalid value for '--threads': "),
+        ("count resnet50", "got unexpected extra argument(s) (resnet50); did you mean -m resnet50?"),
+        ("compare resnet5", "unexpected extra argument(s) (resnet5); did you mean -m resnet5?"),
+        ("check torchvision:resnet18 --max-overhead latency:1.1", "did you mean -m torchvision:resnet18?"),
+        ("lock nets.py:net", "did you mean -m nets.py:net?"),
+        ("report somewhere resnet50 --nonsense", "no such option: --nonsense"),
+        ("count -m resnet50 -b 1 -b 8", "--batch-size is given 2 times, and takes one value; see"),
+        ("count -m alexnet --cache --no-cache", "--cache is given 2 times"),
+        ("compare -m resnet50 --device cpu -b 1 --device cuda", "--device is given 2 times"),
+        (
+            "count -m resnet50 -b 1.5",
+            "'--batch-size' / '-b': '1.5' is no whole number; see `sebench count --help`",
+        ),
+        ("compare -m resnet50 --threads two", "invalid value for '--threads': 'two' is no whole number; see"),
+        ("compare -m resnet50 --budget soon", "invalid value for '--budget': 'soon' is no number; see"),
     ],
 )
 def test_what_the_parser_refuses_is_one_line_too(arguments, message):
@@ -307,6 +331,7 @@ def test_what_the_parser_refuses_is_one_line_too(arguments, message):
     assert line.startswith("sebench: error: ")
     assert message in line
     assert "Value error" not in line
+    assert "Input should be" not in line
 
 
 def test_without_a_command_there_is_help():
