@@ -77,7 +77,11 @@ class Collector:
             for finding in group
         ]
         of_pairs += [
-            Finding(code="not-counted", severity="warning", message=f"{comparison.short_title}: {reason}")
+            Finding(
+                code="not-counted",
+                severity="warning",
+                message=f"{comparison.short_title}: not counted: {reason}",
+            )
             for comparison in self.comparisons
             for reason in dict.fromkeys(m.reason for m in comparison.metrics if _is_not_counted(m))
         ]

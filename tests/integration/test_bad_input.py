@@ -25,6 +25,13 @@ def broken():
 def text():
     return "not a module"
 
+class Shown(nn.Module):
+    def forward(self, x):
+        return x * float(x.detach().numpy().max())
+
+def plain():
+    return nn.Conv2d(3, 4, 3)
+
 class Two(nn.Module):
     def forward(self, x, y):
         return x + y
@@ -274,6 +281,26 @@ def test_a_network_that_returns_nan_is_reported_and_the_counts_remain(nets, tmp_
     assert metrics["params"]["baseline"]["value"] == 4 * 3 * 9 + 4
     assert metrics["latency"]["status"] == "unavailable"
     assert metrics["latency"]["ratio"]["estimate"] is None
+
+
+def test_a_network_that_cannot_be_counted_is_timed_and_the_reason_is_said(nets):
+    arguments = (
+        f"compare --baseline {nets}:Shown --candidate {nets}:plain --image-size 16 --effort quick --budget 15"
+    )
+    result = sebench(*arguments.split(), "--no-save", "--format", "json")
+    assert result.exit_code == 0, result.stderr
+    (warning,) = [line for line in result.stderr.splitlines() if "not counted" in line]
+    assert re.search(r"^warning: .*: not counted: Shown leaves torch with .numpy\(\).*nets.py:\d+", warning)
+    metrics = {m["metric"]: m for m in json.loads(result.stdout)["comparisons"][0]["metrics"]}
+    params = metrics["params"]
+    assert (params["status"], params["baseline"]["value"], params["candidate"]["value"]) == (
+        "unavailable",
+        None,
+        112,
+    )
+    assert params["reason"].startswith("Shown leaves torch with .numpy()")
+    assert metrics["latency"]["status"] == "ok"
+    assert metrics["latency"]["ratio"]["estimate"] > 0
 
 
 def test_a_budget_that_covers_nothing_is_one_error_and_the_counts_remain(tmp_path, monkeypatch):
