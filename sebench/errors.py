@@ -46,6 +46,10 @@ class BuildError(SebenchError):
     """A network could not be built or run at the requested input."""
 
 
+class CountError(BuildError):
+    """A network that cannot be counted, though it may well run."""
+
+
 class DeviceError(SebenchError):
     """The requested device is missing or unusable."""
 
@@ -88,7 +92,10 @@ class Interrupted(SebenchError):  # noqa: N818 - named after the signal, not aft
 
 def near_matches(word: str, known: Iterable[str]) -> str | None:
     """A hint such as ``did you mean 'resnet50'?``, or None where nothing is close."""
-    matches = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
-    if not matches:
-        return None
-    return f"did you mean {' or '.join(repr(match) for match in matches)}?"
+    return did_you_mean(difflib.get_close_matches(word, list(known), n=3, cutoff=0.6))
+
+
+def did_you_mean(names: Iterable[str]) -> str | None:
+    """The hint of `near_matches` for names that were matched otherwise; None where there are none."""
+    quoted = " or ".join(map(repr, names))
+    return f"did you mean {quoted}?" if quoted else None

@@ -54,13 +54,13 @@ def compare(result: Result) -> Comparison:
     Returns:
         One row per metric; sampled metrics carry a ratio with a confidence interval, scope and grade.
     """
-    baseline, candidate = totals(result.baseline_cost), totals(result.candidate_cost)
+    costs = [cost for cost in (result.baseline_cost, result.candidate_cost) if cost is not None]
     return Comparison(
         model=result.pair.model,
         baseline=result.pair.baseline_name,
         candidate=result.pair.candidate_name,
         metrics=(
-            *_static_metrics(baseline, candidate),
+            *_static_metrics(result),
             *(
                 metric
                 for measurement in result.measurements
@@ -71,7 +71,7 @@ def compare(result: Result) -> Comparison:
             *(metric for measurement in result.energy for metric in energy_metrics(measurement)),
         ),
         saved_by_stage=saved_by_stage(result.saved) if result.saved else (),
-        uncounted=tuple(dict.fromkeys((*result.baseline_cost.uncounted, *result.candidate_cost.uncounted))),
+        uncounted=tuple(dict.fromkeys(op for cost in costs for op in cost.uncounted)),
         findings=result.findings,
     )
 
@@ -92,8 +92,21 @@ def running_headline(measurement: Measurement) -> statistics.Headline | None:
     return statistics.headline(ratios, confidence=measurement.policy.confidence) if ratios else None
 
 
-def _static_metrics(baseline: Totals, candidate: Totals) -> list[MetricComparison]:
+def _static_metrics(result: Result) -> list[MetricComparison]:
+    if result.baseline_cost is None or result.candidate_cost is None:
+        return list(_not_counted(result))
+    baseline, candidate = totals(result.baseline_cost), totals(result.candidate_cost)
     return [_exact(metric, unit, read(baseline), read(candidate)) for metric, unit, read in _STATIC]
+
+
+def _not_counted(result: Result) -> Iterator[MetricComparison]:
+    """Rows of a pair of which at most one side could be counted."""
+    reason = "; ".join(dict.fromkeys(result.not_counted.values())) or "it was not counted"
+    known = [None if cost is None else totals(cost) for cost in (result.baseline_cost, result.candidate_cost)]
+    for name, unit, read in _STATIC:
+        baseline, candidate = (Quantity(value=None if side is None else read(side)) for side in known)
+        missing = unavailable(name, unit, None, reason)
+        yield replace(missing, baseline=baseline, candidate=candidate)
 
 
 def _exact(metric: str, unit: str, baseline: int, candidate: int) -> MetricComparison:

@@ -15,21 +15,25 @@ METRICS = (
 
 
 def unavailable(
-    metric: str, unit: str, workload: Workload, reason: str, findings: tuple[Finding, ...] = ()
+    metric: str,
+    unit: str,
+    workload: Workload | None,
+    reason: str,
+    findings: tuple[Finding, ...] = (),
 ) -> MetricComparison:
     """A row that says why there is nothing, never 0.
 
     Args:
         metric: its name.
         unit: of what was to be measured.
-        workload: likewise.
+        workload: likewise; None for what would have been counted.
         reason: one line.
         findings: beside it.
     """
     return MetricComparison(
         metric=metric,
         unit=unit,
-        exact=False,
+        exact=workload is None,
         workload=workload,
         baseline=Quantity(value=None),
         candidate=Quantity(value=None),

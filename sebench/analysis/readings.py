@@ -42,6 +42,8 @@ class Reading:
         if self.workload is not None:
             return tuple(asdict(self.workload).items())
         cost = self.result.candidate_cost
+        if cost is None:
+            return ()
         return (("input_shape", cost.input_shape), ("dtype", cost.dtype), ("phase", cost.phase))
 
     @cached_property

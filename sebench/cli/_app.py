@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sebench import __version__
-from sebench.cli._usage import Commands
+from sebench.cli._usage import Commands, Strict
 from sebench.cli.calibrate import calibrate
 from sebench.cli.check import check
 from sebench.cli.compare import compare
@@ -52,16 +52,18 @@ def _root(
     pass
 
 
-app.command(epilog="Example: sebench compare --model resnet50 --device cpu")(compare)
-app.command(epilog="Example: sebench count --model resnet50 --variant plain --variant se --by stage")(count)
-app.command("list", epilog="Example: sebench list models")(list_)
-app.command(epilog="Example: sebench lock --model resnet50 --variant se")(lock)
-app.command(epilog="Example: sebench profile --model resnet50 --phase training -b 8")(profile)
-app.command(epilog="Example: sebench table 2")(table)
-app.command(epilog="Example: sebench verify --source 'Table 2'")(verify)
-app.command(epilog="Example: sebench check --model resnet50 --max-overhead latency:1.10")(check)
-app.command(epilog="Example: sebench calibrate --model resnet50")(calibrate)
-app.command(epilog="Example: sebench report -o cost.html")(report)
-app.command(epilog="Example: sebench trend latency --model resnet50 --device cpu")(trend)
-app.command(epilog="Example: sebench env --format json")(env)
-app.command(epilog="Example: sebench export pyperf .sebench/results -o pyperf.json")(export)
+app.command(cls=Strict, epilog="Example: sebench compare --model resnet50 --device cpu")(compare)
+app.command(
+    cls=Strict, epilog="Example: sebench count --model resnet50 --variant plain --variant se --by stage"
+)(count)
+app.command("list", cls=Strict, epilog="Example: sebench list models")(list_)
+app.command(cls=Strict, epilog="Example: sebench lock --model resnet50 --variant se")(lock)
+app.command(cls=Strict, epilog="Example: sebench profile --model resnet50 --phase training -b 8")(profile)
+app.command(cls=Strict, epilog="Example: sebench table 2")(table)
+app.command(cls=Strict, epilog="Example: sebench verify --source 'Table 2'")(verify)
+app.command(cls=Strict, epilog="Example: sebench check --model resnet50 --max-overhead latency:1.10")(check)
+app.command(cls=Strict, epilog="Example: sebench calibrate --model resnet50")(calibrate)
+app.command(cls=Strict, epilog="Example: sebench report -o cost.html")(report)
+app.command(cls=Strict, epilog="Example: sebench trend latency --model resnet50 --device cpu")(trend)
+app.command(cls=Strict, epilog="Example: sebench env --format json")(env)
+app.command(cls=Strict, epilog="Example: sebench export pyperf .sebench/results -o pyperf.json")(export)

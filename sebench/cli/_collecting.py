@@ -9,10 +9,11 @@ from sebench.cli import _options as options
 from sebench.cli._boundary import complain, present, show_findings
 from sebench.cli._published import as_published
 from sebench.errors import EXIT_ERROR, EXIT_OK
+from sebench.schema import Finding
 from sebench.store import ResultStore, check_directory
 
 if TYPE_CHECKING:
-    from sebench.schema import Comparison, Finding, MetricComparison, Result
+    from sebench.schema import Comparison, MetricComparison, Result
 
 
 class Collector:
@@ -47,7 +48,7 @@ class Collector:
         self.comparisons.append(conclude(result))
 
     def present(self, output_format: options.Format, output: str) -> int:
-        """Write the comparison; the status tells whether every pair was measured."""
+        """Write the comparison; the status tells whether every pair was measured, counted or not."""
         from sebench import reporting
 
         first = self._results[0]
@@ -75,6 +76,15 @@ class Collector:
             for group in (comparison.findings, *(metric.findings for metric in comparison.metrics))
             for finding in group
         ]
+        of_pairs += [
+            Finding(
+                code="not-counted",
+                severity="warning",
+                message=f"{comparison.short_title}: not counted: {reason}",
+            )
+            for comparison in self.comparisons
+            for reason in dict.fromkeys(m.reason for m in comparison.metrics if _is_not_counted(m))
+        ]
         reasons = [metric.reason or "" for _, metric in self._missing()]
         told = [finding for finding in of_pairs if any(finding.message in reason for reason in reasons)]
         return [finding for finding in (*of_machine, *of_pairs) if finding not in told]
@@ -90,5 +100,9 @@ class Collector:
             (comparison, metric)
             for comparison in self.comparisons
             for metric in comparison.metrics
-            if metric.status == "unavailable"
+            if metric.status == "unavailable" and not _is_not_counted(metric)
         ]
+
+
+def _is_not_counted(metric: MetricComparison) -> bool:
+    return metric.exact and metric.status == "unavailable"

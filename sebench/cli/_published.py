@@ -17,10 +17,12 @@ def as_published(result: Result) -> bool:
     """
     from sebench import models
 
-    spec, shape = result.pair.candidate, result.baseline_cost.input_shape
+    spec, cost = result.pair.candidate, result.baseline_cost
     if result.pair.baseline == spec or spec.num_classes is not None or spec.stride_in is not None:
         return False
+    if cost is None or models.is_foreign(spec.model):
+        return False
     try:
-        return shape[-2:] == models.native_image_size(spec.model)
+        return cost.input_shape[-2:] == models.native_image_size(spec.model)
     except UnknownModelError:
         return False

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from sebench.cli._boundary import complain
 from sebench.errors import EXIT_USAGE, near_matches
@@ -17,6 +18,17 @@ from sebench.errors import EXIT_USAGE, near_matches
 _UsageError: type[Any] = typer.BadParameter.__mro__[1]
 _CHOICE = re.compile(r"'(?P<given>[^']*)' is not one of (?P<choices>'.*')")
 _FROM_PYDANTIC = "Value error, "
+# By kind of validation error: Typer prints pydantic's own text, which is about schemas and parsing.
+_PLAIN = {
+    "int_parsing": "is no whole number",
+    "int_from_float": "is no whole number",
+    "int_type": "is no whole number",
+    "int_parsing_size": "is too large a number",
+    "float_parsing": "is no number",
+    "float_type": "is no number",
+    "bool_parsing": "is neither yes nor no",
+    "path_type": "is no path",
+}
 
 
 class Commands(TyperGroup):
@@ -42,15 +54,63 @@ class Commands(TyperGroup):
         return status
 
 
+class Strict(TyperCommand):
+    """A command that refuses what would be dropped without a word, and knows a model by its name."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - Typer's context
+        """Refuse before any value is looked at; see `typer.core.TyperCommand.parse_args`."""
+        if not ctx.resilient_parsing:
+            _, extra, order = self.make_parser(ctx).parse_args(args=list(args))
+            if not any(parameter.is_eager for parameter in order):
+                _refuse_repeated(order, ctx)
+                _refuse_bare_model(extra, self, ctx)
+        return super().parse_args(ctx, args)
+
+
+def _refuse_repeated(order: Sequence[Any], ctx: Any) -> None:  # noqa: ANN401 - Typer's
+    """Of an option that takes one value the parser keeps the last."""
+    for parameter, times in Counter(order).items():
+        if times > 1 and parameter.param_type_name == "option" and not parameter.multiple:
+            raise _UsageError(f"{_name(parameter)} is given {times} times, and takes one value", ctx)
+
+
+def _refuse_bare_model(extra: Sequence[str], command: Any, ctx: Any) -> None:  # noqa: ANN401 - Typer's
+    takes_model = any("--model" in parameter.opts for parameter in command.params)
+    if extra and takes_model and _is_model(extra[0]):
+        raise _UsageError(f"got unexpected extra argument(s) ({extra[0]}); did you mean -m {extra[0]}?", ctx)
+
+
+def _is_model(text: str) -> bool:
+    from sebench import models
+
+    names = {info.name for info in models.list_models()}
+    return (
+        models.is_foreign(text)
+        or text.endswith(".py")
+        or text in names
+        or models.near_names(text, names) is not None
+    )
+
+
+def _name(parameter: Any) -> str:  # noqa: ANN401 - Typer's
+    return next((name for name in parameter.opts if name.startswith("--")), parameter.opts[0])
+
+
 def _explain(error: Any) -> None:  # noqa: ANN401 - a type of Typer's own
     text, context = error.format_message(), error.ctx
     if context and text == context.get_help():  # a command line without a command
         return typer.echo(text, err=True)
     command = context.command_path if context else "sebench"
-    return complain(f"{_plain(text)}; {_next_step(text) or f'see `{command} --help`'}")
+    text = _plain(text, error.__cause__)
+    if "; " in text:  # it says the next step itself
+        return complain(text)
+    return complain(f"{text}; {_next_step(text) or f'see `{command} --help`'}")
 
 
-def _plain(text: str) -> str:
+def _plain(text: str, cause: Any) -> str:  # noqa: ANN401 - a validation error of pydantic's, or none
+    for found in cause.errors()[:1] if hasattr(cause, "errors") else ():
+        if found["type"] in _PLAIN:
+            text = text.replace(found["msg"], f"{found['input']!r} {_PLAIN[found['type']]}")
     plain = text.replace(_FROM_PYDANTIC, "").rstrip(".")
     return plain[:1].lower() + plain[1:]
 

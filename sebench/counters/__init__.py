@@ -42,7 +42,8 @@ def count(
 
     Raises:
         UsageError: An unknown phase, dtype, site or stage path.
-        BuildError: The input does not fit the network, or its forward needs real data.
+        BuildError: The input does not fit the network.
+        CountError: The network may run, but not without real data.
     """
     from sebench.counters.static import Request, static_cost  # noqa: PLC0415 - keeps the import torch-free
 

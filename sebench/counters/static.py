@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from sebench.counters.backward import backward, differentiable, reaches_original
 from sebench.counters.dispatch import CountingMode
 from sebench.counters.isolation import isolated_from_caller
 from sebench.counters.placeholders import FakeTensors, MetaTensors, Placeholders
+from sebench.counters.refusals import Failure, refusal
 from sebench.counters.rows import Calls, rows_of
 from sebench.counters.saved import SavedActivations
 from sebench.counters.scope import AutogradScope, Frame, Scope, frames_of
@@ -27,9 +29,6 @@ DTYPES = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
-
-
-_IMAGE_DIMENSIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,11 +190,15 @@ def _counting_mode(twin: Twin, scope: Scope, originals: Mapping[int, str]) -> Co
 
 def _forward(twin: Twin, scope: Scope, request: Request, batch: torch.Tensor) -> object:
     try:
-        return twin.root(batch)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what it warns of concerns its runs, of which this is none
+            return twin.root(batch)
     except SebenchError:
         raise
     except Exception as error:
-        raise _refusal(_as_on_meta(error), twin, scope, request) from error
+        module = scope.failed.module if scope.failed else ""
+        failure = Failure(error=_as_on_meta(error), root=twin.root, module=module, shape=request.input_shape)
+        raise refusal(failure) from error
 
 
 def _as_on_meta(error: Exception) -> Exception:
@@ -203,24 +206,6 @@ def _as_on_meta(error: Exception) -> Exception:
     if type(error).__module__ == "torch._subclasses.fake_tensor":
         return NotImplementedError(f"{error} asks for a value")
     return error
-
-
-def _refusal(error: Exception, twin: Twin, scope: Scope, request: Request) -> BuildError:
-    place = f" (in '{scope.failed.module}')" if scope.failed and scope.failed.module else ""
-    network = f"{type(twin.root).__name__}{place}"
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
-    if isinstance(error, NotImplementedError) or "meta tensor" in reason:
-        return BuildError(f"{network} needs real data: {reason}", hint="counting knows shapes, no values")
-    return BuildError(
-        f"an input of shape {request.input_shape} does not fit {network}: {reason}",
-        hint=_another_input(request.input_shape),
-    )
-
-
-def _another_input(shape: tuple[int, ...]) -> str:
-    if len(shape) != _IMAGE_DIMENSIONS:
-        return "choose another input shape"
-    return f"{shape[1]} channels are fed: choose another height and width, or a network that takes them"
 
 
 def _elements(state: Iterable[torch.Tensor]) -> int:

@@ -4,16 +4,16 @@ from sebench.models.building import BuiltModel, build
 from sebench.models.factories import factory_running
 from sebench.models.foreign import is_foreign, is_users_own
 from sebench.models.grammar import GrammarRow, grammar
+from sebench.models.inputs import check_image_size, has_native_input, native_image_size, native_input
+from sebench.models.libraries import near_names
 from sebench.models.neighbours import is_installed
 from sebench.models.registry import (
     ImageSize,
     ModelInfo,
-    check_image_size,
     height_width,
     image_size_text,
     list_models,
     model_info,
-    native_image_size,
     parse_image_size,
 )
 from sebench.models.resolution import resolve
@@ -31,6 +31,7 @@ __all__ = [
     "check_image_size",
     "factory_running",
     "grammar",
+    "has_native_input",
     "height_width",
     "hidden_channels",
     "image_size_text",
@@ -40,6 +41,8 @@ __all__ = [
     "list_models",
     "model_info",
     "native_image_size",
+    "native_input",
+    "near_names",
     "parse_image_size",
     "parse_variant",
     "place_in_own_code",

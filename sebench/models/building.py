@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sebench.errors import BuildError, DeviceError
-from sebench.models.foreign import IMAGE_SIZE, build_foreign, check_foreign, is_foreign
-from sebench.models.registry import ModelInfo, height_width, model_info
+from sebench.models.foreign import build_foreign, check_foreign, is_foreign
+from sebench.models.inputs import native_input
+from sebench.models.registry import ModelInfo, model_info
 from sebench.models.resolution import resolve
 from sebench.models.variants import parse_variant
 from sebench.schema import ModelSpec
@@ -33,7 +34,10 @@ class BuiltModel:
     stages: Mapping[str, str]
     """Prefix of a fully qualified name -> stage label; covers every module that does work."""
     input_shape: tuple[int, ...]
-    """(1, 3, H, W) at the network's native size."""
+    """(1, C, H, W) at the network's native size."""
+    device: str
+    """Where its tensors are: ``cpu`` instead of ``meta`` where the constructor of a network of others reads
+    values."""
 
 
 def build(spec: ModelSpec, *, seed: int | None = 0, device: str = "cpu") -> BuiltModel:
@@ -45,7 +49,8 @@ def build(spec: ModelSpec, *, seed: int | None = 0, device: str = "cpu") -> Buil
     Args:
         spec: What to build; resolved first.
         seed: Seed of the weights; None draws one.
-        device: Any torch device; on ``meta`` nothing is allocated or initialised.
+        device: Any torch device; on ``meta`` nothing is allocated or initialised, see `BuiltModel.device` for
+            the exception.
 
     Raises:
         UsageError: The specification is invalid (see `resolve`), or there is no such file or module.
@@ -76,7 +81,8 @@ def build(spec: ModelSpec, *, seed: int | None = 0, device: str = "cpu") -> Buil
         module=module,
         sites=tuple(name for name, child in module.named_modules() if id(child) in filled),
         stages={name: name.removeprefix("stage") for name, _ in module.named_children()},
-        input_shape=(1, 3, *height_width(info.image_size)),
+        input_shape=(1, *native_input(spec.model)),
+        device=str(target),
     )
 
 
@@ -86,9 +92,14 @@ def _build_foreign(spec: ModelSpec, seed: int | None, device: torch.device) -> B
     # The program that asks may draw random numbers of its own.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(secrets.randbits(63) if seed is None else seed)
-        module = _evaluating(build_foreign(spec.model, device))
+        module, made_on = build_foreign(spec.model, device)
     return BuiltModel(
-        spec=spec, module=module, sites=(), stages={}, input_shape=(1, 3, IMAGE_SIZE, IMAGE_SIZE)
+        spec=spec,
+        module=_evaluating(module),
+        sites=(),
+        stages={},
+        input_shape=(1, *native_input(spec.model)),
+        device=str(made_on),
     )
 
 

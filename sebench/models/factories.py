@@ -18,14 +18,15 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from sebench.errors import BuildError, SebenchError, UnknownModelError, near_matches
+from sebench.models.libraries import LIBRARIES
 from sebench.models.neighbours import importable, is_installed, origin
+from sebench.models.offline import offline, untrained
 from sebench.models.usercode import describe
 
 if TYPE_CHECKING:
     from torch import nn
 
-LIBRARIES = ("torchvision", "timm")
-Factory = Callable[[], Any]
+Factory = Callable[..., Any]
 _files: dict[Path, ModuleType] = {}
 _running: list[str] = []
 
@@ -65,13 +66,12 @@ def check_source(name: str) -> None:
     with importable(search_folders(name)):
         known = package in sys.modules or (package and importlib.util.find_spec(package))
     if not known:
-        raise UnknownModelError(
-            f"unknown model {name!r}: No module named {package!r}", hint="check the module's name"
-        )
+        hint = near_matches(package, LIBRARIES) or "check the module's name"
+        raise UnknownModelError(f"unknown model {name!r}: No module named {package!r}", hint=hint)
 
 
 def call_factory(name: str, factory: Factory) -> nn.Module:
-    """What `factory` returns, on the current default device.
+    """What `factory` returns, on the current default device; it is asked for no pretrained weights.
 
     Raises:
         BuildError: it failed, or returned no module.
@@ -79,7 +79,7 @@ def call_factory(name: str, factory: Factory) -> nn.Module:
     from torch import nn
 
     with _running_user_code(name, "built", name):
-        module = factory()
+        module = factory(**untrained(factory))
     if not isinstance(module, nn.Module):
         raise BuildError(f"{name} returned {type(module).__name__}, not a torch.nn.Module")
     return module
@@ -105,11 +105,15 @@ def search_folders(name: str) -> tuple[Path, ...]:
 
 @contextmanager
 def _running_user_code(name: str, done: str, subject: str) -> Iterator[None]:
-    """Neighbours importable, prints off standard output, failures as one line with their place."""
+    """Neighbours importable, prints off standard output, no downloads; failures are one line."""
     folders = search_folders(name)
     _running.append(name)
     try:
-        with importable(folders) if folders else nullcontext(), redirect_stdout(sys.stderr):
+        with (
+            importable(folders) if folders else nullcontext(),
+            redirect_stdout(sys.stderr),
+            offline(name),
+        ):
             yield
     except SebenchError:
         raise

@@ -5,17 +5,23 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from sebench.errors import UnknownModelError, UsageError, VariantError, near_matches
-from sebench.models.factories import LIBRARIES, Factory, call_factory, check_source, own_factory
+from sebench.errors import BuildError, UnknownModelError, UsageError, VariantError
+from sebench.models.factories import Factory, call_factory, check_source, own_factory
+from sebench.models.libraries import (
+    LIBRARIES,
+    InputSize,
+    has_network,
+    library_factory,
+    library_input,
+    near_names,
+)
+from sebench.models.registry import list_models
 from sebench.models.variants import PLAIN
 from sebench.schema import ModelSpec
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
-
-IMAGE_SIZE = 224
-"""Input of a network that does not say what it wants."""
 
 
 def is_foreign(name: str) -> bool:
@@ -60,47 +66,58 @@ def check_foreign(name: str) -> None:
         check_source(name)
 
 
-def build_foreign(name: str, device: torch.device) -> nn.Module:
+def foreign_input(name: str) -> InputSize | None:
+    """The input that a network of others was published with; None where it does not say, as the user's own.
+
+    Raises:
+        UnknownModelError: the library is not installed or has no such network.
+    """
+    source, _, attribute = name.rpartition(":")
+    if source not in LIBRARIES:
+        return None
+    _require_known(name)
+    return library_input(source, attribute)
+
+
+def build_foreign(name: str, device: torch.device) -> tuple[nn.Module, torch.device]:
     """Build the network, without pretrained weights.
 
     Args:
         name: see `is_foreign`.
-        device: where its tensors are made; modules are imported before it becomes the default.
+        device: where its tensors are made; modules are imported before it becomes the default. A constructor
+            that reads values cannot work on ``meta``: its network is made on the CPU instead.
+
+    Returns:
+        The network, and the device it was made on.
 
     Raises:
         UnknownModelError: no such library, module, file or name in it.
         BuildError: the factory failed or did not return a module; says where in the user's code.
     """
     factory = _factory(name)
+    try:
+        with device:
+            return call_factory(name, factory), device
+    except BuildError as error:
+        if device.type != "meta" or error.__cause__ is None:
+            raise
+    device = type(device)("cpu")
     with device:
-        return call_factory(name, factory)
+        return call_factory(name, factory), device
 
 
 def _factory(name: str) -> Factory:
     source, _, attribute = name.rpartition(":")
-    if source == "torchvision":
-        return _from_torchvision(name, attribute)
-    if source == "timm":
-        return _from_timm(name, attribute)
-    return own_factory(name)
+    if source not in LIBRARIES:
+        return own_factory(name)
+    _require_known(name)
+    return library_factory(source, attribute)
 
 
-def _from_torchvision(name: str, attribute: str) -> Factory:
-    from torchvision import models
-
-    if attribute not in models.list_models():
-        raise UnknownModelError(
-            f"unknown model {name!r}",
-            hint=near_matches(attribute, models.list_models()) or "see torchvision.models",
-        )
-    options = {"init_weights": False} if attribute in ("inception_v3", "googlenet") else {}
-    return lambda: models.get_model(attribute, weights=None, **options)
-
-
-def _from_timm(name: str, attribute: str) -> Factory:
-    import timm
-
-    if not timm.is_model(attribute):
-        hint = near_matches(attribute, timm.list_models()) or "see timm.list_models()"
+def _require_known(name: str) -> None:
+    check_foreign(name)
+    source, _, attribute = name.rpartition(":")
+    if not has_network(source, attribute):
+        listing = "torchvision.models.list_models()" if source == "torchvision" else "timm.list_models()"
+        hint = near_names(name, (info.name for info in list_models())) or f"see {listing}"
         raise UnknownModelError(f"unknown model {name!r}", hint=hint)
-    return lambda: timm.create_model(attribute, pretrained=False)

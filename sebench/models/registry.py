@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from sebench.errors import UnknownModelError, UsageError, near_matches
-from sebench.models.foreign import IMAGE_SIZE, is_foreign
+from sebench.errors import UnknownModelError, UsageError
+from sebench.models.libraries import near_names
 from sebench.models.variants import Position
 
 StrideIn = Literal["1x1", "3x3"]
@@ -106,7 +106,7 @@ def model_info(name: str) -> ModelInfo:
         if name.endswith(".py"):
             hint = f"name the function in it that builds the network: {name}:FUNCTION"
             raise UnknownModelError(f"unknown model {name!r}", hint=hint) from None
-        close = near_matches(name, _BY_NAME)
+        close = near_names(name, _BY_NAME)
         listing = "run `sebench list` to see all"
         hint = f"{close} ({listing})" if close else listing
         raise UnknownModelError(f"unknown model {name!r}", hint=hint) from None
@@ -115,35 +115,6 @@ def model_info(name: str) -> ModelInfo:
 def height_width(size: ImageSize) -> tuple[int, int]:
     """Height and width in pixels."""
     return (size, size) if isinstance(size, int) else size
-
-
-def native_image_size(model: str) -> tuple[int, int]:
-    """Height and width of the input that a network was published with; 224 x 224 for networks of others.
-
-    Raises:
-        UnknownModelError: No such network.
-    """
-    return height_width(IMAGE_SIZE if is_foreign(model) else model_info(model).image_size)
-
-
-def check_image_size(model: str, size: ImageSize) -> None:
-    """Refuse an input that the network cannot work on; nothing is known of networks of others.
-
-    Raises:
-        UnknownModelError: No such network.
-        UsageError: `size` is not positive or below the network's minimum.
-    """
-    smallest = min(height_width(size))
-    if smallest < 1:
-        raise UsageError(f"image size {image_size_text(size)} is not positive")
-    if is_foreign(model):
-        return
-    info = model_info(model)
-    if smallest < info.min_image_size:
-        raise UsageError(
-            f"image size {image_size_text(size)} is too small for {model}",
-            hint=f"use at least {info.min_image_size} (native size {image_size_text(info.image_size)})",
-        )
 
 
 _FOUR_STAGES = {2: 256, 3: 512, 4: 1024, 5: 2048}

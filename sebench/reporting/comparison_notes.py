@@ -117,11 +117,13 @@ def _sizes_text(sizes: Sequence[int], noun: str) -> str:
 
 def _reasons(comparisons: Iterable[Comparison]) -> Iterator[str]:
     for comparison in comparisons:
+        said: dict[str, list[str]] = {}
         for metric in comparison.metrics:
             if metric.reason or metric.status != "ok":
                 status = "unavailable: " if metric.status != "ok" else ""
-                reason = metric.reason or "no reason was given"
-                yield f"{comparison.short_title}, {label(metric)}: {status}{reason}"
+                said.setdefault(f"{status}{metric.reason or 'no reason was given'}", []).append(label(metric))
+        for reason, metrics in said.items():
+            yield f"{comparison.short_title}, {', '.join(metrics)}: {reason}"
 
 
 def _sources(papers: Sequence[tuple[MetricComparison, PaperPair]]) -> Iterator[str]:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sebench.errors import BuildError
+from sebench.errors import BuildError, CountError
 from sebench.runner.counting import count_model
-from sebench.runner.session import WORKER_COMMAND, WorkerFailed, ask
+from sebench.runner.session import WORKER_COMMAND, NotCountable, WorkerFailed, ask
 from sebench.runner.side_by_side import Trees
 from sebench.runner.worktree import repository_root
 from sebench.schema import COMMIT_LENGTH, ModelSpec, Phase, StaticCost
@@ -52,5 +52,6 @@ class Counter:
                 directory=self.trees[spec.commit],
             )
         except WorkerFailed as error:
-            raise BuildError(f"{spec.model} at {spec.commit[:COMMIT_LENGTH]}: {error}") from error
+            kind = CountError if isinstance(error, NotCountable) else BuildError
+            raise kind(f"{spec.model} at {spec.commit[:COMMIT_LENGTH]}: {error}") from error
         return counted.cost

@@ -44,7 +44,8 @@ def count_model(
         cache: where to look first and to keep the answer; None counts afresh.
 
     Raises:
-        BuildError: the network does not accept this input.
+        BuildError: the network cannot be built or does not accept this input.
+        CountError: it cannot be counted, though it may run.
     """
     # The user's own code may change without our noticing.
     usable = None if models.is_foreign(spec.model) else cache
@@ -76,7 +77,7 @@ def _placed_errors() -> Iterator[None]:
         place = models.place_in_own_code(error.__cause__) if error.__cause__ else None
         if place is None or place in error.message:
             raise
-        raise BuildError(f"{error.message} ({place})", hint=error.hint) from error
+        raise type(error)(f"{error.message} ({place})", hint=error.hint) from error
 
 
 def _key(spec: ModelSpec, shape: tuple[int, ...], phase: Phase, dtype: str) -> str:

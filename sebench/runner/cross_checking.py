@@ -34,9 +34,11 @@ def cross_check_model(
     from sebench.counters.cross_check import TOOLS, cross_check  # noqa: PLC0415 - imports torch
 
     cost = count_network(spec, shape, phase=phase)
+    device = models.build(spec, seed=0, device="meta").device
     checks = cross_check(
-        lambda: models.build(spec, seed=None, device="meta").module,
+        lambda: models.build(spec, seed=0, device=device).module,
         cost,
+        device=device,
         tools=TOOLS if tools is None else tools,
     )
     return CrossCheck(

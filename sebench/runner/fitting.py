@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sebench.analysis.footprint import least_bytes
-from sebench.errors import BuildError
+from sebench.errors import BuildError, CountError
 from sebench.runner.counter import Counter
 from sebench.schema import Session
 from sebench.units import format_bytes
@@ -13,6 +13,8 @@ from sebench.units import format_bytes
 
 def require_memory(session: Session, memory: Mapping[str, int | None], count: Counter) -> None:
     """Refuse a session on the CPU whose lower bound exceeds what is available; an accelerator says so itself.
+
+    A network that cannot be counted is let through: its lower bound is not known.
 
     Args:
         session: the pair and its workload.
@@ -29,10 +31,13 @@ def require_memory(session: Session, memory: Mapping[str, int | None], count: Co
         return
     # What autocast casts is not known; counting all activations in the shorter dtype stays a lower bound.
     dtype = workload.dtype.removeprefix("amp-")
-    baseline, candidate = (
-        count(spec, workload.input_shape, phase=workload.phase, dtype=dtype)
-        for spec in (session.pair.baseline, session.pair.candidate)
-    )
+    try:
+        baseline, candidate = (
+            count(spec, workload.input_shape, phase=workload.phase, dtype=dtype)
+            for spec in (session.pair.baseline, session.pair.candidate)
+        )
+    except CountError:
+        return
     needed = least_bytes(workload, baseline, candidate)
     if needed > available:
         raise BuildError(

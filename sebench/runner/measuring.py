@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 
 import sebench
 from sebench.analysis.calibration import noise
-from sebench.errors import Interrupted
+from sebench.errors import CountError, Interrupted
 from sebench.profilers.environment import capture_environment
 from sebench.profilers.findings import findings_for
 from sebench.runner.calibrations import Calibrations
@@ -33,11 +34,13 @@ from sebench.schema import (
     Finding,
     Measurement,
     MemoryMeasurement,
+    ModelSpec,
     Pair,
     Plan,
     Result,
     SavedForBackward,
     Session,
+    Side,
     StaticCost,
     fingerprint,
 )
@@ -84,8 +87,8 @@ def run(
         require_memory(session, environment.memory, counter)
     counters = require_counters(plan, command)
     for pair, indices in _by_pair(plan):
-        costs = _static_costs(plan.sessions[indices[0]], counter)
-        assembly = _Assembly(plan, pair, environment, costs, argv=argv, calibrations=calibrations)
+        counts = _static_costs(plan.sessions[indices[0]], counter)
+        assembly = _Assembly(plan, pair, environment, counts, argv=argv, calibrations=calibrations)
         try:
             for index in indices:
                 begun_s = time.monotonic() if index else origin_s
@@ -128,21 +131,32 @@ def _deadline_s(plan: Plan, index: int, origin_s: float, begun_s: float) -> floa
     return begun_s + plan.policy.budget_s
 
 
-def _static_costs(session: Session, count: Counter) -> tuple[StaticCost, StaticCost]:
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """Costs of the sides that can be counted, and why the others cannot."""
+
+    costs: Mapping[Side, StaticCost]
+    reasons: Mapping[Side, str]
+
+
+def _static_costs(session: Session, count: Counter) -> _Counts:
     """Per image: static metrics have no workload, so they are counted at batch 1."""
     shape = (1, *session.workload.input_shape[1:])
     dtype = counted_dtype(session.workload.dtype)
-    baseline, candidate = (
-        count(spec, shape, dtype=dtype) for spec in (session.pair.baseline, session.pair.candidate)
-    )
-    return baseline, candidate
+    sides: dict[Side, ModelSpec] = {"baseline": session.pair.baseline, "candidate": session.pair.candidate}
+    costs: dict[Side, StaticCost] = {}
+    reasons: dict[Side, str] = {}
+    for side, spec in sides.items():
+        try:
+            costs[side] = count(spec, shape, dtype=dtype)
+        except CountError as error:
+            reasons[side] = str(error)
+    return _Counts(costs, reasons)
 
 
-def _saved_for_backward(session: Session, count: Counter) -> SavedForBackward | None:
-    """Counted at the batch that a process measures; under autocast the counter does not know what is cast."""
+def _saved_for_backward(session: Session, count: Counter) -> SavedForBackward:
+    """Counted at the batch that a process measures."""
     workload = session.workload
-    if counted_dtype(workload.dtype) != workload.dtype:
-        return None
     baseline, candidate = (
         count(spec, workload.rank_input_shape, phase="training", dtype=workload.dtype).saved
         for spec in (session.pair.baseline, session.pair.candidate)
@@ -158,7 +172,7 @@ class _Assembly:
         plan: Plan,
         pair: Pair,
         environment: Environment,
-        costs: tuple[StaticCost, StaticCost],
+        counts: _Counts,
         *,
         argv: Sequence[str],
         calibrations: Calibrations | None,
@@ -166,7 +180,8 @@ class _Assembly:
         self._calibrations = calibrations
         self._plan, self._pair, self._argv = plan, pair, tuple(argv)
         self._environment = environment
-        self._baseline_cost, self._candidate_cost = costs
+        self._counts = counts
+        self._findings: list[Finding] = []
         self._series: list[ProcessSeries] = []
         self._memory: list[MemoryMeasurement] = []
         self._energy: list[EnergyMeasurement] = []
@@ -181,7 +196,7 @@ class _Assembly:
         """What a training step keeps and holds; nothing for inference."""
         if session.workload.phase != "training":
             return
-        self._saved = _saved_for_backward(session, counter)
+        self._count_saved(session, counter)
         if self._plan.memory and (self.has_samples or not self._plan.timed):
             self._memory.append(
                 measure_memory(
@@ -192,6 +207,17 @@ class _Assembly:
                     trees=counter.trees,
                 )
             )
+
+    def _count_saved(self, session: Session, counter: Counter) -> None:
+        dtype = session.workload.dtype
+        # Under autocast the counter does not know what is cast; what has no counts has been said.
+        if counted_dtype(dtype) != dtype or self._counts.reasons:
+            return
+        try:
+            self._saved = _saved_for_backward(session, counter)
+        except CountError as error:
+            message = f"what is saved for the backward pass was not counted: {error}"
+            self._findings.append(Finding(code="not-counted", severity="warning", message=message))
 
     def add_energy(self, series: ProcessSeries, counter: CounterFound, command: Sequence[str]) -> None:
         """What a step uses, provided that it runs at all."""
@@ -225,13 +251,14 @@ class _Assembly:
                 environment,
                 findings=findings_for(environment, threads=busiest.threads, ranks=busiest.world_size),
             ),
-            baseline_cost=self._baseline_cost,
-            candidate_cost=self._candidate_cost,
+            baseline_cost=self._counts.costs.get("baseline"),
+            candidate_cost=self._counts.costs.get("candidate"),
+            not_counted=dict(self._counts.reasons),
             measurements=measurements,
             memory=tuple(self._memory),
             energy=tuple(self._energy),
             saved=self._saved,
-            findings=(_INTERRUPTED,) if interrupted else (),
+            findings=(*self._findings, *((_INTERRUPTED,) if interrupted else ())),
         )
 
     def _calibrated(self, measurement: Measurement, environment: Environment) -> Measurement:

@@ -12,6 +12,7 @@ from sebench.runner.conditions import Conditions, workloads
 from sebench.runner.pairs import make_pairs, resolve_spec
 from sebench.schema import (
     Effort,
+    ModelSpec,
     Pair,
     Plan,
     Session,
@@ -108,19 +109,24 @@ def make_plan(
 
 
 def _image_shape(pair: Pair, image_size: models.ImageSize | None) -> tuple[int, ...]:
-    """One input for both sides; where only one of them is native, its own image size."""
-    specs = sorted((pair.baseline, pair.candidate), key=lambda spec: models.is_foreign(spec.model))
+    """One input for both sides: a native network's, or else that of one which says what it was made for."""
+    specs = sorted((pair.baseline, pair.candidate), key=_priority)
     return input_shape(specs[0].model, 1, image_size)[1:]
 
 
+def _priority(spec: ModelSpec) -> tuple[bool, bool]:
+    return models.is_foreign(spec.model), not models.has_native_input(spec.model)
+
+
 def input_shape(name: str, batch_size: int, image_size: models.ImageSize | None) -> tuple[int, int, int, int]:
-    """Shape of the input of model `name`: its own image size unless another is given.
+    """Shape of the input of model `name`: its own channels, and its own image size unless another is given.
 
     Raises:
         UsageError: a batch or image size that is not positive, or an image too small for the network.
     """
     if batch_size < 1:
         raise UsageError(f"--batch-size {batch_size} is not positive")
-    size = models.native_image_size(name) if image_size is None else models.height_width(image_size)
-    models.check_image_size(name, size)
-    return (batch_size, 3, *size)
+    channels, *own = models.native_input(name)
+    height, width = own if image_size is None else models.height_width(image_size)
+    models.check_image_size(name, (height, width))
+    return (batch_size, channels, height, width)

@@ -23,7 +23,7 @@ import msgspec
 from sebench.errors import WorkerError
 from sebench.schema import TimingPolicy, Workload
 from sebench.worker.failures import cause_of_death
-from sebench.worker.protocol import Alive, Asked, Failed, Go, Reply, Request, Run
+from sebench.worker.protocol import Alive, Asked, Code, Failed, Go, Reply, Request, Run
 
 WORKER_COMMAND = (sys.executable, "-m", "sebench.worker")
 _STOP_S = 5.0
@@ -43,12 +43,19 @@ class WorkerFailed(WorkerError):  # noqa: N818 - says what happened
     """The worker said why it cannot do what it was asked; it would say so again."""
 
 
+class NotCountable(WorkerFailed):
+    """The network cannot be counted; it may run all the same."""
+
+
 class OutOfTime(WorkerError):  # noqa: N818 - says what happened
     """The worker was not ready by the end of a hard budget."""
 
 
 class OutOfMemory(WorkerFailed):
     """The batch does not fit; a smaller one might."""
+
+
+_FAILURES: Mapping[Code, type[WorkerFailed]] = {"memory": OutOfMemory, "count": NotCountable}
 
 
 def silence_limit_s(policy: TimingPolicy, workload: Workload, *, block_s: float = 0.0) -> float:
@@ -101,11 +108,12 @@ def expect(worker: Speaker, kind: type[R]) -> R:
     Raises:
         WorkerDied: it ended, stayed silent for too long or sent something else.
         OutOfMemory: it said that memory does not suffice.
+        NotCountable: it said that the network has no counts.
         WorkerFailed: it said why else it cannot go on.
     """
     reply = worker.receive()
     if isinstance(reply, Failed):
-        raise (OutOfMemory if reply.code == "memory" else WorkerFailed)(reply.message)
+        raise _FAILURES.get(reply.code, WorkerFailed)(reply.message)
     if not isinstance(reply, kind):
         raise WorkerDied(f"a worker process sent {type(reply).__name__} instead of {kind.__name__}")
     return reply

@@ -199,8 +199,10 @@ class Result(Value, frozen=True, kw_only=True):
     seed: int
     pair: Pair
     environment: Environment
-    baseline_cost: StaticCost
-    candidate_cost: StaticCost
+    baseline_cost: StaticCost | None
+    candidate_cost: StaticCost | None
+    not_counted: dict[Side, str] = msgspec.field(default_factory=dict)
+    """Why a side has no cost."""
     measurements: tuple[Measurement, ...] = ()
     memory: tuple[MemoryMeasurement, ...] = ()
     energy: tuple[EnergyMeasurement, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sebench import counters, models
 from sebench.analysis.lock import count_entry
+from sebench.errors import CountError
 from sebench.schema import ModelSpec, Phase, StaticCost
 from sebench.worker.protocol import Counted, CountRequest, Locked, LockRequest
 from sebench.worker.side import check_origin
@@ -14,6 +15,8 @@ def count_network(
 ) -> StaticCost:
     """Count a network on meta tensors; nothing is kept of earlier counts.
 
+    It is built on the meta device, or on the CPU where its constructor or its forward reads values.
+
     Args:
         spec: a resolved spec.
         shape: of the input, batch in front.
@@ -22,8 +25,18 @@ def count_network(
 
     Raises:
         BuildError: it cannot be built, or does not accept this input.
+        CountError: it cannot be counted, though it may run.
     """
-    built = models.build(spec, seed=None, device="meta")
+    built = models.build(spec, seed=0, device="meta")
+    try:
+        return _count(built, shape, phase, dtype)
+    except CountError:
+        if built.device != "meta" or not models.is_foreign(spec.model):
+            raise
+    return _count(models.build(spec, seed=0), shape, phase, dtype)
+
+
+def _count(built: models.BuiltModel, shape: tuple[int, ...], phase: Phase, dtype: str) -> StaticCost:
     return counters.count(
         built.module, shape, phase=phase, dtype=dtype, sites=built.sites, stages=built.stages
     )

@@ -25,6 +25,17 @@ def broken():
 def text():
     return "not a module"
 
+class Shown(nn.Module):
+    def forward(self, x):
+        return x * float(x.detach().numpy().max())
+
+def plain():
+    return nn.Conv2d(3, 4, 3)
+
+class Two(nn.Module):
+    def forward(self, x, y):
+        return x + y
+
 class Fixed(nn.Module):
     def __init__(self):
         super().__init__()
@@ -49,6 +60,12 @@ def nets(tmp_path):
     ("arguments", "code", "message"),
     [
         ("-m resnet5", 2, "unknown model 'resnet5'; did you mean 'resnet50'"),
+        (
+            "-m resnet18",
+            2,
+            "unknown model 'resnet18'; did you mean 'torchvision:resnet18' or 'timm:resnet18'?",
+        ),
+        ("-m torchvision:senet154", 2, "did you mean 'senet154'"),
         ("-m banana", 2, "unknown model 'banana'; run `sebench list` to see all"),
         ("-m resnet50 -v es", 2, "unknown attention 'es'; choose from plain, se"),
         ("-m resnet50 -v se(sqeeze=max)", 2, "unknown option 'sqeeze'; did you mean 'squeeze'?"),
@@ -235,8 +252,9 @@ def test_a_width_that_is_none_is_passed_over(monkeypatch, columns):
         # the place once
         ("broken", r"nets.py:broken cannot be built: RuntimeError: no such weights \([^ ]*nets.py:\d+\)\n$"),
         ("text", "nets.py:text returned str, not a torch.nn.Module"),
-        ("Fixed", r"does not accept input|\(1, 3, 224, 224\)"),
-        ("Fixed", r"3 channels are fed: choose another height and width, or a network that takes them\n$"),
+        ("Fixed", r"Fixed \(in 'fc'\) does not accept one tensor \(N, 3, H, W\) = \(1, 3, 224, 224\): mat1 "),
+        ("Fixed", r"choose another --image-size, or wrap it in a module that feeds it what it takes\n$"),
+        ("Two", r"Two takes more than one input \('y' is missing\), and one tensor .* is fed; wrap it"),
     ],
 )
 def test_a_network_of_the_users_own_that_cannot_be_counted(nets, name, message):
@@ -263,6 +281,26 @@ def test_a_network_that_returns_nan_is_reported_and_the_counts_remain(nets, tmp_
     assert metrics["params"]["baseline"]["value"] == 4 * 3 * 9 + 4
     assert metrics["latency"]["status"] == "unavailable"
     assert metrics["latency"]["ratio"]["estimate"] is None
+
+
+def test_a_network_that_cannot_be_counted_is_timed_and_the_reason_is_said(nets):
+    arguments = (
+        f"compare --baseline {nets}:Shown --candidate {nets}:plain --image-size 16 --effort quick --budget 15"
+    )
+    result = sebench(*arguments.split(), "--no-save", "--format", "json")
+    assert result.exit_code == 0, result.stderr
+    (warning,) = [line for line in result.stderr.splitlines() if "not counted" in line]
+    assert re.search(r"^warning: .*: not counted: Shown leaves torch with .numpy\(\).*nets.py:\d+", warning)
+    metrics = {m["metric"]: m for m in json.loads(result.stdout)["comparisons"][0]["metrics"]}
+    params = metrics["params"]
+    assert (params["status"], params["baseline"]["value"], params["candidate"]["value"]) == (
+        "unavailable",
+        None,
+        112,
+    )
+    assert params["reason"].startswith("Shown leaves torch with .numpy()")
+    assert metrics["latency"]["status"] == "ok"
+    assert metrics["latency"]["ratio"]["estimate"] > 0
 
 
 def test_a_budget_that_covers_nothing_is_one_error_and_the_counts_remain(tmp_path, monkeypatch):
@@ -297,7 +335,20 @@ def test_h_of_one_is_allowed():
         ),
         ("count -m resnet50 --format jsn", "'html'; did you mean 'json'?"),
         ("count -m resnet50 se", "got unexpected extra argument(s) (se); see `sebench count --help`"),
-        ("compare -m resnet50 --threads two", "invalid value for '--threads': "),
+        ("count resnet50", "got unexpected extra argument(s) (resnet50); did you mean -m resnet50?"),
+        ("compare resnet5", "unexpected extra argument(s) (resnet5); did you mean -m resnet5?"),
+        ("check torchvision:resnet18 --max-overhead latency:1.1", "did you mean -m torchvision:resnet18?"),
+        ("lock nets.py:net", "did you mean -m nets.py:net?"),
+        ("report somewhere resnet50 --nonsense", "no such option: --nonsense"),
+        ("count -m resnet50 -b 1 -b 8", "--batch-size is given 2 times, and takes one value; see"),
+        ("count -m alexnet --cache --no-cache", "--cache is given 2 times"),
+        ("compare -m resnet50 --device cpu -b 1 --device cuda", "--device is given 2 times"),
+        (
+            "count -m resnet50 -b 1.5",
+            "'--batch-size' / '-b': '1.5' is no whole number; see `sebench count --help`",
+        ),
+        ("compare -m resnet50 --threads two", "invalid value for '--threads': 'two' is no whole number; see"),
+        ("compare -m resnet50 --budget soon", "invalid value for '--budget': 'soon' is no number; see"),
     ],
 )
 def test_what_the_parser_refuses_is_one_line_too(arguments, message):
@@ -307,6 +358,7 @@ def test_what_the_parser_refuses_is_one_line_too(arguments, message):
     assert line.startswith("sebench: error: ")
     assert message in line
     assert "Value error" not in line
+    assert "Input should be" not in line
 
 
 def test_without_a_command_there_is_help():

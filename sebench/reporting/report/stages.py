@@ -25,7 +25,8 @@ def stages_section(pairs: Sequence[PairReport]) -> Section:
     """
     distinct: dict[tuple[ModelCost, ...], PairReport] = {}
     for pair in pairs:
-        distinct.setdefault(pair.costs, pair)
+        if pair.stages:
+            distinct.setdefault(pair.costs, pair)
     return Section("By stage", tuple(_parts(tuple(distinct.values()))), (_NOTE,))
 
 

@@ -30,7 +30,7 @@ class PairReport(Value, frozen=True, kw_only=True):
     """Whether both networks are as the paper built them; only then is the paper quoted beside them."""
     comparison: Comparison
     costs: tuple[ModelCost, ...]
-    """Baseline, candidate."""
+    """Baseline, candidate; without a side that could not be counted."""
     stages: tuple[StageCost, ...]
     policies: tuple[TimingPolicy, ...]
     """One per distribution."""
@@ -79,16 +79,23 @@ def _pair(result: Result, label: str, as_published: bool) -> PairReport:
         pair=pair,
         as_published=as_published,
         comparison=compare(result),
-        costs=(
-            ModelCost(spec=pair.baseline, cost=result.baseline_cost),
-            ModelCost(spec=pair.candidate, cost=result.candidate_cost),
+        costs=tuple(
+            ModelCost(spec=spec, cost=cost)
+            for spec, cost in ((pair.baseline, result.baseline_cost), (pair.candidate, result.candidate_cost))
+            if cost is not None
         ),
-        stages=stage_costs(result.baseline_cost, result.candidate_cost),
+        stages=_stages(result),
         policies=tuple(measurement.policy for measurement in result.measurements),
         distributions=tuple(map(distribution, result.measurements)),
         accuracies=known if as_published and len(known) == len(quoted) else (),
         environment=result.environment,
     )
+
+
+def _stages(result: Result) -> tuple[StageCost, ...]:
+    if result.baseline_cost is None or result.candidate_cost is None:
+        return ()
+    return stage_costs(result.baseline_cost, result.candidate_cost)
 
 
 def _labels(results: Sequence[Result]) -> list[str]:

@@ -34,6 +34,18 @@ def test_static_metrics_are_exact_ratios():
     ]  # fmt: skip
 
 
+def test_a_side_that_was_not_counted_leaves_a_reason_and_the_other_side():
+    measured = samples.measurement([process([block(0.05, 0.051)] * 2)])
+    reasons = {"baseline": "Net needs real data"}
+    comparison = compare(samples.result(measured, baseline_cost=None, not_counted=reasons))
+    by_name = {metric.metric: metric for metric in comparison.metrics}
+    assert list(by_name) == ["params", "macs", "paper_macs", "flops", "bytes", "latency"]
+    params = by_name["params"]
+    assert (params.status, params.reason, params.exact) == ("unavailable", "Net needs real data", True)
+    assert (params.baseline.value, params.candidate.value, params.ratio.estimate) == (None, 110, None)
+    assert by_name["latency"].status == "ok"
+
+
 def test_the_ratio_is_the_t_interval_over_process_estimates():
     # Five processes, each with two equal blocks of its own ratio: the estimates are those ratios.
     ratios = [1.01, 1.02, 1.03, 1.04, 1.05]

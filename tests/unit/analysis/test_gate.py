@@ -87,6 +87,15 @@ def test_an_interval_around_the_limit_leaves_it_open_at_the_level_that_decides()
     assert low < check.ratio.ci_low < check.ratio.ci_high < high
 
 
+def test_a_network_that_was_not_counted_is_not_comparable():
+    result = structs.replace(
+        measured(*SIX), candidate_cost=None, not_counted={"candidate": "Net needs real data"}
+    )
+    (check,) = verdict([result], question(metric="params", limit=1.5))
+    assert (check.status, check.reason.code) == ("not_comparable", "not-measured")
+    assert check.reason.message == "Net needs real data"
+
+
 def test_results_are_pooled_by_process():
     check = verdict([measured(*times(1.05)), measured(*times(1.05))], attempts=2)
     assert (check.ratio.processes, check.ratio.blocks, check.attempts) == (12, 24, 2)

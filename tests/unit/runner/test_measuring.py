@@ -175,9 +175,33 @@ def test_what_is_only_counted_waits_for_nobody(monkeypatch, tmp_path):
     assert found.candidate_cost.params > found.baseline_cost.params
 
 
+def test_a_network_that_cannot_be_counted_leaves_the_other_and_the_reason(monkeypatch, tmp_path):
+    (tmp_path / "nets_of_mine.py").write_text(
+        "from torch import nn\n"
+        "class Choosy(nn.Module):\n"
+        "    def forward(self, x):\n"
+        "        return x if x.sum() > 0 else -x\n"
+        "def plain():\n"
+        "    return nn.Conv2d(3, 4, 3)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    names = ("nets_of_mine.py:plain", "nets_of_mine.py:Choosy")
+    pair = Pair(
+        **dict(zip(("baseline", "candidate"), (ModelSpec(model=name) for name in names), strict=True))
+    )
+    for phase in ("inference", "training"):
+        workload = Workload(input_shape=(1, 3, 16, 16), threads=1, phase=phase)
+        plan = Plan(sessions=(Session(pair=pair, workload=workload),), policy=POLICY, seed=3, timed=False)
+        (found,) = run(plan)
+        assert (found.baseline_cost.params, found.candidate_cost, found.saved) == (3 * 4 * 9 + 4, None, None)
+        assert list(found.not_counted) == ["candidate"]
+        assert found.not_counted["candidate"].startswith("Choosy needs real data: ")
+
+
 def test_sessions_whose_workers_did_not_start_leave_the_facts_of_the_others(series):
     cost = samples.cost(1, 1)
-    assembly = measuring._Assembly(PLAN, PAIR, samples.ENVIRONMENT, (cost, cost), argv=(), calibrations=None)
+    counts = measuring._Counts({"baseline": cost, "candidate": cost}, {})
+    assembly = measuring._Assembly(PLAN, PAIR, samples.ENVIRONMENT, counts, argv=(), calibrations=None)
     assembly.begin(series("none")).runtime = {"device": {"name": "a GPU"}, "num_threads": 1}
     assembly.begin(series("none"))
     environment = assembly.result(interrupted=True).environment

@@ -1,0 +1,211 @@
+"""Why a forward pass failed, in words that say what to do: one row per kind of failure."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+
+from sebench.errors import BuildError, CountError
+
+_IMAGE_DIMENSIONS = 4
+_LONGEST = 160
+_WRAP = "wrap it in a module that makes what it wants from that"
+_SIZE = "choose another --image-size, or wrap it in a module that feeds it what it takes"
+_FLOAT = "count the network before it is quantized"
+_NUMPY = "write it with torch's operations"
+_VALUES = "counting knows shapes, no values"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A forward pass on the meta twin that raised."""
+
+    error: Exception
+    root: nn.Module
+    module: str
+    """Fully qualified name of the innermost module whose forward failed; the root is ``""``."""
+    shape: tuple[int, ...]
+    """Of the input."""
+
+    @property
+    def said(self) -> str:
+        """The error in one line."""
+        first = (str(self.error).splitlines() or [""])[0]
+        return textwrap.shorten(first, _LONGEST, placeholder=" ...") or type(self.error).__name__
+
+    @property
+    def fed(self) -> str:
+        """What the network is given."""
+        named = f"(N, {self.shape[1]}, H, W) = " if len(self.shape) == _IMAGE_DIMENSIONS else ""
+        return f"one tensor {named}{self.shape}"
+
+    @property
+    def network(self) -> str:
+        """The network, with the place of the failure where that is not the network itself."""
+        place = f" (in '{self.module}')" if self.module else ""
+        return f"{type(self.root).__name__}{place}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of failure: how it is told, what is said of it, and the next step."""
+
+    pattern: str
+    """Searched in ``TypeName: message``; its groups are ``{0}``, ``{1}`` of the texts."""
+    says: str
+    """Follows the name of the network."""
+    hint: str
+    holds: Callable[[Failure], bool] = lambda failure: True
+    """What must be true besides."""
+    may_run: bool = False
+    """Whether only the counting fails, so that the network may be timed all the same."""
+
+
+def refusal(failure: Failure) -> BuildError:
+    """The one line for a failed forward pass: a `CountError` where the network may run all the same."""
+    text = f"{type(failure.error).__name__}: {failure.said}"
+    for kind in _KINDS:
+        found = re.search(kind.pattern, text)
+        if found and kind.holds(failure):
+            groups = [group or "" for group in found.groups()]
+            says, hint = (
+                part.format(*groups, fed=failure.fed, said=failure.said) for part in (kind.says, kind.hint)
+            )
+            return (CountError if kind.may_run else BuildError)(f"{failure.network} {says}", hint=hint)
+    return CountError(f"{failure.network} fails on {failure.fed}: {text}")
+
+
+def _is_root(failure: Failure) -> bool:
+    return not failure.module
+
+
+def _is_of_input(failure: Failure) -> bool:
+    """Whether the error is about a tensor of the input's own shape."""
+    return str(list(failure.shape)) in str(failure.error)
+
+
+def _unpacks_shape(failure: Failure) -> bool:
+    """Whether what was taken apart is the shape of the input rather than the input itself."""
+    return "got" not in failure.said or failure.said.endswith(f"got {len(failure.shape)})")
+
+
+def _is_quantized(failure: Failure) -> bool:
+    return any(".quantized" in type(module).__module__ for module in failure.root.modules())
+
+
+_KINDS = (
+    Kind(
+        pattern="",
+        holds=_is_quantized,
+        says="is quantized, and its operations say nothing of their shapes: {said}",
+        hint=_FLOAT,
+        may_run=True,
+    ),
+    Kind(
+        pattern=r"quantized::|[Qq]uantized(CPU|Meta|Tensor)",
+        says="is quantized, and its operations say nothing of their shapes: {said}",
+        hint=_FLOAT,
+        may_run=True,
+    ),
+    Kind(
+        pattern=r"(not compiled with CUDA|NVIDIA driver|No CUDA GPUs|CUDA is not available)",
+        says="asks for CUDA, which is not here: {said}",
+        hint="let it use the device of its input (x.device)",
+    ),
+    Kind(
+        pattern=r"(?i)numpy",
+        says="leaves torch with .numpy(), and needs real data for that: {said}",
+        hint=_NUMPY,
+        may_run=True,
+    ),
+    Kind(
+        pattern=r"NotImplementedError|DataDependent|data-dependent|(?i:meta tensor)|meta device|no data",
+        says="needs real data: {said}",
+        hint=_VALUES,
+        may_run=True,
+    ),
+    Kind(
+        pattern=r"TypeError: .*missing \d+ required .*arguments?: (.*)",
+        holds=_is_root,
+        says="takes more than one input ({0} is missing), and {fed} is fed",
+        hint=_WRAP,
+    ),
+    Kind(
+        pattern=r"TypeError: .*takes (?:from )?\d.* but \d+ (?:was|were) given",
+        holds=_is_root,
+        says="takes no such input: {said}; {fed} is fed",
+        hint=_WRAP,
+    ),
+    Kind(
+        pattern=r"argument #1 'indices'|index_select\(\): Expected dtype int|indices must be long|embedding",
+        says="wants tokens (whole numbers), and {fed} of floats is fed",
+        hint=_WRAP,
+    ),
+    Kind(
+        pattern=r"\(got str\)|'(?:Tensor|Parameter)' object has no attribute '(?:keys|items|values|get)'",
+        says="takes a dict, and {fed} is fed",
+        hint=_WRAP,
+    ),
+    Kind(
+        pattern=r"'Tensor' object has no attribute '(\w+)'",
+        says="takes an object with .{0}, and {fed} is fed",
+        hint=_WRAP,
+    ),
+    Kind(
+        pattern=r"values to unpack \(expected \d+, got (\d+)\)|too many values to unpack",
+        holds=_unpacks_shape,
+        says="takes inputs of other dimensions, and {fed} is fed: {said}",
+        hint=_WRAP,
+    ),
+    Kind(
+        pattern=r"index \d+ is out of bounds for dimension 0|not enough values to unpack",
+        holds=_is_root,
+        says="takes a list or tuple of inputs ({said}), and {fed} is fed",
+        hint=_WRAP,
+    ),
+    Kind(
+        pattern=r"Expected more than 1 value per channel when training",
+        says="normalises over the batch, for which one image is too few in training: {said}",
+        hint="use --batch-size 2 or more",
+    ),
+    Kind(
+        pattern=r"Wrong image (?:height|width)! Expected (\d+)|doesn't match model \((\d+)\)",
+        says="takes images of another size: {said}",
+        hint="use --image-size {0}{1}",
+    ),
+    Kind(
+        pattern=r"Kernel size can't be greater|too small|Padding size should be less"
+        r"|non-zero size|less than or equal to .*kernel",
+        says="needs larger images than {fed}: {said}",
+        hint="choose a larger --image-size",
+    ),
+    Kind(
+        pattern=r"expected input.* to have (\d+) channels, but got \d+ channels instead",
+        holds=_is_of_input,
+        says="takes images of {0} channels, and {fed} is fed",
+        hint=_WRAP,
+    ),
+    Kind(
+        pattern=r"[Ee]xpected .*\b\dD|unbatched|must be \dD|[Ee]xpected \d-?[dD]"
+        r"|Dimension out of range|number of dimensions|Invalid channel dimensions",
+        says="takes inputs of other dimensions, and {fed} is fed: {said}",
+        hint=_WRAP,
+    ),
+    Kind(
+        pattern=r"shapes? cannot be multiplied|to have \d+ channels|size of tensor|invalid for input of size"
+        r"|normalized_shape|[Ss]izes of tensors must match|size mismatch|divisible|doesn't match|not match"
+        r"|[Ww]rong (?:image )?(?:size|height|width)|must match|broadcast",
+        says="does not accept {fed}: {said}",
+        hint=_SIZE,
+    ),
+    Kind(
+        pattern=r"same device|is on (?:cpu|meta|cuda)|device",
+        says="mixes devices: {said}",
+        hint="let it make tensors on the device of its input (x.device)",
+        may_run=True,
+    ),
+)
