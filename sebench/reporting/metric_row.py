@@ -186,12 +186,12 @@ def _difference(metric: MetricComparison, scale: Scale) -> Cell:
 
 
 def _difference_decimals(metric: MetricComparison, scale: Scale) -> int:
-    """As fine as the interval of a sampled difference; without one, three digits of it."""
+    """As fine as the interval of a sampled difference; without one, four digits of it."""
     found = metric.difference
     if found.estimate is None:
         return 0
     if found.ci_low is None or found.ci_high is None:
-        return min(_MAX_DECIMALS, decimals_for(abs(found.estimate) / scale.factor, 3))
+        return min(_MAX_DECIMALS, decimals_for(abs(found.estimate) / scale.factor, 4))
     return min(_MAX_DECIMALS, decimals_for((found.ci_high - found.ci_low) / 2 / scale.factor))
 
 

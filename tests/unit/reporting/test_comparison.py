@@ -83,7 +83,7 @@ def test_both_sides_have_the_digits_of_the_difference(make):
     assert shown(row["difference"]) == "+0.378 [0.340, 0.415]"
 
 
-def test_sides_without_an_interval_between_them_have_three_digits_of_the_difference(make):
+def test_sides_without_an_interval_between_them_have_four_digits_of_the_difference(make):
     metric = make.latency(
         baseline=(0.001012, 0.0009, 0.0124),
         candidate=(0.00139, 0.001, 0.0131),
@@ -92,7 +92,7 @@ def test_sides_without_an_interval_between_them_have_three_digits_of_the_differe
     )
     row = cells(comparison_document([make.comparison(metric)]), "latency")
     assert [shown(row[key]) for key in ("baseline", "candidate", "difference")] == [
-        *("1.012 1-12", "1.390 1-13", "+0.378"),
+        *("1.0120 1-12", "1.3900 1-13", "+0.3780"),
     ]
 
 
@@ -111,7 +111,7 @@ def test_a_ratio_without_interval_says_so(make):
     document = comparison_document([make.comparison(metric)])
     row = cells(document, "latency")
     assert shown(row["ratio"]) == "1.010 no interval"
-    assert shown(row["difference"]) == "+1.00"
+    assert shown(row["difference"]) == "+1.000"
     assert any("not a finite number: ratio.ci_low, ratio.ci_high" in note for note in document.notes)
 
 
