@@ -6,14 +6,14 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sebench.api import ComparisonResult, Overhead, compare, count
+    from sebench.api import ComparisonResult, Overhead, Progress, compare, count
 
 __version__ = "0.1.0"
-__all__ = ["ComparisonResult", "Overhead", "__version__", "compare", "count"]
+__all__ = ["ComparisonResult", "Overhead", "Progress", "__version__", "compare", "count"]
 
 
 def __getattr__(name: str) -> object:
     """The library is loaded when it is first used (PEP 562): ``import sebench`` stays instant."""
-    if name in ("ComparisonResult", "Overhead", "compare", "count"):
+    if name in ("ComparisonResult", "Overhead", "Progress", "compare", "count"):
         return getattr(importlib.import_module("sebench.api"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -83,6 +83,16 @@ def format_percent(ratio: float) -> str:
     return f"{(ratio - 1) * 100:+.2f} %" if math.isfinite(ratio) else UNKNOWN
 
 
+def format_duration(seconds: float) -> str:
+    """A time that people wait for: 42.3 -> '42 s', 150 -> '2.5 min', 5400 -> '1.5 h'."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    if minutes < 100:
+        return f"{minutes:.1f} min" if minutes < 10 else f"{minutes:.0f} min"
+    return f"{minutes / 60:.1f} h"
+
+
 def format_share(part: float, whole: float) -> str:
     """A part of a whole in per cent: (2.5, 100) -> '2.50 %'; unknown where the whole is zero."""
     return f"{part / whole * 100:.2f} %" if whole else UNKNOWN

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sebench.models import image_size_text, is_foreign
-from sebench.schema import Pair, Plan
+from sebench.schema import WORKLOAD_OPTIONS, Pair, Plan, Workload
 
 
 def equivalent_command(plan: Plan) -> tuple[str, ...]:
@@ -12,26 +14,29 @@ def equivalent_command(plan: Plan) -> tuple[str, ...]:
     Args:
         plan: as `make_plan` returns it; of two workloads the last is the one that options are about.
     """
-    session = plan.sessions[-1]
-    workload, policy = session.workload, plan.policy
-    height, width = workload.input_shape[-2:]
+    session, policy = plan.sessions[-1], plan.policy
+    workload = session.workload
     options = {
         **_pair_options(session.pair),
-        "--device": workload.device,
-        **({"--phase": workload.phase} if len(plan.sessions) == 1 else {}),
-        "--batch-size": workload.batch_size,
-        "--image-size": image_size_text((height, width)),
-        "--dtype": workload.dtype,
-        "--memory-format": workload.memory_format,
-        "--threads": workload.threads,
-        "--exec": workload.execution,
-        "--optimizer": workload.optimizer,
+        **dict(_workload_options(workload, with_phase=len(plan.sessions) == 1)),
         "--effort": policy.effort,
         **({"--budget": f"{policy.budget_s:g}"} if policy.hard_budget else {}),
         "--seed": plan.seed,
     }
     memory = () if workload.phase == "inference" else ("--memory" if plan.memory else "--no-memory",)
     return ("sebench", "compare", *(str(word) for item in options.items() for word in item), *memory)
+
+
+def _workload_options(workload: Workload, *, with_phase: bool) -> Iterator[tuple[str, object]]:
+    """What is always stated, and whatever else is not as usual."""
+    for option in WORKLOAD_OPTIONS:
+        if option.option is None or (option.is_usual(workload) and not option.always):
+            continue
+        if option.field == "input_shape":
+            height, width = workload.input_shape[-2:]
+            yield option.option, image_size_text((height, width))
+        elif option.field != "phase" or with_phase:
+            yield option.option, option.value(workload)
 
 
 def _pair_options(pair: Pair) -> dict[str, str]:

@@ -16,6 +16,7 @@ from sebench.runner.counting import count_model, default_cache
 from sebench.runner.measuring import run
 from sebench.runner.pairs import resolve_spec
 from sebench.runner.plan import input_shape, make_plan
+from sebench.runner.progress import Observer, Progress
 from sebench.schema import Dtype, Effort, Execution, MemoryFormat, Optimizer, Phase, Plan, Result
 from sebench.store import ResultStore, check_directory
 
@@ -40,11 +41,13 @@ def compare(
     budget_s: float | None = None,
     seed: int | None = None,
     save: Path | None = None,
+    progress: Observer | None = None,
 ) -> ComparisonResult:
     """Count and time a pair of networks together, in worker processes of their own.
 
-    Takes what the effort takes: about half a minute (``quick``), one and a half (``standard``), ten
-    (``rigorous``); `budget_s` overrides it. Another measurement on the same device is waited for.
+    Takes what the effort aims at: about half a minute (``quick``), one and a half (``standard``), ten
+    (``rigorous``), more where the fewest blocks of a slow network take more; `budget_s` overrides it. Another
+    measurement on the same device is waited for.
 
     Args:
         model: whose variants are compared; not needed between two networks.
@@ -66,6 +69,10 @@ def compare(
         budget_s: seconds for the whole call; a hard limit.
         seed: fixes weights, orders and pauses; None draws one, which the result records.
         save: directory for the raw result.
+        progress: called in this thread whenever something happened, with a `Progress`: what goes on, how long
+            it has taken and will take, the ratio so far. From the first ``measuring`` on, which comes before
+            any block is timed, the time left is what the networks take. Timing goes on meanwhile in another
+            process, so it should return at once; what it raises ends the measurement.
 
     Raises:
         UsageError: names or numbers that cannot be meant.
@@ -96,7 +103,7 @@ def compare(
         image_size=image_size,
         memory=memory,
     )
-    result = _measure(plan, None if save is None else ResultStore(save))
+    result = _measure(plan, None if save is None else ResultStore(save), progress or _unobserved)
     return ComparisonResult(comparison=conclude(result), result=result)
 
 
@@ -129,13 +136,17 @@ def count(
     return totals(count_model(spec, shape, phase=phase, dtype=dtype, cache=default_cache()).cost)
 
 
-def _measure(plan: Plan, store: ResultStore | None) -> Result:
+def _unobserved(_: Progress) -> None:
+    """Nobody asked."""
+
+
+def _measure(plan: Plan, store: ResultStore | None, observer: Observer) -> Result:
     """The result of a plan of one pair, stored as soon as it exists."""
     if store is not None:
         check_directory(store.directory)
     results = []
     try:
-        for result in run(plan, cache=default_cache(), argv=equivalent_command(plan)):
+        for result in run(plan, cache=default_cache(), argv=equivalent_command(plan), observer=observer):
             if store is not None:
                 store.add(result)
             results.append(result)

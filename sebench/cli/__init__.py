@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from sebench.errors import EXIT_INTERRUPTED
-
 if TYPE_CHECKING:
+    import typer
+
     from sebench.cli._app import app
 
 __all__ = ["app", "main"]
@@ -16,17 +16,33 @@ __all__ = ["app", "main"]
 def main() -> None:
     """Entry point of the console script."""
     try:
-        from sebench.cli._app import app
-
-        app()
+        _load()()
     except KeyboardInterrupt:  # before there was a command to say so
         sys.stderr.write("sebench: error: interrupted\n")
-        sys.exit(EXIT_INTERRUPTED)
+        sys.exit(130)
+
+
+def _load() -> typer.Typer:
+    """The application.
+
+    Raises:
+        SystemExit: it cannot be imported, since another project's files lie in the place of its own.
+    """
+    try:
+        from sebench.cli._app import app
+    except ImportError as error:
+        from sebench.installation import find_namesake
+
+        namesake = find_namesake()
+        if namesake is None or not namesake.shares_folder:
+            raise
+        line = " ".join(f"sebench: error: {namesake}; {namesake.way_out} ({error})".split())
+        sys.stderr.write(f"{line}\n")
+        sys.exit(1)
+    return app
 
 
 def __getattr__(name: str) -> object:
     if name == "app":
-        from sebench.cli._app import app
-
-        return app
+        return _load()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ParamSpec
 import typer
 
 from sebench.errors import EXIT_ERROR, EXIT_INTERRUPTED, DataFileError, SebenchError
+from sebench.installation import find_namesake
 from sebench.schema import Finding
 from sebench.store import check_writable, write_atomic
 
@@ -41,6 +42,8 @@ def guarded(command: Callable[P, int | None]) -> Callable[P, None]:
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        if not kwargs.get("quiet"):
+            _warn_of_namesake()
         if kwargs.get("debug"):
             raise typer.Exit(command(*args, **kwargs) or 0)
         raise typer.Exit(_status(functools.partial(command, *args, **kwargs)))
@@ -67,6 +70,13 @@ def _status(command: Callable[[], int | None]) -> int:
     except Exception as error:  # noqa: BLE001 - the boundary: a user never sees a traceback unasked
         complain(f"internal error: {type(error).__name__}: {error}; run again with --debug and report it")
         return EXIT_ERROR
+
+
+def _warn_of_namesake() -> None:
+    """Another project's program may have been installed in the place of this one."""
+    namesake = find_namesake()
+    if namesake is not None:
+        say(f"warning: {namesake}; {namesake.way_out}")
 
 
 def _require_folder() -> None:

@@ -11,6 +11,7 @@ import typer
 
 from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, check_plot, guarded, present, say, show_findings
+from sebench.cli._progress import waiting_text
 from sebench.store import write_atomic
 
 
@@ -72,7 +73,7 @@ def profile(
         announce=lambda session: (
             None if quiet else say(f"profiling {session.pair.title}: takes a minute or more")
         ),
-        announce_waiting=lambda: say("waiting: another sebench run is measuring on this device"),
+        announce_waiting=lambda holder: None if quiet else say(waiting_text(holder)),
     )
     present(
         output_format,

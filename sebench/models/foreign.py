@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from sebench.errors import BuildError, UnknownModelError, UsageError, VariantError
+from sebench.installation import extra_hint
 from sebench.models.factories import Factory, call_factory, check_source, own_factory
 from sebench.models.libraries import (
     LIBRARIES,
@@ -59,9 +60,7 @@ def check_foreign(name: str) -> None:
     """
     source, _, _ = name.rpartition(":")
     if source == "timm" and find_spec("timm") is None:
-        raise UnknownModelError(
-            f"{name} needs timm, which is not installed", hint="pip install 'sebench[timm]'"
-        )
+        raise UnknownModelError(f"{name} needs timm, which is not installed", hint=extra_hint("timm"))
     if source not in LIBRARIES:
         check_source(name)
 

@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import sebench
+from sebench.installation import find_namesake
+
+NAMESAKE = "sebench of another project"
 
 PACKAGES = (
     "torch",
@@ -53,9 +56,14 @@ GIT_TIMEOUT_S = 2.0
 
 
 def read_versions() -> dict[str, str | None]:
-    """Versions by distribution name without importing any; None for what is not installed."""
+    """Versions by distribution name without importing any; None for what is not installed.
+
+    ``sebench`` is this program; another project's distribution of that name is `NAMESAKE`, if there is one.
+    """
     versions: dict[str, str | None] = {"python": platform.python_version(), "sebench": sebench.__version__}
-    return versions | {package: _version(package) for package in PACKAGES}
+    namesake = find_namesake()
+    other = {} if namesake is None else {NAMESAKE: namesake.version}
+    return versions | other | {package: _version(package) for package in PACKAGES}
 
 
 def read_variables(environ: Mapping[str, str]) -> dict[str, str]:

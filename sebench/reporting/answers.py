@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sebench.schema import Comparison, MetricComparison, Ratio, Workload
+from sebench.schema import Comparison, MetricComparison, Ratio, Workload, unusual_words
 from sebench.units import format_percent
 
 NOISY_HALF_WIDTH = 0.05
-"""Beyond this half-width, relative to the ratio, the sentence starts with "too noisy to say"."""
+"""Beyond this half-width, relative to the ratio, the sentence starts with "too noisy" and gives a range."""
 _FINE_HALF_WIDTH = 0.002
 
 
@@ -58,14 +58,16 @@ def attention_name(variant: str) -> str:
 
 
 def place_text(workload: Workload | None) -> str:
-    """Where a time holds, e.g. ``on this CPU`` or ``on this GPU in training at batch 256``."""
+    """Where a time holds, e.g. ``on this CPU`` or ``on this GPU in training at batch 256 (compile)``."""
     if workload is None:
         return "on this machine"
     place = "on this CPU" if workload.device == "cpu" else "on this GPU"
     if workload.phase == "training":
-        ranks = f" over {workload.world_size} ranks" if workload.world_size > 1 else ""
-        return f"{place} in training at batch {workload.batch_size}{ranks}"
-    return place if workload.batch_size == 1 else f"{place} at batch {workload.batch_size}"
+        place += f" in training at batch {workload.batch_size}"
+    elif workload.batch_size != 1:
+        place += f" at batch {workload.batch_size}"
+    unusual = ", ".join(unusual_words(workload))
+    return f"{place} ({unusual})" if unusual else place
 
 
 def _latency_answer(comparison: Comparison, metric: MetricComparison) -> str:
@@ -77,8 +79,9 @@ def _latency_answer(comparison: Comparison, metric: MetricComparison) -> str:
     if ratio.ci_low is None or ratio.ci_high is None:
         reason = metric.reason or "there is no interval"
         return f"Too noisy to say: {same}{_subject(comparison)} {place}: {_evidence(metric)}: {reason}"
-    how = " by how much" if _excludes_one(ratio) else ""
-    noisy = f"Too noisy to say{how}: " if _too_noisy(ratio) else ""
+    noisy = ""
+    if _too_noisy(ratio):
+        noisy = "Too noisy for one figure: " if _excludes_one(ratio) else "Too noisy to say: "
     sentence = f"{noisy}{same}{_claim(comparison, ratio, ratio.estimate)} {place}: {_evidence(metric)}"
     return sentence.replace("no difference", "No difference", 1) if sentence.startswith("no ") else sentence
 
@@ -92,12 +95,21 @@ def _claim(comparison: Comparison, ratio: Ratio, estimate: float) -> str:
     if not shown:
         of = "" if comparison.of_two_networks else f" for {model}"
         return f"no difference shown between {baseline} and {candidate}{of}"
-    direction = "slower" if estimate > 1 else "faster"
-    change = f"{abs(estimate - 1) * 100:.{ratio_decimals(ratio) - 2}f} % {direction}"
+    change = _change_text(ratio, estimate)
     if comparison.of_two_networks:
         return f"{candidate} is {change} than {baseline}"
     than = "" if comparison.baseline == "plain" else f" than {baseline}"
     return f"{candidate} makes {model} {change}{than}"
+
+
+def _change_text(ratio: Ratio, estimate: float) -> str:
+    """E.g. ``1.8 % slower``, or ``36 to 52 % slower`` where one figure would say more than is known."""
+    direction = "slower" if estimate > 1 else "faster"
+    if ratio.ci_low is None or ratio.ci_high is None or not _too_noisy(ratio):
+        return f"{abs(estimate - 1) * 100:.{ratio_decimals(ratio) - 2}f} % {direction}"
+    least, most = sorted(abs(limit - 1) * 100 for limit in (ratio.ci_low, ratio.ci_high))
+    # The interval excludes 1, so "0 to 12 %" would be wrong.
+    return f"{least:.0f} to {most:.0f} % {direction}" if least >= 1 else f"up to {most:.0f} % {direction}"
 
 
 def _evidence(metric: MetricComparison) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sebench.errors import UsageError
+from sebench.installation import extra_hint
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +25,7 @@ def check_picture(picture_format: str) -> None:
     if picture_format not in FORMATS:
         raise UsageError(f"--plot draws no {picture_format!r}", hint=f"name a file in {' or '.join(FORMATS)}")
     if importlib.util.find_spec("matplotlib") is None:
-        raise UsageError("--plot needs matplotlib", hint="pip install 'sebench[plot]'")
+        raise UsageError("--plot needs matplotlib", hint=extra_hint("plot"))
 
 
 def draw(picture_format: str, size_inches: tuple[float, float], paint: Callable[[Figure], None]) -> bytes:

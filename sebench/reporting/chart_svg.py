@@ -6,6 +6,7 @@ import io
 from typing import TYPE_CHECKING
 
 from sebench.errors import UsageError
+from sebench.installation import extra_hint
 from sebench.reporting.chart import Axis, Band, Chart, Series
 from sebench.reporting.document import single_line
 
@@ -39,7 +40,7 @@ def chart_svg(chart: Chart) -> bytes:
         import matplotlib as mpl  # noqa: PLC0415 - an extra
         from matplotlib.figure import Figure  # noqa: PLC0415
     except ImportError as error:
-        raise UsageError("pictures need matplotlib", hint="pip install 'sebench[plot]'") from error
+        raise UsageError("pictures need matplotlib", hint=extra_hint("plot")) from error
     # Built-in settings, not the user's; fixed salt and no date: the same chart gives the same file.
     with mpl.rc_context():
         mpl.rcdefaults()

@@ -11,7 +11,15 @@ from sebench.reporting.document import Document, Paragraph, Table
 from sebench.reporting.finite import finite_comparison
 from sebench.reporting.metric_row import PaperPair, columns, paper_pair, row
 from sebench.reporting.saved import saved_table
-from sebench.schema import Comparison, Environment, MetricComparison, Workload
+from sebench.schema import (
+    WORKLOAD_OPTIONS,
+    Comparison,
+    Environment,
+    MetricComparison,
+    Workload,
+    image_text,
+    workload_words,
+)
 
 NOTHING_COMPARED = "Nothing was compared."
 
@@ -111,11 +119,7 @@ def _first_key(comparison: Comparison) -> _Key:
 
 
 def _key(workload: Workload) -> _Key:
-    return (
-        *(workload.device, workload.phase, workload.batch_size, workload.dtype),
-        *(workload.memory_format, workload.threads, workload.execution, workload.optimizer),
-        *(workload.micro_batch_size, workload.world_size),
-    )
+    return tuple(option.value(workload) for option in WORKLOAD_OPTIONS if option.field != "input_shape")
 
 
 def _table(workload: Workload | None, entries: Sequence[Entry], *, alone: bool) -> Table:
@@ -146,33 +150,12 @@ def _group(comparison: Comparison, sizes: Iterable[tuple[int, ...]]) -> str:
     own = next((metric.workload for metric in comparison.metrics if metric.workload), None)
     if own is None or len(set(sizes)) < 2:
         return pair_text(comparison)
-    return f"{pair_text(comparison)}, {_image(own.input_shape)}"
+    return f"{pair_text(comparison)}, {image_text(own)}"
 
 
 def workload_text(workload: Workload | None, sizes: Iterable[tuple[int, ...]]) -> str:
     """E.g. ``CPU inference, batch 1, 224x224, float32, 2 threads``; the size only where there is one."""
     if workload is None:
         return "Static costs"
-    distinct = set(sizes)
-    parts = (
-        f"{_device(workload)} {workload.phase}",
-        f"batch {workload.batch_size}",
-        f"emulated by {workload.micro_batch_size}" if workload.emulated else "",
-        _image(workload.input_shape) if len(distinct) == 1 else "",
-        workload.dtype,
-        "channels_last" if workload.memory_format == "channels_last" else "",
-        "" if workload.execution == "eager" else workload.execution,
-        "" if workload.optimizer == "none" else f"with {workload.optimizer}",
-        f"world size {workload.world_size}" if workload.world_size > 1 else "",
-        f"{workload.threads} thread{'' if workload.threads == 1 else 's'}"
-        + (" per rank" if workload.world_size > 1 else ""),
-    )
-    return ", ".join(part for part in parts if part)
-
-
-def _device(workload: Workload) -> str:
-    return "CPU" if workload.device == "cpu" else workload.device
-
-
-def _image(input_shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, input_shape[-2:]))
+    alike = len(set(sizes)) == 1
+    return ", ".join(workload_words(workload, without=() if alike else ("input_shape",)))

@@ -15,7 +15,7 @@ from sebench.reporting.gate_answers import (
     verdict_sentence,
 )
 from sebench.reporting.series import workload_name
-from sebench.schema import Check, CheckKind, Gate, Reason, Workload
+from sebench.schema import WORKLOAD_COLUMNS, Check, CheckKind, Gate, Reason, workload_values
 
 _BASES: dict[CheckKind, str] = {
     "lock": "against the lock",
@@ -27,7 +27,7 @@ _BASES: dict[CheckKind, str] = {
 _DATA_KEYS = (
     *("kind", "model", "baseline", "candidate", "metric", "exact", "reason_code", "attempts"),
     *("ratio_ci_low", "ratio_ci_high", "confidence", "method", "scope", "processes", "blocks"),
-    *("device", "phase", "batch_size", "input_shape", "dtype", "memory_format", "threads"),
+    *WORKLOAD_COLUMNS,
 )
 
 DECISIONS = (
@@ -135,14 +135,5 @@ def _data(check: Check) -> tuple[str | float | None, ...]:
         *(check.reason.code, check.attempts, ratio.ci_low, ratio.ci_high),
         *(None if check.exact else ratio.confidence, ratio.method, ratio.scope),
         *((None, None) if check.exact else (ratio.processes, ratio.blocks)),
-        *_workload_data(check.workload),
-    )
-
-
-def _workload_data(workload: Workload | None) -> tuple[str | int | None, ...]:
-    if workload is None:
-        return (None,) * 7
-    return (
-        *(workload.device, workload.phase, workload.batch_size, "x".join(map(str, workload.input_shape))),
-        *(workload.dtype, workload.memory_format, workload.threads),
+        *workload_values(check.workload),
     )

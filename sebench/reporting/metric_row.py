@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sebench.paper.quotation import PaperFigure, latency_metric, paper_figures
 from sebench.reporting.answers import ratio_text
 from sebench.reporting.document import EMPTY, Cell, Column, Row
-from sebench.schema import Comparison, MetricComparison, Quantity, Workload
+from sebench.schema import WORKLOAD_COLUMNS, Comparison, MetricComparison, Quantity, workload_values
 from sebench.units import UNKNOWN, Scale, decimals_for, format_ratio, significant, unit_scale
 
 LABELS = {
@@ -30,6 +30,7 @@ LABELS = {
     "net_energy": "energy net of idle",
 }
 _MAX_DIGITS = 5
+_MAX_DECIMALS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ _DATA_KEYS = (
     *("difference_ci_low", "difference_ci_high", "ratio_ci_low", "ratio_ci_high"),
     *("confidence", "method", "scope", "processes", "blocks", "status", "reason"),
     *("paper_baseline", "paper_candidate", "paper_source"),
-    *("device", "phase", "batch_size", "input_shape", "dtype", "memory_format", "threads"),
+    *WORKLOAD_COLUMNS,
 )
 
 
@@ -137,7 +138,13 @@ def _scale(metric: MetricComparison) -> Scale:
 
 def _quantities(metric: MetricComparison, scale: Scale) -> tuple[Cell, Cell]:
     decimals = _value_decimals(metric, scale)
-    return _quantity(metric.baseline, scale, decimals), _quantity(metric.candidate, scale, decimals)
+    # Quartiles are as fine as they are apart; a value has the digits of the difference, too, which a reader
+    # finds again between the sides.
+    finer = decimals if metric.exact else max(decimals, _difference_decimals(metric, scale))
+    baseline, candidate = (
+        _quantity(side, scale, finer, decimals) for side in (metric.baseline, metric.candidate)
+    )
+    return baseline, candidate
 
 
 def _value_decimals(metric: MetricComparison, scale: Scale) -> int:
@@ -153,13 +160,13 @@ def _value_decimals(metric: MetricComparison, scale: Scale) -> int:
     return min(limit, decimals_for(min(spreads, default=0.0)))
 
 
-def _quantity(quantity: Quantity, scale: Scale, decimals: int) -> Cell:
+def _quantity(quantity: Quantity, scale: Scale, decimals: int, quartile_decimals: int) -> Cell:
     if quantity.value is None:
         return Cell(UNKNOWN)
     text = f"{quantity.value / scale.factor:.{decimals}f}"
     if quantity.q1 is None or quantity.q3 is None:
         return Cell(text, quantity.value)
-    low, high = (f"{q / scale.factor:.{decimals}f}" for q in (quantity.q1, quantity.q3))
+    low, high = (f"{q / scale.factor:.{quartile_decimals}f}" for q in (quantity.q1, quantity.q3))
     return Cell(text, quantity.value, f"{low}-{high}")
 
 
@@ -168,12 +175,24 @@ def _difference(metric: MetricComparison, scale: Scale) -> Cell:
     if found.estimate is None:
         return Cell(UNKNOWN)
     estimate = found.estimate / scale.factor
-    if metric.exact or found.ci_low is None or found.ci_high is None:
+    if metric.exact:
         return Cell(_signed(significant(estimate, 4)), found.estimate)
-    low, high = found.ci_low / scale.factor, found.ci_high / scale.factor
-    decimals = min(4, decimals_for((high - low) / 2))
-    interval = f"[{low:.{decimals}f}, {high:.{decimals}f}]"
-    return Cell(f"{estimate:+.{decimals}f}", found.estimate, interval)
+    decimals = _difference_decimals(metric, scale)
+    text = f"{estimate:+.{decimals}f}"
+    if found.ci_low is None or found.ci_high is None:
+        return Cell(text, found.estimate)
+    low, high = (f"{limit / scale.factor:.{decimals}f}" for limit in (found.ci_low, found.ci_high))
+    return Cell(text, found.estimate, f"[{low}, {high}]")
+
+
+def _difference_decimals(metric: MetricComparison, scale: Scale) -> int:
+    """As fine as the interval of a sampled difference; without one, four digits of it."""
+    found = metric.difference
+    if found.estimate is None:
+        return 0
+    if found.ci_low is None or found.ci_high is None:
+        return min(_MAX_DECIMALS, decimals_for(abs(found.estimate) / scale.factor, 4))
+    return min(_MAX_DECIMALS, decimals_for((found.ci_high - found.ci_low) / 2 / scale.factor))
 
 
 def _signed(number: str) -> str:
@@ -228,7 +247,7 @@ def _data(comparison: Comparison, metric: MetricComparison, paper: PaperPair | N
         *((None, None) if metric.exact else (ratio.processes, ratio.blocks)),
         *(metric.status, metric.reason),
         *_paper_values(paper),
-        *_workload_values(metric.workload),
+        *workload_values(metric.workload),
     )
     return tuple(Cell("", value) for value in values)
 
@@ -238,12 +257,3 @@ def _paper_values(paper: PaperPair | None) -> tuple[float | None, float | None, 
         return None, None, None
     baseline, candidate = (f.value if f else None for f in (paper.baseline, paper.candidate))
     return baseline, candidate, ", ".join(dict.fromkeys(figure.source for figure in paper.figures))
-
-
-def _workload_values(workload: Workload | None) -> tuple[str | int | None, ...]:
-    if workload is None:
-        return (None,) * 7
-    return (
-        *(workload.device, workload.phase, workload.batch_size, "x".join(map(str, workload.input_shape))),
-        *(workload.dtype, workload.memory_format, workload.threads),
-    )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sebench.reporting.canvas import draw
-from sebench.schema import PartProfile, Profile
+from sebench.schema import PartProfile, Profile, workload_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,9 +36,7 @@ def render_picture(profile: Profile, picture_format: str) -> bytes:
         _draw_bars(bars, profile.parts)
         _draw_roofline(roofline, profile)
         spec = profile.pair.candidate
-        figure.suptitle(
-            f"{spec.model} {spec.variant}, {profile.workload.phase}, batch {profile.workload.batch_size}"
-        )
+        figure.suptitle(", ".join((f"{spec.model} {spec.variant}", *workload_words(profile.workload))))
 
     return draw(picture_format, (11, 4.5), paint)
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
 import msgspec
+from msgspec import NODEFAULT
 
 from sebench.reporting.answers import ratio_text
 from sebench.reporting.contract import document_json
 from sebench.reporting.document import EMPTY, Cell, Column, Document, Role, Row, Table, Value, text_cell
-from sebench.schema import Headline, ListedResult, ResultListing, ResultSummary
+from sebench.schema import (
+    WORKLOAD_OPTIONS,
+    Headline,
+    ListedResult,
+    ResultListing,
+    ResultSummary,
+    Workload,
+    WorkloadOption,
+)
 from sebench.units import UNKNOWN
 
 NAMING_NOTE = "a result goes by its file, or by how its id begins; times are UTC"
@@ -20,17 +29,18 @@ DIRTY_NOTE = "commit+: with changes that were not committed"
 NO_RESULTS = "there are none"
 
 _COMMIT_DIGITS = 8
-_USUAL_DTYPE = "float32"
 # What only machines read: attributes of the summary, and of the headline.
 _FACTS = ("path", "sebench", "baseline", "fingerprint", "branch", "dirty", "interrupted")
 _FIGURES = (
-    *("workload.input_shape", "workload.memory_format", "workload.threads", "workload.execution"),
-    *("workload.optimizer", "workload.micro_batch_size", "baseline_s", "candidate_s"),
-    *("ratio.ci_low", "ratio.ci_high", "ratio.confidence", "ratio.method", "ratio.scope"),
-    *("ratio.processes", "ratio.blocks", "status", "reason"),
+    *("baseline_s", "candidate_s", "ratio.ci_low", "ratio.ci_high", "ratio.confidence", "ratio.method"),
+    *("ratio.scope", "ratio.processes", "ratio.blocks", "status", "reason"),
 )
-_DATA_KEYS = (*_FACTS, *(name.removeprefix("workload.").replace(".", "_") for name in _FIGURES))
 _read_facts, _read_figures = attrgetter(*_FACTS), attrgetter(*_FIGURES)
+# Columns are never moved: these options stand before the figures, those that came later behind them.
+_LEADING = ("device", "phase", "batch_size", "dtype")
+_EARLY = ("input_shape", "memory_format", "threads", "execution", "optimizer", "micro_batch_size")
+_OPTIONS = {option.field: option for option in WORKLOAD_OPTIONS}
+_LATER = tuple(field for field in _OPTIONS if field not in (*_LEADING, *_EARLY))
 
 
 def results_json(listing: ResultListing) -> str:
@@ -48,18 +58,21 @@ def results_document(listing: ResultListing) -> Document:
     entries = [
         (listed.summary, headline) for listed in listing.results for headline in listed.latency or (None,)
     ]
-    fields = _shown(entries)
+    workloads = {headline.workload for _, headline in entries if headline}
+    fields = _shown(entries, workloads)
     notes = (
         NAMING_NOTE if entries else NO_RESULTS,
         *((DIRTY_NOTE,) if any(summary.dirty for summary, _ in entries) else ()),
     )
-    table = Table(
-        f"Results in {listing.directory}",
-        (*(column for column, _ in fields), *(Column(key, key, role="data") for key in _DATA_KEYS)),
-        tuple((*(read(*entry) for _, read in fields), *_data(*entry)) for entry in entries),
-        notes,
+    columns = (
+        *(column for column, _ in fields),
+        *_data_columns(_FACTS),
+        *(_option_column(_OPTIONS[field], workloads) for field in _EARLY),
+        *_data_columns(_FIGURES),
+        *(_option_column(_OPTIONS[field], workloads) for field in _LATER),
     )
-    return Document("Stored results", (table,))
+    rows = tuple((*(read(*entry) for _, read in fields), *_data(*entry)) for entry in entries)
+    return Document("Stored results", (Table(f"Results in {listing.directory}", columns, rows, notes),))
 
 
 def _entry(listed: ListedResult) -> dict[str, Any]:
@@ -76,10 +89,9 @@ _Read = Callable[[ResultSummary, Headline | None], Cell]
 _Field = tuple[Column, _Read]
 
 
-def _shown(entries: Sequence[_Entry]) -> tuple[_Field, ...]:
+def _shown(entries: Sequence[_Entry], workloads: Collection[Workload]) -> tuple[_Field, ...]:
     """What a person sees: always the same, and whatever is special about these."""
     machines = {summary.machine for summary, _ in entries}
-    dtypes = {headline.workload.dtype for _, headline in entries if headline}
     remarks = any(_remark(*entry) for entry in entries)
     return (
         (Column("created", "created"), _created),
@@ -90,7 +102,7 @@ def _shown(entries: Sequence[_Entry]) -> tuple[_Field, ...]:
         (Column("device", "device"), _of_workload("device")),
         (Column("phase", "phase", role="fold"), _of_workload("phase")),
         (Column("batch_size", "batch", "right"), _of_workload("batch_size")),
-        (Column("dtype", "dtype", role=_role(bool(dtypes - {_USUAL_DTYPE}))), _of_workload("dtype")),
+        (_option_column(_OPTIONS["dtype"], workloads), _of_workload("dtype")),
         (Column("ratio", "ratio", "right", detail="[CI]"), _ratio),
         (Column("grade", "grade"), lambda _, headline: text_cell(headline.grade if headline else "")),
         (Column("commit", "commit"), _commit),
@@ -100,6 +112,27 @@ def _shown(entries: Sequence[_Entry]) -> tuple[_Field, ...]:
 
 def _role(special: bool) -> Role:
     return "value" if special else "data"
+
+
+def _option_column(option: WorkloadOption, workloads: Collection[Workload]) -> Column:
+    """Shown where one is not as usual; where nothing is usual, where they differ."""
+    if option.usual is NODEFAULT:
+        special = len({_told_apart(option, workload) for workload in workloads}) > 1
+    else:
+        special = not all(option.is_usual(workload) for workload in workloads)
+    return Column(option.field, option.label, role=_role(special))
+
+
+def _told_apart(option: WorkloadOption, workload: Workload) -> object:
+    """The value, of shapes without the batch, which has a column of its own."""
+    value = getattr(workload, option.field)
+    return value[1:] if isinstance(value, tuple) else value
+
+
+def _data_columns(names: Sequence[str]) -> Iterator[Column]:
+    for name in names:
+        key = name.replace(".", "_")
+        yield Column(key, key, role="data")
 
 
 def _created(summary: ResultSummary, _: Headline | None) -> Cell:
@@ -123,7 +156,8 @@ def _machine(summary: ResultSummary, _: Headline | None) -> Cell:
 
 
 def _of_workload(name: str) -> _Read:
-    return lambda _, headline: EMPTY if headline is None else _cell(getattr(headline.workload, name))
+    option = _OPTIONS[name]
+    return lambda _, headline: EMPTY if headline is None else _cell(option.value(headline.workload))
 
 
 def _ratio(_: ResultSummary, headline: Headline | None) -> Cell:
@@ -148,12 +182,15 @@ def _remark(summary: ResultSummary, headline: Headline | None) -> str:
 
 
 def _data(summary: ResultSummary, headline: Headline | None) -> Row:
-    figures = _read_figures(headline) if headline else (None,) * len(_FIGURES)
-    return tuple(map(_cell, (*_read_facts(summary), *figures)))
+    facts = _read_facts(summary)
+    if headline is None:
+        return tuple(map(_cell, (*facts, *(None,) * (len(_EARLY) + len(_FIGURES) + len(_LATER)))))
+    early, later = (
+        (_OPTIONS[field].value(headline.workload) for field in fields) for fields in (_EARLY, _LATER)
+    )
+    return tuple(map(_cell, (*facts, *early, *_read_figures(headline), *later)))
 
 
 @lru_cache(maxsize=1 << 12, typed=True)  # long listings repeat few values; typed, as 1 == 1.0 == True
-def _cell(value: Value | tuple[int, ...]) -> Cell:
-    if value is None:
-        return EMPTY
-    return text_cell("x".join(map(str, value))) if isinstance(value, tuple) else Cell(str(value), value)
+def _cell(value: Value) -> Cell:
+    return EMPTY if value is None else Cell(str(value), value)

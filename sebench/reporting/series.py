@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec.structs import fields
-
 from sebench.reporting.counts import spec_text
-from sebench.schema import Comparison, MetricComparison, Pair, Result, Workload
-
-_ALWAYS = ("device", "phase", "batch_size", "input_shape", "dtype", "threads")
+from sebench.schema import WORKLOAD_OPTIONS, Comparison, MetricComparison, Pair, Result, Workload
 
 
 def workload_name(workload: Workload) -> str:
     """E.g. ``cpu inference 1x3x224x224 float32, 2 threads``; what is as usual is left out."""
     shape = "x".join(map(str, workload.input_shape))
     threads = f"{workload.threads} thread{'' if workload.threads == 1 else 's'}"
+    # Names of fields rather than words: what a series is called must outlive better words for it.
     unusual = [
-        f"{field.name}={getattr(workload, field.name)}"
-        for field in fields(workload)
-        if field.name not in _ALWAYS and getattr(workload, field.name) != field.default
+        f"{option.field}={option.value(workload)}"
+        for option in WORKLOAD_OPTIONS
+        if not option.always and not option.is_usual(workload)
     ]
     return ", ".join((f"{workload.device} {workload.phase} {shape} {workload.dtype}", threads, *unusual))
 

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import msgspec
 import platformdirs
+import psutil
 from filelock import FileLock, Timeout
 
 from sebench.errors import DeviceError
+from sebench.runner.progress import Holder
 from sebench.schema import Workload
+
+Announce = Callable[[Holder | None], None]
+"""Told who is waited for; None where that is not known."""
+
+# Another run may get the device first; then that one is named.
+_LOOK_AGAIN_S = 5.0
+_COMMAND_LENGTH = 200
+_LARGEST_PID = 2**31 - 1
 
 
 @contextmanager
-def alone_on(workload: Workload, announce_waiting: Callable[[], None]) -> Iterator[float]:
+def alone_on(workload: Workload, announce_waiting: Announce) -> Iterator[float]:
     """Hold the devices of a workload; where another run holds one, wait for its end.
 
     Args:
         workload: its devices.
-        announce_waiting: told before it waits.
+        announce_waiting: told whom it waits for, before it does and whenever that changes.
 
     Yields:
         The seconds it waited.
@@ -38,6 +51,7 @@ def alone_on(workload: Workload, announce_waiting: Callable[[], None]) -> Iterat
             lock = FileLock(lock_file(device))
             _acquire(lock, announce_waiting)
             locks.callback(lock.release)
+            locks.enter_context(_named(Path(lock.lock_file)))
         yield time.monotonic() - asked_s
 
 
@@ -52,21 +66,88 @@ def lock_file(device: str) -> Path:
     return folder / f"sebench-{name}" if os.access(folder, os.W_OK) else _shared(name)
 
 
+def typed_command(arguments: Sequence[str]) -> str:
+    """A command line as it was typed: ``/usr/bin/python3 /opt/bin/sebench env`` -> ``sebench env``.
+
+    Args:
+        arguments: as in `sys.orig_argv`.
+    """
+    program, *rest = arguments or ("python",)
+    if rest and not rest[0].startswith("-"):
+        program, *rest = rest
+    command = " ".join((Path(program).name, *rest))[:_COMMAND_LENGTH]
+    return command.encode("utf-8", "backslashreplace").decode()  # arguments need not be proper Unicode
+
+
 def _shared(name: str) -> Path:
     """Among everybody's temporary files, where nobody may open those of others."""
     user = os.getuid() if hasattr(os, "getuid") else "user"
     return Path(tempfile.gettempdir()) / f"sebench-{user}-{name}"
 
 
-def _acquire(lock: FileLock, announce_waiting: Callable[[], None]) -> None:
+def _acquire(lock: FileLock, announce_waiting: Announce) -> None:
     try:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            announce_waiting()
-            lock.acquire()
+            _wait(lock, announce_waiting)
     except OSError as error:
         raise DeviceError(
             f"the device cannot be locked: {lock.lock_file}: {error.strerror or error}",
             hint="remove that file, or let XDG_CACHE_HOME name a folder of your own",
         ) from error
+
+
+def _wait(lock: FileLock, announce_waiting: Announce) -> None:
+    path = Path(lock.lock_file)
+    holder = _read_holder(path)
+    announce_waiting(holder)
+    while True:
+        try:
+            lock.acquire(timeout=_LOOK_AGAIN_S)
+        except Timeout:
+            latest = _read_holder(path)
+            if latest is not None and latest != holder:
+                holder = latest
+                announce_waiting(holder)
+        else:
+            return
+
+
+# --- who holds it ---------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _named(lock: Path) -> Iterator[None]:
+    """Say beside a lock who holds it: whoever waits for the lock empties the file of the lock itself.
+
+    Nobody depends on it, so it is left out where it cannot be written.
+    """
+    holder, path = Holder(os.getpid(), typed_command(sys.orig_argv)), _holder_file(lock)
+    with contextlib.suppress(OSError):
+        _write(path, msgspec.json.encode(holder))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _read_holder(lock: Path) -> Holder | None:
+    """Who holds a lock; None where it is not said, or by a process that is gone."""
+    try:
+        holder = msgspec.json.decode(_holder_file(lock).read_bytes(), type=Holder)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return holder if 0 < holder.pid <= _LARGEST_PID and psutil.pid_exists(holder.pid) else None
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Not through a link, which in a folder for everybody could lead anywhere."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as stream:
+        stream.write(content)
+
+
+def _holder_file(lock: Path) -> Path:
+    return lock.with_suffix(".holder")

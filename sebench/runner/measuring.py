@@ -64,7 +64,7 @@ def run(
     Args:
         plan: what to do.
         cache: for the static counts.
-        observer: told about every step; must not raise.
+        observer: told about every step; what it raises ends the measurement.
         started_s: `time.monotonic()` at which the budget began; now, if None.
         argv: recorded in the results.
         command: how a worker is started.
@@ -93,13 +93,20 @@ def run(
             for index in indices:
                 begun_s = time.monotonic() if index else origin_s
                 series = assembly.begin(
-                    ProcessSeries(plan, index, observer=observer, open_worker=worker_opener(command, trees))
+                    ProcessSeries(
+                        plan,
+                        index,
+                        observer=observer,
+                        open_worker=worker_opener(command, trees),
+                        started_s=origin_s,
+                    )
                 )
                 with _alone(plan, series) as waited_s:
                     origin_s, begun_s = origin_s + waited_s, begun_s + waited_s  # others' time is not ours
+                    series.leave_out(waited_s)
                     if plan.timed:
                         series.measure(deadline_s=_deadline_s(plan, index, origin_s, begun_s))
-                    assembly.add_training(series.session, counter)
+                    assembly.add_training(series, counter)
                     if meter := counters.get(series.session.workload.device):
                         assembly.add_energy(series, meter, command)
         except KeyboardInterrupt:
@@ -192,12 +199,14 @@ class _Assembly:
         self._series.append(series)
         return series
 
-    def add_training(self, session: Session, counter: Counter) -> None:
+    def add_training(self, series: ProcessSeries, counter: Counter) -> None:
         """What a training step keeps and holds; nothing for inference."""
+        session = series.session
         if session.workload.phase != "training":
             return
         self._count_saved(session, counter)
         if self._plan.memory and (self.has_samples or not self._plan.timed):
+            series.announce("memory")
             self._memory.append(
                 measure_memory(
                     session,

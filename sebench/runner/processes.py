@@ -12,8 +12,8 @@ from sebench.analysis.comparison import running_headline
 from sebench.errors import BudgetError, WorkerError
 from sebench.runner.pacing import Pacing, Prepared
 from sebench.runner.process import Attempt, draw_attempt, measured_blocks
-from sebench.runner.progress import Observer, Progress
-from sebench.runner.schedule import Schedule
+from sebench.runner.progress import Holder, Observer, Progress, Stage
+from sebench.runner.schedule import Pace, Schedule, remaining_s
 from sebench.runner.session import OpenWorker, OutOfMemory, OutOfTime, WorkerDied, expect, silence_limit_s
 from sebench.schema import Finding, Measurement, Plan, ProcessRun, Session, Severity, Workload
 from sebench.worker.protocol import Go, Ready
@@ -30,6 +30,7 @@ class ProcessSeries:
         index: of the session.
         observer: told about every step.
         open_worker: starts a worker process.
+        started_s: when the whole measurement began, on the clock of the budget; now, if None.
         monotonic: the clock of the budget.
     """
 
@@ -40,6 +41,7 @@ class ProcessSeries:
         *,
         observer: Observer,
         open_worker: OpenWorker,
+        started_s: float | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.runs: list[ProcessRun] = []
@@ -52,6 +54,10 @@ class ProcessSeries:
         self._pacing: Pacing | None = None
         self._block_s = 0.0
         """What a block takes: as expected, then as it took in the latest process."""
+        self._prepare_s = 0.0
+        """What it took until the latest process was ready."""
+        self._started_s = monotonic() if started_s is None else started_s
+        self._deadline_s: float | None = None
 
     def measure(self, *, deadline_s: float) -> None:
         """Run processes until the schedule is filled, the deadline reached or one cannot be run.
@@ -61,6 +67,7 @@ class ProcessSeries:
         Args:
             deadline_s: end of the budget on the clock of the series.
         """
+        self._deadline_s = deadline_s
         if self._policy.hard_budget and self._monotonic() >= deadline_s:
             before = "counting or the pairs before" if self._index else "counting"
             spent = f"--budget {self._policy.budget_s:g} was spent on {before}"
@@ -73,13 +80,17 @@ class ProcessSeries:
         except WorkerError as error:
             self._note("worker-failed", "error", str(error))
 
-    def announce_waiting(self) -> None:
+    def announce_waiting(self, holder: Holder | None) -> None:
         """Tell the observer that nothing happens until another run has ended."""
-        self._observe(0, waiting=True)
+        self._observe("waiting", 0, holder=holder)
 
-    def announce(self, activity: str) -> None:
+    def leave_out(self, waited_s: float) -> None:
+        """Time that another run took is none of this one."""
+        self._started_s += waited_s
+
+    def announce(self, stage: Stage) -> None:
         """Tell the observer that something else than times is measured now."""
-        self._observe(self._shape.processes if self._pacing else 0, activity=activity)
+        self._observe(stage, self._shape.processes if self._pacing else 0)
 
     def measurement(self) -> Measurement:
         """All that was recorded so far."""
@@ -109,6 +120,7 @@ class ProcessSeries:
                 message = f"the budget ended after {process} processes"
                 self._note("fewer-processes", "warning", message, _LARGER_BUDGET)
                 return
+            self._observe("measured", process, planned=len(run.blocks))
             process += 1
 
     def _emulate(self) -> bool:
@@ -144,7 +156,7 @@ class ProcessSeries:
     def _run_attempt(self, attempt: Attempt, deadline_s: float) -> ProcessRun:
         run = attempt.run
         started_s = self._monotonic()
-        self._observe(attempt.process)
+        self._observe("preparing", attempt.process)
         try:
             with self._open(
                 attempt.request,
@@ -165,11 +177,12 @@ class ProcessSeries:
                 run = replace(run, steps_per_segment=go.steps_per_segment)
                 worker.allow_silence(self._silence_limit_s())
                 worker.go(go)
+                self._observe("measuring", attempt.process, planned=len(go.orders), running=run)
                 begun_s = self._monotonic()
                 for block in measured_blocks(worker):
                     run = replace(run, blocks=(*run.blocks, block))
                     self._block_s = (self._monotonic() - begun_s) / len(run.blocks)
-                    self._observe(attempt.process, len(go.orders), run)
+                    self._observe("measuring", attempt.process, planned=len(go.orders), running=run)
         except OutOfTime as error:
             if self._pacing is None:
                 what = f"--budget {self._policy.budget_s:g} was spent before the first process was ready"
@@ -186,7 +199,7 @@ class ProcessSeries:
         if self._pacing is None:
             self._pacing = self._fix_pacing(prepared, left_s)
         pace = self._pacing.pace(prepared, self._block_s)
-        self._block_s = pace.block_s
+        self._block_s, self._prepare_s = pace.block_s, pace.prepare_s
         return self._pacing.go(attempt.process, pace, left_s, attempt.rng)
 
     def _silence_limit_s(self) -> float:
@@ -209,30 +222,52 @@ class ProcessSeries:
 
     def _observe(
         self,
+        stage: Stage,
         process: int,
+        *,
         planned: int = 0,
         running: ProcessRun | None = None,
-        *,
-        waiting: bool = False,
-        activity: str = "",
+        holder: Holder | None = None,
     ) -> None:
-        measurement = self.measurement()
+        measurement, policy = self.measurement(), self._policy
         if running is not None:
             measurement = replace(measurement, processes=(*measurement.processes, running))
+        blocks = planned or self._shape.blocks
+        block = blocks if stage == "measured" else len(running.blocks) if running else 0
         self._observer(
             Progress(
+                stage=stage,
+                title=self.session.pair.title,
                 session=self._index,
                 sessions=len(self._plan.sessions),
-                title=self.session.pair.title,
                 process=process,
                 processes=self._shape.processes,
-                block=len(running.blocks) if running else 0,
-                blocks=planned or self._shape.blocks,
+                block=block,
+                blocks=blocks,
+                elapsed_s=self._monotonic() - self._started_s,
+                left_s=self._left_s(stage, process, blocks - block),
+                aim_s=policy.budget_s * len(self._plan.sessions) if self._plan.timed else None,
                 ratio=running_headline(measurement),
-                waiting=waiting,
-                activity=activity,
+                holder=holder,
             )
         )
+
+    def _left_s(self, stage: Stage, process: int, blocks: int) -> float | None:
+        """What this session will take, and as much as it aims at for each of those to come."""
+        if not self._plan.timed or stage in ("memory", "energy"):
+            return None
+        policy, deadline_s = self._policy, self._deadline_s
+        budget_s = policy.budget_s if deadline_s is None else max(deadline_s - self._monotonic(), 0.0)
+        if self._pacing is None:
+            left_s = budget_s
+        else:
+            following = self._shape.processes - process - (0 if stage == "preparing" else 1)
+            pace = Pace(self._prepare_s, self._block_s)
+            left_s = remaining_s(
+                self._shape, pace, following=following, blocks=blocks if stage == "measuring" else 0
+            )
+            left_s = min(left_s, budget_s) if policy.hard_budget else left_s
+        return left_s + policy.budget_s * (len(self._plan.sessions) - self._index - 1)
 
 
 def halved(workload: Workload) -> Workload | None:

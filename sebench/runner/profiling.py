@@ -12,7 +12,7 @@ from sebench.errors import UsageError
 from sebench.runner.bounds import machine_key
 from sebench.runner.counter import Counter
 from sebench.runner.counting import count_model, counted_dtype
-from sebench.runner.device_lock import alone_on
+from sebench.runner.device_lock import Announce, alone_on
 from sebench.runner.fitting import require_memory
 from sebench.runner.placement import worker_environ
 from sebench.runner.session import WORKER_COMMAND, ask
@@ -40,7 +40,7 @@ def run_profiles(
     cache: CountCache | None = None,
     machines: MachineCache | None = None,
     announce: Callable[[Session], None] = lambda session: None,
-    announce_waiting: Callable[[], None] = lambda: None,
+    announce_waiting: Announce = lambda holder: None,
     command: Sequence[str] = WORKER_COMMAND,
 ) -> tuple[tuple[Profile, ...], Environment]:
     """Take the candidate of every session apart.
@@ -51,7 +51,7 @@ def run_profiles(
         cache: of earlier counts.
         machines: bounds measured earlier, and where to keep new ones; None measures afresh.
         announce: told about every session that begins.
-        announce_waiting: told when another run holds the device.
+        announce_waiting: told when another run holds the device, and which.
         command: how a worker is started.
 
     Returns:

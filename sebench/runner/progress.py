@@ -4,27 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from sebench.statistics import Headline
+
+Stage = Literal["waiting", "preparing", "measuring", "measured", "memory", "energy"]
+"""Another run holds the device; a process starts; measures blocks; has ended; what follows the times."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A run that holds the device."""
+
+    pid: int
+    command: str
+    """As it was typed, e.g. ``sebench compare --model resnet50``."""
+
+    def __str__(self) -> str:
+        return f"pid {self.pid}: {self.command}"
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a running measurement stands; `ratio` is None until there is something to say."""
+    """Where a running measurement stands."""
 
-    session: int
-    sessions: int
+    stage: Stage
     title: str
     """Of the pair, e.g. ``resnet50: se against plain``."""
+    session: int
+    """Of the pairs and workloads that are measured one after the other, from 0."""
+    sessions: int
     process: int
+    """Of this session, from 0; `processes` are planned."""
     processes: int
     block: int
+    """How many this process has measured; `blocks` are planned."""
     blocks: int
+    elapsed_s: float = 0.0
+    """Since the measurement began; waiting for other runs does not count."""
+    left_s: float | None = None
+    """What all that is planned will still take, never more than a hard budget leaves. Before the first
+    process is ready that is what the effort aims at. None while memory or energy is measured."""
+    aim_s: float | None = None
+    """What the effort aims at, or the budget allows, for everything."""
     ratio: Headline | None = None
-    waiting: bool = False
-    """Another run holds the device."""
-    activity: str = ""
-    """What goes on once the times are taken, e.g. ``energy``."""
+    """Candidate / baseline so far; None until there is something to say."""
+    holder: Holder | None = None
+    """The run that is waited for, where it says who it is."""
+
+    @property
+    def completed(self) -> float:
+        """The part of the whole that is done, from 0 to 1."""
+        within = self.block / self.blocks if self.blocks else 0.0
+        done = self.process + (1.0 if self.stage == "measured" else within)
+        return (self.session + min(done / self.processes, 1.0)) / self.sessions
 
 
 Observer = Callable[[Progress], None]
+"""Told about every step; what it raises ends the measurement."""

@@ -94,6 +94,18 @@ def share_s(planned: Schedule, done: int, pace: Pace, left_s: float) -> float:
     return max((left_s - following * pace.prepare_s) / (following + 1), (MIN_BLOCKS - 0.5) * pace.block_s)
 
 
+def remaining_s(planned: Schedule, pace: Pace, *, following: int, blocks: int) -> float:
+    """Seconds that a measurement will still take at this pace.
+
+    Args:
+        planned: its shape.
+        pace: of its latest process.
+        following: processes that have not been started.
+        blocks: that the process at hand has yet to measure.
+    """
+    return blocks * pace.block_s + following * (pace.prepare_s + planned.blocks * pace.block_s)
+
+
 def _most_processes(policy: TimingPolicy, pace: Pace, left_s: float) -> int:
     affordable = int((left_s + pace.prepare_s) / (pace.prepare_s + GOOD_BLOCKS * pace.block_s))
     return max(policy.processes, min(affordable, MAX_PROCESSES))

@@ -97,6 +97,16 @@ from sebench.schema.metrics import (
     LIMIT_METRICS,
     LimitMetric,
 )
+from sebench.schema.options import (
+    WORKLOAD_COLUMNS,
+    WORKLOAD_OPTIONS,
+    WorkloadOption,
+    image_text,
+    threads_text,
+    unusual_words,
+    workload_values,
+    workload_words,
+)
 from sebench.schema.profile import (
     AblationCheck,
     Contrast,
@@ -137,6 +147,8 @@ __all__ = [
     "COMMIT_LENGTH",
     "LIMIT_METRICS",
     "SCHEMA",
+    "WORKLOAD_COLUMNS",
+    "WORKLOAD_OPTIONS",
     "AblationCheck",
     "AbsoluteChange",
     "Attribution",
@@ -230,6 +242,12 @@ __all__ = [
     "Value",
     "Verdict",
     "Workload",
+    "WorkloadOption",
     "fingerprint",
     "fingerprint_facts",
+    "image_text",
+    "threads_text",
+    "unusual_words",
+    "workload_values",
+    "workload_words",
 ]

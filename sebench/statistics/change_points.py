@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from sebench.errors import UsageError
+from sebench.installation import extra_hint
 from sebench.statistics.samples import FloatArray, Values, checked, pairwise_distances
 
 MIN_SEGMENT = 2
@@ -40,9 +41,7 @@ def change_points(values: Values, noise: float) -> tuple[int, ...]:
     try:
         import ruptures  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise UsageError(
-            "finding change points needs ruptures", hint="pip install 'sebench[trend]'"
-        ) from error
+        raise UsageError("finding change points needs ruptures", hint=extra_hint("trend")) from error
     # With the linear kernel the cost is the squared distance from the mean. Compiled; every place is tried.
     search = ruptures.KernelCPD(kernel="linear", min_size=MIN_SEGMENT)
     ends = search.fit((sample / noise)[:, np.newaxis]).predict(pen=penalty(sample.size))

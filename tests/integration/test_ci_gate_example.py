@@ -121,6 +121,20 @@ def test_attempts_are_kept_whatever_the_gate_says():
     assert uses("actions/upload-artifact")["with"]["include-hidden-files"] is True
 
 
+def test_what_is_installed_is_this_project_and_its_address_must_be_set():
+    (install,) = (step["run"] for step in STEPS if "pip install" in step.get("run", ""))
+    assert "sebench-torch @ git+" in install
+    shell = ["bash", "-eo", "pipefail", "-c", install.replace("python -m pip install", "echo")]
+    unset = subprocess.run(
+        shell, env={**os.environ, **WORKFLOW["env"]}, capture_output=True, text=True, check=False
+    )
+    assert unset.returncode != 0
+    assert "SEBENCH_REPOSITORY: name the repository of sebench" in unset.stderr
+    environ = {**os.environ, "SEBENCH_REPOSITORY": "https://example.org/sebench"}
+    done = subprocess.run(shell, env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout == "sebench-torch @ git+https://example.org/sebench\n"
+
+
 def test_no_expression_is_pasted_into_a_shell():
     # A branch may be named `$(anything)`; values reach the shell as variables only.
     assert not [step["run"] for step in STEPS if "${{" in step.get("run", "")]
@@ -135,6 +149,9 @@ def test_a_head_like_its_base_passes(checkout, job):
     assert int(suite.get("tests")) >= 1
     assert "::error" not in done.stderr
     assert "passed" in summary
+    ended = [line for line in done.stderr.splitlines() if " elapsed, about " in line]
+    assert [line.partition(":")[0] for line in ended] == [f"process {number} of 6" for number in range(1, 7)]
+    assert all("ratio " in line for line in ended[1:])
 
 
 def test_a_slower_head_fails(checkout, job):

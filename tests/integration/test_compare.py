@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+import re
 import signal
 import subprocess
 import sys
@@ -31,6 +32,12 @@ def check_ratio(metric):
 def test_json_satisfies_the_contract_and_the_raw_result_is_stored(sebench, tmp_path):
     done = sebench(f"compare --model cifar_resnet110 {QUICK} --seed 7 --format json")
     assert "\x1b" not in done.stdout + done.stderr
+    # Standard error is a pipe: what is measured, and a line per process with the ratio so far.
+    said = done.stderr.splitlines()
+    assert said[0] == "measuring cifar_resnet110: se against plain (1 of 1)"
+    ended = [line for line in said if line.startswith("process 1 of 1: ")]
+    assert len(ended) == 1
+    assert re.fullmatch(r"process 1 of 1: .* elapsed, about 0 s left, ratio \d\.\d{3} \[.*\]", ended[0])
     document = json.loads(done.stdout)
     assert (document["schema"], document["kind"]) == ("sebench/1", "comparison")
     assert document["environment"]["cpu"]["usable_cores"] >= 1

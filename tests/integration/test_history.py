@@ -246,7 +246,9 @@ def test_without_ruptures_the_extra_is_named(history, monkeypatch):
     monkeypatch.setitem(sys.modules, "ruptures", None)
     done = sebench("trend", "latency", "-m", "resnet50")
     assert (done.exit_code, done.stdout) == (2, "")
-    assert only_line(done).endswith("finding change points needs ruptures; pip install 'sebench[trend]'")
+    assert only_line(done).endswith(
+        "finding change points needs ruptures; pip install 'sebench-torch[trend]'"
+    )
     assert sebench("trend", "params", "-m", "resnet50").exit_code == 0  # counts need no search
 
 

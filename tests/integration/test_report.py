@@ -153,7 +153,7 @@ def test_html_without_its_extra_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "vl_convert", None)
     done = report(RESNET50, "--format", "html")
     assert (done.exit_code, done.stdout) == (2, "")
-    assert "pip install 'sebench[html]'" in done.stderr
+    assert "pip install 'sebench-torch[html]'" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

@@ -14,6 +14,7 @@ CODES: dict[str, Severity] = {
     "cpu-throttled": "warning",
     "debug-variables-set": "warning",
     "few-cores": "warning",
+    "foreign-distribution": "info",
     "governor-not-performance": "warning",
     "isa-capped": "info",
     "ld-preload": "info",

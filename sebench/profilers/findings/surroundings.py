@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from sebench.installation import DISTRIBUTION
 from sebench.profilers.findings.finding import Check, Findings, assignments, finding
+from sebench.profilers.software import NAMESAKE
 from sebench.schema import Environment
 from sebench.units import format_bytes
 
@@ -150,6 +152,16 @@ def _debug_variables(environment: Environment) -> Findings:
         yield finding("debug-variables-set", f"{found} slows down what is measured", "unset before measuring")
 
 
+def _namesake(environment: Environment) -> Findings:
+    version = environment.versions.get(NAMESAKE)
+    if version is not None:
+        yield finding(
+            "foreign-distribution",
+            f"the distribution 'sebench' {version} is installed, which is another project",
+            f"pip uninstall sebench, then install {DISTRIBUTION} again",
+        )
+
+
 CHECKS: tuple[Check, ...] = (
     _governor,
     _turbo,
@@ -164,4 +176,5 @@ CHECKS: tuple[Check, ...] = (
     _layout,
     _preload,
     _debug_variables,
+    _namesake,
 )

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from sebench.errors import UsageError
+from sebench.installation import extra_hint
 from sebench.reporting.chart import Axis, Chart, Series
 from sebench.reporting.document import single_line
 
@@ -35,7 +36,7 @@ def vega_library() -> str:
         import vl_convert  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise UsageError(
-            "--format html needs vl-convert-python for its plots", hint="pip install 'sebench[html]'"
+            "--format html needs vl-convert-python for its plots", hint=extra_hint("html")
         ) from error
     bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     return bundle

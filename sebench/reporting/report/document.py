@@ -29,7 +29,7 @@ from sebench.reporting.report.footing import (
 )
 from sebench.reporting.report.stages import stages_section
 from sebench.reporting.report.values import PairReport, Report
-from sebench.schema import MetricComparison, Workload
+from sebench.schema import MetricComparison, Workload, unusual_words
 from sebench.units import UNKNOWN, format_ratio
 
 NOT_MEASURED = "No latency was measured."
@@ -145,8 +145,8 @@ def _summary_row(pair: PairReport, metric: MetricComparison | None) -> Row:
 
 
 def _summary_place(workload: Workload) -> str:
-    ranks = f", {workload.world_size} ranks" if workload.world_size > 1 else ""
-    return f"{workload.device} {workload.phase}, batch {workload.batch_size}{ranks}"
+    what = (f"{workload.device} {workload.phase}", f"batch {workload.batch_size}", *unusual_words(workload))
+    return ", ".join(what)
 
 
 def _latency_cell(metric: MetricComparison | None) -> Cell:

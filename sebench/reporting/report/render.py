@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from sebench.installation import extra_hint
 from sebench.reporting.change import change_document
 from sebench.reporting.report.document import report_document
 from sebench.reporting.report.json import report_json
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from sebench.schema import Change
 
 NO_PICTURES_HERE = "tables stand in for the pictures: there is no file to put pictures beside (-o FILE.md)"
-NO_MATPLOTLIB = "tables stand in for the pictures: matplotlib is not installed (pip install 'sebench[plot]')"
+NO_MATPLOTLIB = f"tables stand in for the pictures: matplotlib is not installed ({extra_hint('plot')})"
 
 
 @dataclass(frozen=True, slots=True)

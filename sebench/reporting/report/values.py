@@ -8,7 +8,17 @@ from sebench.analysis.comparison import compare
 from sebench.analysis.distribution import Distribution, distribution
 from sebench.analysis.stages import StageCost, stage_costs
 from sebench.paper.accuracy import QuotedAccuracy, quoted_accuracy
-from sebench.schema import Comparison, Environment, ModelCost, Pair, Result, TimingPolicy, Value
+from sebench.schema import (
+    Comparison,
+    Environment,
+    ModelCost,
+    Pair,
+    Result,
+    TimingPolicy,
+    Value,
+    Workload,
+    unusual_words,
+)
 
 
 class PairReport(Value, frozen=True, kw_only=True):
@@ -121,4 +131,9 @@ def _pair_label(result: Result) -> str:
 
 def _workload_label(result: Result) -> str:
     workloads = [measurement.workload for measurement in result.measurements]
-    return ", ".join(f"{w.device} {w.phase} batch {w.batch_size}" for w in workloads) or "counted only"
+    return ", ".join(map(_workload_text, workloads)) or "counted only"
+
+
+def _workload_text(workload: Workload) -> str:
+    words = (workload.device, workload.phase, f"batch {workload.batch_size}", *unusual_words(workload))
+    return " ".join(words)

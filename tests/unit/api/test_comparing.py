@@ -13,6 +13,11 @@ from sebench.runner.conditions import Conditions
 from sebench.runner.plan import make_plan
 from sebench.store import ResultStore, load_result
 
+PROGRESS = sebench.Progress(
+    stage="preparing", title="resnet50: se against plain", session=0, sessions=1, process=0, processes=6,
+    block=0, blocks=4,
+)  # fmt: skip
+
 
 @pytest.fixture
 def asked(monkeypatch, comparison_result):
@@ -21,6 +26,7 @@ def asked(monkeypatch, comparison_result):
 
     def run(plan, **options):
         plans.append((plan, options["argv"]))
+        options["observer"](PROGRESS)
         yield comparison_result().result
 
     monkeypatch.setattr(comparing, "run", run)
@@ -80,6 +86,21 @@ def test_the_command_names_the_same_pair(names, baseline, candidate, words):
         names=names, variants=[], baseline=baseline, candidate=candidate, conditions=Conditions(), seed=1
     )
     assert f"compare {words} --device cpu" in " ".join(equivalent_command(plan))
+
+
+def test_progress_is_told_to_whoever_asks(asked):
+    seen = []
+    sebench.compare("resnet50", progress=seen.append)
+    assert seen == [PROGRESS]
+    assert (PROGRESS.completed, PROGRESS.left_s, PROGRESS.holder) == (0.0, None, None)
+
+
+def test_what_the_callback_raises_ends_the_measurement(asked):
+    def stop(progress):
+        raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        sebench.compare("resnet50", progress=stop)
 
 
 def test_saving(asked, tmp_path):

@@ -87,7 +87,7 @@ def test_a_source_that_is_not_there_is_refused_without_torch(tmp_path, name):
 def test_timm_is_an_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "timm", None)
     with pytest.raises(
-        UnknownModelError, match=r"needs timm, which is not installed; pip install 'sebench\[timm\]'"
+        UnknownModelError, match=r"needs timm, which is not installed; pip install 'sebench-torch\[timm\]'"
     ):
         build(ModelSpec(model="timm:resnet18"))
 

@@ -41,7 +41,7 @@ QUIET = {
 
 def machine(**sections):
     merged = {name: facts | sections.get(name, {}) for name, facts in QUIET.items()}
-    return Environment(versions={}, **merged)
+    return Environment(versions=sections.get("versions", {}), **merged)
 
 
 def codes(environment, threads=None):
@@ -55,6 +55,7 @@ CASES = [
     ({"load": {"nr_throttled": 11}}, None, "cpu-throttled", "11 of 1000 periods"),
     ({"variables": {"CUDA_LAUNCH_BLOCKING": "1"}}, None, "debug-variables-set", "CUDA_LAUNCH_BLOCKING=1"),
     ({"cpu": {"usable_cores": 1}}, None, "few-cores", "1 core"),
+    ({"versions": {"sebench of another project": "0.4.0"}}, None, "foreign-distribution", "'sebench' 0.4.0"),
     ({"cpu": {"governor": "powersave"}}, None, "governor-not-performance", "powersave"),
     ({"cpu": {"governor": "performance,powersave"}}, None, "governor-not-performance", "powersave"),
     ({"variables": {"ATEN_CPU_CAPABILITY": "avx2"}}, None, "isa-capped", "ATEN_CPU_CAPABILITY=avx2"),

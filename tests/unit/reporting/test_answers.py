@@ -42,7 +42,14 @@ def test_an_interval_that_touches_one_shows_nothing(make, limit):
         # half-width 0.06 / 1.02 = 5.9 %
         ((1.02, 0.96, 1.08), "Too noisy to say: no difference shown between plain and SE"),
         # half-width 0.1 / 1.5 = 6.7 %: too wide for a figure, though the direction is clear
-        ((1.5, 1.4, 1.6), "Too noisy to say by how much: SE makes resnet50 50.0 % slower"),
+        (
+            (1.5, 1.4, 1.6),
+            "Too noisy for one figure: SE makes resnet50 40 to 60 % slower on this CPU: ratio 1.500 [",
+        ),
+        # 1 - 0.64 = 36 %, 1 - 0.48 = 52 %
+        ((0.56, 0.48, 0.64), "Too noisy for one figure: SE makes resnet50 36 to 52 % faster"),
+        # The interval excludes 1, but by less than a figure without decimals shows.
+        ((1.07, 1.004, 1.14), "Too noisy for one figure: SE makes resnet50 up to 14 % slower"),
     ],
 )
 def test_wide_intervals_say_so_first(make, ratio, start):

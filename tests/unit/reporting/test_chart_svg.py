@@ -52,5 +52,5 @@ def test_an_empty_chart_is_a_frame():
 def test_without_matplotlib_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert not can_draw()
-    with pytest.raises(UsageError, match=r"matplotlib.*sebench\[plot\]"):
+    with pytest.raises(UsageError, match=r"matplotlib.*sebench-torch\[plot\]"):
         chart_svg(chart())

@@ -30,8 +30,8 @@ def test_the_answer_comes_first(make):
 def test_latency_row(make):
     row = cells(comparison_document([make.comparison()]), "latency")
     assert row["metric"].text == "latency (ms)"
-    assert shown(row["baseline"]) == "53.4 52.9-54.1"
-    assert shown(row["candidate"]) == "54.4 53.9-55.2"
+    assert shown(row["baseline"]) == "53.42 52.9-54.1"
+    assert shown(row["candidate"]) == "54.38 53.9-55.2"
     assert shown(row["difference"]) == "+0.96 [0.64, 1.28]"
     assert shown(row["ratio"]) == "1.018 [1.012, 1.024]"
     assert (row["grade"].text, row["n"].text) == ("B", "6 x 8")
@@ -68,6 +68,32 @@ def test_digits_follow_the_quartiles(make):
     metric = make.latency(baseline=(0.053423, 0.053417, 0.053429), candidate=(0.054381, 0.05437, 0.05439))
     row = cells(comparison_document([make.comparison(metric)]), "latency")
     assert shown(row["baseline"]) == "53.423 53.417-53.429"
+
+
+def test_both_sides_have_the_digits_of_the_difference(make):
+    # Quartiles 11 ms apart, of medians of a millisecond, on a machine with a noisy neighbour
+    metric = make.latency(
+        baseline=(0.001012, 0.0009, 0.0124),
+        candidate=(0.00139, 0.001, 0.0131),
+        difference=(0.000378, 0.00034, 0.000415),  # half-width 0.0375 ms: two digits of it are three decimals
+    )
+    row = cells(comparison_document([make.comparison(metric)]), "latency")
+    assert shown(row["baseline"]) == "1.012 1-12"
+    assert shown(row["candidate"]) == "1.390 1-13"
+    assert shown(row["difference"]) == "+0.378 [0.340, 0.415]"
+
+
+def test_sides_without_an_interval_between_them_have_four_digits_of_the_difference(make):
+    metric = make.latency(
+        baseline=(0.001012, 0.0009, 0.0124),
+        candidate=(0.00139, 0.001, 0.0131),
+        difference=(0.000378, None, None),
+        ratio=(1.37, None, None),
+    )
+    row = cells(comparison_document([make.comparison(metric)]), "latency")
+    assert [shown(row[key]) for key in ("baseline", "candidate", "difference")] == [
+        *("1.0120 1-12", "1.3900 1-13", "+0.3780"),
+    ]
 
 
 def test_unknown_values_are_dashes_and_say_why(make):

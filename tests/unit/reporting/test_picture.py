@@ -51,7 +51,7 @@ def test_svg_is_well_formed_and_reproducible():
     drawn = render_picture(PROFILE, "svg")
     assert drawn == render_picture(PROFILE, "svg")
     text = " ".join(ElementTree.fromstring(drawn).itertext())  # noqa: S314 - drawn two lines above
-    for word in ("squeeze", "excite", "scale", "FLOP per byte", "resnet50 se, training, batch 8"):
+    for word in ("squeeze", "excite", "scale", "FLOP per byte", "resnet50 se, CPU training, batch 8"):
         assert word in text
 
 
@@ -92,7 +92,7 @@ def test_other_formats_are_refused(kind):
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(UsageError, match=r"--plot needs matplotlib; pip install 'sebench\[plot\]'"):
+    with pytest.raises(UsageError, match=r"--plot needs matplotlib; pip install 'sebench-torch\[plot\]'"):
         render_picture(PROFILE, "svg")
 
 

@@ -111,5 +111,5 @@ def test_pictures_need_a_known_format_and_matplotlib(monkeypatch):
     with pytest.raises(UsageError, match="--plot draws no 'pdf'; name a file in svg or png"):
         render_trend_picture(counted(), "pdf")
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(UsageError, match=r"--plot needs matplotlib; pip install 'sebench\[plot\]'"):
+    with pytest.raises(UsageError, match=r"--plot needs matplotlib; pip install 'sebench-torch\[plot\]'"):
         render_trend_picture(counted(), "svg")

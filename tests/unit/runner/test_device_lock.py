@@ -1,18 +1,22 @@
 """One measurement at a time on a device, whoever measures."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from filelock import FileLock, Timeout
 
 from sebench.errors import DeviceError
 from sebench.runner import device_lock
-from sebench.runner.device_lock import alone_on, lock_file
+from sebench.runner.device_lock import alone_on, lock_file, typed_command
 from sebench.schema import Workload
 from tests import samples
 
 GPUS = Workload(device="cuda:0", phase="training", batch_size=4, input_shape=(4, 3, 8, 8), world_size=2)
 
 
-def unheard():
+def unheard(holder):
     raise AssertionError("nobody else holds the device")
 
 
@@ -21,12 +25,12 @@ def test_a_second_run_on_the_device_waits_until_the_first_has_ended():
     first.acquire()
     announced = []
 
-    def announce():  # nobody but the first run can end the waiting
-        announced.append(True)
+    def announce(holder):  # nobody but the first run can end the waiting
+        announced.append(holder)
         first.release()
 
     with alone_on(samples.WORKLOAD, announce) as waited_s:
-        assert announced == [True]
+        assert announced == [None]  # it does not say who it is
         assert waited_s >= 0
         with pytest.raises(Timeout):
             FileLock(first.lock_file).acquire(timeout=0)
@@ -56,3 +60,86 @@ def test_a_lock_that_cannot_be_opened_is_one_line():
     expected = rf"cannot be locked: {file}: .*; remove that file, or"
     with pytest.raises(DeviceError, match=expected), alone_on(samples.WORKLOAD, unheard):
         pass
+
+
+# --- who is waited for ----------------------------------------------------------------------------------
+
+HOLD = """
+import sys
+from sebench.runner.device_lock import alone_on
+from sebench.schema import Workload
+
+with alone_on(Workload(input_shape=(1, 3, 8, 8)), lambda holder: None):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def other():
+    """Another process that holds the CPU until its standard input ends."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_waiting_run_is_told_the_process_and_its_command(other):
+    heard = []
+
+    def announce(holder):
+        heard.append(holder)
+        other.stdin.close()
+
+    with alone_on(samples.WORKLOAD, announce):
+        pass
+    (holder,) = heard
+    assert holder.pid == other.pid
+    assert holder.command.startswith(f"{Path(sys.executable).name} -c ")
+    assert str(holder).startswith(f"pid {other.pid}: ")
+    other.wait()
+    assert list(lock_file("cpu").parent.glob("*.holder")) == []
+
+
+def test_a_process_that_is_gone_is_not_named(other):
+    other.kill()
+    other.wait()
+    (left,) = lock_file("cpu").parent.glob("*.holder")  # nobody removed it
+    with FileLock(lock_file("cpu")) as lock:
+        assert waited_for(lock) == [None]
+    left.write_bytes(b"\xff{")
+    with FileLock(lock_file("cpu")) as lock:
+        assert waited_for(lock) == [None]
+    with alone_on(samples.WORKLOAD, unheard):  # nor does it keep anybody from measuring
+        pass
+
+
+def waited_for(lock):
+    heard = []
+
+    def announce(holder):
+        heard.append(holder)
+        lock.release()
+
+    with alone_on(samples.WORKLOAD, announce):
+        pass
+    return heard
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (
+            ["/usr/bin/python3", "/opt/bin/sebench", "compare", "-m", "resnet50"],
+            "sebench compare -m resnet50",
+        ),
+        (["/usr/bin/python3", "-m", "sebench", "env"], "python3 -m sebench env"),
+        (["/usr/bin/python3", "scripts/cost.py"], "cost.py"),
+        ([], "python"),
+        (["sebench", "\udcff"], "\\udcff"),
+    ],
+)
+def test_commands_are_named_as_they_were_typed(arguments, command):
+    assert typed_command(arguments) == command

@@ -94,8 +94,8 @@ def test_of_two_gpus_the_slower_one_sets_the_time(measured):
     assert metric.ratio.estimate == pytest.approx(1.1, rel=0.02)
     assert metric.workload.world_size == 2
     shown = render(comparison_document([compare(result)], result.environment), "markdown")
-    assert "on this GPU in training at batch 8 over 2 ranks" in shown
-    assert "cuda:0 training, batch 8, 2x2, float32, world size 2, 1 thread per rank" in shown
+    assert "on this GPU in training at batch 8 (world size 2)" in shown
+    assert "cuda:0 training, batch 8, 2x2, float32, 1 thread per rank, world size 2" in shown
     # 12 x 5 weights and 5 biases in float32; 2 (2 - 1) / 2 = 1
     assert "| gradients (B)" in shown
     assert "gradients: averaged over 2 ranks" in shown

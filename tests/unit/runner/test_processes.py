@@ -3,6 +3,7 @@
 import pytest
 
 from sebench.runner.processes import ProcessSeries, halved
+from sebench.runner.progress import Holder
 from sebench.runner.session import OutOfTime, WorkerDied
 from sebench.schema import ModelSpec, Pair, Plan, Session, TimingPolicy, Workload
 from sebench.worker.protocol import Done, Failed, Measured, Ready
@@ -281,7 +282,76 @@ def test_the_observer_hears_every_block():
     seen = []
     found = measured(Workers({"block_s": 0.82}), processes=1, budget_s=21.0, observer=seen.append)
     (count,) = counts(found)
-    assert [progress.block for progress in seen] == list(range(count + 1))
-    assert seen[0].ratio is None
+    first, *measuring, last = seen
+    assert (first.stage, last.stage) == ("preparing", "measured")
+    assert {progress.stage for progress in measuring} == {"measuring"}
+    assert [progress.block for progress in measuring] == list(range(count + 1))
+    assert first.ratio is None
     assert seen[-1].ratio.blocks == count
     assert {progress.blocks for progress in seen[1:]} == {count}
+
+
+def test_the_observer_hears_what_is_left():
+    seen = []
+    measured(Workers({"block_s": 0.82}), observer=seen.append)
+    # 80 s are aimed at; once the first process is ready: 6 x 10 blocks of 0.82 s and 5 x 5 s = 74.2 s
+    assert [(p.stage, p.elapsed_s, p.left_s) for p in seen[:2]] == [
+        ("preparing", 0.0, 80.0),
+        ("measuring", 5.0, pytest.approx(74.2)),
+    ]
+    ended = [p for p in seen if p.stage == "measured"]
+    assert [p.process for p in ended] == [0, 1, 2, 3, 4, 5]
+    assert [p.left_s for p in ended] == pytest.approx([5 * 13.2, 4 * 13.2, 3 * 13.2, 2 * 13.2, 13.2, 0.0])
+    assert [p.elapsed_s for p in ended] == pytest.approx([13.2 * number for number in range(1, 7)])
+    assert [p.completed for p in ended] == pytest.approx([number / 6 for number in range(1, 7)])
+    assert {p.aim_s for p in seen} == {80.0}
+
+
+def test_a_slow_network_is_known_to_take_longer_before_a_block_is_timed():
+    class Slow(Worker):
+        """A step takes 2 s: a block is 2 (2 x 2 + 2 x 2) = 16 s and 0.02 s of pauses and canary."""
+
+        def talk(self):
+            self.clock.now_s += PREPARE_S
+            yield Ready(step_s={"baseline": 2.0, "candidate": 2.0}, runtime={})
+            for order in self.go_message.orders:
+                self.clock.now_s += 16.02
+                yield Measured(block=samples.block(2, 2, order=order))
+            yield Done()
+
+    class SlowWorkers(Workers):
+        def __call__(self, request, *, environ, timeout_s, ready_within_s):
+            self.opened.append(Slow(self.clock))
+            return self.opened[-1]
+
+    seen = []
+    found = measured(SlowWorkers(), processes=1, min_blocks=12, budget_s=21.0, observer=seen.append)
+    assert counts(found) == [12]
+    assert (seen[1].block, seen[1].left_s) == (0, pytest.approx(12 * 16.02))
+
+
+def test_what_is_left_never_exceeds_a_hard_budget():
+    seen = []
+    measured(Workers({"block_s": 3.28}), hard_budget=True, observer=seen.append)
+    assert all(p.elapsed_s + p.left_s <= 80.0 + 1e-9 for p in seen)
+
+
+def test_sessions_to_come_are_left_as_well():
+    seen, workers = [], Workers({"block_s": 0.82})
+    policy = TimingPolicy(processes=6, min_blocks=4, budget_s=80.0)
+    session = Session(pair=PAIR, workload=samples.WORKLOAD)
+    plan = Plan(sessions=(session, session, session), policy=policy, seed=3)
+    made = ProcessSeries(plan, 1, observer=seen.append, open_worker=workers, monotonic=workers.clock)
+    made.announce_waiting(Holder(7, "sebench compare"))
+    workers.clock.now_s += 100.0
+    made.leave_out(100.0)  # of another run
+    made.measure(deadline_s=180.0)
+    assert [(p.stage, p.elapsed_s, p.left_s) for p in seen[:3]] == [
+        ("waiting", 0.0, 160.0),
+        ("preparing", 0.0, 160.0),
+        ("measuring", 5.0, pytest.approx(74.2 + 80.0)),
+    ]
+    assert seen[0].holder == Holder(7, "sebench compare")
+    assert {p.aim_s for p in seen} == {240.0}
+    made.announce("memory")
+    assert (seen[-1].stage, seen[-1].left_s) == ("memory", None)

@@ -106,7 +106,7 @@ def test_a_device_that_another_run_holds_is_waited_for(known):
     held.acquire()
     events = []
 
-    def end_the_other():
+    def end_the_other(holder):
         events.append("waiting")
         held.release()
 

@@ -75,7 +75,9 @@ def test_bad_values():
 
 def test_without_ruptures_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "ruptures", None)
-    with pytest.raises(UsageError, match=r"change points needs ruptures; pip install 'sebench\[trend\]'"):
+    with pytest.raises(
+        UsageError, match=r"change points needs ruptures; pip install 'sebench-torch\[trend\]'"
+    ):
         change_points([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 0.1)
 
 

@@ -165,5 +165,5 @@ def test_figures_without_the_library_name_the_extra(monkeypatch):
 
     vega_library.cache_clear()
     monkeypatch.setitem(sys.modules, "vl_convert", None)
-    with pytest.raises(UsageError, match=r"vl-convert-python.*sebench\[html\]"):
+    with pytest.raises(UsageError, match=r"vl-convert-python.*sebench-torch\[html\]"):
         render_html(document())

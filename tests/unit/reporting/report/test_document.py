@@ -243,7 +243,7 @@ def test_markdown_without_matplotlib_has_tables_and_names_the_extra(monkeypatch)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     rendered = render_report(report(), "markdown", file="cost.md")
     assert rendered.files == {}
-    assert "sebench\\[plot" in rendered.text or "sebench[plot]" in rendered.text
+    assert "sebench-torch\\[plot" in rendered.text or "sebench-torch[plot]" in rendered.text
 
 
 @pytest.mark.parametrize("format_", ["table", "markdown", "latex", "csv", "html", "json"])
