@@ -83,6 +83,15 @@ def format_percent(ratio: float) -> str:
     return f"{(ratio - 1) * 100:+.2f} %" if math.isfinite(ratio) else UNKNOWN
 
 
+def change_of_value(before: float | None, after: float | None, unit: str = "1") -> str:
+    """Exact figures to the last digit: ``100 -> 112 B``, or the figure alone where nothing changed."""
+    values = [after] if before == after else [before, after]
+    suffix = "" if unit == "1" else f" {unit}"
+    if None in values:
+        return " -> ".join("unknown" if value is None else f"{value:,}{suffix}" for value in values)
+    return " -> ".join(f"{value:,}" for value in values) + suffix
+
+
 def format_share(part: float, whole: float) -> str:
     """A part of a whole in per cent: (2.5, 100) -> '2.50 %'; unknown where the whole is zero."""
     return f"{part / whole * 100:.2f} %" if whole else UNKNOWN

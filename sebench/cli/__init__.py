@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from sebench.errors import EXIT_INTERRUPTED
+from sebench.cli import _signals as signals
 
 if TYPE_CHECKING:
     from sebench.cli._app import app
@@ -15,13 +15,19 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """Entry point of the console script."""
-    try:
-        from sebench.cli._app import app
+    with signals.interruptible():
+        try:
+            from sebench.cli._app import app
 
-        app()
-    except KeyboardInterrupt:  # before there was a command to say so
-        sys.stderr.write("sebench: error: interrupted\n")
-        sys.exit(EXIT_INTERRUPTED)
+            app()
+        except SystemExit:
+            raise
+        except BaseException as error:
+            if not (signals.was_interrupted() or isinstance(error, KeyboardInterrupt)):
+                raise
+            # Before there was a command to say so, or on its way out.
+            sys.stderr.write(f"sebench: error: {signals.cause()}\n")
+            sys.exit(signals.exit_status())
 
 
 def __getattr__(name: str) -> object:

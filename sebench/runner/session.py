@@ -51,6 +51,10 @@ class OutOfMemory(WorkerFailed):
     """The batch does not fit; a smaller one might."""
 
 
+class NetworkMissing(WorkerFailed):
+    """There is no such network where the worker looked."""
+
+
 def silence_limit_s(policy: TimingPolicy, workload: Workload, *, block_s: float = 0.0) -> float:
     """How long a worker may say nothing.
 
@@ -101,11 +105,13 @@ def expect(worker: Speaker, kind: type[R]) -> R:
     Raises:
         WorkerDied: it ended, stayed silent for too long or sent something else.
         OutOfMemory: it said that memory does not suffice.
+        NetworkMissing: it said that there is no such network.
         WorkerFailed: it said why else it cannot go on.
     """
     reply = worker.receive()
     if isinstance(reply, Failed):
-        raise (OutOfMemory if reply.code == "memory" else WorkerFailed)(reply.message)
+        kinds = {"memory": OutOfMemory, "unknown": NetworkMissing}
+        raise kinds.get(reply.code, WorkerFailed)(reply.message)
     if not isinstance(reply, kind):
         raise WorkerDied(f"a worker process sent {type(reply).__name__} instead of {kind.__name__}")
     return reply

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import IO, TypeVar
 
 from sebench import models
-from sebench.errors import SebenchError
+from sebench.errors import SebenchError, UnknownModelError
 from sebench.worker.protocol import Code
 
 T = TypeVar("T")
@@ -32,6 +32,8 @@ def guarded(action: Callable[[], T]) -> T:
         return action()
     except MemoryError as error:
         raise Fatal("memory", "out of memory while building or warming up") from error
+    except UnknownModelError as error:
+        raise Fatal("unknown", str(error)) from error
     except SebenchError as error:
         raise Fatal("build", str(error)) from error
     except RuntimeError as error:

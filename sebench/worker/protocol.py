@@ -25,8 +25,8 @@ from sebench.schema import (
     Workload,
 )
 
-Code = Literal["build", "memory", "output", "device"]
-"""Why a worker cannot go on: the network, its memory, what it returned, or the device."""
+Code = Literal["build", "memory", "output", "device", "unknown"]
+"""Why a worker cannot go on: the network, its memory, what it returned, the device, or no such network."""
 
 
 class Request(Value, frozen=True, kw_only=True, tag=True):

@@ -13,7 +13,8 @@ from sebench.runner import target_run
 from sebench.runner.attempts import Attempts
 from sebench.runner.calibrations import Calibrations
 from sebench.runner.checking import check
-from sebench.runner.target_run import Settings, Target
+from sebench.runner.target import Target
+from sebench.runner.target_run import Settings
 from sebench.schema import (
     CalibrationSession,
     ModelSpec,
