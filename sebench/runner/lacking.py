@@ -21,9 +21,11 @@ def failure_reason(error: SebenchError, target: Target, counter: Counter) -> Rea
         return error_reason(error)
     if target.kind != "base-ref":
         return error_reason(error, UNKNOWN)
-    pair = target.session.pair
-    at_base, here = (_missing(spec, target, counter) for spec in (pair.baseline, pair.candidate))
-    model, base = pair.candidate.model, target.baseline
+    pair, model, base = target.session.pair, target.session.pair.candidate.model, target.baseline
+    # A count names the commit that it was made at; the other side may lack the network as well.
+    from_base = str(error).startswith(f"{model} at ")
+    at_base = error if from_base else _missing(pair.baseline, target, counter)
+    here = _missing(pair.candidate, target, counter) if from_base else error
     if at_base and here:
         message = f"{model} is neither in this tree ({_why(here, model)}) nor at {base}"
         return Reason(code=UNKNOWN, message=message, hint=here.hint)
@@ -33,13 +35,11 @@ def failure_reason(error: SebenchError, target: Target, counter: Counter) -> Rea
             message=f"{model} is new: {base} does not have it ({_why(at_base, model)})",
             hint="hold it against a ceiling (--max-overhead) or a lock until the base has it",
         )
-    if here:
-        return Reason(
-            code=GONE,
-            message=f"{model} is gone: {base} has it, this tree does not ({_why(here, model)})",
-            hint="name what replaces it, or take it out of the gate",
-        )
-    return error_reason(error, UNKNOWN)
+    return Reason(
+        code=GONE,
+        message=f"{model} is gone: {base} has it, this tree does not ({_why(error, model)})",
+        hint="name what replaces it, or take it out of the gate",
+    )
 
 
 def _missing(spec: ModelSpec, target: Target, counter: Counter) -> UnknownModelError | None:
