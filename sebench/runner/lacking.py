@@ -28,7 +28,7 @@ def failure_reason(error: SebenchError, target: Target, counter: Counter) -> Rea
     here = _missing(pair.candidate, target, counter) if from_base else error
     if at_base and here:
         message = f"{model} is neither in this tree ({_why(here, model)}) nor at {base}"
-        return Reason(code=UNKNOWN, message=message, hint=here.hint)
+        return Reason(code=UNKNOWN, message=message)
     if at_base:
         return Reason(
             code=NEW,
