@@ -84,12 +84,13 @@ def format_percent(ratio: float) -> str:
 
 
 def change_of_value(before: float | None, after: float | None, unit: str = "1") -> str:
-    """Exact figures to the last digit: ``100 -> 112 B``, or the figure alone where nothing changed."""
-    values = [after] if before == after else [before, after]
+    """Exact figures to the last digit: ``100 -> 112 B``; ``100 B -> unknown``."""
     suffix = "" if unit == "1" else f" {unit}"
-    if None in values:
-        return " -> ".join("unknown" if value is None else f"{value:,}{suffix}" for value in values)
-    return " -> ".join(f"{value:,}" for value in values) + suffix
+    if before is None or after is None:
+        return " -> ".join(
+            f"{value:,}{suffix}" if value is not None else "unknown" for value in (before, after)
+        )
+    return f"{before:,} -> {after:,}{suffix}"
 
 
 def format_share(part: float, whole: float) -> str:

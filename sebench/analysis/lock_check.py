@@ -60,7 +60,7 @@ def figure_text(figure: Figure) -> str:
     before, after = figure.before, figure.after
     text = f"{figure.metric} {change_of_value(before, after, _unit(figure.metric))}"
     if not figure.differs:
-        return text
+        return f"{figure.metric} {text.rpartition(' -> ')[2]}"
     if not figure.ops:
         return text + change_text(before, after)
     # As many calls as before may be calls of other ops.
