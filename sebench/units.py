@@ -93,6 +93,16 @@ def format_duration(seconds: float) -> str:
     return f"{minutes / 60:.1f} h"
 
 
+def change_of_value(before: float | None, after: float | None, unit: str = "1") -> str:
+    """Exact figures to the last digit: ``100 -> 112 B``; ``100 B -> unknown``."""
+    suffix = "" if unit == "1" else f" {unit}"
+    if before is None or after is None:
+        return " -> ".join(
+            f"{value:,}{suffix}" if value is not None else "unknown" for value in (before, after)
+        )
+    return f"{before:,} -> {after:,}{suffix}"
+
+
 def format_share(part: float, whole: float) -> str:
     """A part of a whole in per cent: (2.5, 100) -> '2.50 %'; unknown where the whole is zero."""
     return f"{part / whole * 100:.2f} %" if whole else UNKNOWN

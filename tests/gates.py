@@ -71,17 +71,40 @@ def lock(status="passed", **fields):
         "workload": None,
         "p_value": None,
         "reason": Reason(code="equal", message="28,088,024 as in the lock"),
+        "before": 28_088_024,
+        "after": 28_088_024,
+        "unit": "1",
+        "duration_s": 0.25,
         **fields,
     }
     return check(status, **values)
 
 
-def gate(*checks, status=None, on_inconclusive="fail"):
+def exact(status="failed", **fields):
+    """A ceiling on a figure without noise: 102,228,128 bytes plain, 112,352,096 with SE."""
+    estimate = 112_352_096 / 102_228_128
+    values = {
+        "metric": "bytes",
+        "exact": True,
+        "ratio": Ratio(estimate=estimate, ci_low=estimate, ci_high=estimate, method="exact"),
+        "grade": None,
+        "workload": None,
+        "p_value": None,
+        "before": 102_228_128,
+        "after": 112_352_096,
+        "unit": "B",
+        "duration_s": 1.5,
+        **fields,
+    }
+    return check(status, **values)
+
+
+def gate(*checks, status=None, on_inconclusive="fail", **fields):
     worst = next(
         (s for s in ("failed", "not_comparable", "inconclusive") if any(c.status == s for c in checks)),
         "passed" if checks else "not_comparable",
     )
-    return Gate(status=status or worst, checks=tuple(checks), on_inconclusive=on_inconclusive)
+    return Gate(status=status or worst, checks=tuple(checks), on_inconclusive=on_inconclusive, **fields)
 
 
 def mixed():
@@ -92,5 +115,8 @@ def mixed():
         check(attempts=2, findings=(warned,)),
         passed(model="mobilenet_v1"),
         inconclusive(model="vgg16_bn"),
+        exact(model="mobilenet_v1"),
         not_comparable(kind="stored", baseline="main.json", candidate="se(r=8)"),
+        started_at="2026-01-02T03:04:05.678+00:00",
+        duration_s=93.75,
     )

@@ -99,9 +99,11 @@ def _missing(question: Question, found: Sequence[MetricComparison]) -> Answer:
 def _stated(question: Question, found: MetricComparison) -> Answer:
     """A metric that has no samples to pool: exact, or without an interval."""
     if found.ratio.estimate is None:
-        return not_comparable(question, "no-ratio", found.reason or "there is no ratio")
+        answer = not_comparable(question, "no-ratio", found.reason or "there is no ratio")
+        return replace(answer, before=found.baseline.value, after=found.candidate.value, unit=found.unit)
     if found.exact:
-        return exact_answer(question, found.ratio)
+        before, after = found.baseline.value, found.candidate.value
+        return exact_answer(question, found.ratio, before=before, after=after, unit=found.unit)
     message = f"{found.reason or 'it has no interval'}; it cannot be gated"
     return Answer(
         question=question,
@@ -141,6 +143,9 @@ def _check(answer: Answer, adjusted_p: float | None, confidence: float) -> Check
         attempts=answer.attempts,
         reason=reason,
         findings=answer.findings,
+        before=answer.before,
+        after=answer.after,
+        unit=answer.unit,
     )
 
 

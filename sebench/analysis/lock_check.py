@@ -16,11 +16,13 @@ from sebench.analysis.lock import (
 )
 from sebench.errors import SebenchError
 from sebench.schema import Check, Finding, GateStatus, Lock, LockEntry, Ratio, Reason
-from sebench.units import format_percent
+from sebench.units import change_of_value, format_percent
 
 BASELINE = "lock"
 """What the ratios of these checks are over."""
 EQUAL, DIFFERS, NOT_BUILT, NO_TORCH = "lock-equal", "lock-differs", "lock-not-built", "lock-no-torch"
+_UNITS = {"macs": "MAC", "paper_macs": "MAC", "flops": "FLOP"}
+_UNITS |= dict.fromkeys(("bytes_read", "bytes_written", "saved_bytes"), "B")
 _UPDATE = "`sebench lock --update` accepts it, if it is meant"
 
 
@@ -38,18 +40,32 @@ def check_lock(lock: Lock, count: Count, *, torch: str) -> tuple[Check, ...]:
     Returns:
         One check per network and metric, in the order of the lock; none for an empty lock.
     """
-    return tuple(check for entry in lock.entries for check in _check_entry(lock, entry, count, torch))
+    return tuple(check for entry in lock.entries for check in check_entry(lock, entry, count, torch=torch))
+
+
+def check_entry(lock: Lock, entry: LockEntry, count: Count, *, torch: str) -> tuple[Check, ...]:
+    """The checks of one network; see `check_lock`.
+
+    Args:
+        lock: what is expected.
+        entry: one of its networks.
+        count: counts a network.
+        torch: the torch minor version that `count` uses.
+    """
+    return tuple(_checks(lock, entry, count, torch))
 
 
 def figure_text(figure: Figure) -> str:
     """``params 25,557,032 -> 25,600,000 (+0.17 %)``, or the value alone where nothing changed."""
+    before, after = figure.before, figure.after
+    text = f"{figure.metric} {change_of_value(before, after, _unit(figure.metric))}"
     if not figure.differs:
-        return f"{figure.metric} {_number(figure.after)}"
-    text = f"{figure.metric} {_number(figure.before)} -> {_number(figure.after)}"
-    text += change_text(figure.before, figure.after)
+        return f"{figure.metric} {text.rpartition(' -> ')[2]}"
     if not figure.ops:
-        return text
-    return f"{text}: " + ", ".join(f"{op} {before:,} -> {after:,}" for op, before, after in figure.ops)
+        return text + change_text(before, after)
+    # As many calls as before may be calls of other ops.
+    ops = ", ".join(f"{op} {was:,} -> {now:,}" for op, was, now in figure.ops)
+    return f"{figure.metric} {before:,} -> {after:,}{change_text(before, after)}: {ops}"
 
 
 def change_text(before: int | None, after: int | None) -> str:
@@ -60,7 +76,7 @@ def change_text(before: int | None, after: int | None) -> str:
     return f" ({after - before:+,})" if percent in ("+0.00 %", "-0.00 %") else f" ({percent})"
 
 
-def _check_entry(lock: Lock, entry: LockEntry, count: Count, torch: str) -> Iterator[Check]:
+def _checks(lock: Lock, entry: LockEntry, count: Count, torch: str) -> Iterator[Check]:
     candidate = _candidate(lock, entry)
     try:
         counted = count_entry(entry, count, torch)
@@ -93,6 +109,7 @@ def _figure_check(entry: LockEntry, candidate: str, figure: Figure, why_unknown:
             message=message,
             hint=_UPDATE if figure.differs else None,
         ),
+        figure=figure,
     )
 
 
@@ -104,6 +121,7 @@ def _check(
     status: GateStatus,
     reason: Reason,
     ratio: float | None = None,
+    figure: Figure | None = None,
 ) -> Check:
     return Check(
         kind="lock",
@@ -115,6 +133,9 @@ def _check(
         exact=True,
         ratio=Ratio(estimate=ratio, ci_low=ratio, ci_high=ratio, method="exact"),
         reason=reason,
+        before=figure.before if figure else None,
+        after=figure.after if figure else None,
+        unit=_unit(figure.metric) if figure else None,
     )
 
 
@@ -143,5 +164,5 @@ def _no_torch(entry: LockEntry, torch: str) -> Finding:
     )
 
 
-def _number(value: int | None) -> str:
-    return "unknown" if value is None else f"{value:,}"
+def _unit(metric: str) -> str:
+    return _UNITS.get(metric, "1")

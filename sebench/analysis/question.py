@@ -43,6 +43,10 @@ class Answer:
     worst_cases: tuple[float, ...] = ()
     """By process, with all unrest charged to the candidate; beyond the limit they overrule a doubt."""
     exact: bool = False
+    before: int | float | None = None
+    """Of an exact figure, as in `sebench.schema.Check`; likewise `after` and `unit`."""
+    after: int | float | None = None
+    unit: str | None = None
     grade: Grade | None = None
     attempts: int = 1
     findings: tuple[Finding, ...] = ()
@@ -50,20 +54,44 @@ class Answer:
 
 def not_comparable(question: Question, code: str, message: str) -> Answer:
     """The answer where there is nothing to hold against the limit."""
+    return unanswered(question, Reason(code=code, message=message))
+
+
+def unanswered(question: Question, reason: Reason) -> Answer:
+    """The answer where nothing came of measuring."""
     return Answer(
         question=question,
         ratio=Ratio(estimate=None, method="none"),
         verdict="not_comparable",
-        reason=Reason(code=code, message=message),
+        reason=reason,
     )
 
 
-def exact_answer(question: Question, ratio: Ratio) -> Answer:
-    """The answer of a figure that has no noise."""
+def exact_answer(
+    question: Question, ratio: Ratio, *, before: float | None, after: float | None, unit: str
+) -> Answer:
+    """The answer of a figure that has no noise.
+
+    Args:
+        question: what is asked.
+        ratio: of `after` to `before`.
+        before: the figure of the baseline.
+        after: that of the candidate.
+        unit: of both.
+    """
     within = ratio.estimate is not None and ratio.estimate <= question.limit
     verdict: GateStatus = "passed" if within else "failed"
     reason = within_limit(question, ratio) if within else over_limit(question)
-    return Answer(question=question, ratio=ratio, verdict=verdict, reason=reason, exact=True)
+    return Answer(
+        question=question,
+        ratio=ratio,
+        verdict=verdict,
+        reason=reason,
+        exact=True,
+        before=before,
+        after=after,
+        unit=unit,
+    )
 
 
 def within_limit(question: Question, ratio: Ratio) -> Reason:

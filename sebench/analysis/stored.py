@@ -165,15 +165,22 @@ def _exact(question: Question, now: Result, then: Result) -> Answer:
     if question.metric not in _OF_THE_NETWORK and torch[0] != torch[1]:
         message = f"{question.metric} depends on torch: {torch[1]} in {question.baseline}, {torch[0]} now"
         return not_comparable(question, "another-torch", message)
-    values = []
+    values: list[tuple[int | float, str]] = []
     for result in (now, then):
         found = [metric for metric in compare(result).metrics if metric.metric == question.metric]
         usable = [metric for metric in found if metric.exact and metric.candidate.value]
         if not usable:
             return not_comparable(question, "not-measured", _no_exact(question, found))
-        values.append(usable[0].candidate.value or 0)
-    ratio = values[0] / values[1]
-    return exact_answer(question, Ratio(estimate=ratio, ci_low=ratio, ci_high=ratio, method="exact"))
+        values.append((usable[0].candidate.value or 0, usable[0].unit))
+    (after, unit), (before, _) = values
+    ratio = after / before
+    return exact_answer(
+        question,
+        Ratio(estimate=ratio, ci_low=ratio, ci_high=ratio, method="exact"),
+        before=before,
+        after=after,
+        unit=unit,
+    )
 
 
 def _minor(version: str | None) -> str | None:

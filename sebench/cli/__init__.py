@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from sebench.cli import _signals as signals
+
 if TYPE_CHECKING:
     import typer
 
@@ -15,11 +17,17 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """Entry point of the console script."""
-    try:
-        _load()()
-    except KeyboardInterrupt:  # before there was a command to say so
-        sys.stderr.write("sebench: error: interrupted\n")
-        sys.exit(130)
+    with signals.interruptible():
+        try:
+            _load()()
+        except SystemExit:
+            raise
+        except BaseException as error:
+            if not (signals.was_interrupted() or isinstance(error, KeyboardInterrupt)):
+                raise
+            # Before there was a command to say so, or on its way out.
+            sys.stderr.write(f"sebench: error: {signals.cause()}\n")
+            sys.exit(signals.exit_status())
 
 
 def _load() -> typer.Typer:

@@ -24,7 +24,8 @@ from sebench.cli.verify import verify
 
 _EXIT_CODES = (
     "Exit codes: 0 fine; 1 a sebench error (bad file, missing device, failed build); 2 wrong usage; "
-    "3 the gate failed; 4 inconclusive, not comparable, or nothing was compared; 130 interrupted."
+    "3 the gate failed; 4 inconclusive, not comparable, or nothing was compared; 128 + N ended by "
+    "signal N (130: Ctrl-C)."
 )
 app = typer.Typer(
     name="sebench",

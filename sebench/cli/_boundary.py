@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, ParamSpec
 
 import typer
 
-from sebench.errors import EXIT_ERROR, EXIT_INTERRUPTED, DataFileError, SebenchError
+from sebench.cli import _signals as signals
+from sebench.errors import EXIT_ERROR, DataFileError, Interrupted, SebenchError
 from sebench.installation import find_namesake
 from sebench.schema import Finding
 from sebench.store import check_writable, write_atomic
@@ -55,12 +56,11 @@ def _status(command: Callable[[], int | None]) -> int:
     try:
         _require_folder()
         return command() or 0
+    except (KeyboardInterrupt, Interrupted) as error:
+        return _interrupted(error)
     except SebenchError as error:
         complain(str(error))
         return error.exit_code
-    except KeyboardInterrupt:
-        complain("interrupted")
-        return EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe (head, less) has seen enough
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -68,6 +68,8 @@ def _status(command: Callable[[], int | None]) -> int:
     except typer.Exit:
         raise
     except Exception as error:  # noqa: BLE001 - the boundary: a user never sees a traceback unasked
+        if signals.was_interrupted():  # and something on the way made an error of its own of it
+            return _interrupted(error)
         complain(f"internal error: {type(error).__name__}: {error}; run again with --debug and report it")
         return EXIT_ERROR
 
@@ -77,6 +79,13 @@ def _warn_of_namesake() -> None:
     namesake = find_namesake()
     if namesake is not None:
         say(f"warning: {namesake}; {namesake.way_out}")
+
+
+def _interrupted(error: BaseException) -> int:
+    hint = error.hint if isinstance(error, Interrupted) else None
+    with contextlib.suppress(OSError):  # the terminal that hung up
+        complain(f"{signals.cause()}; {hint}" if hint else signals.cause())
+    return signals.exit_status()
 
 
 def _require_folder() -> None:

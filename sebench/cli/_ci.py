@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
@@ -30,7 +29,7 @@ def write_ci_outputs(gate: Gate, *, junit: Path | None, environ: Mapping[str, st
     from sebench.reporting import exports
 
     if junit is not None:
-        write_atomic(junit, exports.junit_xml(gate, created_at=datetime.now(UTC)))
+        write_atomic(junit, exports.junit_xml(gate))
     if environ.get("GITHUB_ACTIONS") == "true":
         typer.echo(exports.github_annotations(gate), err=True, nl=False)
     summary = environ.get("GITHUB_STEP_SUMMARY")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from msgspec.structs import replace
 
+from sebench.analysis.unjudged import EXIT_CODES, SAID
 from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, complain, emit, guarded, present, show_findings
 from sebench.cli._ci import write_ci_outputs
@@ -219,6 +220,9 @@ def _present(gate: Gate, output_format: str, output: str, *, junit: Path | None,
     )
     write_ci_outputs(gate, junit=junit, environ=os.environ)
     show_findings((finding for check in gate.checks for finding in check.findings), quiet=quiet)
+    reasons = (check.reason for check in gate.checks if check.reason.code in SAID)
+    for message in dict.fromkeys(f"{r.message}; {r.hint}" if r.hint else r.message for r in reasons):
+        complain(message)
     if not gate.checks:
         limit = "--model resnet50 --max-overhead params:1.11"
         complain(f"nothing was compared; name a limit ({limit}), or configure one")
@@ -226,6 +230,9 @@ def _present(gate: Gate, output_format: str, output: str, *, junit: Path | None,
 
 def _exit_code(gate: Gate) -> int:
     """Inconclusive passes only where that was asked for; nothing compared never does."""
+    found = {check.reason.code for check in gate.checks}
+    if gate.status == "not_comparable":
+        return next((EXIT_CODES[code] for code in EXIT_CODES if code in found), EXIT_INCONCLUSIVE)
     if gate.status == "inconclusive" and gate.on_inconclusive == "pass":
         return EXIT_OK
     return _EXITS[gate.status]

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 
 from msgspec import NODEFAULT, inspect
 
+from sebench.configuration.limits import Problem
 from sebench.errors import ConfigurationError, near_matches
 from sebench.schema import Value
 
@@ -82,7 +83,7 @@ def _decode(value: object, rule: inspect.Type, place: Place, extra: dict[str, An
         case inspect.StrType():
             return _text(value, rule, place, extra or {})
         case inspect.IntType() | inspect.FloatType():
-            return _number(value, rule, place)
+            return _number(value, rule, place, extra or {})
     raise AssertionError(f"no rule for settings of type {rule}")
 
 
@@ -144,13 +145,24 @@ def _text(value: object, rule: inspect.StrType, place: Place, extra: dict[str, A
     return text
 
 
-def _number(value: object, rule: inspect.IntType | inspect.FloatType, place: Place) -> int | float:
+def _number(
+    value: object, rule: inspect.IntType | inspect.FloatType, place: Place, extra: dict[str, Any]
+) -> int | float:
+    if isinstance(value, str) and "problem_of_text" in extra:
+        _refuse_limit(extra["problem_of_text"](value), place)
     number = _real(value, place) if isinstance(rule, inspect.FloatType) else _expect(value, int, place)
+    if "problem" in extra:
+        _refuse_limit(extra["problem"](number), place)
     if rule.gt is not None and not number > rule.gt:
         place.refuse(f"{number:g} is not above {rule.gt:g}")
     if rule.ge is not None and number < rule.ge:
         place.refuse(f"{number} is below {rule.ge}")
     return number
+
+
+def _refuse_limit(problem: Problem | None, place: Place) -> None:
+    if problem is not None:
+        place.refuse(problem.message, hint=problem.hint)
 
 
 def _real(value: object, place: Place) -> float:

@@ -1,13 +1,33 @@
-"""Limits as they are given on the command line."""
+"""Limits: how they are written on the command line, and which numbers cannot be meant as one."""
 
 from __future__ import annotations
 
 import math
+import re
+from typing import NamedTuple
 
 from sebench.errors import UsageError, near_matches
 from sebench.schema import LIMIT_METRICS, LimitMetric
 
+LOWEST, HIGHEST = 0.5, 5.0
+"""A limit below asks for less than half and is a fraction; one from `HIGHEST` on is a percentage."""
 _FORM = "write METRIC:RATIO, e.g. latency:1.05 to allow 5 % more"
+_PERCENTAGE = re.compile(r"\+?(\d+(?:[.,]\d+)?) *%")
+_COMMA = re.compile(r"\d+,\d+")
+
+
+class Problem(NamedTuple):
+    """Why a number is no limit, and what was meant in its place."""
+
+    message: str
+    meant: float | None
+
+    @property
+    def hint(self) -> str:
+        """The next step."""
+        if self.meant is not None:
+            return f"did you mean {self.meant:g}?"
+        return f"a limit is the largest ratio of new to old, from {LOWEST:g} to below {HIGHEST:g}"
 
 
 def parse_limit(text: str) -> tuple[LimitMetric, float]:
@@ -17,12 +37,41 @@ def parse_limit(text: str) -> tuple[LimitMetric, float]:
         text: the metric's name, a colon, and the largest candidate/baseline ratio allowed.
 
     Raises:
-        UsageError: no such metric, or a ratio that is not a positive number; one line.
+        UsageError: no such metric, or a ratio that cannot be meant; one line.
     """
     name, colon, number = text.partition(":")
     if not colon:
         raise UsageError(f"limit {text!r} has no ratio", hint=_FORM)
-    return _metric(name.strip(), text), _ratio(number, text)
+    return _metric(name.strip(), text), _ratio(number.strip(), text)
+
+
+def problem_of_ratio(ratio: float) -> Problem | None:
+    """What is wrong with a number as a limit; None where it may be meant.
+
+    Args:
+        ratio: any number.
+    """
+    if not (math.isfinite(ratio) and ratio > 0):
+        return Problem(f"{ratio:g} is not a positive, finite ratio", None)
+    if ratio < LOWEST:
+        return Problem(f"{ratio:g} asks for less than half of what there was", _meant(ratio))
+    if ratio >= HIGHEST:
+        return Problem(f"{ratio:g} allows {ratio:g} times as much as there was", _meant(ratio))
+    return None
+
+
+def problem_of_text(text: str) -> Problem | None:
+    """What is wrong with a percentage or a decimal comma; None for any other text.
+
+    Args:
+        text: as written in place of a number.
+    """
+    if found := _PERCENTAGE.fullmatch(text):
+        percent = float(found[1].replace(",", "."))
+        return Problem(f"{text!r} is a percentage, and a limit is a ratio", _of_percent(percent))
+    if _COMMA.fullmatch(text):
+        return Problem(f"{text!r} has a decimal comma", float(text.replace(",", ".")))
+    return None
 
 
 def _metric(name: str, text: str) -> LimitMetric:
@@ -34,10 +83,24 @@ def _metric(name: str, text: str) -> LimitMetric:
 
 
 def _ratio(number: str, text: str) -> float:
+    problem = problem_of_text(number)
     try:
-        ratio = float(number)
+        ratio = math.nan if problem else float(number)
     except ValueError:
-        raise UsageError(f"limit {text!r}: {number.strip()!r} is not a number", hint=_FORM) from None
-    if not (math.isfinite(ratio) and ratio > 0):
-        raise UsageError(f"limit {text!r}: {number.strip()} is not a positive, finite ratio", hint=_FORM)
+        raise UsageError(f"limit {text!r}: {number!r} is not a number", hint=_FORM) from None
+    problem = problem or problem_of_ratio(ratio)
+    if problem:
+        raise UsageError(f"limit {text!r}: {problem.message}", hint=problem.hint)
     return ratio
+
+
+def _meant(ratio: float) -> float | None:
+    """0.05 and 5 are 5 % more, and 105 is 105 % of what there was."""
+    if ratio < LOWEST:
+        return 1 + ratio if ratio >= 0.001 else None
+    return _of_percent(ratio)
+
+
+def _of_percent(percent: float) -> float | None:
+    meant = 1 + percent / 100 if percent < 100 else percent / 100
+    return meant if problem_of_ratio(meant) is None else None

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
+from sebench.configuration.limits import problem_of_ratio, problem_of_text
 from sebench.schema import (
     Dtype,
     Effort,
@@ -34,7 +35,7 @@ Pixels = Annotated[
 ]
 Positive = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
-LimitRatio = Annotated[float, Meta(gt=0)]
+LimitRatio = Annotated[float, Meta(extra={"problem": problem_of_ratio, "problem_of_text": problem_of_text})]
 Limits = Annotated[dict[LimitMetric, LimitRatio], Meta(min_length=1)]
 """Largest ratio allowed, by metric: 1.05 allows 5 % more."""
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import shutil
 import subprocess
 from collections.abc import Mapping
 from importlib import metadata
@@ -13,6 +11,7 @@ from typing import Any
 
 import sebench
 from sebench.installation import find_namesake
+from sebench.profilers.git import run_git
 
 NAMESAKE = "sebench of another project"
 
@@ -102,28 +101,11 @@ def _is_listed(name: str) -> bool:
 
 
 def _git_status(directory: Path | None, timeout_s: float) -> list[str] | None:
-    git = shutil.which("git")
-    if git is None:
-        return None
-    # No lock on the index, no file-system monitor: looking at a repository must not change or run anything.
-    command = [
-        git,
-        "-c",
-        "core.fsmonitor=false",
-        "status",
-        "--porcelain=v2",
-        "--branch",
-        "--untracked-files=no",
-    ]
     try:
-        done = subprocess.run(
-            command,
-            cwd=directory,
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
-            capture_output=True,
-            timeout=timeout_s,
-            check=False,
+        done = run_git(
+            directory, "status", "--porcelain=v2", "--branch", "--untracked-files=no", timeout_s=timeout_s
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.decode(errors="replace").splitlines() if done.returncode == 0 else None
+    text = done.stdout.encode(errors="surrogateescape").decode(errors="replace")
+    return text.splitlines() if done.returncode == 0 else None

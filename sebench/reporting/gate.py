@@ -12,6 +12,7 @@ from sebench.reporting.gate_answers import (
     check_name,
     limit_text,
     ratio_against,
+    values_text,
     verdict_sentence,
 )
 from sebench.reporting.series import workload_name
@@ -26,6 +27,7 @@ _BASES: dict[CheckKind, str] = {
 }
 _DATA_KEYS = (
     *("kind", "model", "baseline", "candidate", "metric", "exact", "reason_code", "attempts"),
+    *("before", "after", "unit", "duration_s"),
     *("ratio_ci_low", "ratio_ci_high", "confidence", "method", "scope", "processes", "blocks"),
     *WORKLOAD_COLUMNS,
 )
@@ -86,11 +88,14 @@ def _notes(gate: Gate) -> Iterator[str]:
 def _table(gate: Gate) -> Table:
     confidences = {check.ratio.confidence for check in gate.checks if not check.exact}
     shown = f"{confidence_text(confidences.pop())} CI" if len(confidences) == 1 else "CI"
+    values = any(map(values_text, gate.checks))
     columns = (
         Column("basis", "basis", role="group"),
         Column("check", "check", wrap=True),
         Column("limit", "limit", "right"),
         Column("ratio", "ratio", "right", detail=f"[{shown}]"),
+        # Exact figures have no interval: on a narrow line their values stand where that would.
+        Column("values", "old -> new", "right", role="fold" if values else "data"),
         Column("grade", "grade"),
         Column("p_value", "p", "right"),
         Column("status", "status"),
@@ -107,6 +112,7 @@ def _row(check: Check) -> Row:
         text_cell(check_name(check)),
         Cell("equal" if check.limit is None else limit_text(check.limit), check.limit),
         Cell(estimate, check.ratio.estimate, interval),
+        text_cell(values_text(check)),
         EMPTY if check.grade is None else text_cell(check.grade),
         EMPTY if check.p_value is None else Cell(_p_text(check.p_value), check.p_value),
         Cell(STATUS_NAMES[check.status], check.status),
@@ -132,7 +138,8 @@ def _data(check: Check) -> tuple[str | float | None, ...]:
     ratio = check.ratio
     return (
         *(check.kind, check.model, check.baseline, check.candidate, check.metric, check.exact),
-        *(check.reason.code, check.attempts, ratio.ci_low, ratio.ci_high),
+        *(check.reason.code, check.attempts, check.before, check.after, check.unit, check.duration_s),
+        *(ratio.ci_low, ratio.ci_high),
         *(None if check.exact else ratio.confidence, ratio.method, ratio.scope),
         *((None, None) if check.exact else (ratio.processes, ratio.blocks)),
         *workload_values(check.workload),

@@ -8,7 +8,7 @@ from typing import Literal
 from sebench.reporting.answers import ratio_decimals, ratio_text
 from sebench.reporting.finite import finite_ratio
 from sebench.schema import Check, Gate, GateStatus, Ratio
-from sebench.units import format_ratio
+from sebench.units import change_of_value, format_ratio
 
 NOTHING_CHECKED = "nothing was compared"
 STATUS_NAMES: Mapping[GateStatus, str] = {
@@ -53,6 +53,7 @@ def check_sentence(check: Check) -> str:
     """One check, e.g. ``resnet50 se latency 1.018 [1.012, 1.024] (grade A) is within the limit of 1.05``."""
     name, known = check_name(check), " ".join(ratio_against(check.ratio, check)).strip()
     known += f" (grade {check.grade})" if known and check.grade else ""
+    known += f" ({values})" if known and (values := values_text(check)) else ""
     if check.limit is None or not known:
         return f"{name}: {check.reason.message}"
     limit = limit_text(check.limit)
@@ -61,6 +62,13 @@ def check_sentence(check: Check) -> str:
     if check.status == "failed":
         return f"{name} {known} exceeds the limit of {limit}"
     return f"{name} {known}, limit {limit}: {check.reason.message}"
+
+
+def values_text(check: Check) -> str:
+    """Of an exact figure, e.g. ``25,557,032 -> 28,088,024`` or ``64 -> 72 B``; empty where it is unknown."""
+    if check.before is None and check.after is None:
+        return ""
+    return change_of_value(check.before, check.after, check.unit or "1")
 
 
 def check_name(check: Check) -> str:

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from msgspec.structs import replace
 
 from sebench.analysis.calibration import session_of
+from sebench.errors import Interrupted, WorkerError
 from sebench.runner.calibrations import Calibrations
 from sebench.runner.measuring import run
 from sebench.runner.plan import timing_policy
 from sebench.runner.progress import Observer
 from sebench.runner.session import WORKER_COMMAND
-from sebench.schema import Calibration, ModelSpec, Pair, Plan, Session, TimingPolicy, Workload, fingerprint
+from sebench.schema import (
+    Calibration,
+    ModelSpec,
+    Pair,
+    Plan,
+    Result,
+    Session,
+    TimingPolicy,
+    Workload,
+    fingerprint,
+)
 from sebench.store import CountCache
 
 _SECONDS_PER_PROCESS = 14.0
@@ -61,9 +73,25 @@ def calibrate(
 
     Raises:
         WorkerError: too few processes could be measured.
+        Interrupted: what was measured until then is kept, where it is enough for a session.
     """
     session = Session(pair=Pair(baseline=spec, candidate=spec), workload=workload)
     plan = Plan(sessions=(session,), policy=policy, seed=seed)
-    (result,) = run(plan, cache=cache, observer=observer, argv=argv, command=command)
+    results = run(plan, cache=cache, observer=observer, argv=argv, command=command)
+    result = next(results)
+    try:
+        next(results, None)  # an interrupted measurement says so after its result
+    except Interrupted as error:
+        with suppress(WorkerError):
+            kept = _keep(result, spec, calibrations)
+            sessions = len(kept.sessions)
+            raise Interrupted(
+                error.message, hint=f"what was measured is kept as session {sessions}"
+            ) from None
+        raise
+    return _keep(result, spec, calibrations)
+
+
+def _keep(result: Result, spec: ModelSpec, calibrations: Calibrations) -> Calibration:
     measured = result.measurements[0].workload
     return calibrations.add(fingerprint(result.environment), spec, measured, session_of(result))

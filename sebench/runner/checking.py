@@ -6,25 +6,36 @@ import time
 from collections.abc import Iterable, Sequence
 from itertools import chain, islice
 
+from msgspec.structs import replace
+
 from sebench.analysis.gate import decide
+from sebench.analysis.unjudged import Unjudged
 from sebench.profilers.environment import capture_environment
-from sebench.runner.target_run import Settings, Target, TargetRun
+from sebench.runner.target import Target
+from sebench.runner.target_run import Settings, TargetRun
 from sebench.schema import Check, Session
 
 
-def check(targets: Sequence[Target], settings: Settings) -> tuple[Check, ...]:
+def check(targets: Sequence[Target | Unjudged], settings: Settings) -> tuple[Check, ...]:
     """Measure all targets and decide on all their limits as one family.
 
     Args:
-        targets: may be none.
+        targets: may be none; those that cannot be judged take their place among the checks.
         settings: how to measure.
 
     Raises:
         UsageError: a margin below the calibrated noise floor.
         Interrupted: after Ctrl-C; what was measured is among the attempts.
     """
+    measured = iter(_measured([each for each in targets if isinstance(each, Target)], settings))
+    checks = (next(measured) if isinstance(each, Target) else each.checks() for each in targets)
+    return tuple(chain.from_iterable(checks))
+
+
+def _measured(targets: Sequence[Target], settings: Settings) -> list[tuple[Check, ...]]:
+    """The checks of each target."""
     if not targets:
-        return ()
+        return []
     environment, groups = capture_environment(), _by_session(targets)
     runs = [TargetRun([targets[index] for index in group], settings, environment) for group in groups]
     for target_run in runs:
@@ -42,11 +53,11 @@ def _by_session(targets: Sequence[Target]) -> list[list[int]]:
 
 def _in_order(
     targets: Sequence[Target], groups: Sequence[Sequence[int]], checks: Iterable[Check]
-) -> tuple[Check, ...]:
+) -> list[tuple[Check, ...]]:
     """Checks as the targets are, from checks as the groups are."""
     rest = iter(checks)
     by_target = {index: tuple(islice(rest, len(targets[index].limits))) for index in chain(*groups)}
-    return tuple(chain.from_iterable(by_target[index] for index in range(len(targets))))
+    return [by_target[index] for index in range(len(targets))]
 
 
 def _decided(runs: Sequence[TargetRun], settings: Settings, *, started_s: float) -> tuple[Check, ...]:
@@ -61,8 +72,10 @@ def _decided(runs: Sequence[TargetRun], settings: Settings, *, started_s: float)
         target_run.measure(budget_s=budget_s)
     second = _decide(runs, look=2) if again else first
     return tuple(
-        later if earlier.status == "inconclusive" else earlier
-        for earlier, later in zip(chain(*first), chain(*second), strict=True)
+        replace(later if earlier.status == "inconclusive" else earlier, duration_s=each_s)
+        for target_run, earlier_ones, later_ones in zip(runs, first, second, strict=True)
+        for each_s in (target_run.spent_s / len(earlier_ones),)
+        for earlier, later in zip(earlier_ones, later_ones, strict=True)
     )
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sebench.errors import BuildError, CountError
+from sebench.errors import BuildError, CountError, UnknownModelError
 from sebench.runner.counting import count_model
-from sebench.runner.session import WORKER_COMMAND, NotCountable, WorkerFailed, ask
+from sebench.runner.session import WORKER_COMMAND, NetworkMissing, NotCountable, WorkerFailed, ask
 from sebench.runner.side_by_side import Trees
 from sebench.runner.worktree import repository_root
 from sebench.schema import COMMIT_LENGTH, ModelSpec, Phase, StaticCost
@@ -51,6 +51,8 @@ class Counter:
                 timeout_s=_TIMEOUT_S,
                 directory=self.trees[spec.commit],
             )
+        except NetworkMissing as error:
+            raise UnknownModelError(f"{spec.model} at {spec.commit[:COMMIT_LENGTH]}: {error}") from error
         except WorkerFailed as error:
             kind = CountError if isinstance(error, NotCountable) else BuildError
             raise kind(f"{spec.model} at {spec.commit[:COMMIT_LENGTH]}: {error}") from error

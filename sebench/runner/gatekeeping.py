@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sebench.analysis.gate import gate_status
+from sebench.analysis.unjudged import without_free_passes
 from sebench.configuration import Configuration
 from sebench.errors import DataFileError
 from sebench.lockfile import load_lock
@@ -36,6 +39,9 @@ def run_gate(
 ) -> Gate:
     """Check everything that the settings name.
 
+    A network that one side lacks, or that does not run, is a check that is not comparable; the others are
+    judged all the same.
+
     Args:
         configuration: what to check and how hard; see `Configuration.check`.
         lock_file: the lock to hold exact costs against; None leaves them out.
@@ -49,12 +55,15 @@ def run_gate(
 
     Raises:
         UsageError: settings that cannot be meant, or a margin below the noise floor.
-        SebenchError: a file, a device or a network that is not as it should be.
+        SebenchError: the lock, a ref or the samples of earlier attempts are not as they should be.
     """
+    started_at, begun_s = datetime.now(UTC), time.monotonic()
     settings = configuration.check
     policy = timing_policy(settings.effort or "standard", budget_s=settings.budget)
-    checks: list[Check] = list(_locked(lock_file, cache))
-    with open_targets(settings, resolve=configuration.resolve) as opened:
+    on_inconclusive = settings.on_inconclusive or "fail"
+    # What cannot be meant is refused before anything is counted.
+    with open_targets(settings, resolve=configuration.resolve, written=written) as opened:
+        locked = tuple(_locked(lock_file, cache))
         measured = check(
             opened.targets,
             Settings(
@@ -69,11 +78,13 @@ def run_gate(
                 written=written,
             ),
         )
-    checks.extend(measured)
+    checks = (*locked, *without_free_passes(measured, on_inconclusive))
     return Gate(
         status=gate_status(checks),
-        checks=tuple(checks),
-        on_inconclusive=settings.on_inconclusive or "fail",
+        checks=checks,
+        on_inconclusive=on_inconclusive,
+        started_at=started_at.isoformat(timespec="milliseconds"),
+        duration_s=time.monotonic() - begun_s,
     )
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
+
+from msgspec.structs import replace
 
 from sebench import models
 from sebench.analysis import lock_check
@@ -111,13 +114,21 @@ def count_lock(
 
 
 def check_lock(lock: Lock, *, cache: CountCache | None) -> tuple[Check, ...]:
-    """The checks of a lock; see `sebench.analysis.lock_check.check_lock`.
+    """The checks of a lock, with the time they took; see `sebench.analysis.lock_check.check_lock`.
 
     Args:
         lock: what is expected; it is the other count, so each network is counted once.
         cache: of earlier counts of native networks; None counts afresh.
     """
-    return lock_check.check_lock(lock, Counter(cache), torch=torch_minor())
+    counter, torch = Counter(cache), torch_minor()
+
+    def timed(entry: LockEntry) -> Iterator[Check]:
+        begun_s = time.monotonic()
+        checks = lock_check.check_entry(lock, entry, counter, torch=torch)
+        each_s = (time.monotonic() - begun_s) / len(checks)
+        return (replace(check, duration_s=each_s) for check in checks)
+
+    return tuple(check for entry in lock.entries for check in timed(entry))
 
 
 def _entries(worker: WorkerSession) -> tuple[LockEntry, ...]:

@@ -55,7 +55,15 @@ class OutOfMemory(WorkerFailed):
     """The batch does not fit; a smaller one might."""
 
 
-_FAILURES: Mapping[Code, type[WorkerFailed]] = {"memory": OutOfMemory, "count": NotCountable}
+class NetworkMissing(WorkerFailed):
+    """There is no such network where the worker looked."""
+
+
+_FAILURES: Mapping[Code, type[WorkerFailed]] = {
+    "memory": OutOfMemory,
+    "count": NotCountable,
+    "unknown": NetworkMissing,
+}
 
 
 def silence_limit_s(policy: TimingPolicy, workload: Workload, *, block_s: float = 0.0) -> float:
@@ -109,6 +117,7 @@ def expect(worker: Speaker, kind: type[R]) -> R:
         WorkerDied: it ended, stayed silent for too long or sent something else.
         OutOfMemory: it said that memory does not suffice.
         NotCountable: it said that the network has no counts.
+        NetworkMissing: it said that there is no such network.
         WorkerFailed: it said why else it cannot go on.
     """
     reply = worker.receive()

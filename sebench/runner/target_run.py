@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from random import Random
 
@@ -14,52 +16,34 @@ from msgspec.structs import replace
 from sebench import statistics
 from sebench.analysis.calibration import noise
 from sebench.analysis.gate import answer
-from sebench.analysis.pool import NOISY
-from sebench.analysis.question import Answer, Question
+from sebench.analysis.question import Answer, Question, unanswered
 from sebench.analysis.sampled import SAMPLED
 from sebench.analysis.stored import answer_stored
-from sebench.errors import UsageError
+from sebench.errors import DataFileError, Interrupted, SebenchError, UsageError
 from sebench.runner.attempts import Attempts, attempt_key
 from sebench.runner.calibrations import Calibrations
+from sebench.runner.counter import Counter
+from sebench.runner.lacking import failure_reason
 from sebench.runner.measuring import run
 from sebench.runner.plan import timing_policy
 from sebench.runner.progress import Observer
 from sebench.runner.session import WORKER_COMMAND
 from sebench.runner.side_by_side import Trees
+from sebench.runner.target import Target
 from sebench.schema import (
-    CheckKind,
     Environment,
     Finding,
     Noise,
     Plan,
+    Reason,
     Result,
-    Session,
     TimingPolicy,
-    Value,
     fingerprint,
 )
 from sebench.store import CountCache, ResultStore, check_directory
 
 MEMORY_METRICS = ("peak_memory", "reserved_memory", "resident_memory")
 _MARGIN_KINDS = ("factories", "base-ref", "stored")
-
-
-class Target(Value, frozen=True, kw_only=True):
-    """Limits on a pair under one workload, of one kind."""
-
-    kind: CheckKind
-    session: Session
-    limits: tuple[tuple[str, float], ...]
-    """Metric and largest ratio allowed."""
-    baseline: str
-    """As the report calls it; likewise `candidate`."""
-    candidate: str
-    stored: Result | None = None
-
-    @property
-    def timed(self) -> bool:
-        """Whether a limit needs more than counts and memory."""
-        return any(metric in NOISY for metric, _ in self.limits)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +83,9 @@ class TargetRun:
         self._timed = any(target.timed for target in targets)
         self._environment = environment
         self._results: list[Result] = []
+        self._failure: Reason | None = None
+        self.spent_s = 0.0
+        """On measuring."""
         self._past: tuple[tuple[Result, ...], ...] = ()
         self._store: ResultStore | None = None
         # Figures without noise are the same in every attempt.
@@ -125,7 +112,30 @@ class TargetRun:
                 _refuse_below_floor(target, known, self._settings.policy.processes)
 
     def measure(self, *, budget_s: float) -> None:
-        """Add one result; with samples it is among the attempts as soon as it exists."""
+        """Add one result; with samples it is among the attempts as soon as it exists.
+
+        What goes wrong is the answer to the questions of these targets, and no other's.
+
+        Raises:
+            Interrupted: says whether samples were kept.
+            DataFileError: samples cannot be kept.
+            UsageError: see `refuse_impossible_margins`.
+        """
+        begun_s = time.monotonic()
+        try:
+            self._measure(budget_s)
+        except Interrupted as error:
+            raise Interrupted(error.message, hint=self._kept) from None
+        except DataFileError:
+            raise
+        except SebenchError as error:
+            self._failure = failure_reason(error, self._targets[0], self._counter())
+        finally:
+            self.spent_s += time.monotonic() - begun_s
+        # An accelerator has no facts before a worker has used it.
+        self.refuse_impossible_margins()
+
+    def _measure(self, budget_s: float) -> None:
         settings, looks = self._settings, len(self._results)
         metrics = {metric for target in self._targets for metric, _ in target.limits}
         plan = Plan(
@@ -143,17 +153,35 @@ class TargetRun:
             observer=settings.observer,
             argv=settings.argv,
             command=settings.command,
-            trees=settings.trees,
+            trees=self._trees,
             calibrations=settings.calibrations,
         ):
             self._results.append(result)
             if self._store is not None and _has_samples(result):
                 self._store.add(result)
-        # An accelerator has no facts before a worker has used it.
-        self.refuse_impossible_margins()
+
+    @property
+    def _trees(self) -> Trees:
+        """Of this pair alone: a pair of one tree is measured in one process, whatever else is checked."""
+        commits = (self._session.pair.baseline.commit, self._session.pair.candidate.commit)
+        return {commit: folder for commit, folder in self._settings.trees.items() if commit in commits}
+
+    @property
+    def _kept(self) -> str | None:
+        """What becomes of the samples of an interrupted run."""
+        if self._store is None or not any(map(_has_samples, self._results)):
+            return None
+        return f"what was measured is kept in {self._store.directory} and counts as an attempt"
+
+    def _counter(self) -> Counter:
+        return Counter(self._settings.cache, self._trees, self._settings.command)
 
     def answers(self) -> Iterator[Answer]:
         """One per limit, target by target."""
+        if self._failure is not None:
+            for question in chain.from_iterable(map(_questions, self._targets)):
+                yield unanswered(question, self._failure)
+            return
         results = [result for attempt in self._comparable() for result in attempt] + self._results
         known, attempts = self._noise(_latest_with_samples(results)), self.attempt
         for target in self._targets:

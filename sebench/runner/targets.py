@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from sebench import models
+from sebench.analysis.unjudged import Unjudged, error_reason, same_code
 from sebench.configuration import (
     BaseRefSettings,
     CeilingSettings,
@@ -18,15 +19,16 @@ from sebench.configuration import (
     StoredSettings,
     WorkloadSettings,
 )
-from sebench.errors import UsageError
+from sebench.errors import DataFileError, DeviceError, UsageError
 from sebench.profilers.selection import resolve_device
 from sebench.runner.conditions import conditions_here, workloads
 from sebench.runner.pairs import make_pairs, resolve_spec
 from sebench.runner.plan import input_shape
 from sebench.runner.side_by_side import Trees
-from sebench.runner.target_run import Target
+from sebench.runner.target import Target
+from sebench.runner.tree_state import is_this_tree
 from sebench.runner.worktree import Checkout, checked_out, repository_root
-from sebench.schema import CheckKind, LimitMetric, Measurement, ModelSpec, Pair, Phase, Session
+from sebench.schema import CheckKind, LimitMetric, Measurement, ModelSpec, Pair, Phase, Reason, Session
 from sebench.store import load_result
 
 TRAINING_ONLY = frozenset({"peak_memory", "saved_bytes", "forward_latency", "backward_latency"})
@@ -37,57 +39,103 @@ Limits = Mapping[LimitMetric, float]
 class Targets:
     """What is measured, and where commits are checked out meanwhile."""
 
-    targets: tuple[Target, ...]
+    targets: tuple[Target | Unjudged, ...]
     trees: Trees = field(default_factory=dict)
 
 
 @contextmanager
-def open_targets(settings: CheckSettings, *, resolve: Callable[[str], Path] = Path) -> Iterator[Targets]:
+def open_targets(
+    settings: CheckSettings, *, resolve: Callable[[str], Path] = Path, written: Collection[Path] = ()
+) -> Iterator[Targets]:
     """All targets of the settings; the trees of base refs exist within the block.
 
     Args:
         settings: what to check.
         resolve: makes paths of paths in the settings.
+        written: files and folders that the command itself writes, which are no code.
 
     Raises:
         UsageError: a model, variant, ref or combination that cannot be meant.
-        DataFileError: a stored result that cannot be read.
-        DeviceError: a device that is not there.
+        DataFileError: a ref that git cannot check out.
     """
     with ExitStack() as stack:
         refs = dict.fromkeys(base.ref for base in settings.base_ref)
         checkouts = {ref: stack.enter_context(checked_out(ref)) for ref in refs}
+        same = {ref: is_this_tree(checkout.commit, written=written) for ref, checkout in checkouts.items()}
         targets = (
             *(target for ceiling in settings.ceiling for target in _ceiling(ceiling)),
             *(target for factories in settings.factories for target in _factories(factories)),
-            *(target for base in settings.base_ref for target in _base_ref(base, checkouts[base.ref])),
+            *(
+                target
+                for base in settings.base_ref
+                for target in _base_ref(base, checkouts[base.ref], same=same[base.ref])
+            ),
             *(target for stored in settings.stored for target in _stored(stored, resolve)),
         )
         yield Targets(targets, {checkout.commit: checkout.directory for checkout in checkouts.values()})
 
 
-def _ceiling(asked: CeilingSettings) -> Iterator[Target]:
+def _ceiling(asked: CeilingSettings) -> Iterator[Target | Unjudged]:
     (pair,) = make_pairs([asked.model], [asked.variant], asked.baseline)
     _require_two(pair, "name a --variant other than the baseline, or two networks: --baseline, --candidate")
+    _require_open(pair, asked.max_overhead)
     labels = (pair.baseline.variant, pair.candidate.variant)
     yield from _targets("ceiling", pair, labels, asked.max_overhead, asked)
 
 
-def _factories(asked: FactoriesSettings) -> Iterator[Target]:
+def _factories(asked: FactoriesSettings) -> Iterator[Target | Unjudged]:
     (pair,) = make_pairs([], [], asked.baseline, asked.candidate)
     _require_two(pair, "name two networks, or hold one against a git ref: --base-ref")
     yield from _targets("factories", pair, (asked.baseline, asked.candidate), asked.margin, asked)
 
 
 def _require_two(pair: Pair, hint: str) -> None:
-    if pair.baseline == pair.candidate:
+    if _same_network(pair.baseline, pair.candidate):
         raise UsageError(
             f"{pair.baseline.model} {pair.baseline.variant} against itself is a gate that cannot fail",
             hint=hint,
         )
 
 
-def _base_ref(asked: BaseRefSettings, checkout: Checkout) -> Iterator[Target]:
+def _same_network(one: ModelSpec, other: ModelSpec) -> bool:
+    """Equal, also where the file of a factory is spelled in two ways."""
+    if not (models.is_users_own(one.model) and models.is_users_own(other.model)):
+        return one == other
+    (file, _, name), (other_file, _, other_name) = (each.model.rpartition(":") for each in (one, other))
+    return name == other_name and (file == other_file or _module(file) == _module(other_file))
+
+
+def _module(source: str) -> Path:
+    """The file of ``nets.py`` and of ``nets``, as it is imported from here."""
+    path = Path(source) if source.endswith(".py") else Path(*source.split(".")).with_suffix(".py")
+    return path.resolve()
+
+
+def _require_open(pair: Pair, limits: Limits) -> None:
+    """Attention is added to the plain network, so it never costs less: such a limit decides nothing.
+
+    Raises:
+        UsageError: nothing could pass, or nothing could fail.
+    """
+    baseline, candidate = pair.baseline, pair.candidate
+    if baseline.model != candidate.model or models.is_foreign(baseline.model):
+        return
+    for metric, limit in limits.items():
+        if baseline.variant == models.PLAIN and limit < 1:
+            raise UsageError(
+                f"limit {metric}:{limit:g}: {candidate.variant} never costs less than plain, "
+                "so nothing could pass",
+                hint=f"did you mean {2 - limit:g}?",
+            )
+        if candidate.variant == models.PLAIN and limit >= 1:
+            raise UsageError(
+                f"limit {metric}:{limit:g}: plain never costs more than {baseline.variant}, "
+                "so nothing could fail",
+                hint="swap --variant and --baseline",
+            )
+
+
+def _base_ref(asked: BaseRefSettings, checkout: Checkout, *, same: bool) -> Iterator[Target | Unjudged]:
     if not models.is_users_own(asked.model):
         raise UsageError(
             f"--base-ref {asked.ref}: {asked.model} is not code of this repository",
@@ -102,6 +150,9 @@ def _base_ref(asked: BaseRefSettings, checkout: Checkout) -> Iterator[Target]:
     head = resolve_spec(asked.model, "plain")
     base = ModelSpec(model=head.model, variant=head.variant, commit=checkout.commit)
     labels = (checkout.label, "this tree")
+    if same:
+        yield _unjudged("base-ref", asked.model, labels, asked.margin, same_code(checkout.label))
+        return
     yield from _targets("base-ref", Pair(baseline=base, candidate=head), labels, asked.margin, asked)
 
 
@@ -123,8 +174,31 @@ def _require_inside(asked: BaseRefSettings) -> None:
 
 def _targets(
     kind: CheckKind, pair: Pair, labels: tuple[str, str], limits: Limits, asked: WorkloadSettings
+) -> Iterator[Target | Unjudged]:
+    """One target per phase that the limits need; a device that is not there leaves them unjudged."""
+    try:
+        yield from _on_device(kind, pair, labels, limits, asked)
+    except DeviceError as error:
+        yield _unjudged(kind, pair.candidate.model, labels, limits, error_reason(error))
+
+
+def _unjudged(
+    kind: CheckKind, model: str, labels: tuple[str, str], limits: Limits, reason: Reason
+) -> Unjudged:
+    baseline, candidate = labels
+    return Unjudged(
+        kind=kind,
+        model=model,
+        baseline=baseline,
+        candidate=candidate,
+        limits=tuple(limits.items()),
+        reason=reason,
+    )
+
+
+def _on_device(
+    kind: CheckKind, pair: Pair, labels: tuple[str, str], limits: Limits, asked: WorkloadSettings
 ) -> Iterator[Target]:
-    """One target per phase that the limits need."""
     conditions = conditions_here(
         device=asked.device or "auto",
         phase=asked.phase,
@@ -154,7 +228,15 @@ def _phase_of(metric: str, device: str) -> Phase:
     return "training" if metric in TRAINING_ONLY or device != "cpu" else "inference"
 
 
-def _stored(asked: StoredSettings, resolve: Callable[[str], Path]) -> Iterator[Target]:
+def _stored(asked: StoredSettings, resolve: Callable[[str], Path]) -> Iterator[Target | Unjudged]:
+    try:
+        yield from _readable(asked, resolve)
+    except (DataFileError, DeviceError) as error:
+        labels = (asked.result, "now")
+        yield _unjudged("stored", asked.result, labels, asked.margin, error_reason(error))
+
+
+def _readable(asked: StoredSettings, resolve: Callable[[str], Path]) -> Iterator[Target]:
     path = resolve(asked.result)
     result = load_result(path)
     if result.pair.baseline.commit or result.pair.candidate.commit:

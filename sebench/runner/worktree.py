@@ -1,44 +1,30 @@
-"""The user's repository: another commit of it checked out beside, and what tells one state from another."""
+"""The user's repository: another commit of it checked out beside, for as long as it is needed."""
 
 from __future__ import annotations
 
-import hashlib
-import os
+import contextlib
 import shlex
 import shutil
-import stat
 import subprocess
 import tempfile
-from collections.abc import Collection, Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sebench.errors import DataFileError, UsageError
+from filelock import FileLock, Timeout
+
+from sebench.errors import DataFileError, SebenchError, UsageError
+from sebench.profilers.git import TIMEOUT_S, run_git
 from sebench.schema import COMMIT_LENGTH
 
-GIT_TIMEOUT_S = 300.0
-MAX_FILE_BYTES = 4 * 2**20
-MAX_HASHED_BYTES = 256 * 2**20
-
-# Set inside hooks; they would point git at another repository than the one we stand in.
-_GIT_VARIABLES = frozenset(
-    {
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-        "GIT_COMMON_DIR",
-        "GIT_DIR",
-        "GIT_IMPLICIT_WORK_TREE",
-        "GIT_INDEX_FILE",
-        "GIT_NAMESPACE",
-        "GIT_OBJECT_DIRECTORY",
-        "GIT_PREFIX",
-        "GIT_QUARANTINE_PATH",
-        "GIT_SHALLOW_FILE",
-        "GIT_WORK_TREE",
-    }
-)
-# Hooks and monitors of the repository have no business in a measurement.
-_QUIET = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
+GIT_TIMEOUT_S = TIMEOUT_S
+PREFIX = "sebench-base-"
+"""Of the folder that a tree lies in, and of the tree."""
+_OWNER = "owner.lock"
+# The whole commit, whatever part of it the user works on, and no new format for the repository.
+_PLAIN_ADD = {"core.sparseCheckout": "false", "worktree.useRelativePaths": "false"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,29 +47,59 @@ class Checkout:
 def checked_out(ref: str, *, start: Path | None = None) -> Iterator[Checkout]:
     """A temporary worktree of the repository at `ref`; the user's own tree and branches are not touched.
 
+    Trees that killed runs have left are removed first.
+
     Args:
         ref: branch, tag or commit.
         start: a folder of the repository; None is the current one.
 
     Raises:
-        UsageError: no git, no repository, no such ref, or a ref without the current folder.
+        UsageError: no git, no repository, or no such ref.
         DataFileError: git could not write the worktree.
     """
     here = Path.cwd() if start is None else start.resolve()
     root = repository_root(here)
     commit = _commit(root, ref)
-    with tempfile.TemporaryDirectory(prefix="sebench-base-") as parent:
-        tree = Path(parent) / "tree"
-        try:
-            added = _git(root, "worktree", "add", "--detach", "--quiet", str(tree), commit)
-            if added.returncode:
-                raise DataFileError(f"git cannot check out {ref}: {_complaint(added.stderr)}")
-            directory = tree / here.relative_to(root)
-            if not directory.is_dir():
-                raise UsageError(f"--base-ref {ref}: it has no folder {here.relative_to(root)}")
-            yield Checkout(ref=ref, commit=commit, directory=directory)
-        finally:
-            _git(root, "worktree", "remove", "--force", str(tree))
+    remove_leftovers(root)
+    with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as parent:
+        # git names its entry after the folder, so the name has to tell whose it is.
+        tree = Path(parent) / Path(parent).name
+        # However this process ends, the system releases its locks.
+        with FileLock(Path(parent) / _OWNER):
+            try:
+                added = _git(
+                    root, "worktree", "add", "--detach", "--quiet", str(tree), commit, settings=_PLAIN_ADD
+                )
+                if added.returncode:
+                    raise DataFileError(f"git cannot check out {ref}: {_complaint(added.stderr)}")
+                directory = tree / here.relative_to(root)
+                # A folder that is new since: without it, nothing could say that the network is new as well.
+                directory.mkdir(parents=True, exist_ok=True)
+                yield Checkout(ref=ref, commit=commit, directory=directory)
+            finally:
+                with suppress(SebenchError):
+                    _remove(root, tree)
+
+
+def remove_leftovers(root: Path) -> None:
+    """Remove the worktrees of runs that were killed: nobody holds their lock any more.
+
+    Where the folder is gone already, ``git worktree prune`` removes the entry as any other; only one that git
+    locked while it was made, and could not unlock, has to go here.
+
+    Args:
+        root: top folder of a repository.
+    """
+    for entry, tree in _entries(root):
+        folder = tree.parent
+        if folder.is_dir():
+            orphaned = _is_free(folder / _OWNER)
+        else:
+            orphaned = (entry / "locked").exists() and _age_s(entry) > GIT_TIMEOUT_S
+        if orphaned:
+            with suppress(SebenchError):
+                _remove(root, tree)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def repository_root(start: Path) -> Path:
@@ -93,63 +109,52 @@ def repository_root(start: Path) -> Path:
         UsageError: no git, or no repository.
     """
     found = _git(start, "rev-parse", "--show-toplevel")
+    hint = "run it where your network is under version control"
     if found.returncode:
-        raise UsageError(
-            f"{start} has no working tree of git: {_complaint(found.stderr)}",
-            hint="run it where your network is under version control",
-        )
-    return Path(found.stdout.removesuffix("\n")).resolve()
+        raise UsageError(f"{start} has no working tree of git: {_complaint(found.stderr)}", hint=hint)
+    root = Path(found.stdout.removesuffix("\n")).resolve()
+    if not start.resolve().is_relative_to(root):  # core.worktree
+        raise UsageError(f"{start} is not in the working tree of its git repository, {root}", hint=hint)
+    return root
 
 
-def tree_digest(start: Path | None = None, *, written: Collection[Path] = ()) -> str | None:
-    """SHA-256 (hex) of the code in the repository: commit, changes to tracked files, files not yet tracked.
+def _remove(root: Path, tree: Path) -> None:
+    """Also one that git was making when it was ended; `--force` twice removes locked ones."""
+    _git(root, "worktree", "remove", "--force", "--force", str(tree))
+    for entry, known in _entries(root):
+        if known == tree:  # too incomplete for git to see it as a worktree
+            shutil.rmtree(entry, ignore_errors=True)
+            with suppress(OSError):  # as git does: gone with the last of them
+                entry.parent.rmdir()
 
-    Ignored files are left out. Of untracked ones beyond `MAX_FILE_BYTES`, or beyond `MAX_HASHED_BYTES` in
-    all, name and size stand for the content.
 
-    Args:
-        start: a folder of the repository; None is the current one.
-        written: files and folders that do not count, because measuring itself writes them; neither do
-            ``.sebench`` and ``__pycache__``.
+def _entries(root: Path) -> list[tuple[Path, Path]]:
+    """What git keeps about each worktree of ours: its entry, and the tree it stands for."""
+    found = _git(root, "rev-parse", "--git-common-dir")
+    if found.returncode:
+        return []
+    folder = (root / found.stdout.removesuffix("\n")) / "worktrees"
+    known: list[tuple[Path, Path]] = []
+    for entry in sorted(folder.glob(f"{PREFIX}*")):
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            pointer = (entry / "gitdir").read_text(encoding="utf-8").strip()
+            known.append((entry, (entry / pointer).parent))
+    return known
 
-    Returns:
-        None outside a repository, or where git fails: one state of the code cannot be told from another.
-    """
-    here = Path.cwd() if start is None else start
+
+def _is_free(lock: Path) -> bool:
     try:
-        root = repository_root(here)
-    except UsageError:
-        return None
-    said = [_git(root, *arguments) for arguments in _STATE]
-    if any(done.returncode for done in said):
-        return None
-    head, changes, untracked = (done.stdout for done in said)
-    digest = hashlib.sha256(os.fsencode(head + changes))
-    own, left_bytes = [(here / path).resolve() for path in written], MAX_HASHED_BYTES
-    for name in sorted(filter(None, untracked.split("\0"))):
-        path = root / name
-        if _WRITTEN.isdisjoint(Path(name).parts) and not any(path.is_relative_to(each) for each in own):
-            content = _content(path, min(left_bytes, MAX_FILE_BYTES))
-            left_bytes -= len(content)
-            digest.update(b"\0".join((os.fsencode(name), b"%d" % len(content), content)))
-    return digest.hexdigest()
+        with FileLock(lock, timeout=0):
+            return True
+    except (OSError, Timeout):
+        return False
 
 
-_STATE = (
-    ("rev-parse", "HEAD"),
-    ("diff", "--no-ext-diff", "--no-textconv", "--binary", "--submodule=diff", "HEAD"),
-    ("ls-files", "--others", "--exclude-standard", "-z"),
-)
-_WRITTEN = frozenset({".sebench", "__pycache__"})
-
-
-def _content(path: Path, most_bytes: int) -> bytes:
-    """What a file holds; its size, where that is too much to read, and nothing for what is no file."""
-    with suppress(OSError):  # a link to nowhere, or gone by now
-        seen = path.stat()
-        if stat.S_ISREG(seen.st_mode):
-            return path.read_bytes() if seen.st_size <= most_bytes else b"%d bytes" % seen.st_size
-    return b""
+def _age_s(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _commit(root: Path, ref: str) -> str:
@@ -168,23 +173,13 @@ def _how_to_get(ref: str) -> str:
     return f"`git fetch origin {shlex.quote(branch)}`, or check out the whole history (fetch-depth: 0)"
 
 
-def _git(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    git = shutil.which("git")
-    if git is None:
+def _git(
+    directory: Path, *arguments: str, settings: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    if shutil.which("git") is None:
         raise UsageError("git is not installed", hint="install it, or compare two factories")
-    environ = {name: value for name, value in os.environ.items() if name not in _GIT_VARIABLES}
     try:
-        return subprocess.run(
-            [git, *_QUIET, *arguments],
-            cwd=directory,
-            env=environ,
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",
-            timeout=GIT_TIMEOUT_S,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        return run_git(directory, *arguments, settings=settings, timeout_s=GIT_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         raise DataFileError(f"git {arguments[0]} took more than {GIT_TIMEOUT_S:g} s in {directory}") from None
 

@@ -46,6 +46,13 @@ class Check(Value, frozen=True, kw_only=True):
     """Invocations whose samples were pooled."""
     reason: Reason
     findings: tuple[Finding, ...] = ()
+    before: int | float | None = None
+    """Of an exact figure: its value in the baseline (or lock); None where it is unknown. Likewise `after`."""
+    after: int | float | None = None
+    unit: str | None = None
+    """Of `before` and `after`: ``1``, ``MAC``, ``FLOP`` or ``B``."""
+    duration_s: float | None = None
+    """Time spent on it; checks that share a measurement share its time evenly."""
 
 
 class Gate(Value, frozen=True, kw_only=True):
@@ -54,3 +61,7 @@ class Gate(Value, frozen=True, kw_only=True):
     status: GateStatus
     checks: tuple[Check, ...]
     on_inconclusive: OnInconclusive = "fail"
+    started_at: str | None = None
+    """ISO 8601, UTC."""
+    duration_s: float | None = None
+    """Of all of it: checking out, counting and measuring."""

@@ -16,8 +16,16 @@ from sebench.store.files import write_atomic
 V = TypeVar("V", bound=Value)
 
 
+class Entry(Value, frozen=True, kw_only=True):
+    """What a file of a cache holds."""
+
+    checksum: str
+    """SHA-256 (hex) of key and content: who edits a figure, or moves it under another key, is found out."""
+    content: msgspec.Raw
+
+
 class Cache(Generic[V]):
-    """Values of one kind by key, one file each. A broken entry is simply absent."""
+    """Values of one kind by key, one file each. An entry that is broken, edited or another's is absent."""
 
     kind: type[V]
 
@@ -27,14 +35,19 @@ class Cache(Generic[V]):
     def get(self, key: str) -> V | None:
         """The value stored under `key`, or None."""
         try:
-            return msgspec.json.decode(self._path(key).read_bytes(), type=self.kind)
+            entry = msgspec.json.decode(self._path(key).read_bytes(), type=Entry)
+            if entry.checksum != _checksum(key, bytes(entry.content)):
+                return None
+            return msgspec.json.decode(entry.content, type=self.kind)
         except (OSError, msgspec.DecodeError):
             return None
 
     def put(self, key: str, value: V) -> None:
         """Store a value; a cache that cannot be written costs time, not correctness."""
+        content = msgspec.json.encode(value)
+        entry = Entry(checksum=_checksum(key, content), content=msgspec.Raw(content))
         with contextlib.suppress(DataFileError):
-            write_atomic(self._path(key), msgspec.json.encode(value))
+            write_atomic(self._path(key), msgspec.json.encode(entry))
 
     def _path(self, key: str) -> Path:
         return self.directory / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
@@ -50,3 +63,7 @@ class MachineCache(Cache[Machine]):
     """Bounds of machines."""
 
     kind = Machine
+
+
+def _checksum(key: str, content: bytes) -> str:
+    return hashlib.sha256(b"\0".join((key.encode(), content))).hexdigest()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import IO, TypeVar
 
 from sebench import models
-from sebench.errors import CountError, SebenchError
+from sebench.errors import CountError, SebenchError, UnknownModelError
 from sebench.worker.protocol import Code
 
 T = TypeVar("T")
@@ -34,6 +34,8 @@ def guarded(action: Callable[[], T]) -> T:
         raise Fatal("memory", "out of memory while building or warming up") from error
     except CountError as error:
         raise Fatal("count", str(error)) from error
+    except UnknownModelError as error:
+        raise Fatal("unknown", str(error)) from error
     except SebenchError as error:
         raise Fatal("build", str(error)) from error
     except RuntimeError as error:

@@ -25,8 +25,9 @@ from sebench.schema import (
     Workload,
 )
 
-Code = Literal["build", "count", "memory", "output", "device"]
-"""Why a worker cannot go on: the network, its counts, its memory, what it returned, or the device."""
+Code = Literal["build", "count", "memory", "output", "device", "unknown"]
+"""Why a worker cannot go on: the network, its counts, its memory, what it returned, the device, or no such
+network."""
 
 
 class Request(Value, frozen=True, kw_only=True, tag=True):

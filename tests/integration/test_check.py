@@ -90,9 +90,9 @@ def check(repo, environ):
     return run
 
 
-def one_line(done, *words):
-    """The only thing said is one error."""
-    assert done.stdout == ""
+def one_line(done, *words, judged=False):
+    """The only thing said is one error; where a gate was judged, what came of it is shown as well."""
+    assert done.stdout.startswith("Gate: not comparable\n") if judged else done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert line.startswith("sebench: error: ")
     assert all(word in line for word in words), line
@@ -131,6 +131,7 @@ def test_the_json_has_the_shape_that_is_promised(check):
 
 
 def test_this_tree_against_a_ref_exactly(check, repo):
+    write(repo, {"README.md": "no code, but a change"})
     before = state(repo)
     passed = check(*against_main("--margin", "params:1.0", "--margin", "macs:1.0", "--format", "json"))
     found = json.loads(passed.stdout)  # although module and factory print
@@ -234,7 +235,8 @@ def test_a_stored_result_without_the_metric_is_not_comparable(check):
 
 def test_a_damaged_result_is_named(check, repo):
     (repo / "main.json").write_text('{"schema": "sebench/1", "id":')
-    one_line(check("--against", "main.json", "--margin", "latency:1.1", code=1), "main.json is damaged")
+    done = check("--against", "main.json", "--margin", "latency:1.1", code=1)
+    one_line(done, "main.json is damaged", judged=True)
 
 
 def test_a_factory_that_fails_at_the_base_is_named_with_its_commit(check, repo):
@@ -242,15 +244,81 @@ def test_a_factory_that_fails_at_the_base_is_named_with_its_commit(check, repo):
     base = commit(repo, {"nets.py": "def net():\n    raise ValueError('depth must be positive')\n"})
     write(repo, nets())
     done = check(*against_main("--margin", "params:1.0"), code=1)
-    one_line(done, f"nets.py:net at {base[:12]}", "depth must be positive", "nets.py:2")
+    words = (f"nets.py:net at {base[:12]}", "depth must be positive", "nets.py:2")
+    one_line(done, *words, judged=True)
     assert worktrees(repo) == 1
 
 
-def test_a_factory_that_is_not_there_at_the_base_is_said(check, repo):
+def test_a_network_that_is_new_or_gone_is_said_to_be_that_and_the_others_are_judged(check, repo, tmp_path):
     base = git(repo, "rev-parse", "main")
-    write(repo, {"new.py": nets()["nets.py"]})
-    done = check("-m", "new.py:net", "--base-ref", "main", *SMALL, "--margin", "params:1.0", code=1)
-    one_line(done, f"new.py:net at {base[:12]}", "there is no file")
+    write(repo, {"nets.py": nets()["nets.py"].replace("def net()", "def net2()")})
+    targets = "".join(
+        f"[[check.base-ref]]\nmodel = '{model}'\nref = 'main'\nmargin = {{ params = 1.0 }}\nimage-size = 16\n"
+        for model in ("nets.py:net", "nets.py:net2")
+    )
+    ceiling = "[[check.ceiling]]\nmodel = 'cifar_resnet110'\nmax-overhead = { params = 1.1 }\n"
+    write(repo, {"sebench.toml": targets + ceiling})
+    junit = tmp_path / "gate.xml"
+    done = check("--format", "json", "--junit", str(junit), code=4)
+    passed, gone, new = json.loads(done.stdout)["checks"]
+    assert (passed["model"], passed["status"]) == ("cifar_resnet110", "passed")
+    label = f"main ({base[:12]})"
+    assert (gone["status"], gone["reason"]["code"]) == ("not_comparable", "gone-network")
+    assert gone["reason"]["message"] == (
+        f"nets.py:net is gone: {label} has it, this tree does not "
+        "(nets.py has no function 'net'; did you mean 'net2'?)"
+    )
+    assert (new["status"], new["reason"]["code"]) == ("not_comparable", "new-network")
+    assert new["reason"]["message"] == (
+        f"nets.py:net2 is new: {label} does not have it (nets.py has no function 'net2'; did you mean 'net'?)"
+    )
+    lines = [line.removeprefix("sebench: error: ").split(" ", 1)[0] for line in done.stderr.splitlines()]
+    assert [line for line in lines if line.startswith("nets.py:")] == ["nets.py:net", "nets.py:net2"]
+    (suite,) = ElementTree.parse(junit).getroot()  # noqa: S314 - just written
+    assert (suite.get("tests"), suite.get("errors")) == ("3", "2")
+    assert worktrees(repo) == 1
+
+
+def test_what_is_only_new_is_not_comparable(check, repo):
+    (repo / "sub").mkdir()
+    write(repo, {"sub/nets.py": nets()["nets.py"]})
+    done = check(*against_main("--margin", "params:1.0"), cwd=repo / "sub", code=4)
+    one_line(done, "nets.py:net is new: main (", "hold it against a ceiling", judged=True)
+
+
+def test_one_network_that_fails_does_not_take_the_others_with_it(check, repo, tmp_path):
+    write(repo, {"bad.py": "def net():\n    raise ValueError('depth must be positive')\n"})
+    write(
+        repo,
+        {
+            "sebench.toml": """
+                [[check.factories]]
+                baseline = "nets.py:net"
+                candidate = "bad.py:net"
+                margin = { params = 1.25 }
+                [[check.ceiling]]
+                model = "cifar_resnet110"
+                max-overhead = { params = 1.1 }
+            """
+        },
+    )
+    junit = tmp_path / "gate.xml"
+    done = check("--junit", str(junit), code=1)
+    one_line(done, "bad.py:net", "depth must be positive", judged=True)
+    assert "cifar_resnet110 se params" in done.stdout
+    (suite,) = ElementTree.parse(junit).getroot()  # noqa: S314 - just written
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "0", "1")
+    assert float(suite.get("time")) > 0
+
+
+def test_a_tree_against_itself_cannot_fail(check, repo, tmp_path):
+    for ref in ("main", "HEAD"):
+        done = check("-m", "nets.py:net", "--base-ref", ref, "--margin", "params:1.0", *SMALL, code=4)
+        one_line(done, f"{ref} (", "holds the very files of this tree", "cannot fail", judged=True)
+    # What the gate itself writes into the tree is no change of it.
+    asked = against_main("--margin", "params:1.0", "--junit", "gate.xml", "-o", "gate.txt")
+    check(*asked, code=4)
+    assert "cannot fail" in check(*asked, code=4).stderr
 
 
 def test_code_of_the_working_tree_is_refused_at_the_base(check, repo):
@@ -259,7 +327,8 @@ def test_code_of_the_working_tree_is_refused_at_the_base(check, repo):
     base = commit(repo, {"nets.py": "from extra import net\n"})
     write(repo, {"lib/extra.py": nets()["nets.py"]})
     done = check(*against_main("--margin", "params:1.0"), code=1, PYTHONPATH=_path(repo / "lib"))
-    one_line(done, base[:12], "module extra was imported from the working tree", "extra.py", "PYTHONPATH")
+    words = (base[:12], "module extra was imported from the working tree", "extra.py", "PYTHONPATH")
+    one_line(done, *words, judged=True)
 
 
 @pytest.mark.parametrize(
@@ -269,6 +338,9 @@ def test_code_of_the_working_tree_is_refused_at_the_base(check, repo):
         (("-m", "nets.py:net", "--base-ref", "--upload-pack=x", "--margin", "params:1"), "is no commit of"),
         (("--base-ref", ""), "--base-ref needs a limit"),
         (("-m", "resnet50", "--max-overhead", "params:nan"), "is not a positive, finite ratio"),
+        (("-m", "resnet50", "--max-overhead", "latency:0.05"), "did you mean 1.05?"),
+        (("-m", "resnet50", "--max-overhead", "latency:5%"), "did you mean 1.05?"),
+        (("-m", "resnet50", "--max-overhead", "params:0.9"), "so nothing could pass; did you mean 1.1?"),
         (("-m", "resnet50", "--max-overhead", "params:1.1", "--image-size", "big"), "--image-size"),
         (("-m", "nets.py:net", "--max-overhead", "params:1.1"), "is taken as it is"),
         (("-m", "nets.py:net", "-v", "plain", "--max-overhead", "params:1.1"), "a gate that cannot fail"),
@@ -316,7 +388,7 @@ def test_a_folder_that_is_gone_is_one_line(environ, tmp_path):
     ],
 )
 def test_a_busy_machine_may_leave_it_open_but_not_turn_it(check, repo, wait_s, codes):
-    write(repo, nets(wait_s=wait_s))
+    write(repo, {**nets(wait_s=wait_s), "README.md": "no code, but a change"})
     asked = against_main("--margin", "latency:2", "--budget", "40", "--format", "json")
     done = check(*asked, code=None)
     assert done.returncode in codes, (done.stdout, done.stderr)
@@ -334,7 +406,15 @@ with open("builders", "a") as stream:
 
 
 @pytest.mark.slow
-def test_ctrl_c_leaves_no_worktree_but_the_samples(repo, environ):
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (signal.SIGINT, "interrupted"),
+        (signal.SIGTERM, "ended by SIGTERM"),
+        (signal.SIGHUP, "ended by SIGHUP"),
+    ],
+)
+def test_a_signal_leaves_no_worktree_but_the_samples(repo, environ, number, said):
     write(repo, {"nets.py": nets()["nets.py"] + SIGNED})
     process = subprocess.Popen(
         [sys.executable, "-m", "sebench", "check", *against_main("--margin", "latency:2")],
@@ -345,16 +425,20 @@ def test_ctrl_c_leaves_no_worktree_but_the_samples(repo, environ):
         stderr=subprocess.PIPE,
         text=True,
         # Ignored where the tests run in the background of a shell, and inherited.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
     )
     builders = repo / "builders"
     while process.poll() is None and not (builders.exists() and len(set(builders.read_text().split())) > 2):
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
+    process.send_signal(number)  # impatience does not keep it from cleaning up
     out, error = process.communicate(timeout=600)
-    assert process.returncode == 130, error
+    assert process.returncode == 128 + number, error
     assert out == ""
-    assert error.splitlines()[-1] == "sebench: error: interrupted"
-    assert worktrees(repo) == 1
     (attempt,) = (repo / ".sebench" / "attempts").glob("*/*/*.json")
+    assert error.splitlines()[-1] == (
+        f"sebench: error: {said}; what was measured is kept in "
+        f"{attempt.parent.relative_to(repo)} and counts as an attempt"
+    )
+    assert worktrees(repo) == 1
     assert [finding["code"] for finding in json.loads(attempt.read_text())["findings"]] == ["interrupted"]

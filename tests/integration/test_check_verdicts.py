@@ -54,7 +54,7 @@ def against_main(gate, repo):
     """This tree, whose steps take `factor` times as long, against ``main``."""
 
     def run(factor, *arguments, code, **options):
-        write(repo, {"nets.py": network(BASE_S * factor)})
+        write(repo, {"nets.py": network(BASE_S * factor), "README.md": "no code, but a change"})
         asked = ("-m", "nets.py:net", "--base-ref", "main", "--margin", "latency:1.05")
         found = gate(*asked, *arguments, code=code, **options)
         assert worktrees(repo) == 1
@@ -119,6 +119,20 @@ def test_without_time_nothing_is_compared(against_main):
     assert (found["status"], found["reason"]["code"]) == ("not_comparable", "not-measured")
 
 
+def test_a_quick_gate_that_lets_everything_through_cannot_fail_and_says_so(against_main, repo):
+    found = against_main(3.0, "--effort", "quick", "--on-inconclusive", "pass", code=4)
+    assert (found["status"], found["reason"]["code"]) == ("not_comparable", "cannot-fail")
+    assert "where inconclusive passes, this gate cannot fail" in found["reason"]["message"]
+
+
+def test_a_tree_against_itself_cannot_fail_and_says_so(gate, repo):
+    same = ("-m", "nets.py:net", "--margin", "latency:1.05", "--on-inconclusive", "pass")
+    for ref in ("HEAD", "main"):
+        found = gate(*same, "--base-ref", ref, code=4)
+        assert (found["status"], found["reason"]["code"]) == ("not_comparable", "same-code")
+    assert not (repo / ".sebench").exists()
+
+
 def calibrated(repo, model):
     """Say that a network varies by 1 % between fresh processes here."""
     offset = 0.01 / 2**0.5  # two values +- s / sqrt(2) apart have a standard deviation of s
@@ -140,8 +154,11 @@ def test_one_process_decides_only_where_its_noise_is_calibrated(gate, repo):
     write(repo, {"slow.py": network(1.2 * BASE_S)})
     pair = ("--baseline", "nets.py:net", "--candidate", "slow.py:net")
     quick = (*pair, "--margin", "latency:1.05", "--effort", "quick")
-    unknown = gate(*quick, "--no-save", "--on-inconclusive", "pass", code=0)
+    unknown = gate(*quick, "--no-save", code=4)
     assert (unknown["status"], unknown["reason"]["code"]) == ("inconclusive", "not-enough-processes")
+    # It would pass whatever the code.
+    let_through = gate(*quick, "--no-save", "--on-inconclusive", "pass", code=4)
+    assert (let_through["status"], let_through["reason"]["code"]) == ("not_comparable", "cannot-fail")
     calibrated(repo, "slow.py:net")
     known = gate(*quick, code=3)
     assert (known["status"], known["ratio"]["scope"]) == ("failed", "within-process")

@@ -128,18 +128,21 @@ def net():
 """
 
 
-def test_interrupting_saves_what_was_measured_and_says_so(start, tmp_path):
+@pytest.mark.parametrize(
+    ("number", "said"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "ended by SIGTERM")]
+)
+def test_interrupting_saves_what_was_measured_and_says_so(start, tmp_path, number, said):
     (tmp_path / "nets.py").write_text(STUCK)
     process = start(
         "compare --baseline nets.py:net --candidate nets.py:net --image-size 8 --effort quick --threads 1"
         " --format json"
     )
     wait_for_file(process, tmp_path / "marker")
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=NO_LOWER_BOUND)
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert "Traceback" not in err
-    assert "interrupted" in err
+    assert err.splitlines()[-1] == f"sebench: error: {said}"
     assert psutil_children(process.pid) == []
     (path,) = (tmp_path / ".sebench" / "results").glob("*.json")
     stored = load_result(path)

@@ -86,3 +86,17 @@ def test_decimals_follow_the_spread(spread, decimals):
 )
 def test_unit_scale(unit, value, scale):
     assert units.unit_scale(unit, value) == scale
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "unit", "text"),
+    [
+        (25_557_032, 28_088_024, "1", "25,557,032 -> 28,088,024"),
+        (100, 112, "B", "100 -> 112 B"),
+        (100, 100, "MAC", "100 -> 100 MAC"),
+        (64, None, "B", "64 B -> unknown"),
+        (None, 5, "1", "unknown -> 5"),
+    ],
+)
+def test_changes_of_exact_values(before, after, unit, text):
+    assert units.change_of_value(before, after, unit) == text

@@ -39,6 +39,9 @@ def test_an_unchanged_network_passes_every_metric():
     params = checks[0]
     assert (params.ratio.estimate, params.ratio.method, params.limit) == (1.0, "exact", None)
     assert (params.reason.code, params.reason.message) == ("lock-equal", "params 100")
+    assert (params.before, params.after, params.unit) == (100, 100, "1")
+    units = {c.metric: c.unit for c in checks}
+    assert [units[metric] for metric in METRICS] == ["1", "1", "MAC", "MAC", "FLOP", "B", "B", "B", "1"]
     assert all(c.findings == () for c in checks)
 
 
@@ -52,6 +55,12 @@ def test_a_difference_fails_with_both_values_and_the_change():
     assert found.reason.code == "lock-differs"
     assert found.reason.message == "params 25,557,032 -> 25,600,000 (+0.17 %)"
     assert found.ratio.estimate == found.ratio.ci_low == found.ratio.ci_high == 25_600_000 / 25_557_032
+
+
+def test_values_have_their_units():
+    (found,) = failed([entry({TORCH: replace(COSTS, bytes_read=80)})]).values()
+    assert found.reason.message == "bytes_read 80 -> 88 B (+10.00 %)"
+    assert (found.before, found.after, found.unit) == (80, 88, "B")
 
 
 def test_one_parameter_in_millions_fails_too():
@@ -106,7 +115,7 @@ def test_a_network_that_cannot_be_built_any_more_fails():
 
 def test_saved_bytes_that_cannot_be_counted_any_more_fail_with_the_reason():
     (found,) = failed([ENTRY], counting(saved_bytes=None)).values()
-    assert found.reason.message == "saved_bytes 64 -> unknown: batch norm needs two values"
+    assert found.reason.message == "saved_bytes 64 B -> unknown: batch norm needs two values"
     assert found.ratio.estimate is None
 
 

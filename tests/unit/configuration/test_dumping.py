@@ -22,7 +22,8 @@ from sebench.schema import LIMIT_METRICS
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 positive = st.integers(min_value=1, max_value=2**40)
 ratios = st.floats(min_value=0, exclude_min=True, allow_nan=False, allow_infinity=False)
-limits = st.dictionaries(st.sampled_from(LIMIT_METRICS), ratios, min_size=1, max_size=4)
+limit_ratios = st.floats(min_value=0.5, max_value=5, exclude_max=True)
+limits = st.dictionaries(st.sampled_from(LIMIT_METRICS), limit_ratios, min_size=1, max_size=4)
 WORKLOAD = {
     "device": st.none() | st.sampled_from(["auto", "cpu", "cuda", "cuda:11"]),
     "phase": st.none() | st.sampled_from(["inference", "training"]),

@@ -14,6 +14,11 @@ def test_every_metric_takes_a_ratio(metric):
     assert parse_limit(f"{metric}:1.05") == (metric, 1.05)
 
 
+@pytest.mark.parametrize("ratio", [0.5, 0.9, 1.0, 2.0, 4.99])
+def test_less_and_much_more_can_be_meant(ratio):
+    assert parse_limit(f"params:{ratio}") == ("params", ratio)
+
+
 def test_spaces_and_exponents_are_fine():
     assert parse_limit(" latency : 11e-1 ") == ("latency", 1.1)
 
@@ -28,8 +33,27 @@ def test_spaces_and_exponents_are_fine():
         ("x:1.05", "limit 'x:1.05': unknown metric 'x'; choose from latency, forward_latency,"),
         (":1.05", "unknown metric ''; choose from"),
         ("latency:", "limit 'latency:': '' is not a number"),
-        ("latency:5%", "limit 'latency:5%': '5%' is not a number; .* allow 5 % more"),
-        ("latency:1,05", "'1,05' is not a number"),
+        ("latency:5%", "'5%' is a percentage, and a limit is a ratio; did you mean 1.05\\?"),
+        ("latency:+2.5 %", "is a percentage, and a limit is a ratio; did you mean 1.025\\?"),
+        ("latency:105%", "is a percentage, and a limit is a ratio; did you mean 1.05\\?"),
+        (
+            "latency:900%",
+            "is a percentage, and a limit is a ratio; a limit is the largest ratio of new to old",
+        ),
+        ("latency:-5%", "'-5%' is not a number; write METRIC:RATIO"),
+        ("latency:1,05", "'1,05' has a decimal comma; did you mean 1.05\\?"),
+        ("latency:0.05", "^limit 'latency:0.05': 0.05 asks for less than half .*; did you mean 1.05\\?"),
+        ("latency:.1", "0.1 asks for less than half of what there was; did you mean 1.1\\?"),
+        ("latency:0.499", "did you mean 1.499\\?"),
+        (
+            "latency:1e-9",
+            "1e-09 asks for less than half .*; a limit is the largest ratio of new to old, from 0.5",
+        ),
+        ("latency:5", "5 allows 5 times as much as there was; did you mean 1.05\\?"),
+        ("latency:10", "did you mean 1.1\\?"),
+        ("latency:105", "105 allows 105 times as much as there was; did you mean 1.05\\?"),
+        ("latency:1e6", "1e\\+06 allows 1e\\+06 times .*; a limit is the largest ratio .* to below 5"),
+        ("latency:1_05", "105 allows 105 times"),
         ("latency:1:2", "'1:2' is not a number"),
         ("latency:0", "0 is not a positive, finite ratio"),
         ("latency:-1", "-1 is not a positive, finite ratio"),

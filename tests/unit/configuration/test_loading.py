@@ -237,10 +237,28 @@ WORKLOAD = f"{CEILING}{LIMIT}"
         ),
         (
             f"{CEILING}max-overhead = {{ latency = 0 }}",
-            "[check.ceiling #1] max-overhead.latency: 0 is not above 0",
+            "[check.ceiling #1] max-overhead.latency: 0 is not a positive, finite ratio",
         ),
         (f"{CEILING}max-overhead = {{ latency = nan }}", "max-overhead.latency: nan is not a finite number"),
-        (f"{CEILING}max-overhead = {{ latency = '5%' }}", "max-overhead.latency: expected a number, not a s"),
+        (
+            f"{CEILING}max-overhead = {{ latency = '5%' }}",
+            "max-overhead.latency: '5%' is a percentage, and a limit is a ratio; did you mean 1.05?",
+        ),
+        (
+            f"{CEILING}max-overhead = {{ latency = '1.1' }}",
+            "max-overhead.latency: expected a number, not a s",
+        ),
+        (
+            f"{CEILING}max-overhead = {{ latency = 0.05 }}",
+            "[check.ceiling #1] max-overhead.latency: 0.05 asks for less than half of what there was; "
+            "did you mean 1.05?",
+        ),
+        (
+            f"{CEILING}max-overhead = {{ latency = 105 }}",
+            "max-overhead.latency: 105 allows 105 times as much as there was; did you mean 1.05?",
+        ),
+        (f"{CEILING}max-overhead = {{ latency = -1.0 }}", "latency: -1 is not a positive, finite ratio"),
+        (f"{CEILING}max-overhead = {{ latency = inf }}", "latency: inf is not a finite number"),
         (f"{WORKLOAD}batch-size = 0", "[check.ceiling #1] batch-size: 0 is below 1"),
         (f"{WORKLOAD}batch-size = 1.0", "batch-size: expected a whole number, not a number"),
         (f"{WORKLOAD}threads = true", "threads: expected a whole number, not a boolean"),

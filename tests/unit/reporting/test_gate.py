@@ -76,6 +76,31 @@ def test_an_exact_ratio_has_no_interval():
     assert check_sentence(check) == "resnet50 se params 1.099 exceeds the limit of 1.05"
 
 
+def test_exact_figures_are_shown_old_and_new_in_every_format():
+    gate = gates.gate(gates.exact())
+    document = gate_document(gate)
+    shown = "102,228,128 -> 112,352,096 B"
+    # The verdict above the table names them as well.
+    texts = {
+        name: render(document, name, width=160) for name in ("table", "markdown", "html", "latex", "csv")
+    }
+    plain = {name: text.replace("&gt;", ">").replace("\\textgreater{}", ">") for name, text in texts.items()}
+    assert {name: text.count(shown) for name, text in plain.items() if name not in ("csv", "latex")} == {
+        "table": 2, "markdown": 2, "html": 2,
+    }  # fmt: skip
+    assert "112,352,096 B" in plain["latex"]
+    assert ",102228128,112352096,B,1.5," in texts["csv"]
+    (entry,) = json.loads(gate_json(gate, None))["checks"]
+    assert (entry["before"], entry["after"], entry["unit"]) == (102_228_128, 112_352_096, "B")
+
+
+def test_on_a_narrow_line_the_values_stand_where_an_interval_would():
+    text = render(gate_document(gates.gate(gates.exact(), gates.check())), "table", width=80)
+    lines = [line for line in text.splitlines() if "112,352,096 B" in line]
+    assert any("102,228,128 -> 112,352,096 B" in line for line in lines)
+    assert max(map(len, text.splitlines())) <= 80
+
+
 def test_what_is_not_finite_is_unknown():
     check = gates.not_comparable(ratio=gates.ratio(math.nan, -math.inf, math.inf))
     assert check_sentence(check) == "resnet50 se latency: nothing valid was measured"

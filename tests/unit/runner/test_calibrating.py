@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from msgspec import structs
 
-from sebench.errors import DataFileError, UsageError, WorkerError
+from sebench.errors import DataFileError, Interrupted, UsageError, WorkerError
 from sebench.runner import calibrating
 from sebench.runner.calibrating import calibrate, calibration_policy
 from sebench.runner.calibrations import Calibrations
@@ -28,12 +28,14 @@ def test_the_policy_is_that_of_standard_effort_with_more_processes():
         calibration_policy(processes=5, budget_s=-1.0)
 
 
-def measured(monkeypatch, measurement):
+def measured(monkeypatch, measurement, *, interrupted=False):
     plans = []
 
     def run(plan, **options):
         plans.append(plan)
         yield samples.result(measurement)
+        if interrupted:
+            raise Interrupted("interrupted")
 
     monkeypatch.setattr(calibrating, "run", run)
     return plans
@@ -54,6 +56,22 @@ def test_a_session_is_added_to_what_is_known(monkeypatch, tmp_path):
     assert session.pair.baseline == session.pair.candidate == SPEC
     assert (plan.seed, plan.policy.processes, plan.timed) == (5, 3, True)
     assert known.find(fingerprint(ENVIRONMENT), SPEC, WORKLOAD) == found
+
+
+@pytest.mark.parametrize(
+    ("processes", "sessions", "message"),
+    [(3, 1, "^interrupted; what was measured is kept as session 1$"), (1, 0, "^interrupted$")],
+)
+def test_what_was_measured_until_an_interruption_is_kept_where_it_is_enough(
+    monkeypatch, tmp_path, processes, sessions, message
+):
+    runs = [process([block(0.05, 0.05)] * 2, n) for n in range(processes)]
+    measured(monkeypatch, samples.measurement(runs), interrupted=True)
+    known = Calibrations(tmp_path)
+    with pytest.raises(Interrupted, match=message):
+        calibrate(SPEC, WORKLOAD, known, policy=calibration_policy(processes=12), seed=5)
+    found = known.find(fingerprint(ENVIRONMENT), SPEC, WORKLOAD)
+    assert len(found.sessions if found else ()) == sessions
 
 
 def test_a_network_that_cannot_be_measured_is_no_calibration(monkeypatch, tmp_path):

@@ -8,16 +8,19 @@ import pytest
 from msgspec import structs
 
 from sebench.analysis.calibration import noise
-from sebench.errors import Interrupted, UsageError
+from sebench.analysis.unjudged import Unjudged
+from sebench.errors import BuildError, DataFileError, Interrupted, UsageError
 from sebench.runner import target_run
 from sebench.runner.attempts import Attempts
 from sebench.runner.calibrations import Calibrations
 from sebench.runner.checking import check
-from sebench.runner.target_run import Settings, Target
+from sebench.runner.target import Target
+from sebench.runner.target_run import Settings
 from sebench.schema import (
     CalibrationSession,
     ModelSpec,
     Pair,
+    Reason,
     Session,
     TimingPolicy,
     Workload,
@@ -36,6 +39,8 @@ class Machine:
     def __init__(self):
         self.plans, self.ratio, self.numbers = [], 1.0, count()
         self.interrupts, self.processes, self.environment = False, 6, ENVIRONMENT
+        self.raises = {}
+        """By batch size."""
         self.captured = ENVIRONMENT
         """Before anything is measured: an accelerator has no facts yet."""
 
@@ -43,6 +48,8 @@ class Machine:
         self.plans.append(plan)
         self.options = options
         (session,) = plan.sessions
+        if error := self.raises.get(session.workload.batch_size):
+            raise error
         ratios = [self.ratio * noise for noise in NOISE[: self.processes]] if plan.timed else []
         measured = samples.measurement(
             [process([block(0.05, 0.05 * r)] * 2, n) for n, r in enumerate(ratios)]
@@ -135,6 +142,56 @@ def test_a_hard_budget_is_shared_and_leaves_no_extension(machine, monkeypatch):
     assert budgets == [25.0, 30.0, 40.0, 70.0]
 
 
+def test_a_target_that_fails_does_not_take_the_others_with_it(machine):
+    machine.raises[2] = BuildError("nets.py:net cannot be built", hint="mend it")
+    targets = [
+        target(("latency", 1.05), ("params", 1.5), workload=structs.replace(WORKLOAD, batch_size=n))
+        for n in (1, 2, 3)
+    ]
+    found = check(targets, settings())
+    assert [each.status for each in found] == [*["passed"] * 2, *["not_comparable"] * 2, *["passed"] * 2]
+    assert {each.reason for each in found[2:4]} == {
+        Reason(code="error", message="nets.py:net cannot be built", hint="mend it")
+    }
+    assert len(machine.plans) == 3
+
+
+@pytest.mark.parametrize("error", [DataFileError("disk full"), Interrupted("interrupted")])
+def test_what_ends_the_command_ends_it(machine, error):
+    machine.raises[1] = error
+    with pytest.raises(type(error)):
+        check([target()], settings())
+
+
+def test_what_cannot_be_judged_keeps_its_place(machine):
+    reason = Reason(code="same-code", message="it is the same")
+    unjudged = Unjudged(
+        kind="base-ref", model="m", baseline="a", candidate="b", limits=(("macs", 1.0),), reason=reason
+    )
+    found = check([target(), unjudged, target(("params", 2.0))], settings())
+    assert [each.metric for each in found] == ["latency", "macs", "params"]
+    assert check([unjudged], settings())[0].reason == reason
+    assert len(machine.plans) == 1
+
+
+def test_checks_that_share_a_measurement_share_its_time(machine, monkeypatch):
+    monkeypatch.setattr("sebench.runner.checking.time.monotonic", lambda: 1000.0 + 12 * len(machine.plans))
+    alone = target(workload=structs.replace(WORKLOAD, batch_size=2))
+    found = check([target(("latency", 1.05), ("params", 1.5), ("macs", 3.0)), alone], settings())
+    # Every measurement takes 12 s: 12 / 3 each, and 12.
+    assert [each.duration_s for each in found] == [4.0, 4.0, 4.0, 12.0]
+
+
+def test_a_pair_of_one_tree_is_measured_in_one_process_whatever_else_is_checked(machine, tmp_path):
+    commit = "1" * 40
+    pair = Pair(baseline=ModelSpec(model="n:n", commit=commit), candidate=ModelSpec(model="n:n"))
+    trees = {commit: tmp_path}
+    check([target(pair=pair, kind="base-ref")], settings(trees=trees))
+    assert machine.options["trees"] == trees
+    check([target()], settings(trees=trees))
+    assert machine.options["trees"] == {}
+
+
 def test_too_few_processes_are_not_extended(machine):
     machine.processes = 1
     (found,) = check([target()], settings())
@@ -200,8 +257,10 @@ def test_a_measurement_without_samples_is_no_attempt(machine, tmp_path):
 def test_an_interrupted_attempt_counts(machine, tmp_path):
     attempts = Attempts(tmp_path / "attempts")
     machine.interrupts, machine.ratio = True, 1.2
-    with pytest.raises(Interrupted):
+    with pytest.raises(Interrupted, match=f"interrupted; what was measured is kept in {tmp_path}"):
         check([target()], settings(attempts=attempts))
+    with pytest.raises(Interrupted, match="^interrupted$"):
+        check([target()], settings())
     machine.interrupts, machine.ratio = False, 1.0
     found = check([target()], settings(attempts=attempts))[0]
     assert (found.attempts, found.ratio.processes) == (2, 18)

@@ -9,13 +9,13 @@ from sebench.configuration import (
     FactoriesSettings,
     StoredSettings,
 )
-from sebench.errors import DataFileError, SebenchError, UsageError
+from sebench.errors import SebenchError, UsageError
 from sebench.runner import targets
 from sebench.runner.targets import open_targets
 from sebench.schema import ModelSpec, Pair
 from sebench.store import ResultStore
 from tests import samples
-from tests.repositories import git, repository, worktrees
+from tests.repositories import git, repository, worktrees, write
 from tests.samples import WORKLOAD, block, process
 
 NETS = """
@@ -35,6 +35,13 @@ def other():
 def repo(tmp_path, monkeypatch):
     repo = repository(tmp_path / "repo", {"nets.py": NETS, "sub/nets.py": NETS})
     monkeypatch.chdir(repo)
+    return repo
+
+
+@pytest.fixture
+def changed(repo):
+    """With a change that is not committed."""
+    write(repo, {"nets.py": NETS + "\n"})
     return repo
 
 
@@ -87,7 +94,8 @@ def test_two_factories(repo):
     assert found.session.pair.candidate == ModelSpec(model="nets.py:other")
 
 
-def test_this_tree_against_a_ref(repo):
+def test_this_tree_against_a_ref(changed):
+    repo = changed
     commit = git(repo, "rev-parse", "HEAD")
     with open_targets(CheckSettings(base_ref=(base_ref(),))) as found:
         (target,) = found.targets
@@ -101,7 +109,8 @@ def test_this_tree_against_a_ref(repo):
     assert worktrees(repo) == 1
 
 
-def test_one_ref_is_checked_out_once(repo):
+def test_one_ref_is_checked_out_once(changed):
+    repo = changed
     settings = CheckSettings(base_ref=(base_ref(), base_ref("nets.py:other"), base_ref(ref="HEAD")))
     with open_targets(settings) as found:
         assert len(found.targets) == 3
@@ -127,16 +136,55 @@ def test_what_cannot_be_held_against_a_ref_is_refused_and_nothing_is_left(repo, 
     assert worktrees(repo) == 1
 
 
-def test_a_file_above_the_current_folder_is_of_the_repository(repo, monkeypatch):
-    monkeypatch.chdir(repo / "sub")
+def test_a_file_above_the_current_folder_is_of_the_repository(changed, monkeypatch):
+    monkeypatch.chdir(changed / "sub")
     assert opened(base_ref=base_ref("../nets.py:net"))[0].session.pair.candidate.model == "../nets.py:net"
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (
+            ceiling({"params": 1.1, "latency": 0.95}),
+            "limit latency:0.95: se never costs less than plain, so nothing could pass; did you mean 1.05?",
+        ),
+        (
+            ceiling({"params": 1.1}, variant="plain", baseline="se"),
+            "limit params:1.1: plain never costs more than se, so nothing could fail; "
+            "swap --variant and --baseline",
+        ),
+        (
+            ceiling({"params": 1.1}, variant="se(r=16)", baseline="se"),
+            "resnet50 se against itself is a gate that cannot fail; "
+            "name a --variant other than the baseline, or two networks: --baseline, --candidate",
+        ),
+    ],
+)
+def test_a_limit_that_decides_nothing_is_refused(asked, message):
+    with pytest.raises(UsageError) as caught:
+        opened(ceiling=asked)
+    assert str(caught.value) == message
+
+
+def test_less_than_another_variant_or_than_se_may_be_asked_for():
+    for variant, baseline in (("se(r=32)", "se"), ("plain", "se")):
+        (found,) = opened(ceiling=ceiling({"params": 0.95}, variant=variant, baseline=baseline))
+        assert found.limits == (("params", 0.95),)
+
+
+@pytest.mark.parametrize("spelled", ["./nets.py:net", "sub/../nets.py:net", "nets:net", "{repo}/nets.py:net"])
+def test_a_factory_against_itself_is_refused_however_it_is_spelled(repo, spelled):
+    asked = FactoriesSettings(
+        baseline="nets.py:net", candidate=spelled.format(repo=repo), margin={"params": 1.3}, threads=1
+    )
+    with pytest.raises(UsageError, match="against itself is a gate that cannot fail"):
+        opened(factories=asked)
 
 
 @pytest.mark.parametrize(
     "asked",
     [
         ceiling({"params": 1.1}, batch_size=0),
-        ceiling({"params": 1.1}, device="cuda:99"),
         ceiling({"params": 1.1}, dtype="tf32"),
         ceiling({"params": 1.1}, variant="sf"),
         CeilingSettings(model="nets.py:net", max_overhead={"params": 1.1}, threads=1),
@@ -174,8 +222,31 @@ def test_a_stored_result_has_to_have_something_to_compare_with(tmp_path):
     for message, path in refused.items():
         with pytest.raises(UsageError, match=message):
             opened(stored=StoredSettings(result=str(path), margin={"latency": 1.1}))
-    with pytest.raises(DataFileError, match="cannot read nosuch.json: No such file"):
-        opened(stored=StoredSettings(result="nosuch.json", margin={"latency": 1.1}))
+
+
+def test_a_target_that_cannot_be_opened_does_not_take_the_others_with_it(tmp_path):
+    missing = StoredSettings(result="nosuch.json", margin={"latency": 1.1, "params": 1.2})
+    elsewhere = ceiling({"params": 1.1}, device="cuda:99")
+    settings = CheckSettings(stored=(missing,), ceiling=(elsewhere, ceiling({"params": 1.1})))
+    with open_targets(settings) as found:
+        no_device, here, no_file = found.targets
+    assert here.limits == (("params", 1.1),)
+    assert (no_device.reason.code, no_file.reason.code) == ("error", "error")
+    assert no_file.reason.message == "cannot read nosuch.json: No such file or directory"
+    assert [(each.metric, each.status, each.limit) for each in no_file.checks()] == [
+        ("latency", "not_comparable", 1.1), ("params", "not_comparable", 1.2),
+    ]  # fmt: skip
+
+
+def test_a_base_that_is_this_tree_is_not_measured(repo):
+    for ref in ("main", "HEAD", git(repo, "rev-parse", "HEAD")):
+        (found,) = opened(base_ref=base_ref(ref=ref))
+        assert found.reason.code == "same-code"
+        assert found.reason.message.startswith(f"{ref} (")
+    write(repo, {"nets.py": NETS + "\n"})
+    (found,) = opened(base_ref=base_ref())
+    assert found.candidate == "this tree"
+    assert not hasattr(found, "reason")
 
 
 def test_phases_on_an_accelerator_are_those_of_training():

@@ -1,13 +1,18 @@
-"""Another commit checked out beside the user's tree, which stays as it is; states of the code told apart."""
+"""Another commit checked out beside the user's tree, which stays as it is; nothing is left behind."""
 
 import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from sebench.errors import DataFileError, UsageError
 from sebench.runner import worktree
-from sebench.runner.worktree import checked_out, repository_root, tree_digest
+from sebench.runner.tree_state import tree_digest
+from sebench.runner.worktree import checked_out, repository_root
 from tests.repositories import commit, git, repository, state, worktrees, write
 
 
@@ -40,13 +45,11 @@ def test_the_current_folder_has_its_counterpart(repo):
         assert checkout.directory.parts[-2:] == ("sub", "deep")
 
 
-def test_a_ref_without_the_current_folder_is_refused(repo):
+def test_a_folder_that_is_new_since_is_empty_at_the_ref(repo):
     (repo / "new").mkdir()
-    with (
-        pytest.raises(UsageError, match="--base-ref main: it has no folder new"),
-        checked_out("main", start=repo / "new"),
-    ):
-        pass
+    with checked_out("main", start=repo / "new") as checkout:
+        assert list(checkout.directory.iterdir()) == []
+        assert (checkout.directory.parent / "nets.py").exists()
     assert worktrees(repo) == 1
 
 
@@ -150,25 +153,13 @@ def test_hooks_of_the_repository_do_not_run(repo):
         assert not (checkout.directory / "hooked").exists()
 
 
-def test_git_that_cannot_check_out_is_quoted(repo, monkeypatch):
-    real = worktree._git
-
-    def failing(directory, *arguments):
-        done = real(directory, *arguments)
-        if arguments[:2] == ("worktree", "add"):
-            done.returncode, done.stderr = (
-                128,
-                "Preparing\nfatal: could not create directory: No space left\n",
-            )
-        return done
-
-    monkeypatch.setattr(worktree, "_git", failing)
+def test_git_that_cannot_check_out_is_quoted(repo, failing_git):
+    failing_git("worktree", "fatal: could not create directory: No space left")
     with (
         pytest.raises(DataFileError, match="git cannot check out main: fatal: could not create directory"),
         checked_out("main", start=repo),
     ):
         pass
-    assert worktrees(repo) == 1
 
 
 def test_git_that_hangs_is_given_up(repo, monkeypatch):
@@ -177,105 +168,117 @@ def test_git_that_hangs_is_given_up(repo, monkeypatch):
         repository_root(repo)
 
 
-def test_the_digest_is_that_of_the_code(repo):
-    clean = tree_digest(repo)
-    assert tree_digest(repo / "sub") == clean
-    seen = {clean}
-
-    def is_new():
-        digest = tree_digest(repo)
-        new = digest not in seen
-        seen.add(digest)
-        return new
-
-    write(repo, {".sebench/a.json": "{}", "sub/__pycache__/nets.pyc": "x"})
-    assert not is_new()  # what measuring leaves behind
-    write(repo, {"weights.json": "{}"})
-    assert is_new()
-    write(repo, {"weights.json": "[]"})
-    assert is_new()
-    write(repo, {"nets.py": "DIRTY = 1\n"})
-    assert is_new()
-    write(repo, {"nets.py": "DIRTY = 2\n"})
-    assert is_new()
-    git(repo, "add", "nets.py")
-    assert not is_new()  # staged or not, it is the same code
-    write(repo, {"new.py": "x = 1\n"})
-    assert is_new()
-    write(repo, {"new.py": "x = 2\n"})
-    assert is_new()
-    (repo / "link.py").symlink_to("nowhere.py")
-    assert is_new()
-    write(repo, {".gitignore": "ignored.py\n"})
-    assert is_new()
-    write(repo, {"ignored.py": "x = 1\n"})
-    assert not is_new()
-    commit(repo)
-    assert is_new()
-    git(repo, "reset", "--quiet", "--hard", "HEAD~1")
-    git(repo, "clean", "--quiet", "-fdx")
-    assert tree_digest(repo) == clean
+def test_a_replaced_commit_is_not_taken_for_it(repo):
+    base = git(repo, "rev-parse", "main")
+    other = commit(repo, {"nets.py": "SLOW = 1\n"})
+    git(repo, "replace", base, other)
+    with checked_out(base, start=repo) as checkout:
+        assert (checkout.directory / "nets.py").read_text() == "OLD = 1\n"
+    git(repo, "replace", "-d", base)
+    # A graft makes another commit the parent.
+    third = commit(repo, {"nets.py": "THIRD = 1\n"})
+    write(repo / ".git", {"info/grafts": f"{third} {base}\n"})
+    with checked_out("main~1", start=repo) as checkout:
+        assert (checkout.directory / "nets.py").read_text() == "SLOW = 1\n"
 
 
-def test_what_measuring_itself_writes_is_no_code(repo):
-    clean = tree_digest(repo)
-    write(repo, {"gate.xml": "<a/>", "out/a.json": "{}"})
-    assert tree_digest(repo, written=(Path("gate.xml"), repo / "out")) == clean
-    assert tree_digest(repo / "sub", written=(Path("../gate.xml"), repo / "out")) == clean
-    assert tree_digest(repo, written=(Path("gate.xml"),)) != clean
+def test_settings_of_another_call_of_git_do_not_lead_elsewhere(repo, tmp_path, monkeypatch):
+    other = repository(tmp_path / "other", {"nets.py": "ELSEWHERE = 1\n"})
+    monkeypatch.setenv("GIT_CONFIG_PARAMETERS", f"'core.worktree'='{other}'")
+    monkeypatch.setenv("GIT_REPLACE_REF_BASE", "refs/elsewhere/")
+    monkeypatch.setenv("GIT_EXTERNAL_DIFF", "false")
+    monkeypatch.setenv("GIT_DIFF_OPTS", "-u0")
+    assert repository_root(repo) == repo.resolve()
+    assert tree_digest(repo) is not None
 
 
-def test_what_is_too_large_to_read_is_told_by_its_size(repo, monkeypatch):
-    monkeypatch.setattr(worktree, "MAX_FILE_BYTES", 4)
-    monkeypatch.setattr(worktree, "MAX_HASHED_BYTES", 6)
-
-    def digest(**files):
-        write(repo, files)
-        return tree_digest(repo)
-
-    assert digest(a="12345") == digest(a="54321")
-    assert digest(a="12345") != digest(a="123456")
-    assert digest(a="1234") != digest(a="4321")
-    # Four of six bytes are read: two are left, and "b" has three.
-    assert digest(b="123") == digest(b="321")
-    assert digest(b="12") != digest(b="21")
-
-
-@pytest.mark.parametrize("command", ["diff", "ls-files"])
-def test_where_git_fails_there_is_no_digest(repo, monkeypatch, command):
-    real = worktree._git
-
-    def failing(directory, *arguments):
-        done = real(directory, *arguments)
-        if arguments[0] == command:
-            done.returncode, done.stdout = 128, ""
-        return done
-
-    monkeypatch.setattr(worktree, "_git", failing)
+def test_a_working_tree_elsewhere_is_refused(repo, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    git(repo, "config", "core.worktree", str(tmp_path / "elsewhere"))
+    with pytest.raises(UsageError, match="is not in the working tree of its git repository"):
+        repository_root(repo)
     assert tree_digest(repo) is None
 
 
-def test_the_digest_sees_into_submodules(repo, tmp_path):
-    library = repository(tmp_path / "library", {"layers.py": "a = 1\n"})
-    git(repo, "submodule", "--quiet", "add", str(library), "library")
-    commit(repo)
-    clean = tree_digest(repo)
-    write(repo, {"library/layers.py": "a = 2\n"})
-    dirty = tree_digest(repo)
-    write(repo, {"library/layers.py": "a = 3\n"})
-    assert len({clean, dirty, tree_digest(repo)}) == 3
+def test_the_whole_commit_is_checked_out_of_a_sparse_tree(repo):
+    git(repo, "sparse-checkout", "set", "--no-cone", "/nets.py")
+    assert not (repo / "sub").exists()
     with checked_out("main", start=repo) as checkout:
-        assert (checkout.directory / "library").is_dir()
+        assert (checkout.directory / "sub/deep/a.py").exists()
+    assert not (repo / "sub").exists()
+
+
+# What a killed run leaves
+
+CHILD = """
+import sys, time
+from pathlib import Path
+from sebench.runner.worktree import checked_out
+with checked_out("main", start=Path(sys.argv[1])) as checkout:
+    print(checkout.directory, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def child(repo):
+    """A process that holds a checkout, and its folder."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(repo)], stdout=subprocess.PIPE, text=True, cwd=Path.cwd()
+    )
+    yield process, Path(process.stdout.readline().strip())
+    process.kill()
+    process.communicate()
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next(repo, child):
+    process, folder = child
+    with checked_out("main", start=repo):
+        assert worktrees(repo) == 3  # that of a run that lives is left alone
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert worktrees(repo) == 2
+    assert folder.is_dir()
+    with checked_out("main", start=repo):
+        assert worktrees(repo) == 2
+    assert worktrees(repo) == 1
+    assert not folder.parent.exists()
+
+
+def test_what_a_killed_run_left_is_removed_by_git_once_its_folder_is_gone(repo, child):
+    process, folder = child
+    process.kill()
+    process.wait()
+    for each in sorted(folder.parent.rglob("*"), reverse=True):
+        each.rmdir() if each.is_dir() else each.unlink()
+    folder.parent.rmdir()
+    git(repo, "worktree", "prune")
     assert worktrees(repo) == 1
 
 
-def test_without_a_commit_there_is_no_digest(tmp_path):
-    assert tree_digest(tmp_path) is None
-    git(tmp_path, "init", "--quiet")
-    assert tree_digest(tmp_path) is None
+def test_a_checkout_that_was_ended_half_way_leaves_nothing(repo, tmp_path):
+    """git locks a worktree until it is complete; neither `remove --force` nor `prune` touch it then."""
+    entry = repo / ".git" / "worktrees" / "sebench-base-x"
+    folder = tmp_path / "sebench-base-x"
+    write(entry, {"gitdir": f"{folder}/sebench-base-x/.git\n", "locked": "initializing"})
+    folder.mkdir()
+    with checked_out("main", start=repo):
+        assert not entry.exists()
+        assert not folder.exists()
+    assert not entry.parent.exists()
+    # Without its folder it may be another machine's, until git would have given it up.
+    write(entry, {"gitdir": f"{folder}/sebench-base-x/.git\n", "locked": "initializing"})
+    with checked_out("main", start=repo):
+        assert entry.exists()
+    long_ago_s = time.time() - 2 * worktree.GIT_TIMEOUT_S
+    os.utime(entry, (long_ago_s, long_ago_s))
+    with checked_out("main", start=repo):
+        assert not entry.exists()
 
 
-def test_a_touched_file_is_no_change(repo):
-    clean = tree_digest(repo)
-    os.utime(repo / "nets.py", (1, 1))
-    assert tree_digest(repo) == clean
+def test_worktrees_of_the_user_are_left_alone(repo, tmp_path):
+    git(repo, "worktree", "add", "--quiet", "-b", "topic", str(tmp_path / "linked"))
+    (tmp_path / "linked" / ".git").unlink()
+    with checked_out("main", start=repo):
+        pass
+    assert worktrees(repo) == 2

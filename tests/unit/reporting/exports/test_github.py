@@ -9,7 +9,7 @@ from tests import gates
 
 
 def test_what_did_not_pass_is_annotated():
-    assert github_annotations(gates.mixed()).splitlines() == [
+    assert [line for line in github_annotations(gates.mixed()).splitlines() if " se bytes" not in line] == [
         "::error title=sebench%3A resnet50 se latency::"
         "resnet50 se latency 1.082 [1.071, 1.093] (grade A) exceeds the limit of 1.05",
         "::error title=sebench%3A vgg16_bn se latency::"
@@ -18,6 +18,12 @@ def test_what_did_not_pass_is_annotated():
         "::error title=sebench%3A resnet50 se(r=8) latency::"
         "resnet50 se(r=8) latency: nothing valid was measured",
     ]
+
+
+def test_exact_figures_have_their_values():
+    gate = gates.gate(gates.exact())
+    assert "(102,228,128 -> 112,352,096 B)" in github_annotations(gate)
+    assert "| 102,228,128 -> 112,352,096 B |" in github_summary(gate).replace("&gt;", ">")
 
 
 def test_what_passed_is_not():
@@ -68,6 +74,7 @@ def test_the_summary_is_the_document_as_markdown():
     summary = github_summary(gates.mixed())
     assert summary.startswith(
         "# Gate: failed\n\n"
-        "**failed: resnet50 se latency 1.082 [1.071, 1.093] (grade A) exceeds the limit of 1.05**\n"
+        "**failed: resnet50 se latency 1.082 [1.071, 1.093] (grade A) exceeds the limit of 1.05, "
+        "and 1 more of 6 checks**\n"
     )
-    assert "| resnet50 se latency | 1.05 | 1.082 [1.071, 1.093] | A | &lt;0.001 | failed |" in summary
+    assert "| resnet50 se latency | 1.05 | 1.082 [1.071, 1.093] |  | A | &lt;0.001 | failed |" in summary

@@ -1,16 +1,16 @@
 """JUnit XML: what each status becomes, the common form, and names that would break it."""
 
 import re
-from datetime import UTC, datetime
 from xml.etree import ElementTree
 
 import pytest
+from msgspec.structs import replace
 
 from sebench.reporting.exports import junit_xml
 from sebench.schema import Reason
 from tests import gates
 
-NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
+NOW = "2026-01-02T03:04:05.678+00:00"
 HOSTILE = "a\x00b\x1b[31m<&>\"'\ud800\ufffe]]>\n\t::error::x\u202e"
 
 # Element: attributes (pattern), children in order. After the schema of Ant's JUnit task, the strictest.
@@ -56,7 +56,7 @@ def check_form(element):
 
 
 def suite_of(gate):
-    text = junit_xml(gate, created_at=NOW)
+    text = junit_xml(replace(gate, started_at=gate.started_at or NOW))
     root = ElementTree.fromstring(text.encode())  # noqa: S314 - just written
     check_form(root)
     (suite,) = root
@@ -73,13 +73,13 @@ def outcomes(suite):
 
 def test_one_case_per_check():
     suite = suite_of(gates.mixed())
-    assert outcomes(suite) == ["passed", "failure", "passed", "failure", "error"]
+    assert outcomes(suite) == ["passed", "failure", "passed", "failure", "failure", "error"]
     assert suite.get("timestamp") == "2026-01-02T03:04:05"
     failed = suite.findall("testcase")[1]
     assert failed.attrib == {
         "classname": "sebench.ceiling",
         "name": "resnet50 se latency (cpu inference 1x3x224x224 float32, 2 threads)",
-        "time": "0",
+        "time": "0.000",
     }
     assert failed[0].get("type") == "beyond"
     assert (
@@ -128,6 +128,27 @@ def test_hostile_names_stay_text():
     shown = "a\\x00b\\x1b[31m<&>\"'\\ud800\\ufffe]]> ::error::x\\u202e"
     assert case.get("name").startswith(f"{shown} se {shown}")
     assert case[0].get("type") == shown
+
+
+def test_times_are_those_of_the_gate():
+    suite = suite_of(gates.mixed())
+    assert suite.get("time") == "93.750"
+    times = {case.get("name"): case.get("time") for case in suite.findall("testcase")}
+    assert times["resnet50 se params"] == "0.250"
+    assert times["mobilenet_v1 se bytes"] == "1.500"
+    # The form has no zone: the same moment, told in another one.
+    elsewhere = gates.gate(gates.passed(), started_at="2026-01-02T05:04:05+02:00")
+    assert suite_of(elsewhere).get("timestamp") == "2026-01-02T03:04:05"
+
+
+def test_exact_figures_have_their_values_whether_they_failed_or_not():
+    shown = "102,228,128 -> 112,352,096 B"
+    failed = suite_of(gates.gate(gates.exact()))
+    sentence = f"resnet50 se bytes 1.099 ({shown}) exceeds the limit of 1.05"
+    assert failed.find("testcase/failure").get("message") == sentence
+    passed = suite_of(gates.gate(gates.exact("passed", limit=1.1)))
+    sentence = f"resnet50 se bytes 1.099 ({shown}) is within the limit of 1.1"
+    assert passed.find("system-out").text.splitlines()[-1] == sentence
 
 
 def test_without_a_time_there_is_no_timestamp():

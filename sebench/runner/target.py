@@ -1,0 +1,24 @@
+"""What a gate asks of one pair under one workload."""
+
+from __future__ import annotations
+
+from sebench.analysis.pool import NOISY
+from sebench.schema import CheckKind, Result, Session, Value
+
+
+class Target(Value, frozen=True, kw_only=True):
+    """Limits on a pair under one workload, of one kind."""
+
+    kind: CheckKind
+    session: Session
+    limits: tuple[tuple[str, float], ...]
+    """Metric and largest ratio allowed."""
+    baseline: str
+    """As the report calls it; likewise `candidate`."""
+    candidate: str
+    stored: Result | None = None
+
+    @property
+    def timed(self) -> bool:
+        """Whether a limit needs more than counts and memory."""
+        return any(metric in NOISY for metric, _ in self.limits)
