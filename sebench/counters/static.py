@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from sebench.counters.attention import attention_as_on_cpu
 from sebench.counters.dispatch import CountingMode
 from sebench.counters.memo import Price
 from sebench.counters.saved import SavedActivations
@@ -58,7 +59,7 @@ def static_cost(model: nn.Module, request: Request) -> StaticCost:
     modules = named_modules(model)
     _require_known((*request.sites, *request.stages), modules)
     frames = frames_of(modules, request.sites, request.stages)
-    with _isolated_from_caller():
+    with _isolated_from_caller(), attention_as_on_cpu():
         twin = twin_of(modules, dtype=DTYPES[request.dtype], training=request.phase == "training")
         run = _train if request.phase == "training" else _infer
         calls, saved = run(twin, frames, request)

@@ -64,13 +64,19 @@ def _argument(call: FunctionCall, index: int, name: str) -> object:
 
 
 def _batch_norm(call: FunctionCall) -> tuple[int, str]:
-    affine = _argument(call, 3, "weight") is not None
+    """With batch statistics, in evaluation mode too (weight standardisation), it is priced as a layer norm."""
+    affine = _argument(call, 3 if call.functional else 1, "weight") is not None
+    if _argument(call, 5, "training"):
+        return prod(call.input_shape) * (5 if affine else 4), "batch norm by batch statistics: 5 per element, 4 if not affine"
     return prod(call.input_shape) * (2 if affine else 1), "batch norm: 2 per element, 1 if not affine"
 
 
-def _norm(index: int) -> Callable[[FunctionCall], tuple[int, str]]:
+def _norm(index: int, plain_index: int | None = None) -> Callable[[FunctionCall], tuple[int, str]]:
+    """`index` of the weight among the arguments of ``nn.functional``, `plain_index` among those of torch."""
+
     def price(call: FunctionCall) -> tuple[int, str]:
-        affine = _argument(call, index, "weight") is not None
+        at = index if call.functional or plain_index is None else plain_index
+        affine = _argument(call, at, "weight") is not None
         return prod(call.input_shape) * (5 if affine else 4), "normalisation: 5 per element, 4 without scale"
 
     return price
@@ -138,7 +144,7 @@ _PRICES: Mapping[str, Callable[[FunctionCall], tuple[int, str]]] = {
     "batch_norm": _batch_norm,
     "layer_norm": _norm(2),
     "group_norm": _norm(2),
-    "instance_norm": _norm(3),
+    "instance_norm": _norm(3, 1),
     "adaptive_avg_pool2d": _pool,
     "interpolate": _interpolate,
     "matmul": _matmul,

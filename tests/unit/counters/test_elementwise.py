@@ -138,7 +138,7 @@ def test_batch_counter_is_bookkeeping():
 
 
 def test_ops_without_a_formula_are_in_the_ledger_and_in_no_total():
-    model = Function(lambda x: torch.cdist(torch.erfinv(x), x) + torch.cdist(x, x))
+    model = Function(lambda x: torch.erfinv(x).sort()[0] + x.sort()[0])
     cost = count(model, (4, 4))
-    assert [(entry.op, entry.calls) for entry in cost.uncounted] == [("aten._cdist_forward", 2)]
+    assert [(entry.op, entry.calls) for entry in cost.uncounted] == [("aten.sort", 2)]
     assert {op.op for op in cost.ops} == {"aten.erfinv", "aten.add"}
