@@ -24,14 +24,23 @@ class Fvcore:
     phases: tuple[Phase, ...] = ("inference",)
 
     def count(self, model: nn.Module, batch: torch.Tensor, phase: Phase) -> int:
-        """Traces the network in evaluation mode; a trace needs values, so a copy full of zeros is made."""
+        """Traces the network in evaluation mode; a trace needs values, so a copy full of zeros is made.
+
+        Fast paths, which torch takes within ``no_grad``, would hide the layers that they replace.
+        """
         from fvcore.nn import FlopCountAnalysis  # noqa: PLC0415 - optional at run time
 
         model = model.to_empty(device="cpu").eval()
         for tensor in (*model.parameters(), *model.buffers()):
             tensor.data.zero_()
         analysis = FlopCountAnalysis(model, torch.zeros(batch.shape, dtype=batch.dtype))
-        return int(analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).total())
+        analysis = analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+        fast = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)
+        try:
+            return int(analysis.total())
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fast)
 
     def differences(self, seen: Observation) -> Iterator[Attribution]:
         """Normalisation, pooling and interpolation are priced; products other than the usual are not seen."""
@@ -54,6 +63,7 @@ _EXACT = frozenset(
     (
         *("linear", "mm", "bmm", "addmm", "convolution", "_convolution"),
         *(f"conv{kind}{rank}d" for kind in ("", "_transpose") for rank in (1, 2, 3)),
+        *("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"),  # their linear layers are traced
     )
 )
 """Calls that reach the trace as ops whose handles count as we do."""
