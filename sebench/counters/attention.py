@@ -1,7 +1,7 @@
 """Scaled dot-product attention: its formulas, and the kernel that a CPU runs for it.
 
-On the meta device torch only has the mathematical form, whose backward pass keeps the scores: four products. The
-kernel of the CPU, like those of GPUs, keeps none and computes them again: five. What is counted is the kernel.
+On the meta device torch only has the mathematical form, whose backward pass keeps the scores: four products.
+The kernel of the CPU, like those of GPUs, keeps none and computes them again: five. The kernel is counted.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ def attention_as_on_cpu() -> Iterator[None]:
         library._destroy()
 
 
-def _attend(
+def _attend(  # noqa: PLR0917 - the schema of the op
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
     attn_mask: torch.Tensor | None = None,
     dropout_p: float = 0.0,
-    is_causal: bool = False,  # noqa: FBT001, FBT002 - the schema of the op
+    is_causal: bool = False,
     *,
     scale: float | None = None,
     enable_gqa: bool = False,
@@ -93,7 +93,7 @@ def _fits_kernel(factors: tuple[torch.Tensor, ...], *, grouped: bool) -> bool:
         torch.backends.cuda.flash_sdp_enabled()  # the switch is the CPU's, too
         and len(batches) == 1
         and kept == value.shape[-3]
-        and (heads == kept or kept == 1 or grouped)
+        and (kept in {heads, 1} or grouped)
         and len({tensor.shape[-1] for tensor in factors}) == 1
         and all(tensor.numel() and tensor.stride(-1) == 1 for tensor in factors)
     )

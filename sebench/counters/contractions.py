@@ -88,8 +88,8 @@ def affine_grid(call: Call) -> Work:
 def trilinear(call: Call) -> Work:
     """Two products, one after the other: the first factor by the second, then by the third.
 
-    Each `expandK` names dimensions that factor K lacks. A summed dimension that the third factor lacks is gone
-    after the first product. For ``nn.Bilinear`` (batch b, features i and j, outputs o): b o i j + b o j.
+    Each `expandK` names dimensions that factor K lacks. A summed dimension that the third factor lacks is
+    gone after the first product. For ``nn.Bilinear`` (batch b, features i and j, outputs o): b o i j + b o j.
     """
     expanded = [frozenset(call.arguments[f"expand{k}"]) for k in (1, 2, 3)]
     shapes = [list(call.tensor(f"i{k}").shape) for k in (1, 2, 3)]
@@ -100,7 +100,9 @@ def trilinear(call: Call) -> Work:
     unrolled = {call.arguments["unroll_dim"]}  # a loop: both products run once per step
     absent = (expanded[0] & expanded[1]) - unrolled
     gone = (frozenset(call.arguments["sumdim"]) & expanded[2]) - unrolled
-    macs = sum(prod(size for dim, size in enumerate(sizes) if dim not in left_out) for left_out in (absent, gone))
+    macs = sum(
+        prod(size for dim, size in enumerate(sizes) if dim not in left_out) for left_out in (absent, gone)
+    )
     return Work(macs, 2 * macs)
 
 

@@ -58,7 +58,7 @@ def _observed(build: Callable[[], nn.Module], batch: torch.Tensor, cost: StaticC
 
 
 def _tried(run: Callable[[nn.Module], _T], build: Callable[[], nn.Module], batch: torch.Tensor) -> _T:
-    """A forward that makes tensors of its own makes them on the CPU; a second try puts them beside the input."""
+    """A forward that makes tensors itself makes them on the CPU; a second try puts them beside the input."""
     try:
         return run(build())
     except RuntimeError:
@@ -88,7 +88,7 @@ def _check(
     found = ToolCheck(tool=tool.name, version=_version(tool), macs=macs, difference=difference)
     try:
         attributed = _summed(tool.differences(look()))
-    except Exception as error:  # noqa: BLE001 - one tool's rules must not take the other tools' answers with them
+    except Exception as error:  # noqa: BLE001 - the other tools' answers must not go with it
         reason = f"its difference could not be predicted: {_first_line(error)}"
         return replace(found, unexplained=difference, status="failed", reason=reason)
     explained = sum(part.macs for part in attributed)

@@ -1,4 +1,4 @@
-"""Formulas of torchvision's deformable convolution: samples between the pixels, then a convolution over them."""
+"""Formulas of torchvision's deformable convolution: samples between the pixels, then products."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ RULES = (
     Rule(
         ("torchvision._deform_conv2d_backward",),
         "twice the forward's",
-        "2 x MACs + 1 per gradient element + 3 x 8 per sampled value (samples, input, offsets), 3 x 9 with a mask",
+        "2 x MACs + 1 per gradient element + 24 per sampled value, 27 with a mask",
         deformable_convolution_backward,
     ),
 )

@@ -1,7 +1,7 @@
 """Formulas of direct solvers: multiply-accumulates of the textbook elimination, counted one by one.
 
-Iterative methods (eigenvalues, singular values, matrix functions) take as many steps as the data need, which a
-count cannot know; they stay in the ledger.
+Iterative methods (eigenvalues, singular values, matrix functions) take as many steps as the data need, which
+a count cannot know: they stay in the ledger.
 """
 
 from __future__ import annotations

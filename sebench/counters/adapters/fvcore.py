@@ -74,10 +74,12 @@ def _argument(call: FunctionCall, index: int, name: str) -> object:
 
 
 def _batch_norm(call: FunctionCall) -> tuple[int, str]:
-    """With batch statistics, in evaluation mode too (weight standardisation), it is priced as a layer norm."""
+    """With batch statistics (weight standardisation, even in evaluation) it is priced as a layer norm."""
     affine = _argument(call, 3 if call.functional else 1, "weight") is not None
     if _argument(call, 5, "training"):
-        return prod(call.input_shape) * (5 if affine else 4), "batch norm by batch statistics: 5 per element, 4 if not affine"
+        return prod(call.input_shape) * (
+            5 if affine else 4
+        ), "batch norm by batch statistics: 5 per element, or 4"
     return prod(call.input_shape) * (2 if affine else 1), "batch norm: 2 per element, 1 if not affine"
 
 

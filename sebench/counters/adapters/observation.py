@@ -53,12 +53,12 @@ class FunctionCall:
     macs: int = 0
     """Ours, of all ops that the call is made of."""
     functional: bool = False
-    """A function of ``torch.nn.functional``, whose order of arguments differs from that of torch's namesake."""
+    """A function of ``torch.nn.functional``: torch's namesake may order its arguments otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpCall:
-    """One op as a dispatch mode sees it: under ``inference_mode`` composites such as ``aten.linear`` arrive whole."""
+    """One op as a dispatch mode sees it: under ``inference_mode`` composites (``linear``) arrive whole."""
 
     op: str
     shapes: tuple[Shape, ...]

@@ -1,6 +1,6 @@
 """ptflops with its aten backend: formulas for products and convolutions, biases included.
 
-It prices ops as the dispatcher hands them over: under ``inference_mode`` these are whole layers, which it skips.
+It prices ops as the dispatcher hands them over: under ``inference_mode`` whole layers, which it skips.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Ptflops:
         return int(macs)
 
     def differences(self, seen: Observation) -> Iterator[Attribution]:
-        """Bias adds count as MACs; other products are not seen, nor composites, which it does not take apart."""
+        """Bias adds count as MACs; other products are not seen, and composites not taken apart."""
         for call in seen.op_calls:
             if call.op in _BIASED:
                 yield Attribution(op=call.op, macs=_bias_adds(call), why="bias: 1 per output element")

@@ -1,8 +1,8 @@
 """torchinfo.summary: forward hooks; "mult-adds" are the parameters of a layer times some of its output sizes.
 
 See ``LayerInfo.calculate_macs``: weights and biases count once per output position of a convolution, and once
-per batch entry of every other layer, whatever lies between (sequence positions, for instance). Parameters whose
-names only contain "weight" or "bias", such as those of an LSTM, count once per entry of the two leading sizes.
+per batch entry of every other layer, whatever lies between (sequence positions, for instance). Parameters
+whose names only contain "weight" or "bias" (those of an LSTM) count once per entry of the two leading sizes.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ def _price(call: ModuleCall) -> Price | None:
         return None
     shape = call.output_shape
     if inner:
-        return plain * _positions(call) + inner * prod(shape[:2]), "parameters by other names x batch x length"
+        return plain * _positions(call) + inner * prod(
+            shape[:2]
+        ), "parameters by other names x batch x length"
     if "Conv" in call.kind:
         return plain * _positions(call), "convolution: weights and biases x output positions"
     return plain * _positions(call), "other layers: parameters, biases included, x batch"

@@ -1,4 +1,4 @@
-"""Attention as a CPU runs it: the same kernel, the same work, and what the fast paths of inference compute."""
+"""Attention as a CPU runs it, and what the fast paths of inference compute."""
 
 import pytest
 import torch
@@ -220,7 +220,7 @@ class Itself(nn.Module):
             "aten::_transformer_encoder_layer_fwd",
             2 * 8880,
         ),
-        # per step and image 4 gates of 5 x (8 + 5): 3 * 5 * 260; backwards, too; 3 gates without the fast path
+        # per step and image 4 gates of 5 x (8 + 5): 3 * 5 * 260; both ways; 3 gates, without a fast path
         (nn.LSTM(8, 5, batch_first=True), "aten::mkldnn_rnn_layer", 3900),
         (nn.LSTM(8, 5, batch_first=True, bidirectional=True), "aten::mkldnn_rnn_layer", 7800),
         (nn.GRU(8, 5, batch_first=True), "aten::gru", 2925),

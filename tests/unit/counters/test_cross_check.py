@@ -186,7 +186,7 @@ class Recurrent(nn.Module):
 @pytest.mark.parametrize(
     ("layer", "ours", "thop", "torchinfo"),
     [
-        # per step 4 gates of 5 x 17; thop: activation and 2 biases per gate, 4 more per output; torchinfo: 340 + 40 params
+        # per step 4 gates of 5 x 17; thop: activation and 2 biases per gate, 4 more; torchinfo: parameters
         (lambda: nn.LSTM(12, 5, batch_first=True), 5440, 16 * (340 + 4 * 15 + 20), 16 * 380),
         (lambda: nn.LSTM(12, 5, batch_first=True, bias=False), 5440, 16 * (340 + 4 * 5 + 20), 16 * 340),
         (lambda: nn.GRU(12, 5, batch_first=True), 4080, 16 * (255 + 3 * 15 + 20), 16 * 285),
@@ -208,7 +208,9 @@ def test_recurrent_layers(layer, ours, thop, torchinfo):
     found = checks(lambda: Recurrent(layer()), (2, 8, 12))
     macs = {name: check.macs for name, check in found.items()}
     assert macs["torch"] == ours
-    traced = ours if issubclass(type(layer()), nn.RNNCellBase) else 0  # fvcore sees the linear layers of a cell
+    traced = (
+        ours if issubclass(type(layer()), nn.RNNCellBase) else 0
+    )  # fvcore sees the linear layers of a cell
     assert (macs["fvcore"], macs["thop"], macs["torchinfo"]) == (traced, thop, torchinfo)
     assert {name: check.unexplained for name, check in found.items()} == dict.fromkeys(NAMES, 0)
 
@@ -228,7 +230,9 @@ def test_fvcore_prices_batch_statistics_as_a_layer_norm():
     # 8 x 27 = 216 weights, 5 each
     assert ledger(found["fvcore"]) == {"aten.batch_norm": 1080}
     assert {name: check.unexplained for name, check in found.items()} == dict.fromkeys(NAMES, 0)
-    plain = fvcore_on(lambda x: torch.batch_norm(x, None, None, None, None, True, 0.1, 1e-5, False), (2, 3, 4, 4))
+    plain = fvcore_on(
+        lambda x: torch.batch_norm(x, None, None, None, None, True, 0.1, 1e-5, False), (2, 3, 4, 4)
+    )
     assert (plain.macs, plain.unexplained) == (4 * 96, 0)
 
 
@@ -266,7 +270,7 @@ class Inferred(nn.Module):
 def test_layers_that_arrive_whole(inference):
     found = checks(lambda: Inferred(inference), (1, 3, 16, 16))
     assert {name: check.unexplained for name, check in found.items()} == dict.fromkeys(NAMES, 0)
-    # conv 8 x 48 x 16, projections 16 x 4 x 64, scores and values 2 x 16 x 16 x 8 three times over, LSTM 16 x 20 x 13
+    # conv 8 x 48 x 16, projections 16 x 4 x 64, 2 x 16 x 16 x 8 three times over, LSTM 16 x 20 x 13
     ours = 6144 + 4096 + 3 * 4096 + 4160
     assert found["torch"].macs == ours
     if inference:  # ptflops knows a whole matmul: 16 x 16 x 8

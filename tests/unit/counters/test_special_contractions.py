@@ -80,8 +80,8 @@ def test_many_distances_are_a_product():
 
 
 def test_the_backward_of_distances():
-    # 7 x 5 pairs of 3 columns, once for the 5 centres (the input needs no gradient)
-    found = in_backward(lambda x, centres: torch.cdist(x, centres), (7, 3), centres=(5, 3))
+    # 7 x 5 pairs of 3 columns, once for the 5 rows that learn (the input needs no gradient)
+    found = in_backward(torch.cdist, (7, 3), x2=(5, 3))
     assert found == {"aten._cdist_backward": (105, 3 * 105 + 35)}
 
 
@@ -120,9 +120,17 @@ def test_grouped_deformable_convolution_and_its_backward():
             (6, 8),
             {"_grouped_mm": (384, 768)},
         ),
-        (lambda x: torch.conv_tbc(x, x.new_empty(3, 4, 5), x.new_empty(5)), (7, 2, 4), {"conv_tbc": (600, 1250)}),
+        (
+            lambda x: torch.conv_tbc(x, x.new_empty(3, 4, 5), x.new_empty(5)),
+            (7, 2, 4),
+            {"conv_tbc": (600, 1250)},
+        ),
         # 2 images of 3 x 5 points, 2 coordinates of 3 products
-        (lambda x: functional.affine_grid(x, [2, 1, 3, 5], align_corners=False), (2, 2, 3), {"affine_grid_generator": (180, 360)}),
+        (
+            lambda x: functional.affine_grid(x, [2, 1, 3, 5], align_corners=False),
+            (2, 2, 3),
+            {"affine_grid_generator": (180, 360)},
+        ),
     ],
 )
 def test_other_products(function, shape, expected):
