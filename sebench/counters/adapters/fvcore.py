@@ -54,15 +54,18 @@ class Fvcore:
 
 _ATEN = {
     "interpolate": "upsample",
+    "grid_sample": "grid_sampler",
     "multi_head_attention_forward": "scaled_dot_product_attention",
     "__matmul__": "matmul",
     "__rmatmul__": "matmul",
 }
 _NO_HANDLE = "fvcore has no handle for it"
+_IMAGES = 4
+"""Dimensions of a batch of images."""
 _EXACT = frozenset(
     (
         *("linear", "mm", "bmm", "addmm", "convolution", "_convolution"),
-        *(f"conv{kind}{rank}d" for kind in ("", "_transpose") for rank in (1, 2, 3)),
+        *(f"conv_transpose{rank}d" for rank in (1, 2, 3)),
         *("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"),  # their linear layers are traced
     )
 )
@@ -99,17 +102,33 @@ def _pool(call: FunctionCall) -> tuple[int, str]:
 
 
 def _interpolate(call: FunctionCall) -> tuple[int, str]:
-    mode = _argument(call, 3, "mode") or "nearest"
-    per_output = {"nearest": 1, "bilinear": 4}.get(str(mode), 0)
+    """Of images, and without antialiasing, which is another op."""
+    mode = str(_argument(call, 3, "mode") or "nearest")
+    handled = len(call.input_shape) == _IMAGES and not _argument(call, 6, "antialias")
+    per_output = {"nearest": 1, "bilinear": 4}.get(mode, 0) if handled else 0
     return prod(call.output_shape) * per_output, "interpolation: 1 (nearest) or 4 (bilinear) per output"
 
 
+def _grid_sample(call: FunctionCall) -> tuple[int, str]:
+    return 4 * prod(call.output_shape), "grid sampling: 4 per output, whatever the mode"
+
+
+def _convolution(call: FunctionCall) -> tuple[int, str]:
+    """Padding by a word, "same" or "valid", makes another op of it."""
+    return (-call.macs if isinstance(_argument(call, 4, "padding"), str) else 0), _NO_HANDLE
+
+
 def _multi_head_attention(call: FunctionCall) -> tuple[int, str]:
-    """The fused attention inside, of (L, N, E) queries and (S, N, E) keys; without it bmm is traced."""
-    if _argument(call, 15, "need_weights") is not False:
-        return 0, _NO_HANDLE
+    """Of (L, N, E) queries and (S, N, E) keys: fused attention, or with a mask ``baddbmm`` for the scores."""
     query, key = call.arguments[:2]
-    return -2 * prod(query.shape) * int(key.shape[0]), _NO_HANDLE
+    scores = prod(query.shape) * int(key.shape[0])
+    if _argument(call, 15, "need_weights") is False:
+        return -2 * scores, _NO_HANDLE
+    masked = any(
+        _argument(call, index, name) is not None
+        for index, name in ((14, "key_padding_mask"), (16, "attn_mask"))
+    )
+    return -scores * masked, _NO_HANDLE
 
 
 def _matmul(call: FunctionCall) -> tuple[int, str]:
@@ -159,6 +178,8 @@ _PRICES: Mapping[str, Callable[[FunctionCall], tuple[int, str]]] = {
     "instance_norm": _norm(3, 1),
     "adaptive_avg_pool2d": _pool,
     "interpolate": _interpolate,
+    "grid_sample": _grid_sample,
+    **{f"conv{rank}d": _convolution for rank in (1, 2, 3)},
     "matmul": _matmul,
     "__matmul__": _matmul,
     "__rmatmul__": _matmul,

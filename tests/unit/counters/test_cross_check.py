@@ -293,6 +293,59 @@ def test_attention_without_data_keeps_the_scores():
     assert found.unexplained == 0
 
 
+IMAGES = (2, 3, 8, 8)
+
+
+def same(x):
+    return functional.conv2d(x, x.new_empty(4, 3, 3, 3), padding="same")
+
+
+def sampled(x):
+    return functional.grid_sample(x, x.new_zeros(2, 5, 5, 2), align_corners=False)
+
+
+def antialiased(x):
+    return functional.interpolate(x, scale_factor=2, mode="bilinear", antialias=True)
+
+
+@pytest.mark.parametrize(
+    ("function", "difference"),
+    [
+        (same, -2 * 4 * 64 * 27),  # 2 images of 4 x 8 x 8 outputs; fvcore knows no padding by a word
+        (sampled, 4 * 2 * 3 * 25),
+        (antialiased, 0),
+        (lambda x: functional.interpolate(x, scale_factor=2, mode="bilinear"), 4 * 2 * 3 * 256),
+        (lambda x: functional.interpolate(x.flatten(2), scale_factor=2), 0),  # 1-d
+    ],
+)
+def test_fvcores_handles_are_for_some_forms_of_an_op(function, difference):
+    found = fvcore_on(function, IMAGES)
+    assert (found.difference, found.unexplained) == (difference, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "difference"),
+    [
+        # scores and values 2 x 5 x 5 x 8 each
+        ({"need_weights": False}, -2 * 400),
+        ({}, 0),
+        ({"attn_mask": True}, -400),
+    ],
+)
+def test_fvcore_on_the_ways_through_multi_head_attention(options, difference):
+    class Attention(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+
+        def forward(self, x):
+            mask = x.new_zeros(5, 5) if options.get("attn_mask") else None
+            return self.attention(x, x, x, **{**options, "attn_mask": mask})[0]
+
+    found = checks(Attention, (2, 5, 8), tools=[Fvcore()])["fvcore"]
+    assert (found.difference, found.unexplained) == (difference, 0)
+
+
 def test_torchinfo_takes_a_sequence_for_one_position():
     found = checks(lambda: nn.Linear(8, 5), (1, 7, 8))["torchinfo"]
     assert (found.macs, found.unexplained) == (8 * 5 + 5, 0)  # ours 7 x 8 x 5
