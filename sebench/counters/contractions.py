@@ -1,4 +1,4 @@
-"""Formulas of the ops that multiply and accumulate: convolutions, matrix products, attention.
+"""Formulas of the ops that multiply and accumulate: convolutions and matrix products.
 
 A bias add is one FLOP per output element and no MAC, so that MACs equal torch's FlopCounterMode / 2.
 """
@@ -56,36 +56,59 @@ def biased_product(call: Call) -> Work:
     return Work(macs, 2 * macs + call.output.numel())
 
 
-def _scores(call: Call) -> int:
-    """Attention scores: batch x heads x queries x keys (a causal mask is not subtracted)."""
-    query, key = call.tensor("query"), call.tensor("key")
-    return prod(query.shape[:-1]) * key.shape[-2]
+def batched_sum(call: Call) -> Work:
+    """``addbmm``: the products of all matrices of a batch are added up."""
+    macs = call.tensor("batch1").numel() * call.tensor("batch2").shape[-1]
+    return Work(macs, 2 * macs + call.output.numel())
 
 
-def attention(call: Call) -> Work:
-    """Scaled dot-product attention: scores (depth d), softmax of 5 and scale of 1, weighted values (d_v)."""
-    scores = _scores(call)
-    macs = scores * (call.tensor("query").shape[-1] + call.tensor("value").shape[-1])
-    return Work(macs, 2 * macs + 6 * scores)
+def grouped_product(call: Call) -> Work:
+    """Each group multiplies its own rows; of two plain matrices the groups share the inner size."""
+    first, second = call.tensor("self"), call.tensor("mat2")
+    if first.dim() == second.dim() == _MATRIX:
+        macs = first.numel() * second.shape[-1]
+    else:
+        macs = call.output.numel() * first.shape[-1]
+    return Work(macs, 2 * macs + (call.output.numel() if call.has("bias") else 0))
 
 
-def attention_backward(call: Call) -> Work:
-    """Fused kernels recompute the scores, then form the gradients of value, softmax, query and key."""
-    scores = _scores(call)
-    macs = scores * (3 * call.tensor("query").shape[-1] + 2 * call.tensor("value").shape[-1])
-    return Work(macs, 2 * macs + 8 * scores)
+def time_convolution(call: Call) -> Work:
+    """``conv_tbc``: input (time, batch, C_in), weight (kernel, C_in, C_out)."""
+    kernel, features, _ = call.tensor("weight").shape
+    macs = call.output.numel() * kernel * features
+    return Work(macs, 2 * macs + call.output.numel())
 
 
-_ATTENTION = tuple(
-    f"_scaled_dot_product_{kernel}"
-    for kernel in (
-        "flash_attention",
-        "flash_attention_for_cpu",
-        "efficient_attention",
-        "cudnn_attention",
-        "fused_attention_overrideable",
+def affine_grid(call: Call) -> Work:
+    """Each point of a grid times the transposed matrix of its image: ``(N, rank, rank + 1)``."""
+    macs = call.output.numel() * call.tensor("theta").shape[-1]
+    return Work(macs, 2 * macs)
+
+
+def trilinear(call: Call) -> Work:
+    """Two products, one after the other: the first factor by the second, then by the third.
+
+    Each `expandK` names dimensions that factor K lacks. A summed dimension that the third factor lacks is
+    gone after the first product. For ``nn.Bilinear`` (batch b, features i and j, outputs o): b o i j + b o j.
+    """
+    expanded = [frozenset(call.arguments[f"expand{k}"]) for k in (1, 2, 3)]
+    shapes = [list(call.tensor(f"i{k}").shape) for k in (1, 2, 3)]
+    for shape, missing in zip(shapes, expanded, strict=True):
+        for dim in sorted(missing):
+            shape.insert(dim, 1)
+    sizes = [max(size) for size in zip(*shapes, strict=True)]
+    unrolled = {call.arguments["unroll_dim"]}  # a loop: both products run once per step
+    absent = (expanded[0] & expanded[1]) - unrolled
+    gone = (frozenset(call.arguments["sumdim"]) & expanded[2]) - unrolled
+    macs = sum(
+        prod(size for dim, size in enumerate(sizes) if dim not in left_out) for left_out in (absent, gone)
     )
-)
+    return Work(macs, 2 * macs)
+
+
+_MATRIX = 2
+_PACKED = ("_weight_int8pack_mm", "_weight_int4pack_mm", "_weight_int4pack_mm_for_cpu")
+"""Weights of fewer bits, unpacked in the kernel."""
 
 RULES = (
     Rule(
@@ -100,29 +123,47 @@ RULES = (
         "2 x MACs + 1 per gradient element for the bias gradient",
         convolution_backward,
     ),
-    Rule(("mm", "bmm", "mv", "dot", "vdot"), "output elements x inner size", "2 x MACs", product),
     Rule(
-        ("addmm", "baddbmm", "addmv"),
+        (*("mm", "bmm", "mv", "dot", "vdot", "_int_mm"), *_PACKED),
+        "output elements x inner size",
+        "2 x MACs",
+        product,
+    ),
+    Rule(
+        ("addmm", "baddbmm", "addmv", "_addmm_activation"),
         "output elements x inner size",
         "2 x MACs + 1 per output element",
         biased_product,
     ),
     Rule(
-        ("linear",),
+        ("linear", "_scaled_mm", "_scaled_mm_v2"),
         "output elements x input features",
         "2 x MACs + 1 per output element if biased",
         linear,
     ),
     Rule(
-        _ATTENTION,
-        "scores x (d + d_v), scores = N x heads x queries x keys",
-        "2 x MACs + 6 per score",
-        attention,
+        ("addbmm",),
+        "batch x output elements x inner size",
+        "2 x MACs + 1 per output element",
+        batched_sum,
     ),
     Rule(
-        tuple(f"{op}_backward" for op in _ATTENTION),
-        "scores x (3 d + 2 d_v)",
-        "2 x MACs + 8 per score",
-        attention_backward,
+        ("_grouped_mm", "_scaled_grouped_mm", "_scaled_grouped_mm_v2"),
+        "rows x columns x inner size, of all groups together",
+        "2 x MACs + 1 per output element if biased",
+        grouped_product,
+    ),
+    Rule(
+        ("conv_tbc",),
+        "output elements x kernel x C_in",
+        "2 x MACs + 1 per output element",
+        time_convolution,
+    ),
+    Rule(("affine_grid_generator",), "output elements x (rank + 1)", "2 x MACs", affine_grid),
+    Rule(
+        ("_trilinear",),
+        "first factor x second, then x third (`nn.Bilinear`: N x out x in2 x (in1 + 1))",
+        "2 x MACs",
+        trilinear,
     ),
 )

@@ -7,22 +7,27 @@ import io
 import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from typing import TypeVar
 
 import torch
+from msgspec.structs import replace
 from torch import nn
 
 from sebench.counters.adapters.fvcore import Fvcore
-from sebench.counters.adapters.observation import Observation, observe
+from sebench.counters.adapters.observation import Observation, making_meta_tensors, observe
 from sebench.counters.adapters.ptflops import Ptflops
 from sebench.counters.adapters.thop import Thop
 from sebench.counters.adapters.tool import Tool
 from sebench.counters.adapters.torch_flops import TorchFlops
 from sebench.counters.adapters.torchinfo import Torchinfo
-from sebench.schema import Attribution, Phase, StaticCost, ToolCheck
+from sebench.schema import Attribution, StaticCost, ToolCheck
 
 TOOLS: tuple[Tool, ...] = (TorchFlops(), Fvcore(), Thop(), Ptflops(), Torchinfo())
 _LONGEST_REASON = 160
+
+_T = TypeVar("_T")
 
 
 def cross_check(
@@ -44,33 +49,50 @@ def cross_check(
         One entry per tool; one that is missing or fails says so, and the others go on.
     """
     batch = torch.empty(cost.input_shape, device=device)
-    seen = observe(build(), batch, cost)
-    return tuple(_check(tool, build, batch, seen) for tool in tools)
+    look = cache(lambda: _observed(build, batch, cost))
+    return tuple(_check(tool, build, batch, cost, look) for tool in tools)
 
 
-def _check(tool: Tool, build: Callable[[], nn.Module], batch: torch.Tensor, seen: Observation) -> ToolCheck:
-    phase: Phase = seen.cost.phase
-    if phase not in tool.phases:
+def _observed(build: Callable[[], nn.Module], batch: torch.Tensor, cost: StaticCost) -> Observation:
+    return _tried(lambda model: observe(model, batch, cost), build, batch)
+
+
+def _tried(run: Callable[[nn.Module], _T], build: Callable[[], nn.Module], batch: torch.Tensor) -> _T:
+    """A forward that makes tensors itself makes them on the CPU; a second try puts them beside the input."""
+    try:
+        return run(build())
+    except RuntimeError:
+        if not batch.is_meta:
+            raise
+        return run(making_meta_tensors(build()))
+
+
+def _check(
+    tool: Tool,
+    build: Callable[[], nn.Module],
+    batch: torch.Tensor,
+    cost: StaticCost,
+    look: Callable[[], Observation],
+) -> ToolCheck:
+    if cost.phase not in tool.phases:
         return ToolCheck(tool=tool.name, status="unavailable", reason="counts the forward pass only")
     try:
         with _silence():
-            macs = tool.count(build(), batch, phase)
+            macs = _tried(lambda model: tool.count(model, batch, cost.phase), build, batch)
     except ImportError:
         reason = f"not installed; pip install {tool.distribution}"
         return ToolCheck(tool=tool.name, status="unavailable", reason=reason)
     except Exception as error:  # noqa: BLE001 - whatever another tool trips over is its own answer
         return ToolCheck(tool=tool.name, version=_version(tool), status="failed", reason=_first_line(error))
-    ours = sum(op.macs for op in seen.cost.ops)
-    attributed = _summed(tool.differences(seen))
+    difference = macs - sum(op.macs for op in cost.ops)
+    found = ToolCheck(tool=tool.name, version=_version(tool), macs=macs, difference=difference)
+    try:
+        attributed = _summed(tool.differences(look()))
+    except Exception as error:  # noqa: BLE001 - the other tools' answers must not go with it
+        reason = f"its difference could not be predicted: {_first_line(error)}"
+        return replace(found, unexplained=difference, status="failed", reason=reason)
     explained = sum(part.macs for part in attributed)
-    return ToolCheck(
-        tool=tool.name,
-        version=_version(tool),
-        macs=macs,
-        difference=macs - ours,
-        attributed=attributed,
-        unexplained=macs - ours - explained,
-    )
+    return replace(found, attributed=attributed, unexplained=difference - explained)
 
 
 def _summed(parts: Iterable[Attribution]) -> tuple[Attribution, ...]:

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from sebench.counters.attention import DECOMPOSITIONS
 from sebench.counters.formulas import is_free, rule_for
 from sebench.counters.memo import FIRST_ARGUMENT, Answer, Key, Price, blank, describe, fresh, recall, remember
 from sebench.counters.paper import is_add, residual_elements, squeezed_elements
 from sebench.counters.placeholders import has_data
 from sebench.counters.traffic import storage_id, traffic
-from sebench.counters.work import Call, qualified_name, tensors
+from sebench.counters.work import Call, is_composite, qualified_name, tensors
 from sebench.errors import BuildError
 
 if TYPE_CHECKING:
@@ -57,14 +58,9 @@ def _kind_of(func: OpOverload) -> _Kind:
         free=free,
         memoised=functional or (in_place and has_rule),  # those with a rule never resize their argument
         in_place=in_place,
-        composite=not (has_rule or free) and _is_composite(func),
+        composite=not (has_rule or free) and is_composite(func),
         is_add=is_add(op),
     )
-
-
-def _is_composite(func: OpOverload) -> bool:
-    name = ".".join(filter(None, (func._schema.name, func._schema.overload_name)))
-    return torch._C._dispatch_has_kernel_for_dispatch_key(name, "CompositeImplicitAutograd")
 
 
 class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -155,7 +151,7 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:  # noqa: ANN401 - an aten op returns anything
         if kind.composite:  # below autograd composites arrive whole
             with self:
-                return func.decompose(*args, **kwargs)
+                return DECOMPOSITIONS.get(func, func.decompose)(*args, **kwargs)
         args, kwargs = self._on_one_device(func, args, kwargs)
         result = func(*args, **kwargs)
         price = self._price(func, Call.bind(func, args, kwargs, result))

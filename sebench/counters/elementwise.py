@@ -44,6 +44,8 @@ RULES = (
         "2 per output element (mask, scale)",
         per_output(2),
     ),
+    Rule(("addr",), "0", "2 per output element (product, sum)", per_output(2)),
+    Rule(("linalg_cross",), "0", "3 per output element (two products, difference)", per_output(3)),
     Rule(("mean",), "0", "1 per input element + 1 per output element", averaging),
     Rule(_ACCUMULATING + _COMPARING, "0", "1 per input element", per_input(1)),
     Rule(("linalg_vector_norm", "norm"), "0", "2 per input element (square, sum)", per_input(2)),

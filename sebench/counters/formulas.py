@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
-from sebench.counters import contractions, elementwise, normalisation, pooling
+from sebench.counters import (
+    attention,
+    contractions,
+    deformable,
+    distances,
+    elementwise,
+    factorisations,
+    normalisation,
+    pooling,
+    transforms,
+)
 from sebench.counters.op_names import FREE
 from sebench.counters.work import Rule, plain_name
 
-RULES: tuple[Rule, ...] = contractions.RULES + elementwise.RULES + pooling.RULES + normalisation.RULES
+RULES: tuple[Rule, ...] = (
+    *contractions.RULES,
+    *attention.RULES,
+    *distances.RULES,
+    *deformable.RULES,
+    *factorisations.RULES,
+    *transforms.RULES,
+    *elementwise.RULES,
+    *pooling.RULES,
+    *normalisation.RULES,
+)
 _RULE_OF = {name: rule for rule in RULES for name in rule.ops}
 _FREE = frozenset(FREE)
 
@@ -17,5 +37,5 @@ def rule_for(op: str) -> Rule | None:
 
 
 def is_free(op: str) -> bool:
-    """Whether an op moves no data: views, allocation, torch's own queries (``prim.*``), profiler ranges."""
+    """Whether an op moves no data: views, allocation, torch's own queries (``prim.*``), marks for a profiler."""
     return plain_name(op) in _FREE or op.startswith(("prim.", "profiler."))

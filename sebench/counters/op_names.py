@@ -40,11 +40,11 @@ MOVES = _names(
 FREE = _names(
     """
     alias as_strided _conj detach diagonal empty empty_like empty_permuted empty_strided expand
-    is_same_size item lift lift_fresh _local_scalar_dense _neg_view _nested_view_from_buffer new_empty
-    new_empty_strided permute record_stream _reshape_alias resize resolve_conj resolve_neg select set
-    slice split split_with_sizes squeeze sym_numel sym_size sym_storage_offset sym_stride t transpose
-    unbind unfold unsafe_split unsafe_split_with_sizes _unsafe_view unsqueeze view view_as_complex
-    view_as_real
+    is_same_size item lift lift_fresh _linalg_check_errors _local_scalar_dense _neg_view
+    _nested_view_from_buffer new_empty new_empty_strided permute record_stream _reshape_alias resize
+    resolve_conj resolve_neg select set slice split split_with_sizes squeeze sym_numel sym_size
+    sym_storage_offset sym_stride t transpose unbind unfold unsafe_split unsafe_split_with_sizes
+    _unsafe_view unsqueeze view view_as_complex view_as_real
     """
 )
 """Views, allocation and bookkeeping: no tensor data moves."""

@@ -71,6 +71,15 @@ def _interpolation(ops: tuple[str, ...], taps: int) -> tuple[Rule, Rule]:
     )
 
 
+def _grid_sampling(call: Call, sampled: torch.Tensor) -> Work:
+    """A product and an add per tap; the nearest pixel is only copied."""
+    spatial = sampled.dim() - 2
+    linear, _, cubic = range(3)  # interpolation modes, as torch numbers them
+    taps = {linear: 2**spatial, cubic: 4**spatial}.get(call.arguments["interpolation_mode"], 0)
+    return Work(0, 2 * taps * sampled.numel())
+
+
+_GRID_SAMPLERS = ("grid_sampler_2d", "grid_sampler_3d")
 _MAX = ("max_pool2d_with_indices", "max_pool3d_with_indices")
 _ADAPTIVE_MAX = ("adaptive_max_pool2d", "adaptive_max_pool3d")
 _AVERAGE = ("avg_pool2d", "avg_pool3d")
@@ -103,7 +112,19 @@ RULES = (
         adaptive_average_pooling_backward,
     ),
     *_interpolation(("upsample_linear1d",), 2),
-    *_interpolation(("upsample_bilinear2d", "_upsample_bilinear2d_aa", "grid_sampler_2d"), 4),
-    *_interpolation(("upsample_trilinear3d", "grid_sampler_3d"), 8),
+    *_interpolation(("upsample_bilinear2d", "_upsample_bilinear2d_aa"), 4),
+    *_interpolation(("upsample_trilinear3d",), 8),
     *_interpolation(("upsample_bicubic2d", "_upsample_bicubic2d_aa"), 16),
+    Rule(
+        _GRID_SAMPLERS,
+        "0",
+        "2 per tap and output element: 4 taps, in 3-d 8; nearest 0, bicubic 16",
+        lambda call: _grid_sampling(call, call.output),
+    ),
+    Rule(
+        tuple(f"{op}_backward" for op in _GRID_SAMPLERS),
+        "0",
+        "2 per tap and incoming gradient element",
+        lambda call: _grid_sampling(call, call.input),
+    ),
 )

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from sebench.counters.attention import attention_as_on_cpu
 from sebench.counters.backward import backward, differentiable, reaches_original
 from sebench.counters.dispatch import CountingMode
 from sebench.counters.isolation import isolated_from_caller
@@ -58,7 +59,7 @@ def static_cost(model: nn.Module, request: Request) -> StaticCost:
     modules = named_modules(model)
     _require_known((*request.sites, *request.stages), modules)
     frames = frames_of(modules, request.sites, request.stages)
-    with isolated_from_caller():
+    with isolated_from_caller(), attention_as_on_cpu():
         run = _run(modules, frames, request)
     ops, uncounted = rows_of(run.calls)
     return StaticCost(

@@ -85,6 +85,12 @@ def plain_name(op: str) -> str:
     return name[:-1] if name.endswith("_") and not name.endswith("__") else name
 
 
+def is_composite(func: OpOverload) -> bool:
+    """Whether an op is made of other ops; a dispatch mode only meets it under ``inference_mode``."""
+    name = ".".join(filter(None, (func._schema.name, func._schema.overload_name)))
+    return torch._C._dispatch_has_kernel_for_dispatch_key(name, "CompositeImplicitAutograd")
+
+
 def tensors(value: object) -> Iterator[torch.Tensor]:
     """Yield the tensors in nested lists, tuples and mappings, in order."""
     if isinstance(value, torch.Tensor):

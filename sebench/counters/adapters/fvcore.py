@@ -24,14 +24,23 @@ class Fvcore:
     phases: tuple[Phase, ...] = ("inference",)
 
     def count(self, model: nn.Module, batch: torch.Tensor, phase: Phase) -> int:
-        """Traces the network in evaluation mode; a trace needs values, so a copy full of zeros is made."""
+        """Traces the network in evaluation mode; a trace needs values, so a copy full of zeros is made.
+
+        Fast paths, which torch takes within ``no_grad``, would hide the layers that they replace.
+        """
         from fvcore.nn import FlopCountAnalysis  # noqa: PLC0415 - optional at run time
 
         model = model.to_empty(device="cpu").eval()
         for tensor in (*model.parameters(), *model.buffers()):
             tensor.data.zero_()
         analysis = FlopCountAnalysis(model, torch.zeros(batch.shape, dtype=batch.dtype))
-        return int(analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).total())
+        analysis = analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+        fast = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)
+        try:
+            return int(analysis.total())
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fast)
 
     def differences(self, seen: Observation) -> Iterator[Attribution]:
         """Normalisation, pooling and interpolation are priced; products other than the usual are not seen."""
@@ -45,15 +54,19 @@ class Fvcore:
 
 _ATEN = {
     "interpolate": "upsample",
+    "grid_sample": "grid_sampler",
     "multi_head_attention_forward": "scaled_dot_product_attention",
     "__matmul__": "matmul",
     "__rmatmul__": "matmul",
 }
 _NO_HANDLE = "fvcore has no handle for it"
+_IMAGES = 4
+"""Dimensions of a batch of images."""
 _EXACT = frozenset(
     (
         *("linear", "mm", "bmm", "addmm", "convolution", "_convolution"),
-        *(f"conv{kind}{rank}d" for kind in ("", "_transpose") for rank in (1, 2, 3)),
+        *(f"conv_transpose{rank}d" for rank in (1, 2, 3)),
+        *("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"),  # their linear layers are traced
     )
 )
 """Calls that reach the trace as ops whose handles count as we do."""
@@ -64,13 +77,21 @@ def _argument(call: FunctionCall, index: int, name: str) -> object:
 
 
 def _batch_norm(call: FunctionCall) -> tuple[int, str]:
-    affine = _argument(call, 3, "weight") is not None
+    """With batch statistics (weight standardisation, even in evaluation) it is priced as a layer norm."""
+    affine = _argument(call, 3 if call.functional else 1, "weight") is not None
+    if _argument(call, 5, "training"):
+        return prod(call.input_shape) * (
+            5 if affine else 4
+        ), "batch norm by batch statistics: 5 per element, or 4"
     return prod(call.input_shape) * (2 if affine else 1), "batch norm: 2 per element, 1 if not affine"
 
 
-def _norm(index: int) -> Callable[[FunctionCall], tuple[int, str]]:
+def _norm(index: int, plain_index: int | None = None) -> Callable[[FunctionCall], tuple[int, str]]:
+    """`index` of the weight among the arguments of ``nn.functional``, `plain_index` among those of torch."""
+
     def price(call: FunctionCall) -> tuple[int, str]:
-        affine = _argument(call, index, "weight") is not None
+        at = index if call.functional or plain_index is None else plain_index
+        affine = _argument(call, at, "weight") is not None
         return prod(call.input_shape) * (5 if affine else 4), "normalisation: 5 per element, 4 without scale"
 
     return price
@@ -81,17 +102,33 @@ def _pool(call: FunctionCall) -> tuple[int, str]:
 
 
 def _interpolate(call: FunctionCall) -> tuple[int, str]:
-    mode = _argument(call, 3, "mode") or "nearest"
-    per_output = {"nearest": 1, "bilinear": 4}.get(str(mode), 0)
+    """Of images, and without antialiasing, which is another op."""
+    mode = str(_argument(call, 3, "mode") or "nearest")
+    handled = len(call.input_shape) == _IMAGES and not _argument(call, 6, "antialias")
+    per_output = {"nearest": 1, "bilinear": 4}.get(mode, 0) if handled else 0
     return prod(call.output_shape) * per_output, "interpolation: 1 (nearest) or 4 (bilinear) per output"
 
 
+def _grid_sample(call: FunctionCall) -> tuple[int, str]:
+    return 4 * prod(call.output_shape), "grid sampling: 4 per output, whatever the mode"
+
+
+def _convolution(call: FunctionCall) -> tuple[int, str]:
+    """Padding by a word, "same" or "valid", makes another op of it."""
+    return (-call.macs if isinstance(_argument(call, 4, "padding"), str) else 0), _NO_HANDLE
+
+
 def _multi_head_attention(call: FunctionCall) -> tuple[int, str]:
-    """The fused attention inside, of (L, N, E) queries and (S, N, E) keys; without it bmm is traced."""
-    if _argument(call, 15, "need_weights") is not False:
-        return 0, _NO_HANDLE
+    """Of (L, N, E) queries and (S, N, E) keys: fused attention, or with a mask ``baddbmm`` for the scores."""
     query, key = call.arguments[:2]
-    return -2 * prod(query.shape) * int(key.shape[0]), _NO_HANDLE
+    scores = prod(query.shape) * int(key.shape[0])
+    if _argument(call, 15, "need_weights") is False:
+        return -2 * scores, _NO_HANDLE
+    masked = any(
+        _argument(call, index, name) is not None
+        for index, name in ((14, "key_padding_mask"), (16, "attn_mask"))
+    )
+    return -scores * masked, _NO_HANDLE
 
 
 def _matmul(call: FunctionCall) -> tuple[int, str]:
@@ -138,9 +175,11 @@ _PRICES: Mapping[str, Callable[[FunctionCall], tuple[int, str]]] = {
     "batch_norm": _batch_norm,
     "layer_norm": _norm(2),
     "group_norm": _norm(2),
-    "instance_norm": _norm(3),
+    "instance_norm": _norm(3, 1),
     "adaptive_avg_pool2d": _pool,
     "interpolate": _interpolate,
+    "grid_sample": _grid_sample,
+    **{f"conv{rank}d": _convolution for rank in (1, 2, 3)},
     "matmul": _matmul,
     "__matmul__": _matmul,
     "__rmatmul__": _matmul,

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -16,8 +17,11 @@ from torch.utils.hooks import RemovableHandle
 from sebench.counters.dispatch import CountingMode
 from sebench.counters.memo import Price
 from sebench.counters.scope import Frame, Scope
-from sebench.counters.work import tensors
+from sebench.counters.work import qualified_name, tensors
 from sebench.schema import OpCost, StaticCost
+
+if TYPE_CHECKING:
+    from torch._ops import OpOverload
 
 Shape = tuple[int, ...]
 
@@ -48,6 +52,20 @@ class FunctionCall:
     output_shape: Shape
     macs: int = 0
     """Ours, of all ops that the call is made of."""
+    functional: bool = False
+    """A function of ``torch.nn.functional``: torch's namesake may order its arguments otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpCall:
+    """One op as a dispatch mode sees it: under ``inference_mode`` composites (``linear``) arrive whole."""
+
+    op: str
+    shapes: tuple[Shape, ...]
+    """Of its tensor arguments."""
+    macs: int
+    """Ours, of all that it is made of."""
+    flops: int
 
 
 @dataclass(frozen=True)
@@ -57,6 +75,7 @@ class Observation:
     cost: StaticCost
     module_calls: tuple[ModuleCall, ...]
     function_calls: tuple[FunctionCall, ...]
+    op_calls: tuple[OpCall, ...]
     classes: Mapping[str, str]
     """Class of every module by its path."""
     occurrences: Mapping[int, int]
@@ -98,9 +117,22 @@ def observe(model: nn.Module, batch: torch.Tensor, cost: StaticCost) -> Observat
         cost=cost,
         module_calls=tuple(calls),
         function_calls=tuple(functions.calls),
+        op_calls=tuple(work.op_calls),
         classes={path: type(module).__name__ for path, module in model.named_modules()},
         occurrences=_occurrences(model),
     )
+
+
+def making_meta_tensors(model: nn.Module) -> nn.Module:
+    """Let the forward of a network on the meta device make its tensors there, too."""
+    forward = model.forward
+
+    def on_meta(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - any network
+        with torch.device("meta"):
+            return forward(*args, **kwargs)
+
+    model.__dict__["forward"] = on_meta
+    return model
 
 
 def _hooks(model: nn.Module, calls: list[ModuleCall]) -> Iterator[RemovableHandle]:
@@ -127,14 +159,35 @@ def _first_shape(value: object) -> Shape:
 
 
 class _Work(CountingMode):  # type: ignore[no-untyped-call]
-    """Our MACs so far, whatever runs."""
+    """Our work so far, whatever runs, and every op as it arrives."""
 
     def __init__(self) -> None:
         super().__init__(Scope(Frame(module="", stage="", site=None)), frozenset())
-        self.macs = 0
+        self.macs = self.flops = 0
+        self.op_calls: list[OpCall] = []
+        self._inside = False
+
+    def __torch_dispatch__(
+        self,
+        func: OpOverload,
+        types: tuple[type, ...],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - an aten op returns anything
+        if self._inside:  # a part of a composite
+            return super().__torch_dispatch__(func, types, args, kwargs)
+        self._inside, macs, flops = True, self.macs, self.flops
+        try:
+            result = super().__torch_dispatch__(func, types, args, kwargs)
+        finally:
+            self._inside = False
+        shapes = tuple(tuple(tensor.shape) for tensor in tensors((args, kwargs or {})))
+        self.op_calls.append(OpCall(qualified_name(func), shapes, self.macs - macs, self.flops - flops))
+        return result
 
     def _charge(self, price: Price) -> None:
         self.macs += price.macs
+        self.flops += price.flops
 
 
 class _FunctionLog(TorchFunctionMode):
@@ -161,6 +214,7 @@ class _FunctionLog(TorchFunctionMode):
                 input_shape=_first_shape((args, options)),
                 output_shape=_first_shape(result),
                 macs=self._work.macs - before,
+                functional=isinstance(func, FunctionType),
             )
         )
         return result

@@ -1,16 +1,20 @@
-"""ptflops with its aten backend: formulas for products and convolutions, biases included."""
+"""ptflops with its aten backend: formulas for products and convolutions, biases included.
+
+It prices ops as the dispatcher hands them over: under ``inference_mode`` whole layers, which it skips.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 
 import torch
 from torch import nn
 
-from sebench.counters.adapters.observation import Observation
-from sebench.schema import Attribution, OpCost, Phase
+from sebench.counters.adapters.observation import Observation, OpCall
+from sebench.schema import Attribution, Phase
 
-_PRICED = frozenset(("aten.mm", "aten.addmm", "aten.bmm", "aten.convolution", "aten._convolution"))
+_PRODUCTS = frozenset(("aten.mm", "aten.bmm"))
 _BIASED = frozenset(("aten.addmm", "aten.convolution", "aten._convolution"))
 
 
@@ -39,14 +43,24 @@ class Ptflops:
         return int(macs)
 
     def differences(self, seen: Observation) -> Iterator[Attribution]:
-        """Bias adds count as MACs; other products are not seen."""
-        for op in seen.forward_ops:
-            if op.op in _BIASED and _bias_adds(op):
-                yield Attribution(op=op.op, macs=_bias_adds(op), why="bias: 1 per output element")
-            elif op.macs and op.op not in _PRICED:
-                yield Attribution(op=op.op, macs=-op.macs, why="ptflops has no formula for it")
+        """Bias adds count as MACs; other products are not seen, and composites not taken apart."""
+        for call in seen.op_calls:
+            if call.op in _BIASED:
+                yield Attribution(op=call.op, macs=_bias_adds(call), why="bias: 1 per output element")
+            elif call.op == "aten.matmul":
+                yield Attribution(op=call.op, macs=_matmul(call) - call.macs, why=_WHOLE_MATMUL)
+            elif call.op not in _PRODUCTS:
+                yield Attribution(op=call.op, macs=-call.macs, why="ptflops has no formula for it")
 
 
-def _bias_adds(op: OpCost) -> int:
+_WHOLE_MATMUL = "matmul: the first factor's elements x columns of the second, broadcasting left out"
+
+
+def _matmul(call: OpCall) -> int:
+    first, second = call.shapes
+    return prod(first) * second[-1]
+
+
+def _bias_adds(call: OpCall) -> int:
     # Our FLOPs are 2 x MACs, and one per output element of a biased op.
-    return op.flops - 2 * op.macs
+    return call.flops - 2 * call.macs

@@ -25,6 +25,9 @@ _NORMS = (
 _AVERAGES = (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
 _ADAPTIVE = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d)
 _UPSAMPLES = (nn.Upsample, nn.UpsamplingBilinear2d, nn.UpsamplingNearest2d)
+_CELLS = (nn.RNNCell, nn.GRUCell, nn.LSTMCell)
+_LAYERS = (nn.RNN, nn.GRU, nn.LSTM)
+_RECURRENT = "recurrent: products, biases, activations and gates"
 _UPSAMPLE_COSTS = {"nearest": 1, "linear": 5, "bilinear": 11, "bicubic": 259}
 
 
@@ -70,7 +73,7 @@ def _upsample(call: ModuleCall) -> int:
 
 
 def _convolution(call: ModuleCall) -> int:
-    weight = call.module.get_parameter("weight")
+    weight: torch.Tensor = call.module.weight  # type: ignore[assignment]  # no parameter where it is derived
     per_output = call.input_shape[1] // int(call.module.groups) * prod(weight.shape[2:])  # type: ignore[arg-type]
     return prod(call.output_shape) * per_output
 
@@ -80,12 +83,35 @@ def _adaptive(call: ModuleCall) -> int:
     return int((kernel + 1) * prod(call.output_shape))
 
 
+def _cell(kind: str, inputs: int, hidden: int, *, bias: bool) -> int:
+    """Operations of one step for one batch entry: per gate the products, an activation and two biases."""
+    gates, rest = {"RNN": (1, 0), "GRU": (3, 4), "LSTM": (4, 4)}[kind]
+    return gates * (hidden * (inputs + hidden) + hidden + 2 * hidden * bias) + rest * hidden
+
+
+def _recurrent_cell(call: ModuleCall) -> int:
+    cell: nn.RNNCellBase = call.module  # type: ignore[assignment]
+    kind = call.kind.removesuffix("Cell")
+    return call.input_shape[0] * _cell(kind, cell.input_size, cell.hidden_size, bias=cell.bias)
+
+
+def _recurrent(call: ModuleCall) -> int:
+    """Batch x length x the cells of all layers; two leading sizes are taken for these, whatever they are."""
+    layer: nn.RNNBase = call.module  # type: ignore[assignment]
+    directions, hidden = 1 + layer.bidirectional, layer.hidden_size
+    cells = _cell(call.kind, layer.input_size, hidden, bias=layer.bias)
+    cells += (layer.num_layers - 1) * _cell(call.kind, directions * hidden, hidden, bias=layer.bias)
+    return directions * cells * prod(call.input_shape[:2])
+
+
 _Rule = tuple[Callable[[ModuleCall], int], str]
 _RULES: Mapping[type[nn.Module], _Rule] = {
     **dict.fromkeys(_CONVOLUTIONS, (_convolution, "convolution")),
     **dict.fromkeys(_TRANSPOSED, (_convolution, "transposed convolution: by output positions")),
     nn.Linear: (_linear, "linear"),
     **dict.fromkeys(_NORMS, (_norm, "normalisation: 4 per element, 2 without scale and shift")),
+    **dict.fromkeys(_CELLS, (_recurrent_cell, _RECURRENT)),
+    **dict.fromkeys(_LAYERS, (_recurrent, _RECURRENT)),
     nn.PReLU: (lambda call: prod(call.input_shape), "PReLU: 1 per element"),
     nn.Softmax: (_softmax, "softmax: 3 per element, less 1 per row"),
     **dict.fromkeys(_AVERAGES, (lambda call: prod(call.output_shape), "average pooling: 1 per output")),

@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from sebench.counters.adapters.observation import Observation
-from sebench.counters.work import tensors
+from sebench.counters.work import is_composite, tensors
 from sebench.schema import Attribution, Phase
 
 
@@ -37,15 +37,26 @@ class TorchFlops:
     def differences(self, seen: Observation) -> Iterator[Attribution]:
         """Ops without a formula; grouped weight gradients, which old releases count once per group."""
         for op in seen.cost.ops:
-            if op.macs and not _has_formula(op.op):
+            if op.macs and not _is_counted(op.op):
                 yield Attribution(op=op.op, macs=-op.macs, why="FlopCounterMode has no formula for it")
+            elif op.op == _CPU_ATTENTION_BACKWARD:
+                yield Attribution(op=op.op, macs=-op.macs // 5, why=_KEPT_SCORES)
         if seen.cost.phase == "training" and _counts_groups_repeatedly():
             yield from _grouped_weight_gradients(seen)
 
 
-def _has_formula(op: str) -> bool:
+_CPU_ATTENTION_BACKWARD = "aten._scaled_dot_product_flash_attention_for_cpu_backward"
+_KEPT_SCORES = "without data, torch runs attention as products that keep the scores: 4 in the backward, not 5"
+
+
+def _is_counted(op: str) -> bool:
+    """Whether there is a formula, or the op is made of others, which FlopCounterMode then looks at."""
     packet = getattr(torch.ops.aten, op.removeprefix("aten."), None)
-    return packet in flop_registry
+    if packet is None:
+        return False
+    return packet in flop_registry or any(
+        is_composite(getattr(packet, overload)) for overload in packet.overloads()
+    )
 
 
 def _grouped_weight_gradients(seen: Observation) -> Iterator[Attribution]:

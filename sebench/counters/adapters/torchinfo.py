@@ -1,7 +1,8 @@
 """torchinfo.summary: forward hooks; "mult-adds" are the parameters of a layer times some of its output sizes.
 
 See ``LayerInfo.calculate_macs``: weights and biases count once per output position of a convolution, and once
-per batch entry of every other layer, whatever lies between (sequence positions, for instance).
+per batch entry of every other layer, whatever lies between (sequence positions, for instance). Parameters
+whose names only contain "weight" or "bias" (those of an LSTM) count once per entry of the two leading sizes.
 """
 
 from __future__ import annotations
@@ -39,11 +40,22 @@ class Torchinfo:
 def _price(call: ModuleCall) -> Price | None:
     if next(call.module.children(), None) is not None:
         return None
-    named = dict(call.module.named_parameters())
-    elements = sum(named[name].numel() for name in ("weight", "bias") if name in named)
-    if not elements:
+    named = {name: tensor.numel() for name, tensor in call.module.named_parameters()}
+    plain = sum(named.pop(name, 0) for name in ("weight", "bias"))
+    # "weight_ih_l0" of an LSTM, "weight_v" of an old weight_norm: times the two leading sizes
+    inner = sum(numel for name, numel in named.items() if "weight" in name or "bias" in name)
+    if not plain + inner:
         return None
     shape = call.output_shape
+    if inner:
+        return plain * _positions(call) + inner * prod(
+            shape[:2]
+        ), "parameters by other names x batch x length"
     if "Conv" in call.kind:
-        return elements * prod((*shape[:1], *shape[2:])), "convolution: weights and biases x output positions"
-    return elements * shape[0], "other layers: parameters, biases included, x batch"
+        return plain * _positions(call), "convolution: weights and biases x output positions"
+    return plain * _positions(call), "other layers: parameters, biases included, x batch"
+
+
+def _positions(call: ModuleCall) -> int:
+    shape = call.output_shape
+    return prod((*shape[:1], *shape[2:])) if "Conv" in call.kind else shape[0]

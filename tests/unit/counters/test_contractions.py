@@ -6,8 +6,6 @@ from torch import nn
 from torch.nn import functional
 
 from sebench.counters import count
-from sebench.counters.contractions import attention, attention_backward
-from sebench.counters.work import Call
 
 
 class Function(nn.Module):
@@ -80,15 +78,6 @@ def test_attention_is_two_products_of_scores():
     # 2 heads, 5 queries and keys, depth 4: scores 2*5*5 = 50; q k^T 50*4 and weights v 50*4
     model = Function(lambda x: functional.scaled_dot_product_attention(x, x, x))
     assert work(model, (1, 2, 5, 4))[0] == 400
-
-
-def test_fused_attention_formulas():
-    query, value = torch.empty(1, 2, 5, 4, device="meta"), torch.empty(1, 2, 7, 3, device="meta")
-    key = torch.empty(1, 2, 7, 4, device="meta")
-    call = Call("aten.fused", {"query": query, "key": key, "value": value}, query)
-    # scores 2*5*7 = 70; forward 70*(4+3), softmax and scale 6*70; backward 70*(3*4 + 2*3), 8*70
-    assert attention(call) == (490, 980 + 420)
-    assert attention_backward(call) == (1260, 2520 + 560)
 
 
 def test_composites_that_arrive_whole_are_decomposed():

@@ -5,6 +5,7 @@ import sys
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from sebench import models
 from sebench.counters import count
@@ -164,18 +165,185 @@ def test_fvcores_other_products(function, difference):
     assert (found.difference, found.unexplained) == (difference, 0)
 
 
-def test_fvcore_has_no_handle_for_recurrent_layers():
-    class Recurrent(nn.Module):
+class Recurrent(nn.Module):
+    """A recurrent layer, or a cell that is called step by step from a state made on the way."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        if isinstance(self.layer, nn.RNNBase):
+            return self.layer(x)[0]
+        state = torch.zeros(len(x), self.layer.hidden_size)
+        for step in range(x.shape[1]):
+            result = self.layer(x[:, step], (state, state) if isinstance(self.layer, nn.LSTMCell) else state)
+            state = result[0] if isinstance(result, tuple) else result
+        return state
+
+
+# (2, 8, 12): 16 steps of 12 features to 5
+@pytest.mark.parametrize(
+    ("layer", "ours", "thop", "torchinfo"),
+    [
+        # per step 4 gates of 5 x 17; thop: activation and 2 biases per gate, 4 more; torchinfo: parameters
+        (lambda: nn.LSTM(12, 5, batch_first=True), 5440, 16 * (340 + 4 * 15 + 20), 16 * 380),
+        (lambda: nn.LSTM(12, 5, batch_first=True, bias=False), 5440, 16 * (340 + 4 * 5 + 20), 16 * 340),
+        (lambda: nn.GRU(12, 5, batch_first=True), 4080, 16 * (255 + 3 * 15 + 20), 16 * 285),
+        (lambda: nn.RNN(12, 5, batch_first=True), 1360, 16 * (85 + 15), 16 * 95),
+        # two layers, both ways: 2 x (4 x 5 x 17 + 4 x 5 x 15) per step, 4 x (4 x 15 + 20) and 4 x 40 biases
+        (
+            lambda: nn.LSTM(12, 5, 2, batch_first=True, bidirectional=True),
+            16 * 1280,
+            16 * (1280 + 320),
+            16 * (1280 + 160),
+        ),
+        # 8 calls: torchinfo multiplies by the leading sizes (2, 5) of the state, although 5 are its features
+        (lambda: nn.LSTMCell(12, 5), 5440, 16 * 420, 8 * 10 * 380),
+        (lambda: nn.GRUCell(12, 5), 4080, 16 * 320, 8 * 10 * 285),
+        (lambda: nn.RNNCell(12, 5), 1360, 16 * 100, 8 * 10 * 95),
+    ],
+)
+def test_recurrent_layers(layer, ours, thop, torchinfo):
+    found = checks(lambda: Recurrent(layer()), (2, 8, 12))
+    macs = {name: check.macs for name, check in found.items()}
+    assert macs["torch"] == ours
+    traced = (
+        ours if issubclass(type(layer()), nn.RNNCellBase) else 0
+    )  # fvcore sees the linear layers of a cell
+    assert (macs["fvcore"], macs["thop"], macs["torchinfo"]) == (traced, thop, torchinfo)
+    assert {name: check.unexplained for name, check in found.items()} == dict.fromkeys(NAMES, 0)
+
+
+class Standardised(nn.Conv2d):
+    """Weights are normalised by their own statistics, in evaluation mode too."""
+
+    def forward(self, x):
+        weight = self.weight.reshape(1, self.out_channels, -1)
+        scale = torch.ones(self.out_channels, device=weight.device)
+        weight = functional.batch_norm(weight, None, None, weight=scale, training=True, momentum=0.0)
+        return functional.conv2d(x, weight.reshape_as(self.weight), self.bias)
+
+
+def test_fvcore_prices_batch_statistics_as_a_layer_norm():
+    found = checks(lambda: Standardised(3, 8, 3), (1, 3, 6, 6))
+    # 8 x 27 = 216 weights, 5 each
+    assert ledger(found["fvcore"]) == {"aten.batch_norm": 1080}
+    assert {name: check.unexplained for name, check in found.items()} == dict.fromkeys(NAMES, 0)
+    plain = fvcore_on(
+        lambda x: torch.batch_norm(x, None, None, None, None, True, 0.1, 1e-5, False), (2, 3, 4, 4)
+    )
+    assert (plain.macs, plain.unexplained) == (4 * 96, 0)
+
+
+@pytest.mark.parametrize("norm", [nn.utils.weight_norm, nn.utils.spectral_norm])
+@pytest.mark.filterwarnings("ignore")
+def test_derived_weights(norm):
+    # 3 -> 4, 3x3, 10 x 10: 4 x 27 x 100; spectral norm adds 4 x 27 and a dot product of 4
+    sigma = 112 if norm is nn.utils.spectral_norm else 0
+    found = checks(lambda: nn.Sequential(norm(nn.Conv2d(3, 4, 3, bias=False))), (1, 3, 12, 12))
+    assert found["thop"].macs == found["fvcore"].macs == 10_800
+    # torchinfo: 4 channels times 108 weights, and 4 scales
+    assert found["torchinfo"].macs == 4 * (108 if sigma else 112)
+    assert {name: check.unexplained for name, check in found.items()} == dict.fromkeys(NAMES, 0)
+    assert found["torch"].macs in (10_800, 10_800 + sigma)
+
+
+class Inferred(nn.Module):
+    def __init__(self, inference):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 4, stride=4)
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.lstm = nn.LSTM(8, 5, batch_first=True)
+        self.inference = inference
+
+    def forward(self, x):
+        with torch.inference_mode(self.inference):
+            t = self.conv(x).flatten(2).transpose(1, 2)
+            t = self.attention(t, t, t, need_weights=False)[0]
+            t = functional.scaled_dot_product_attention(t, t, t)
+            t = torch.einsum("bnc,bmc->bnm", t, t) @ t
+            return self.lstm(t)[0]
+
+
+@pytest.mark.parametrize("inference", [False, True])
+def test_layers_that_arrive_whole(inference):
+    found = checks(lambda: Inferred(inference), (1, 3, 16, 16))
+    assert {name: check.unexplained for name, check in found.items()} == dict.fromkeys(NAMES, 0)
+    # conv 8 x 48 x 16, projections 16 x 4 x 64, 2 x 16 x 16 x 8 three times over, LSTM 16 x 20 x 13
+    ours = 6144 + 4096 + 3 * 4096 + 4160
+    assert found["torch"].macs == ours
+    if inference:  # ptflops knows a whole matmul: 16 x 16 x 8
+        assert found["ptflops"].macs == 2048
+
+
+def test_attention_without_data_keeps_the_scores():
+    class Attention(nn.Module):
         def __init__(self):
             super().__init__()
-            self.cell = nn.LSTM(12, 5, batch_first=True)
+            self.layer = nn.Linear(8, 24)
 
         def forward(self, x):
-            return self.cell(x)[0]
+            parts = self.layer(x).unflatten(-1, (3, 2, 4)).permute(2, 0, 3, 1, 4)
+            return functional.scaled_dot_product_attention(*parts)
 
-    found = checks(Recurrent, (2, 8, 12), tools=[Fvcore()])["fvcore"]
-    assert ledger(found) == {"aten.lstm": -16 * (12 + 5) * 4 * 5}
+    found = checks(Attention, (1, 5, 8), phase="training", tools=[TorchFlops()])["torch"]
+    # 50 scores of depth 4: 4 products instead of 5
+    assert ledger(found) == {"aten._scaled_dot_product_flash_attention_for_cpu_backward": -200}
     assert found.unexplained == 0
+
+
+IMAGES = (2, 3, 8, 8)
+
+
+def same(x):
+    return functional.conv2d(x, x.new_empty(4, 3, 3, 3), padding="same")
+
+
+def sampled(x):
+    return functional.grid_sample(x, x.new_zeros(2, 5, 5, 2), align_corners=False)
+
+
+def antialiased(x):
+    return functional.interpolate(x, scale_factor=2, mode="bilinear", antialias=True)
+
+
+@pytest.mark.parametrize(
+    ("function", "difference"),
+    [
+        (same, -2 * 4 * 64 * 27),  # 2 images of 4 x 8 x 8 outputs; fvcore knows no padding by a word
+        (sampled, 4 * 2 * 3 * 25),
+        (antialiased, 0),
+        (lambda x: functional.interpolate(x, scale_factor=2, mode="bilinear"), 4 * 2 * 3 * 256),
+        (lambda x: functional.interpolate(x.flatten(2), scale_factor=2), 0),  # 1-d
+    ],
+)
+def test_fvcores_handles_are_for_some_forms_of_an_op(function, difference):
+    found = fvcore_on(function, IMAGES)
+    assert (found.difference, found.unexplained) == (difference, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "difference"),
+    [
+        # scores and values 2 x 5 x 5 x 8 each
+        ({"need_weights": False}, -2 * 400),
+        ({}, 0),
+        ({"attn_mask": True}, -400),
+    ],
+)
+def test_fvcore_on_the_ways_through_multi_head_attention(options, difference):
+    class Attention(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+
+        def forward(self, x):
+            mask = x.new_zeros(5, 5) if options.get("attn_mask") else None
+            return self.attention(x, x, x, **{**options, "attn_mask": mask})[0]
+
+    found = checks(Attention, (2, 5, 8), tools=[Fvcore()])["fvcore"]
+    assert (found.difference, found.unexplained) == (difference, 0)
 
 
 def test_torchinfo_takes_a_sequence_for_one_position():
@@ -253,6 +421,37 @@ def test_a_tool_that_is_missing_or_crashes_says_so_and_the_others_go_on(monkeypa
     assert found["torch"].macs == 16
     found = checks(lambda: nn.Linear(4, 4), (1, 4), tools=[crash])["fake"]
     assert (found.status, found.reason, found.macs) == ("failed", "ValueError: no such layer", None)
+
+
+def test_rules_that_cannot_be_applied_are_an_answer_of_one_row():
+    class Puzzled(FakeTool):
+        name = "puzzled"
+
+        def differences(self, seen):
+            raise AttributeError("no attribute 'weight'")
+
+    found = checks(lambda: nn.Linear(4, 4), (1, 4), tools=[Puzzled(28), FakeTool(28)])
+    check = found["puzzled"]
+    assert (check.status, check.macs, check.difference, check.unexplained) == ("failed", 28, 12, 12)
+    assert check.reason == "its difference could not be predicted: AttributeError: no attribute 'weight'"
+    assert found["fake"].unexplained == 7
+
+
+def test_a_network_that_cannot_be_watched_is_an_answer_of_its_rows():
+    class Once(nn.Module):
+        """Not a second time."""
+
+        calls = 0
+
+        def forward(self, x):
+            Once.calls += 1
+            if Once.calls > 1:
+                raise ValueError("once only")
+            return x
+
+    (check,) = checks(Once, (1, 4), tools=[FakeTool(3)]).values()
+    assert (check.status, check.unexplained) == ("failed", 3)
+    assert check.reason == "its difference could not be predicted: ValueError: once only"
 
 
 def test_tools_leave_nothing_behind_and_say_nothing(capfd, recwarn):

@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import torch
+import torchvision  # noqa: F401 - has ops of its own
 
 from sebench.counters.formulas import RULES, is_free, rule_for
 from sebench.counters.op_names import FREE
@@ -22,7 +23,9 @@ def test_known_names_are_real_ops():
 
 
 def _exists(name):
-    return hasattr(torch.ops.aten, name) or hasattr(torch.ops.aten, f"{name}_")
+    library, _, op = name.rpartition(".")
+    ops = getattr(torch.ops, library or "aten")
+    return hasattr(ops, op) or hasattr(ops, f"{op}_")
 
 
 def test_in_place_ops_share_the_formula():

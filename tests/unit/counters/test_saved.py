@@ -60,3 +60,13 @@ def test_in_bfloat16_all_but_the_statistics_agree_to_the_byte(model, variant, ba
     channels = sum(norm.num_features for norm in module.modules() if isinstance(norm, nn.BatchNorm2d))
     # mean and inverse deviation of each channel: 4 bytes as on GPUs, where the CPU keeps 2
     assert counted - kept == channels * 2 * (4 - 2)
+
+
+def test_attention_keeps_no_scores():
+    layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
+    kept = {}
+    for length in (50, 100):
+        kept[length] = kept_bytes(layer, torch.randn(3, length, 8))
+        cost = count(layer, (3, length, 8), phase="training")
+        assert sum(row.saved_bytes for row in cost.saved) == kept[length]
+    assert kept[100] == 2 * kept[50]  # scores would be four times as many
