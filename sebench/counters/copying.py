@@ -68,8 +68,8 @@ class Copier:
             dtype: of floating-point tensors; None leaves each its own.
         """
         found: tuple[list[torch.Tensor], list[torch.Tensor]] = ([], [])
-        for tensors, new in zip((module._parameters, module._buffers), found, strict=True):
-            for tensor in tensors.values():
+        for state, new in zip((module._parameters.values(), module._buffers.values()), found, strict=True):
+            for tensor in state:
                 if tensor is not None and id(tensor) not in self._copies:
                     new.append(stand_in(tensor, self._placeholders, dtype or tensor.dtype, name))
                     self._copies[id(tensor)] = new[-1]
@@ -169,7 +169,7 @@ class Copier:
         if _ATOMS.issuperset(map(type, value)):
             return value
         copied = tuple(map(self.copied, value))
-        return value if _same(copied, value) else self._remember(value, copied)  # type: ignore[no-any-return]
+        return value if _same(copied, value) else self._remember(value, copied)
 
     def _function(self, value: FunctionType) -> FunctionType:
         if not (value.__closure__ or value.__defaults__ or value.__kwdefaults__):
@@ -184,12 +184,13 @@ class Copier:
         self._remember(value, copied)  # a function may hold itself
         contents = [self._fill_cell(cell) for cell in cells]
         copied.__defaults__ = value.__defaults__ and self._tuple(value.__defaults__)
-        copied.__kwdefaults__ = value.__kwdefaults__ and self._dict(value.__kwdefaults__)
-        keywords = (value.__kwdefaults__ or {}).items()
+        keywords = value.__kwdefaults__ or {}
+        copied_keywords = self._dict(keywords)
+        copied.__kwdefaults__ = copied_keywords or None
         if (
             all(contents)
             and copied.__defaults__ is value.__defaults__
-            and all(copied.__kwdefaults__[key] is item for key, item in keywords)
+            and all(copied_keywords[key] is item for key, item in keywords.items())
         ):
             return self._remember(value, value)  # type: ignore[no-any-return]
         copied.__dict__.update(value.__dict__)
@@ -198,7 +199,7 @@ class Copier:
 
     def _cell(self, cell: CellType) -> CellType:
         known: CellType | None = self._copies.get(id(cell))
-        return known or self._remember(cell, CellType())  # type: ignore[no-any-return]
+        return known or self._remember(cell, CellType())
 
     def _fill_cell(self, cell: CellType) -> bool:
         """Whether the content is its own twin; a cell that is not set yet stays empty."""

@@ -7,7 +7,7 @@ for those whose forward asks: it casts by autocast, or makes tensors on the CPU 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Protocol
 
 import torch
@@ -31,7 +31,7 @@ class Placeholders(Protocol):
     def batch(self, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
         """An input."""
 
-    def active(self) -> contextmanager[None]:  # type: ignore[valid-type]
+    def active(self) -> AbstractContextManager[None]:
         """What a forward and backward pass on these tensors run in."""
 
 

@@ -1,13 +1,18 @@
 """A count leaves no trace: not in the model, not in torch, not in the caller's random numbers."""
 
 import gc
+import random
 
+import numpy as np
 import pytest
 import torch
+import torchvision
 from torch import nn
 
+from sebench import models
 from sebench.counters import count
 from sebench.errors import BuildError
+from sebench.schema import ModelSpec
 
 
 class Stateful(nn.Module):
@@ -88,12 +93,21 @@ def test_meta_models_are_counted_as_they_are():
     assert count(model, (2, 3, 8, 8)) == count(Stateful(), (2, 3, 8, 8))
 
 
+SEEN = []
+
+
 def test_hooks_of_the_model_run_on_the_twin():
-    seen = []
-    layer = nn.Linear(4, 4)
-    layer.register_forward_pre_hook(lambda module, args: seen.append((module is layer, args[0].is_meta)))
+    layer, kept = nn.Linear(4, 4), []
+    original = id(layer)
+
+    def hook(module, args):
+        kept.append(args)
+        SEEN.append((module is layer, id(module) == original, args[0].is_meta))
+
+    layer.register_forward_pre_hook(hook)
     count(layer, (1, 4))
-    assert seen == [(False, True)]
+    assert SEEN == [(True, False, True)]
+    assert kept == []  # no tensor without data is left among the caller's own
 
 
 def test_a_count_inside_other_modes_is_the_same():
@@ -112,3 +126,172 @@ def test_a_garbage_collector_that_was_off_stays_off():
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+class Drawing(nn.Module):
+    """Draws random numbers of every kind, from generators of its own as well."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm, self.drop = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5)
+        self.generator, self.numpy, self.random = (
+            torch.Generator(),
+            np.random.default_rng(1),
+            random.Random(1),
+        )
+        self.mean = torch.zeros(())
+
+    def forward(self, x):
+        noise = torch.rand((), generator=self.generator).item() + self.numpy.random() + self.random.random()
+        noise += random.random() + np.random.rand() + torch.rand(()).item()
+        self.mean += noise
+        return self.drop(self.norm(self.conv(x))) * noise
+
+
+class Closed(Stateful):
+    """Reaches itself through functions, and keeps what it computed."""
+
+    def __init__(self):
+        super().__init__()
+        self.kept = {}
+        self.run = lambda x: self.bn(self.conv(x))
+        self.conv.register_forward_hook(lambda module, inputs, output: self.kept.update(output=output))
+        self(torch.zeros(2, 3, 8, 8)).sum().backward()
+
+    def forward(self, x):
+        return self.run(x)
+
+
+class Frozen(Stateful):
+    def train(self, mode=True):
+        super().train(mode)
+        self.bn.eval()
+        self.bn.weight.requires_grad_(not mode)
+        return self
+
+
+def recurrent(kind):
+    return nn.Sequential(nn.Flatten(2), kind(64, 5, batch_first=True))
+
+
+NORMS = nn.utils.parametrizations.spectral_norm, nn.utils.parametrizations.weight_norm, nn.utils.spectral_norm
+ACTIVATIONS = [
+    "CELU",
+    "Dropout",
+    "Dropout2d",
+    "AlphaDropout",
+    "ELU",
+    "GELU",
+    "Hardshrink",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
+    "Identity",
+    "LeakyReLU",
+    "LogSigmoid",
+    "Mish",
+    "ReLU",
+    "ReLU6",
+    "RReLU",
+    "SELU",
+    "Sigmoid",
+    "SiLU",
+    "Softplus",
+    "Softshrink",
+    "Softsign",
+    "Tanh",
+]
+LAYERS = (
+    nn.BatchNorm2d(8),
+    nn.BatchNorm2d(8, track_running_stats=False),
+    nn.InstanceNorm2d(8, affine=True, track_running_stats=True),
+    nn.GroupNorm(2, 8),
+    nn.LayerNorm(6),
+    nn.LocalResponseNorm(2),
+    nn.ReLU(inplace=True),
+    nn.PReLU(),
+    nn.ConvTranspose2d(8, 8, 1),
+    nn.Sequential(nn.Conv2d(8, 8, 1), nn.Identity()),
+    *(getattr(nn, name)() for name in ACTIVATIONS),
+)
+SMALL = [
+    *(Stateful, Drawing, Closed, Frozen),
+    *(lambda kind=kind: recurrent(kind) for kind in (nn.LSTM, nn.GRU, nn.RNN)),
+    *(lambda norm=norm: nn.Sequential(norm(nn.Conv2d(3, 4, 3)), nn.BatchNorm2d(4)) for norm in NORMS),
+    *(
+        lambda layer=layer: nn.Sequential(nn.Conv2d(3, 8, 3), layer, nn.Flatten(), nn.Linear(288, 3))
+        for layer in LAYERS
+    ),
+]
+NATIVE = (
+    "resnet50", "resnext50_32x4d", "vgg16_bn", "alexnet", "bn_inception", "mobilenet_v1", "shufflenet_v1_g3",
+    "cifar_wrn16_8",
+)  # fmt: skip
+TORCHVISION = (
+    "alexnet", "convnext_tiny", "efficientnet_b0", "googlenet", "inception_v3", "mnasnet0_5", "mnasnet1_0",
+    "mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small", "resnet18", "resnet34", "resnet50",
+    "resnext50_32x4d", "shufflenet_v2_x0_5", "shufflenet_v2_x1_0", "squeezenet1_0", "squeezenet1_1", "vgg11",
+    "vgg11_bn", "vgg16", "wide_resnet50_2",
+)  # fmt: skip
+
+
+def state_of(model):
+    """Everything about a model and the process that a count could change."""
+    tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    return {
+        "tensors": {
+            name: (id(t), t._version, t.requires_grad, t.grad if t.grad is None else t.grad.tolist())
+            for name, t in tensors.items()
+        },
+        "values": {name: t.tolist() for name, t in tensors.items() if not t.is_meta and t.numel() < 10_000},
+        "modes": {name: module.training for name, module in model.named_modules()},
+        "attributes": {
+            name: [(key, contents(value)) for key, value in module.__dict__.items()]
+            for name, module in model.named_modules()
+        },
+        "random": (torch.get_rng_state().tolist(), random.getstate(), repr(np.random.get_state())),
+        "modules": (torch.is_grad_enabled(), len(nn.modules.module._global_forward_hooks)),
+    }
+
+
+def contents(value):
+    if isinstance(value, dict):
+        return id(value), [(key, contents(item)) for key, item in value.items()]
+    if isinstance(value, (list, tuple, set)):
+        return id(value), [contents(item) for item in value]
+    if isinstance(value, torch.Generator):
+        return value.get_state().tolist()
+    if isinstance(value, (random.Random, np.random.Generator)):
+        return repr(value.getstate() if isinstance(value, random.Random) else value.bit_generator.state)
+    return id(value), getattr(value, "_version", None)
+
+
+def assert_untouched(model, shape):
+    before = state_of(model)
+    for phase in ("inference", "training"):
+        assert count(model, shape, phase=phase).ops
+    assert state_of(model) == before
+
+
+def test_small_networks_are_as_they_were_to_the_last_bit():
+    for make in SMALL:
+        model = make()
+        if isinstance(model, nn.Sequential):
+            model[0].train(mode=False)  # a mode of its own
+        assert_untouched(model, (2, 3, 8, 8))
+
+
+def test_native_networks_are_as_they_were():
+    for name in NATIVE:
+        for variant in ("plain", "se"):
+            built = models.build(ModelSpec(model=name, variant=variant), device="meta")
+            assert_untouched(built.module, (2, *built.input_shape[1:]))
+
+
+def test_torchvisions_networks_are_as_they_were():
+    for name in TORCHVISION:
+        options = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+        with torch.device("meta"):
+            model = torchvision.models.get_model(name, weights=None, **options)
+        size = 299 if name == "inception_v3" else 224
+        assert_untouched(model, (2, 3, size, size))
