@@ -13,6 +13,7 @@ from sebench.errors import BuildError, CountError
 
 _IMAGE_DIMENSIONS = 4
 _LONGEST = 160
+_QUANTIZED = re.compile(r"torch\..*\bquantized\b")
 _WRAP = "wrap it in a module that makes what it wants from that"
 _SIZE = "choose another --image-size, or wrap it in a module that feeds it what it takes"
 _FLOAT = "count the network before it is quantized"
@@ -94,7 +95,7 @@ def _unpacks_shape(failure: Failure) -> bool:
 
 
 def _is_quantized(failure: Failure) -> bool:
-    return any(".quantized" in type(module).__module__ for module in failure.root.modules())
+    return any(_QUANTIZED.match(type(module).__module__) for module in failure.root.modules())
 
 
 _KINDS = (
@@ -141,7 +142,7 @@ _KINDS = (
         hint=_WRAP,
     ),
     Kind(
-        pattern=r"argument #1 'indices'|index_select\(\): Expected dtype int|indices must be long|embedding",
+        pattern=r"argument #1 'indices'|index_select\(\): Expected dtype int|indices must be long",
         says="wants tokens (whole numbers), and {fed} of floats is fed",
         hint=_WRAP,
     ),
@@ -203,7 +204,7 @@ _KINDS = (
         hint=_SIZE,
     ),
     Kind(
-        pattern=r"same device|is on (?:cpu|meta|cuda)|device",
+        pattern=r"same device|is on (?:cpu|meta|cuda)|device type|different devices",
         says="mixes devices: {said}",
         hint="let it make tensors on the device of its input (x.device)",
         may_run=True,

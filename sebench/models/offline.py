@@ -4,40 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import Enum
 from typing import Any, NoReturn
 
 from sebench.errors import BuildError
 
-_NO_WEIGHTS: dict[str, object] = {
-    "pretrained": False,
-    "pretrained_backbone": False,
-    "weights": None,
-    "weights_backbone": None,
-    "encoder_weights": None,
-}
+_WEIGHTS = ("pretrained", "pretrained_backbone", "weights", "weights_backbone", "encoder_weights")
+_PUBLISHED = re.compile(r"(?i)(default|(imagenet|coco|kinetics)\w*)")
 _BY_KEYWORD = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 def untrained(factory: Callable[..., Any]) -> dict[str, object]:
-    """Arguments that ask a factory for no pretrained weights, of those that it takes and has a default for.
+    """Arguments that keep a factory from asking for published weights, where its defaults would.
 
-    A default that names a file is left: what lies on the disk need not be fetched.
+    Other defaults are left, such as the name of a file: what lies on the disk need not be fetched.
     """
     try:
         parameters = inspect.signature(factory).parameters
     except (TypeError, ValueError):  # written in C, or no function at all
         return {}
-    return {name: value for name, value in _NO_WEIGHTS.items() if _is_asked(parameters.get(name))}
+    asked = [parameters[name] for name in _WEIGHTS if name in parameters and _is_asked(parameters[name])]
+    return {parameter.name: False if parameter.default is True else None for parameter in asked}
 
 
-def _is_asked(parameter: inspect.Parameter | None) -> bool:
-    if parameter is None or parameter.kind not in _BY_KEYWORD or parameter.default is inspect.Parameter.empty:
-        return False
-    names_file = isinstance(parameter.default, str) and not {".", "/"}.isdisjoint(parameter.default)
-    return not names_file
+def _is_asked(parameter: inspect.Parameter) -> bool:
+    default = parameter.default
+    published = isinstance(default, str) and _PUBLISHED.fullmatch(default)
+    return parameter.kind in _BY_KEYWORD and (default is True or isinstance(default, Enum) or bool(published))
 
 
 @contextmanager

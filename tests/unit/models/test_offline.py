@@ -28,6 +28,10 @@ class Weights(Enum):
         (lambda encoder_weights="imagenet": None, {"encoder_weights": None}),
         # a file of the user's own is read as the factory says
         (lambda weights="weights/net.pt": None, {}),
+        (lambda pretrained="imagenet": None, {"pretrained": None}),
+        (lambda weights=None, pretrained=False: None, {}),
+        # of classes, not of the network
+        (lambda weights=(0.5, 0.5): None, {}),
         (lambda weights, /: None, {}),
         (int, {}),
     ],
