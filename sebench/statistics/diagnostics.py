@@ -137,7 +137,7 @@ def unrest_difference(
 
 def _log_unrest(values: Values) -> float:
     found = quartiles(values)
-    return math.log(found.q3 / found.q1)
+    return math.log(found.q3) - math.log(found.q1)
 
 
 def order_effect(orders: Sequence[str], log_ratios: Sequence[float]) -> Shift | None:

@@ -99,7 +99,7 @@ def worst_case(baseline: Sequence[float], candidate: Sequence[float]) -> float:
         baseline: positive values, one per segment.
         candidate: likewise, in the same unit.
     """
-    return math.log(min(candidate) / quartiles(baseline).q3)
+    return math.log(min(candidate)) - math.log(quartiles(baseline).q3)
 
 
 def contrast(
