@@ -15,6 +15,9 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """Entry point of the console script."""
+    from sebench.cli._streams import ensure_standard_streams
+
+    ensure_standard_streams()
     try:
         from sebench.cli._app import app
 

@@ -15,7 +15,7 @@ from sebench.cli._boundary import check_output, guarded
 from sebench.cli._collecting import Collector
 from sebench.cli._compare_stored import compare_stored, given, refuse_measuring_options
 from sebench.cli._progress import progress_bar
-from sebench.errors import SebenchError, UsageError
+from sebench.errors import UsageError
 from sebench.schema import Execution, Optimizer, Phase
 
 
@@ -153,7 +153,7 @@ def compare(
                 calibrations=Calibrations(options.CALIBRATIONS),
             ):
                 collector.add(result)
-    except SebenchError:  # interrupted, or out of budget: what was measured is still worth showing
+    except BaseException:  # Ctrl-C, an error or a fault: what was measured is still worth showing
         if collector.comparisons:
             collector.present(output_format, output)
         raise

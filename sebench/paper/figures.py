@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from sebench.errors import DataFileError, near_matches
+from sebench.files import read_file
 from sebench.schema import Value
 
 COLUMNS = ("source", "model", "variant", "metric", "value", "note")
@@ -118,7 +119,7 @@ def read_figures(path: Path) -> tuple[PublishedFigure, ...]:
         DataFileError: it cannot be read, or is not a table of figures; names file, line and column.
     """
     try:
-        data = path.read_bytes()
+        data = read_file(path)
     except OSError as error:
         raise DataFileError(f"{path}: {error.strerror}") from error
     return parse_figures(data, str(path))

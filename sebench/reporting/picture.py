@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from sebench.lines import single_line
 from sebench.reporting.canvas import draw
 from sebench.schema import PartProfile, Profile
 
@@ -36,9 +37,8 @@ def render_picture(profile: Profile, picture_format: str) -> bytes:
         _draw_bars(bars, profile.parts)
         _draw_roofline(roofline, profile)
         spec = profile.pair.candidate
-        figure.suptitle(
-            f"{spec.model} {spec.variant}, {profile.workload.phase}, batch {profile.workload.batch_size}"
-        )
+        workload = f"{profile.workload.phase}, batch {profile.workload.batch_size}"
+        figure.suptitle(single_line(f"{spec.model} {spec.variant}, {workload}"))
 
     return draw(picture_format, (11, 4.5), paint)
 

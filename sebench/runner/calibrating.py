@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
 from sebench.analysis.calibration import session_of
+from sebench.errors import DataFileError, raise_it
 from sebench.runner.calibrations import Calibrations
 from sebench.runner.measuring import run
 from sebench.runner.plan import timing_policy
@@ -45,6 +46,7 @@ def calibrate(
     observer: Observer = lambda progress: None,
     argv: Sequence[str] = (),
     command: Sequence[str] = WORKER_COMMAND,
+    not_stored: Callable[[DataFileError], None] = raise_it,
 ) -> Calibration:
     """Measure a network against a second instance of itself and add that session to what is known.
 
@@ -58,12 +60,18 @@ def calibrate(
         observer: told about every step.
         argv: recorded in the result.
         command: how a worker is started.
+        not_stored: told that the session could not be kept.
 
     Raises:
+        DataFileError: what is known already cannot be read.
         WorkerError: too few processes could be measured.
     """
     session = Session(pair=Pair(baseline=spec, candidate=spec), workload=workload)
     plan = Plan(sessions=(session,), policy=policy, seed=seed)
     (result,) = run(plan, cache=cache, observer=observer, argv=argv, command=command)
-    measured = result.measurements[0].workload
-    return calibrations.add(fingerprint(result.environment), spec, measured, session_of(result))
+    about = (fingerprint(result.environment), spec, result.measurements[0].workload, session_of(result))
+    try:
+        return calibrations.add(*about)
+    except DataFileError as error:
+        not_stored(error)
+        return calibrations.extended(*about)

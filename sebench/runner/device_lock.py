@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from sebench.errors import DeviceError
 from sebench.schema import Workload
+from sebench.store import temporary_folder
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def lock_file(device: str) -> Path:
 def _shared(name: str) -> Path:
     """Among everybody's temporary files, where nobody may open those of others."""
     user = os.getuid() if hasattr(os, "getuid") else "user"
-    return Path(tempfile.gettempdir()) / f"sebench-{user}-{name}"
+    return temporary_folder() / f"sebench-{user}-{name}"
 
 
 def _acquire(lock: FileLock, announce_waiting: Callable[[], None]) -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from sebench.analysis.gate import gate_status
 from sebench.configuration import Configuration
-from sebench.errors import DataFileError
+from sebench.errors import DataFileError, raise_it
 from sebench.lockfile import load_lock
 from sebench.runner.attempts import Attempts
 from sebench.runner.calibrations import Calibrations
 from sebench.runner.checking import check
 from sebench.runner.locking import check_lock
-from sebench.runner.plan import timing_policy
+from sebench.runner.plan import drawn_seed, timing_policy
 from sebench.runner.progress import Observer
 from sebench.runner.target_run import Settings
 from sebench.runner.targets import open_targets
@@ -33,6 +32,7 @@ def run_gate(
     observer: Observer,
     argv: Sequence[str],
     written: Collection[Path] = (),
+    not_stored: Callable[[DataFileError], None] = raise_it,
 ) -> Gate:
     """Check everything that the settings name.
 
@@ -46,6 +46,7 @@ def run_gate(
         observer: told about every step.
         argv: recorded in the results.
         written: files and folders that the command itself writes, which are no code under test.
+        not_stored: told that samples could not be kept among the attempts.
 
     Raises:
         UsageError: settings that cannot be meant, or a margin below the noise floor.
@@ -59,7 +60,7 @@ def run_gate(
             opened.targets,
             Settings(
                 policy=policy,
-                seed=secrets.randbits(31) if seed is None else seed,
+                seed=drawn_seed(seed),
                 cache=cache,
                 attempts=attempts,
                 calibrations=calibrations,
@@ -67,6 +68,7 @@ def run_gate(
                 argv=argv,
                 observer=observer,
                 written=written,
+                not_stored=not_stored,
             ),
         )
     checks.extend(measured)

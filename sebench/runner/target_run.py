@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -18,7 +18,7 @@ from sebench.analysis.pool import NOISY
 from sebench.analysis.question import Answer, Question
 from sebench.analysis.sampled import SAMPLED
 from sebench.analysis.stored import answer_stored
-from sebench.errors import UsageError
+from sebench.errors import DataFileError, UsageError, raise_it
 from sebench.runner.attempts import Attempts, attempt_key
 from sebench.runner.calibrations import Calibrations
 from sebench.runner.measuring import run
@@ -79,6 +79,8 @@ class Settings:
     command: Sequence[str] = WORKER_COMMAND
     written: Collection[Path] = ()
     """Files and folders that this command itself writes; they are no part of the code."""
+    not_stored: Callable[[DataFileError], None] = raise_it
+    """Told that samples could not be kept among the attempts."""
 
 
 class TargetRun:
@@ -148,9 +150,15 @@ class TargetRun:
         ):
             self._results.append(result)
             if self._store is not None and _has_samples(result):
-                self._store.add(result)
+                self._keep(result, self._store)
         # An accelerator has no facts before a worker has used it.
         self.refuse_impossible_margins()
+
+    def _keep(self, result: Result, store: ResultStore) -> None:
+        try:
+            store.add(result)
+        except DataFileError as error:  # no reason to lose the verdict
+            self._settings.not_stored(error)
 
     def answers(self) -> Iterator[Answer]:
         """One per limit, target by target."""

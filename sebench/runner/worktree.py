@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sebench.errors import DataFileError, UsageError
 from sebench.schema import COMMIT_LENGTH
+from sebench.store import temporary_folder
 
 GIT_TIMEOUT_S = 300.0
 MAX_FILE_BYTES = 4 * 2**20
@@ -72,7 +73,7 @@ def checked_out(ref: str, *, start: Path | None = None) -> Iterator[Checkout]:
     here = Path.cwd() if start is None else start.resolve()
     root = repository_root(here)
     commit = _commit(root, ref)
-    with tempfile.TemporaryDirectory(prefix="sebench-base-") as parent:
+    with tempfile.TemporaryDirectory(prefix="sebench-base-", dir=temporary_folder()) as parent:
         tree = Path(parent) / "tree"
         try:
             added = _git(root, "worktree", "add", "--detach", "--quiet", str(tree), commit)

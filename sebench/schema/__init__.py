@@ -33,6 +33,10 @@ from sebench.schema.change import (
     MetricChange,
     Origin,
 )
+from sebench.schema.coherence import (
+    moment,
+    require_coherence,
+)
 from sebench.schema.conclusions import (
     Comparison,
     Interval,
@@ -232,4 +236,6 @@ __all__ = [
     "Workload",
     "fingerprint",
     "fingerprint_facts",
+    "moment",
+    "require_coherence",
 ]

@@ -28,7 +28,7 @@ def test_unknown_fields_of_a_later_minor_version_are_ignored(tmp_path):
         ('{"schema": 1}', "is not a sebench file"),
         ('{"schema": "sebench/1", "kind": "result"}', r"is damaged: .*missing required field `id`"),
         ('{"schema": "sebench/1", "kind": "gate"}', "holds a gate, not a stored result"),
-        ('{"schema": "sebench/1", "x": ' + "[" * 100_000, "is damaged: maximum recursion depth"),
+        ('{"schema": "sebench/1", "x": ' + "[" * 100_000, "is damaged: it is nested too deeply"),
     ],
 )
 def test_damaged_foreign_and_newer_files_are_refused_by_name(tmp_path, text, reason):
