@@ -35,7 +35,7 @@ def unavailable(
         candidate=Quantity(value=None),
         difference=Interval(estimate=None),
         ratio=Ratio(estimate=None, method="none"),
-        grade="C",
+        grade=None,
         status="unavailable",
         reason=reason,
         findings=findings,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sebench.cli import _options as options
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
 class Collector:
     """Stores every result as soon as it exists, and presents what it has in the end."""
 
-    def __init__(self, directory: Path | None, *, quiet: bool) -> None:
-        self._store = ResultStore(directory) if directory else None
+    def __init__(self, store: ResultStore | None, *, quiet: bool) -> None:
+        self._store = store
         self._quiet = quiet
         self.comparisons: list[Comparison] = []
         self._results: list[Result] = []

@@ -17,6 +17,7 @@ from sebench.cli._compare_stored import compare_stored, given, refuse_measuring_
 from sebench.cli._progress import progress_bar
 from sebench.errors import UsageError
 from sebench.schema import Execution, Optimizer, Phase
+from sebench.store import ResultStore
 
 
 @guarded
@@ -140,7 +141,7 @@ def compare(
             world_size=world_size,
         ),
     )
-    collector = Collector(None if no_save else save, quiet=quiet)
+    collector = Collector(None if no_save else ResultStore(save), quiet=quiet)
     collector.check()
     try:
         with progress_bar(quiet=quiet) as observer:

@@ -62,6 +62,11 @@ METRIC_LABELS: Mapping[str, str] = {
 """Metrics as a reader knows them; others are shown by name."""
 
 
+# Of a printed number. Decimals take a billion digits, which nothing that computes with them would survive.
+_LONGEST = 40
+_LARGEST_EXPONENT = 30
+
+
 class PublishedFigure(Value, frozen=True, kw_only=True):
     """One printed figure."""
 
@@ -80,12 +85,14 @@ class PublishedFigure(Value, frozen=True, kw_only=True):
 
     @property
     def number(self) -> Decimal | None:
-        """The printed number in the printed unit; None where the value is text."""
+        """The printed number in the printed unit; None where the value is text, or beyond any figure."""
         try:
             number = Decimal(self.value)
         except InvalidOperation:
             return None
-        return number if number.is_finite() else None
+        if not number.is_finite() or len(self.value) > _LONGEST:
+            return None
+        return number if abs(number.adjusted()) <= _LARGEST_EXPONENT else None
 
     @property
     def label(self) -> str:

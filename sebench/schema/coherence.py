@@ -51,8 +51,8 @@ def _complaints(result: Result) -> Iterator[str]:
                 yield from _of_order(block, f"$.energy[{i}].processes[{j}].blocks[{k}]")
     environment = result.environment
     for name in environment.__struct_fields__:
-        if _too_deep(getattr(environment, name), _DEEPEST):
-            yield f"it is nested too deeply - at `$.environment.{name}`"
+        if complaint := _of_facts(getattr(environment, name), _DEEPEST):
+            yield f"{complaint} - at `$.environment.{name}`"
 
 
 def _of_run(run: ProcessRun, place: str) -> Iterator[str]:
@@ -76,9 +76,13 @@ def _of_both_sides(values: Mapping[Any, object]) -> bool:
     return not values or set(values) == _BOTH
 
 
-def _too_deep(value: object, left: int) -> bool:
-    if isinstance(value, Mapping):
-        return left == 0 or any(_too_deep(item, left - 1) for item in value.values())
-    if isinstance(value, Collection) and not isinstance(value, str):
-        return left == 0 or any(_too_deep(item, left - 1) for item in value)
-    return False
+def _of_facts(value: object, levels: int) -> str | None:
+    """What is wrong with a value of any kind."""
+    if isinstance(value, int) and abs(value) >= 2**64:
+        return "it has more than 64 bits"
+    if isinstance(value, str) or not isinstance(value, Collection):
+        return None
+    if levels == 0:
+        return "it is nested too deeply"
+    inner = value.values() if isinstance(value, Mapping) else value
+    return next(filter(None, (_of_facts(item, levels - 1) for item in inner)), None)

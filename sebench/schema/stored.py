@@ -81,7 +81,8 @@ class Headline(Value, frozen=True, kw_only=True):
     """Median step of the baseline."""
     candidate_s: float | None
     ratio: Ratio
-    grade: Grade
+    grade: Grade | None
+    """None where there is no ratio."""
     status: Status = "ok"
     reason: str | None = None
 

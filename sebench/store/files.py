@@ -11,8 +11,8 @@ from typing import IO
 
 from sebench.errors import DataFileError
 
-RESULT_BYTES = 4 * 2**20
-"""As much as the largest results take."""
+RESULT_BYTES = 2 * 2**20
+"""Several times what a rigorous measurement of a large network takes."""
 DOCUMENT_BYTES = 64 * 2**10
 """As much as most tables and reports take."""
 
