@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sebench.cli._boundary import say
+from sebench.lines import single_line
 
 if TYPE_CHECKING:
     from sebench.runner.progress import Observer, Progress
@@ -73,7 +74,7 @@ def _rich_bar() -> Iterator[Observer]:
             bar.update(
                 task,
                 completed=_completed(progress),
-                description=(
+                description=single_line(
                     "waiting for another sebench run"
                     if progress.waiting
                     else f"{progress.title}, {progress.activity}"

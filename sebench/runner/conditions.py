@@ -120,7 +120,7 @@ def require_batch_size(batch_size: int) -> None:
     if batch_size < 1:
         raise UsageError(f"--batch-size {batch_size} is not positive")
     if batch_size > LARGEST_BATCH:
-        raise UsageError(f"--batch-size {batch_size:.6g} is more than {LARGEST_BATCH}")
+        raise UsageError(f"--batch-size is more than {LARGEST_BATCH}")
 
 
 def default_batch_size(device: str, phase: Phase) -> int:
@@ -159,7 +159,7 @@ def _check(conditions: Conditions) -> None:
     if conditions.threads < 1:
         raise UsageError(f"--threads {conditions.threads} is not positive")
     if conditions.threads > MOST_THREADS:
-        raise UsageError(f"--threads {conditions.threads} is more than {MOST_THREADS}")
+        raise UsageError(f"--threads is more than {MOST_THREADS}")
     if conditions.batch_size is not None:
         require_batch_size(conditions.batch_size)
     if on_cpu and conditions.dtype == "tf32":

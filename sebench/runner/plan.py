@@ -118,7 +118,7 @@ def drawn_seed(seed: int | None) -> int:
     if seed is None:
         return secrets.randbits(31)
     if not -(2**63) <= seed < 2**63:
-        raise UsageError(f"--seed {seed:.6g} does not fit into 64 bits", hint="leave --seed out to draw one")
+        raise UsageError("--seed does not fit into 64 bits", hint="leave --seed out to draw one")
     return seed
 
 

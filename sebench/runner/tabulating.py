@@ -75,7 +75,7 @@ def _table1(sheet: Sheet) -> PaperTable:
 
 
 def _section4(sheet: Sheet, *, results: Path | None, measured: Sequence[Result]) -> PaperTable:
-    stored = newest_measured(chain(_readable(results) if results else (), measured))
+    stored = newest_measured(results, measured)
     return section4(sheet, cpu=stored.get("cpu_inference_latency"), gpu=stored.get("gpu_training_latency"))
 
 
@@ -122,10 +122,16 @@ def measure_section4(
     return tuple(measured)
 
 
-def newest_measured(results: Iterable[Result]) -> Mapping[str, Measured]:
-    """The newest ratio of ResNet-50 and SE-ResNet-50 for each of the paper's two timings."""
+def newest_measured(directory: Path | None, further: Iterable[Result] = ()) -> Mapping[str, Measured]:
+    """The newest ratio of ResNet-50 and SE-ResNet-50 for each of the paper's two timings.
+
+    Args:
+        directory: of stored results.
+        further: results, stored or not.
+    """
     found: dict[str, Measured] = {}
-    for result in filter(_is_the_papers_pair, results):
+    stored = _readable(directory) if directory else ()
+    for result in filter(_is_the_papers_pair, chain(stored, further)):
         found |= _measured(result, {name: m.measured_at for name, m in found.items()})
     return found
 

@@ -53,6 +53,9 @@ def _complaints(result: Result) -> Iterator[str]:
     for name in environment.__struct_fields__:
         if complaint := _of_facts(getattr(environment, name), _DEEPEST):
             yield f"{complaint} - at `$.environment.{name}`"
+    for name in ("commit", "branch"):
+        if not isinstance(environment.git.get(name), str | None):
+            yield f"it is not text - at `$.environment.git.{name}`"
 
 
 def _of_run(run: ProcessRun, place: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full or cut off: one line where there is a place for it, and the right status."""
+"""Standard streams that are closed, full or cut off: one line where there is a place for it."""
 
 import os
 import subprocess

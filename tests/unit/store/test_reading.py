@@ -105,6 +105,7 @@ SEGMENT = f"{RUN}/blocks/0/segments/0"
         ("measurements/0/sigma_process", -0.1, "sigma_process`"),
         ("baseline_cost/params", -1, "baseline_cost.params`"),
         ("baseline_cost/ops/0/macs", 10**30, "macs`"),
+        ("environment/git", {"commit": ["a"]}, "it is not text - at `\\$.environment.git.commit`"),
         ("environment/memory", {"total_bytes": 10**400}, "more than 64 bits - at `\\$.environment.memory`"),
         (
             "environment/cpu/model",
