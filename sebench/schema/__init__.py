@@ -81,6 +81,7 @@ from sebench.schema.lock import (
     TorchCosts,
 )
 from sebench.schema.measurements import (
+    MAX_BLOCKS,
     Block,
     DeviceState,
     EnergyBlock,
@@ -140,6 +141,7 @@ from sebench.schema.trend import (
 __all__ = [
     "COMMIT_LENGTH",
     "LIMIT_METRICS",
+    "MAX_BLOCKS",
     "SCHEMA",
     "AblationCheck",
     "AbsoluteChange",

@@ -77,6 +77,10 @@ class Block(Value, frozen=True, kw_only=True):
     """Read before the first and after every segment; empty on the CPU."""
 
 
+MAX_BLOCKS = 4000
+"""Of one process: an estimate takes time and memory with the square of their number."""
+
+
 class ProcessRun(Value, frozen=True, kw_only=True):
     """All that one fresh worker process measured."""
 
@@ -90,7 +94,7 @@ class ProcessRun(Value, frozen=True, kw_only=True):
     """What compiling or capturing took, where `Workload.execution` does; it is in no other time."""
     gradient_bytes: dict[Side, Count] = msgspec.field(default_factory=dict)
     """Gradients that the ranks average in a step; empty where there is one rank."""
-    blocks: tuple[Block, ...] = ()
+    blocks: Annotated[tuple[Block, ...], Meta(max_length=MAX_BLOCKS)] = ()
     error: str | None = None
 
 
