@@ -90,6 +90,15 @@ class Interrupted(SebenchError):  # noqa: N818 - named after the signal, not aft
     exit_code = EXIT_INTERRUPTED
 
 
+def raise_it(error: SebenchError) -> None:
+    """What to do about an error where nobody knows better.
+
+    Raises:
+        SebenchError: this one.
+    """
+    raise error
+
+
 def near_matches(word: str, known: Iterable[str]) -> str | None:
     """A hint such as ``did you mean 'resnet50'?``, or None where nothing is close."""
     return did_you_mean(difflib.get_close_matches(word, list(known), n=3, cutoff=0.6))

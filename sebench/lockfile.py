@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from sebench.errors import DataFileError
+from sebench.files import Unreadable, describe_damage, read_file
 from sebench.schema import SCHEMA, Lock
 
 _HINT = "restore it, or delete it and run `sebench lock`"
@@ -25,18 +26,18 @@ def load_lock(path: Path) -> Lock:
         DataFileError: missing, unreadable, damaged, foreign or newer; says which.
     """
     try:
-        raw = msgspec.json.decode(path.read_bytes())
+        raw = msgspec.json.decode(read_file(path))
     except FileNotFoundError as error:
         raise DataFileError(f"there is no lock file {path}", hint="run `sebench lock`") from error
     except OSError as error:
         raise DataFileError(f"cannot read {path}: {error.strerror}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise DataFileError(f"{path} is damaged: {error}", hint=_HINT) from error
+    except Unreadable as error:
+        raise DataFileError(f"{path} is damaged: {describe_damage(error)}", hint=_HINT) from error
     _check_header(path, raw)
     try:
         lock = msgspec.convert(raw, Lock)
-    except msgspec.ValidationError as error:
-        raise DataFileError(f"{path} is damaged: {error}", hint=_HINT) from error
+    except Unreadable as error:
+        raise DataFileError(f"{path} is damaged: {describe_damage(error)}", hint=_HINT) from error
     _check_unique(path, lock)
     return lock
 

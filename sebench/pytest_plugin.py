@@ -99,11 +99,13 @@ class _Journal:
         """Say all of it."""
         if not self._lines:
             return
+        from sebench.lines import single_line  # noqa: PLC0415 - see the module's docstring
+
         terminalreporter.section("sebench")
         for nodeid, lines in self._lines.items():
             terminalreporter.write_line(nodeid)
             for line in lines:
-                terminalreporter.write_line(f"  {line}")
+                terminalreporter.write_line(f"  {single_line(line)}")
 
 
 _JOURNAL = pytest.StashKey[_Journal]()

@@ -39,7 +39,7 @@ def unavailable(
         candidate=Quantity(value=None),
         difference=Interval(estimate=None),
         ratio=Ratio(estimate=None, method="none"),
-        grade="C",
+        grade=None,
         status="unavailable",
         reason=reason,
         findings=findings,

@@ -153,7 +153,7 @@ def _energy(results: Sequence[Result], workload: Workload) -> Pool | None:
         workload=whole.workload,
         log_ratios=tuple(map(tuple, filter(None, energy_log_ratios(whole, "energy")))),
         ratio=metric.ratio,
-        grade=metric.grade,
+        grade=metric.grade or "C",
         findings=metric.findings,
         disqualifying=tuple(finding for finding in metric.findings if finding.severity == "warning"),
         latest=latest,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +16,7 @@ from sebench.analysis.energy import energy_log_ratios
 from sebench.analysis.metrics import ENERGY_METRICS
 from sebench.analysis.sampled import SAMPLED, log_ratios, log_times, valid_by_process
 from sebench.errors import DataFileError
-from sebench.schema import Block, MetricComparison, Origin, Result, Workload, fingerprint
+from sebench.schema import Block, MetricComparison, Origin, Result, Workload, fingerprint, moment
 
 Conditions = tuple[tuple[str, Any], ...]
 """Names and values of everything that must be equal before two figures of a metric may be compared."""
@@ -94,12 +94,11 @@ def measured_at(result: Result) -> datetime:
         DataFileError: its date cannot be read.
     """
     try:
-        read = datetime.fromisoformat(result.created_at)
+        return moment(result.created_at)
     except ValueError as error:
         raise DataFileError(
             f"result {result.id} has no readable date: {result.created_at!r}", hint="measure again"
         ) from error
-    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
 
 
 def origin(result: Result) -> Origin:

@@ -16,16 +16,20 @@ Read = Callable[[Segment], Sequence[float]]
 def _backward_s(segment: Segment) -> tuple[float, ...]:
     if not segment.forward_s:
         return ()
-    return tuple(
-        step_s - forward_s for step_s, forward_s in zip(segment.steps_s, segment.forward_s, strict=True)
-    )
+    parts = zip(segment.steps_s, segment.forward_s, strict=True)
+    return _timed(tuple(step_s - forward_s for step_s, forward_s in parts))
+
+
+def _timed(values_s: tuple[float, ...]) -> tuple[float, ...]:
+    """Nothing where the clock did not tick: a time of 0 has no ratio to anything."""
+    return values_s if all(value > 0 for value in values_s) else ()
 
 
 SAMPLED: Mapping[str, Read] = {
     "latency": lambda segment: segment.steps_s,
-    "forward_latency": lambda segment: segment.forward_s,
+    "forward_latency": lambda segment: _timed(segment.forward_s),
     "backward_latency": _backward_s,
-    "device_latency": lambda segment: () if segment.device_s is None else (segment.device_s,),
+    "device_latency": lambda segment: () if segment.device_s is None else _timed((segment.device_s,)),
 }
 """By metric; the first is the headline, the others are shown where there is something to read."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from sebench import statistics
 from sebench.analysis.calibration import MIN_SESSIONS
@@ -21,7 +20,7 @@ from sebench.analysis.question import (
     too_few,
 )
 from sebench.analysis.sampled import SAMPLED
-from sebench.schema import Finding, MetricComparison, Noise, Ratio, Reason, Result, fingerprint
+from sebench.schema import Finding, MetricComparison, Noise, Ratio, Reason, Result, fingerprint, moment
 
 MAX_AGE_DAYS = 30
 _CONFIDENCE = 0.95
@@ -105,7 +104,7 @@ def _basis(now: Result, then: Result, noise: Noise | None) -> _Basis:
 
 
 def _days_between(then: Result, now: Result) -> int:
-    return (datetime.fromisoformat(now.created_at) - datetime.fromisoformat(then.created_at)).days
+    return (moment(now.created_at) - moment(then.created_at)).days
 
 
 def _doubt(question: Question, basis: _Basis) -> Reason | None:

@@ -43,7 +43,7 @@ def _point(commit: str, dirty: bool, readings: Sequence[Reading], confidence: fl
         standard_error=None if spread is None else spread / math.sqrt(len(logs)),
         baseline=newest.baseline.value,
         candidate=newest.candidate.value,
-        grade=max(reading.metric.grade for reading in readings),
+        grade=max(reading.metric.grade or "C" for reading in readings),
     )
 
 

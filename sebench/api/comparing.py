@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 from sebench.analysis.comparison import compare as conclude
@@ -9,7 +10,7 @@ from sebench.analysis.costs import Totals, totals
 from sebench.api.command import equivalent_command
 from sebench.api.comparison_result import ComparisonResult
 from sebench.api.naming import Network, network_name
-from sebench.errors import Interrupted, UsageError
+from sebench.errors import DataFileError, Interrupted, UsageError
 from sebench.models import PLAIN, ImageSize, factory_running
 from sebench.runner.conditions import conditions_here
 from sebench.runner.counting import count_model, default_cache
@@ -78,7 +79,8 @@ def compare(
         UsageError: names or numbers that cannot be meant.
         BuildError: a network that cannot be built or does not accept the input.
         DeviceError: a device that is not there.
-        DataFileError: `save` cannot be written.
+        DataFileError: `save` cannot be written, as found before measuring. Found afterwards, it is a warning,
+            and the result is returned.
         KeyboardInterrupt: Ctrl-C; with `save`, what was measured until then is stored.
     """
     _refuse_while_a_network_is_built()
@@ -147,13 +149,20 @@ def _measure(plan: Plan, store: ResultStore | None, observer: Observer) -> Resul
     results = []
     try:
         for result in run(plan, cache=default_cache(), argv=equivalent_command(plan), observer=observer):
-            if store is not None:
-                store.add(result)
+            if store is not None and result.has_samples:
+                _keep(result, store)
             results.append(result)
     except Interrupted:  # a program expects Python's own exception
         raise KeyboardInterrupt from None
     (result,) = results
     return result
+
+
+def _keep(result: Result, store: ResultStore) -> None:
+    try:
+        store.add(result)
+    except DataFileError as error:  # no reason to lose what was measured
+        warnings.warn(f"the result is not stored: {error}", stacklevel=4)
 
 
 def _refuse_while_a_network_is_built() -> None:

@@ -17,6 +17,9 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """Entry point of the console script."""
+    from sebench.cli._streams import ensure_standard_streams
+
+    ensure_standard_streams()
     with signals.interruptible():
         try:
             _load()()

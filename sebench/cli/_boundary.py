@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
 
 import typer
 
 from sebench.cli import _signals as signals
+from sebench.cli._streams import check_out, tell, write_out
 from sebench.errors import EXIT_ERROR, DataFileError, Interrupted, SebenchError
 from sebench.installation import find_namesake
 from sebench.schema import Finding
@@ -61,17 +61,19 @@ def _status(command: Callable[[], int | None]) -> int:
     except SebenchError as error:
         complain(str(error))
         return error.exit_code
-    except BrokenPipeError:  # the reader of a pipe (head, less) has seen enough
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except typer.Exit:
         raise
+    except MemoryError:
+        complain("memory ran out; close other programs, or ask for less at a time")
+    except OSError as error:  # what the system refuses is no fault of the program
+        complain(f"{_refusal(error)}; run again with --debug to see where")
     except Exception as error:  # noqa: BLE001 - the boundary: a user never sees a traceback unasked
         if signals.was_interrupted():  # and something on the way made an error of its own of it
             return _interrupted(error)
-        complain(f"internal error: {type(error).__name__}: {error}; run again with --debug and report it")
-        return EXIT_ERROR
+        complain(f"internal error: {_described(error)}; run again with --debug and report it")
+    except BaseException as error:  # noqa: BLE001 - SystemExit above all: code of others ends no command
+        complain(f"stopped by {_described(error)} in code of others; run again with --debug to see where")
+    return EXIT_ERROR
 
 
 def _warn_of_namesake() -> None:
@@ -83,32 +85,57 @@ def _warn_of_namesake() -> None:
 
 def _interrupted(error: BaseException) -> int:
     hint = error.hint if isinstance(error, Interrupted) else None
-    with contextlib.suppress(OSError):  # the terminal that hung up
-        complain(f"{signals.cause()}; {hint}" if hint else signals.cause())
+    complain(f"{signals.cause()}; {hint}" if hint else signals.cause())
     return signals.exit_status()
 
 
 def _require_folder() -> None:
     try:
         Path.cwd()
-    except FileNotFoundError:
+    except OSError:
         raise DataFileError(
             "the current folder does not exist any more", hint="change to one that does"
         ) from None
 
 
+def _refusal(error: OSError) -> str:
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}{error.strerror or _described(error)}"
+
+
+def _described(error: BaseException) -> str:
+    """E.g. ``ValueError: no such key``; the type alone where there is no text, or none can be had."""
+    try:
+        text = str(error).strip()
+    except Exception:  # noqa: BLE001 - an exception of others, which may fail at anything
+        text = ""
+    return f"{type(error).__name__}{': ' if text else ''}{text}"
+
+
 def complain(message: str) -> None:
     """One error line on stderr."""
-    typer.echo(f"sebench: error: {_one_line(message)}", err=True)
+    tell(f"sebench: error: {message}")
 
 
 def say(message: str) -> None:
     """One line of news on stderr; stdout is for what was asked for."""
-    typer.echo(_one_line(message), err=True)
+    tell(message)
+
+
+def complain_of_unstored(errors: Sequence[DataFileError]) -> None:
+    """One line for all that was measured, has been shown, and could not be kept."""
+    if errors:
+        times = f" ({len(errors)} times)" if len(errors) > 1 else ""
+        complain(f"what was measured is shown, but not stored{times}: {errors[0]}")
 
 
 def present(
-    output_format: str, output: str, *, json: Callable[[], str], document: Callable[[], Document]
+    output_format: str,
+    output: str,
+    *,
+    json: Callable[[], str],
+    document: Callable[[], Document],
+    measured: bool = False,
 ) -> None:
     """Write what a command has to say, in the format and to the place that were asked for.
 
@@ -117,6 +144,10 @@ def present(
         output: a path, or ``-``.
         json: makes the JSON text.
         document: makes the document for every other format.
+        measured: it took minutes, so where the file cannot be written it goes to standard output.
+
+    Raises:
+        DataFileError: it cannot be written.
     """
     from sebench import reporting
 
@@ -124,10 +155,10 @@ def present(
     if output_format == "table" and suggested != "table":
         say(f"warning: {output} holds the terminal's table; --format {suggested} writes {suggested}")
     if output_format == "json":
-        emit(json(), output)
+        emit(json(), output, measured=measured)
         return
     width, color = display_width(output), use_color(output)
-    emit(reporting.render(document(), output_format, width=width, color=color), output)
+    emit(reporting.render(document(), output_format, width=width, color=color), output, measured=measured)
 
 
 def show_findings(findings: Iterable[Finding], *, quiet: bool) -> None:
@@ -144,12 +175,14 @@ def show_findings(findings: Iterable[Finding], *, quiet: bool) -> None:
 
 
 def check_output(output: str) -> None:
-    """Refuse an output path now rather than after the measurement.
+    """Refuse an output now rather than after the measurement.
 
     Raises:
         DataFileError: a directory, or not writable.
     """
-    if output != "-":
+    if output == "-":
+        check_out()
+    else:
         check_writable(Path(output))
 
 
@@ -167,25 +200,27 @@ def check_plot(plot: Path | None) -> None:
         reporting.check_picture(plot.suffix.removeprefix("."))
 
 
-def emit(text: str, output: str) -> None:
+def emit(text: str, output: str, *, measured: bool = False) -> None:
     """Write what was asked for to stdout (``-``) or, whole or not at all, to a file.
+
+    Args:
+        text: all of it.
+        output: a path, or ``-``.
+        measured: as for `present`.
 
     Raises:
         DataFileError: it cannot be written.
     """
     text = text if text.endswith("\n") else f"{text}\n"
-    if output != "-":
-        write_atomic(Path(output), text)
+    if output == "-":
+        write_out(text)
         return
     try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
+        write_atomic(Path(output), text)
+    except DataFileError:
+        if measured:
+            write_out(text)
         raise
-    except OSError as error:
-        with contextlib.suppress(OSError):  # keep the interpreter from failing again on exit
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise DataFileError(f"cannot write to standard output: {error.strerror}") from error
 
 
 def display_width(output: str) -> int:
@@ -200,7 +235,3 @@ def use_color(output: str) -> bool:
     """Colour only on a terminal that wants it (no-color.org)."""
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     return output == "-" and sys.stdout.isatty() and not plain
-
-
-def _one_line(message: str) -> str:
-    return " ".join(message.split())

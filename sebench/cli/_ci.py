@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import typer
-
 from sebench.cli._boundary import say
 from sebench.schema import Gate
 from sebench.store import write_atomic
@@ -28,13 +26,14 @@ def write_ci_outputs(gate: Gate, *, junit: Path | None, environ: Mapping[str, st
     """
     from sebench.reporting import exports
 
-    if junit is not None:
-        write_atomic(junit, exports.junit_xml(gate))
     if environ.get("GITHUB_ACTIONS") == "true":
-        typer.echo(exports.github_annotations(gate), err=True, nl=False)
+        for line in exports.github_annotations(gate).splitlines():
+            say(line)
     summary = environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         _append(Path(summary), exports.github_summary(gate))
+    if junit is not None:  # the last, as it may fail
+        write_atomic(junit, exports.junit_xml(gate))
 
 
 def _append(path: Path, text: str) -> None:

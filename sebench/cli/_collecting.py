@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sebench.cli import _options as options
-from sebench.cli._boundary import complain, present, show_findings
+from sebench.cli._boundary import complain, complain_of_unstored, present, show_findings
 from sebench.cli._published import as_published
-from sebench.errors import EXIT_ERROR, EXIT_OK
+from sebench.errors import EXIT_ERROR, EXIT_OK, DataFileError
 from sebench.schema import Finding
 from sebench.store import ResultStore, check_directory
 
@@ -19,11 +18,12 @@ if TYPE_CHECKING:
 class Collector:
     """Stores every result as soon as it exists, and presents what it has in the end."""
 
-    def __init__(self, directory: Path | None, *, quiet: bool) -> None:
-        self._store = ResultStore(directory) if directory else None
+    def __init__(self, store: ResultStore | None, *, quiet: bool) -> None:
+        self._store = store
         self._quiet = quiet
         self.comparisons: list[Comparison] = []
         self._results: list[Result] = []
+        self._not_stored: list[DataFileError] = []
 
     def check(self) -> None:
         """Refuse a directory that cannot be written before measuring for it.
@@ -35,20 +35,19 @@ class Collector:
             check_directory(self._store.directory)
 
     def add(self, result: Result) -> None:
-        """Store a result and draw its conclusions.
-
-        Raises:
-            DataFileError: it cannot be stored.
-        """
+        """Store a result and draw its conclusions. That it cannot be stored is said after them."""
         from sebench.analysis.comparison import compare as conclude
 
-        if self._store:
-            self._store.add(result)
+        if self._store and result.has_samples:  # counts alone are counted again in no time
+            try:
+                self._store.add(result)
+            except DataFileError as error:
+                self._not_stored.append(error)
         self._results.append(result)
         self.comparisons.append(conclude(result))
 
     def present(self, output_format: options.Format, output: str) -> int:
-        """Write the comparison; the status tells whether every pair was measured, counted or not."""
+        """Write the comparison; the status tells whether all was measured, counted or not, and stored."""
         from sebench import reporting
 
         first = self._results[0]
@@ -64,6 +63,7 @@ class Collector:
                 measured_at=first.created_at,
                 with_findings=not on_terminal,
             ),
+            measured=True,
         )
         show_findings(self._findings(), quiet=self._quiet)
         return self._status()
@@ -93,7 +93,8 @@ class Collector:
         missing = self._missing()
         for comparison, metric in missing:
             complain(f"{comparison.short_title}: no {metric.metric}: {metric.reason}")
-        return EXIT_ERROR if missing else EXIT_OK
+        complain_of_unstored(self._not_stored)
+        return EXIT_ERROR if missing or self._not_stored else EXIT_OK
 
     def _missing(self) -> list[tuple[Comparison, MetricComparison]]:
         return [

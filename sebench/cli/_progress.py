@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sebench.cli._boundary import say
+from sebench.lines import single_line
 from sebench.units import format_duration
 
 if TYPE_CHECKING:
@@ -151,8 +152,6 @@ def bar_line(progress: Progress, width: int) -> RenderableType:
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
-
-    from sebench.reporting.document import single_line
 
     if progress.stage == "waiting":
         return Text(single_line(waiting_text(progress.holder)), no_wrap=True, overflow="ellipsis")

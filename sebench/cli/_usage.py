@@ -12,7 +12,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from sebench.cli._boundary import complain
-from sebench.errors import EXIT_USAGE, near_matches
+from sebench.cli._streams import refused_output
+from sebench.errors import EXIT_INTERRUPTED, EXIT_USAGE, near_matches
 
 # Typer exports this leaf of its usage errors only.
 _UsageError: type[Any] = typer.BadParameter.__mro__[1]
@@ -49,6 +50,13 @@ class Commands(TyperGroup):
         except _UsageError as error:
             _explain(error)
             status = EXIT_USAGE
+        except typer.Abort:  # Ctrl-C where no command runs yet
+            complain("interrupted")
+            status = EXIT_INTERRUPTED
+        except OSError as error:  # printing a help text
+            refused = refused_output(error)
+            complain(str(refused))
+            status = refused.exit_code
         if standalone_mode:
             sys.exit(status)
         return status

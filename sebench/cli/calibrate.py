@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 from typing import Annotated
 
 import typer
 
 from sebench.cli import _options as options
-from sebench.cli._boundary import check_output, guarded, present
+from sebench.cli._boundary import check_output, complain_of_unstored, guarded, present
 from sebench.cli._progress import progress_bar
+from sebench.errors import EXIT_ERROR, EXIT_OK, DataFileError
 from sebench.schema import Execution, Phase
 from sebench.store import check_directory
 
@@ -43,7 +43,7 @@ def calibrate(
     output: options.Output = "-",
     quiet: options.Quiet = False,
     debug: options.Debug = False,
-) -> None:
+) -> int:
     """Measure a network against itself: the noise that margins and quick runs have to allow for."""
     from sebench import reporting
     from sebench.analysis.calibration import held_margins, noise
@@ -52,7 +52,7 @@ def calibrate(
     from sebench.runner.calibrations import Calibrations
     from sebench.runner.conditions import conditions_here, workloads
     from sebench.runner.counting import default_cache
-    from sebench.runner.plan import input_shape, resolve_spec
+    from sebench.runner.plan import drawn_seed, input_shape, resolve_spec
 
     check_output(output)
     check_directory(calibrations)
@@ -66,16 +66,18 @@ def calibrate(
         execution=execution,
     )
     shape = input_shape(model, 1, options.parse_image_size(image_size))[1:]
+    not_stored: list[DataFileError] = []
     with progress_bar(quiet=quiet) as observer:
         calibration = calibrating.calibrate(
             resolve_spec(model, variant or ("plain" if is_foreign(model) else "se")),
             workloads(conditions, shape)[0],
             Calibrations(calibrations),
             policy=calibrating.calibration_policy(processes=processes, budget_s=budget),
-            seed=secrets.randbits(31) if seed is None else seed,
+            seed=drawn_seed(seed),
             cache=default_cache() if cache else None,
             observer=observer,
             argv=("sebench", *sys.argv[1:]),
+            not_stored=not_stored.append,
         )
     found = noise(calibration)
     margins = held_margins(found)
@@ -84,4 +86,7 @@ def calibrate(
         output,
         json=lambda: reporting.calibration_json(calibration, found, margins),
         document=lambda: reporting.calibration_document(calibration, found, margins),
+        measured=True,
     )
+    complain_of_unstored(not_stored)
+    return EXIT_ERROR if not_stored else EXIT_OK

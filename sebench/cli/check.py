@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,11 +13,26 @@ from msgspec.structs import replace
 
 from sebench.analysis.unjudged import EXIT_CODES, SAID
 from sebench.cli import _options as options
-from sebench.cli._boundary import check_output, complain, emit, guarded, present, show_findings
+from sebench.cli._boundary import (
+    check_output,
+    complain,
+    complain_of_unstored,
+    emit,
+    guarded,
+    present,
+    show_findings,
+)
 from sebench.cli._ci import write_ci_outputs
 from sebench.cli._gate_options import Asked, option_name, settings_of
 from sebench.cli._progress import progress_bar
-from sebench.errors import EXIT_GATE_FAILED, EXIT_INCONCLUSIVE, EXIT_OK, UsageError
+from sebench.errors import (
+    EXIT_ERROR,
+    EXIT_GATE_FAILED,
+    EXIT_INCONCLUSIVE,
+    EXIT_OK,
+    DataFileError,
+    UsageError,
+)
 from sebench.schema import Dtype, Effort, Execution, Gate, MemoryFormat, OnInconclusive, Phase
 from sebench.store import check_writable
 
@@ -132,6 +148,7 @@ def check(
 
         emit(dump_configuration(configuration), output)
         return EXIT_OK
+    not_stored: list[DataFileError] = []
     gate = _run(
         configuration,
         lock_file=lock or _configured_lock(configuration, asked),
@@ -140,10 +157,12 @@ def check(
         attempts=None if no_save else attempts,
         calibrations=calibrations,
         written=(attempts, calibrations, *((junit,) if junit else ()), Path(output)),
+        not_stored=not_stored.append,
         quiet=quiet,
     )
     _present(gate, output_format, output, junit=junit, quiet=quiet)
-    return _exit_code(gate)
+    complain_of_unstored(not_stored)
+    return _exit_code(gate) or (EXIT_ERROR if not_stored else EXIT_OK)
 
 
 def _given(**options: object) -> dict[str, Any]:
@@ -186,6 +205,7 @@ def _run(
     attempts: Path | None,
     calibrations: Path,
     written: tuple[Path, ...],
+    not_stored: Callable[[DataFileError], None],
     quiet: bool,
 ) -> Gate:
     from sebench.runner.attempts import Attempts
@@ -204,6 +224,7 @@ def _run(
             observer=observer,
             argv=("sebench", *sys.argv[1:]),
             written=written,
+            not_stored=not_stored,
         )
 
 
@@ -217,8 +238,8 @@ def _present(gate: Gate, output_format: str, output: str, *, junit: Path | None,
         output,
         json=lambda: reporting.gate_json(gate, capture_environment()),
         document=lambda: reporting.gate_document(gate, with_findings=not on_terminal),
+        measured=True,
     )
-    write_ci_outputs(gate, junit=junit, environ=os.environ)
     show_findings((finding for check in gate.checks for finding in check.findings), quiet=quiet)
     reasons = (check.reason for check in gate.checks if check.reason.code in SAID)
     for message in dict.fromkeys(f"{r.message}; {r.hint}" if r.hint else r.message for r in reasons):
@@ -226,6 +247,7 @@ def _present(gate: Gate, output_format: str, output: str, *, junit: Path | None,
     if not gate.checks:
         limit = "--model resnet50 --max-overhead params:1.11"
         complain(f"nothing was compared; name a limit ({limit}), or configure one")
+    write_ci_outputs(gate, junit=junit, environ=os.environ)
 
 
 def _exit_code(gate: Gate) -> int:

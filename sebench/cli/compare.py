@@ -15,8 +15,9 @@ from sebench.cli._boundary import check_output, guarded
 from sebench.cli._collecting import Collector
 from sebench.cli._compare_stored import compare_stored, given, refuse_measuring_options
 from sebench.cli._progress import progress_bar
-from sebench.errors import SebenchError, UsageError
+from sebench.errors import UsageError
 from sebench.schema import Execution, Optimizer, Phase
+from sebench.store import ResultStore
 
 
 @guarded
@@ -140,7 +141,7 @@ def compare(
             world_size=world_size,
         ),
     )
-    collector = Collector(None if no_save else save, quiet=quiet)
+    collector = Collector(None if no_save else ResultStore(save), quiet=quiet)
     collector.check()
     try:
         with progress_bar(quiet=quiet) as observer:
@@ -153,7 +154,7 @@ def compare(
                 calibrations=Calibrations(options.CALIBRATIONS),
             ):
                 collector.add(result)
-    except SebenchError:  # interrupted, or out of budget: what was measured is still worth showing
+    except BaseException:  # Ctrl-C, an error or a fault: what was measured is still worth showing
         if collector.comparisons:
             collector.present(output_format, output)
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, complain, guarded, present, show_findings
-from sebench.errors import EXIT_GATE_FAILED, EXIT_OK, UsageError
+from sebench.errors import EXIT_GATE_FAILED, EXIT_OK, DataFileError, UsageError
 from sebench.store import write_atomic
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ def lock(
         given = any((variant, image_size, num_classes, stride_in))
         networks = _networks_of(old, path, options_given=given)
     new, findings = count_lock(networks)
-    diff = _settle(path, old, new, update=update)
+    not_written: list[DataFileError] = []
+    diff = _settle(path, old, new, update=update, not_written=not_written.append)
     present(
         output_format,
         "-",
@@ -67,6 +69,8 @@ def lock(
         document=lambda: reporting.lock_document(diff),
     )
     show_findings(findings, quiet=quiet)
+    if not_written:
+        raise not_written[0]
     if diff.status == "differs":
         complain(f"{path} differs from what is counted now; --update accepts it, if it is meant")
         return EXIT_GATE_FAILED
@@ -104,7 +108,14 @@ def _networks_of(old: Lock | None, path: Path, *, options_given: bool) -> tuple[
     return tuple(entry.network for entry in old.entries)
 
 
-def _settle(path: Path, old: Lock | None, new: Lock, *, update: bool) -> LockDiff:
+def _settle(
+    path: Path,
+    old: Lock | None,
+    new: Lock,
+    *,
+    update: bool,
+    not_written: Callable[[DataFileError], None],
+) -> LockDiff:
     """Write the lock where there is none or where overwriting was asked for; what was found, and done."""
     from sebench.analysis.lock import lock_changes, merge_locks
     from sebench.lockfile import lock_text
@@ -115,7 +126,11 @@ def _settle(path: Path, old: Lock | None, new: Lock, *, update: bool) -> LockDif
     changes = lock_changes(Lock() if old is None else old, merged)
     writes = old is None or (update and bool(changes))
     if writes:
-        write_atomic(path, lock_text(merged))
+        try:
+            write_atomic(path, lock_text(merged))
+        except DataFileError as error:
+            writes = False
+            not_written(error)
     return LockDiff(
         file=str(path),
         status="written" if writes else "differs" if changes else "unchanged",

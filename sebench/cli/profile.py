@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -52,7 +51,7 @@ def profile(
         names=model,
         variants=variant,
         baseline="plain",
-        seed=secrets.randbits(31) if seed is None else seed,
+        seed=seed,
         effort="quick",
         image_size=options.parse_image_size(image_size),
         conditions=Conditions(
@@ -80,7 +79,8 @@ def profile(
         output,
         json=lambda: reporting.profile_json(profiles, environment),
         document=lambda: reporting.profile_document(profiles, environment, measured_at=measured_at),
+        measured=True,
     )
+    show_findings([finding for found in profiles for finding in found.findings], quiet=quiet)
     if plot is not None:
         write_atomic(plot, reporting.render_picture(profiles[0], plot.suffix.removeprefix(".")))
-    show_findings([finding for found in profiles for finding in found.findings], quiet=quiet)

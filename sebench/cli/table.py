@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sebench.cli import _options as options
 from sebench.cli import _stored as stored
-from sebench.cli._boundary import check_output, guarded, present
+from sebench.cli._boundary import check_output, complain_of_unstored, guarded, present
 from sebench.cli._progress import progress_bar
-from sebench.errors import UsageError
+from sebench.errors import EXIT_ERROR, EXIT_OK, DataFileError, UsageError
+
+if TYPE_CHECKING:
+    from sebench.schema import Result
 
 
 @guarded
@@ -29,7 +33,7 @@ def table(
     output: options.Output = "-",
     quiet: options.Quiet = False,
     debug: options.Debug = False,
-) -> None:
+) -> int:
     """Recompute a table of the papers: published value, value here, difference; 'all' for every one."""
     from sebench import reporting
     from sebench.paper.tables.registry import ALL, TIMED, table_names
@@ -43,13 +47,24 @@ def table(
     check_output(output)
     names, counts = table_names(name), default_cache() if cache else None
     results = directory or options.RESULTS
+    measured: Sequence[Result] = ()
+    not_stored: list[DataFileError] = []
     if measure:
         with progress_bar(quiet=quiet) as observer:
-            measure_section4(results, cache=counts, observer=observer, argv=("sebench", *sys.argv[1:]))
-    tables = build_tables(names, cache=counts, results=results)
+            measured = measure_section4(
+                results,
+                cache=counts,
+                observer=observer,
+                argv=("sebench", *sys.argv[1:]),
+                not_stored=not_stored.append,
+            )
+    tables = build_tables(names, cache=counts, results=results, measured=measured)
     present(
         output_format,
         output,
         json=lambda: reporting.paper_tables_json(tables),
         document=lambda: reporting.paper_tables_document(tables),
+        measured=measure,
     )
+    complain_of_unstored(not_stored)
+    return EXIT_ERROR if not_stored else EXIT_OK

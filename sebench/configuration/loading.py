@@ -10,6 +10,7 @@ from typing import Any
 from sebench.configuration.decoding import Place, decode
 from sebench.configuration.settings import Configuration, Sections
 from sebench.errors import ConfigurationError
+from sebench.files import Unreadable, describe_damage, read_file
 
 OWN_FILE = "sebench.toml"
 SHARED_FILE = "pyproject.toml"
@@ -71,13 +72,13 @@ def _tables(folder: Path, directory: Path) -> list[tuple[Path, Place, object]]:
 def _read(path: Path, directory: Path) -> dict[str, Any]:
     shown = _shown(path, directory)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_file(path).decode())
     except OSError as error:
         raise ConfigurationError(f"cannot read {shown}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{shown} is not UTF-8 text", hint="TOML files are") from error
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError is one; so is a number of 5000 digits
-        raise ConfigurationError(f"{shown} is not valid TOML: {error}") from error
+    except Unreadable as error:  # TOMLDecodeError is a ValueError; so is a number of 5000 digits
+        raise ConfigurationError(f"{shown} is not valid TOML: {describe_damage(error)}") from error
 
 
 def _shown(path: Path, directory: Path) -> str:

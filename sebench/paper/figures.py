@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from sebench.errors import DataFileError, near_matches
+from sebench.files import read_file
 from sebench.schema import Value
 
 COLUMNS = ("source", "model", "variant", "metric", "value", "note")
@@ -61,6 +62,11 @@ METRIC_LABELS: Mapping[str, str] = {
 """Metrics as a reader knows them; others are shown by name."""
 
 
+# Of a printed number. Decimals take a billion digits, which nothing that computes with them would survive.
+_LONGEST = 40
+_LARGEST_EXPONENT = 30
+
+
 class PublishedFigure(Value, frozen=True, kw_only=True):
     """One printed figure."""
 
@@ -79,12 +85,14 @@ class PublishedFigure(Value, frozen=True, kw_only=True):
 
     @property
     def number(self) -> Decimal | None:
-        """The printed number in the printed unit; None where the value is text."""
+        """The printed number in the printed unit; None where the value is text, or beyond any figure."""
         try:
             number = Decimal(self.value)
         except InvalidOperation:
             return None
-        return number if number.is_finite() else None
+        if not number.is_finite() or len(self.value) > _LONGEST:
+            return None
+        return number if abs(number.adjusted()) <= _LARGEST_EXPONENT else None
 
     @property
     def label(self) -> str:
@@ -118,7 +126,7 @@ def read_figures(path: Path) -> tuple[PublishedFigure, ...]:
         DataFileError: it cannot be read, or is not a table of figures; names file, line and column.
     """
     try:
-        data = path.read_bytes()
+        data = read_file(path)
     except OSError as error:
         raise DataFileError(f"{path}: {error.strerror}") from error
     return parse_figures(data, str(path))

@@ -43,8 +43,8 @@ def draw(picture_format: str, size_inches: tuple[float, float], paint: Callable[
     import matplotlib as mpl  # noqa: PLC0415 - an extra
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    # A fixed salt and no date: the same drawing gives the same file.
-    with mpl.rc_context({"svg.hashsalt": "sebench", "svg.fonttype": "none"}):
+    # A fixed salt and no date: the same drawing gives the same file. Names are no formulas.
+    with mpl.rc_context({"svg.hashsalt": "sebench", "svg.fonttype": "none", "text.parse_math": False}):
         figure = Figure(figsize=size_inches, layout="constrained")
         paint(figure)
         written = io.BytesIO()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from sebench.errors import UsageError
 from sebench.installation import extra_hint
+from sebench.lines import single_line
 from sebench.reporting.chart import Axis, Band, Chart, Series
-from sebench.reporting.document import single_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

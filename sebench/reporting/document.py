@@ -1,15 +1,14 @@
 """The format-neutral document: builders make it, renderers read it, and it knows neither.
 
 Texts in a document are plain: no markup of any format. A builder may put in whatever a file or a user gave;
-renderers call `single_line` and escape for their own format, so no text becomes markup or a control code.
+renderers call `sebench.lines.single_line` and escape for their own format, so no text becomes markup or a
+control code.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 from sebench.reporting.chart import Chart
@@ -188,29 +187,3 @@ def row_groups(table: Table) -> tuple[RowGroup, ...]:
             groups.append((heading, []))
         groups[-1][1].append(row)
     return tuple(RowGroup(heading, tuple(rows)) for heading, rows in groups)
-
-
-@lru_cache(maxsize=1 << 16)  # a long table repeats its texts, and each is laid out more than once
-def single_line(text: str) -> str:
-    r"""`text` on one line, with nothing in it that a terminal or a file would act upon.
-
-    White space becomes single spaces. Control codes (ANSI escapes among them), invisible and bidirectional
-    format characters and lone surrogates are spelt out, e.g. ``\x1b``.
-    """
-    return exact_line(" ".join(text.split()))
-
-
-def exact_line(text: str) -> str:
-    """As `single_line`, but blanks stay as they are: for text that is to be copied."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(map(_visible, text))
-
-
-def _visible(character: str) -> str:
-    # Cc, Cf, Cs, Co, Cn: control, format, surrogate, private use, unassigned.
-    if character.isascii():
-        return character if character.isprintable() else f"\\x{ord(character):02x}"
-    if unicodedata.category(character).startswith("C"):
-        return character.encode("unicode_escape").decode("ascii")
-    return character

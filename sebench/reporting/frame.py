@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from sebench.lines import single_line
 from sebench.reporting.document import (
     Document,
     Row,
@@ -15,7 +16,6 @@ from sebench.reporting.document import (
     Table,
     Value,
     printed_columns,
-    single_line,
     tables_of,
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from sebench.lines import single_line
 from sebench.reporting.document import (
     Cell,
     Column,
@@ -18,7 +19,6 @@ from sebench.reporting.document import (
     Table,
     printed_columns,
     row_groups,
-    single_line,
 )
 
 PREAMBLE = r"""% \usepackage{booktabs}

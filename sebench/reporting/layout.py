@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
 
-from sebench.reporting.document import Cell, Row, Table, printed_columns, single_line
+from sebench.lines import single_line
+from sebench.reporting.document import Cell, Row, Table, printed_columns
 
 Indices = tuple[int, ...]
 """One printed column: the index of a table column and of those folded under it."""

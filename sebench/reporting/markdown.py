@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from sebench.lines import exact_line, single_line
 from sebench.reporting.document import (
     Cell,
     Column,
@@ -19,10 +20,8 @@ from sebench.reporting.document import (
     Part,
     Row,
     Table,
-    exact_line,
     printed_columns,
     row_groups,
-    single_line,
 )
 
 # Characters that start markup anywhere in a line. Brackets only where they could close a link or footnote:

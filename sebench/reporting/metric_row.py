@@ -103,6 +103,8 @@ def row(
 def _grade_text(metric: MetricComparison) -> str:
     if metric.exact:
         return "exact"
+    if metric.grade is None:
+        return UNKNOWN
     return metric.grade if metric.ratio.blocks or metric.status != "ok" else "info"
 
 

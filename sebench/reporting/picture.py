@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from sebench.lines import single_line
 from sebench.reporting.canvas import draw
 from sebench.schema import PartProfile, Profile, workload_words
 
@@ -36,7 +37,8 @@ def render_picture(profile: Profile, picture_format: str) -> bytes:
         _draw_bars(bars, profile.parts)
         _draw_roofline(roofline, profile)
         spec = profile.pair.candidate
-        figure.suptitle(", ".join((f"{spec.model} {spec.variant}", *workload_words(profile.workload))))
+        name = ", ".join((f"{spec.model} {spec.variant}", *workload_words(profile.workload)))
+        figure.suptitle(single_line(name))
 
     return draw(picture_format, (11, 4.5), paint)
 

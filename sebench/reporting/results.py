@@ -104,7 +104,10 @@ def _shown(entries: Sequence[_Entry], workloads: Collection[Workload]) -> tuple[
         (Column("batch_size", "batch", "right"), _of_workload("batch_size")),
         (_option_column(_OPTIONS["dtype"], workloads), _of_workload("dtype")),
         (Column("ratio", "ratio", "right", detail="[CI]"), _ratio),
-        (Column("grade", "grade"), lambda _, headline: text_cell(headline.grade if headline else "")),
+        (
+            Column("grade", "grade"),
+            lambda _, headline: text_cell((headline.grade or UNKNOWN) if headline else ""),
+        ),
         (Column("commit", "commit"), _commit),
         (Column("remark", "remark", role=_role(remarks), wrap=True), _remark_cell),
     )

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from sebench.lines import exact_line, single_line
 from sebench.reporting.document import (
     Align,
     Details,
@@ -22,9 +23,7 @@ from sebench.reporting.document import (
     Row,
     Section,
     Table,
-    exact_line,
     row_groups,
-    single_line,
 )
 from sebench.reporting.layout import Layout, fit, line_width, printed
 

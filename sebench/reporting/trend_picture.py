@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from sebench.lines import single_line
 from sebench.reporting.canvas import draw
 from sebench.reporting.change_rows import metric_name, pair_name
 from sebench.reporting.comparison import workload_text
@@ -39,7 +40,8 @@ def render_trend_picture(trend: Trend, picture_format: str) -> bytes:
         _draw_levels(axes, trend)
         sizes = {trend.workload.input_shape} if trend.workload else set()
         workload = workload_text(trend.workload, sizes)
-        axes.set_title(f"{pair_name(trend.pair)}, {metric_name(trend.metric)}\n{workload}", fontsize=10)
+        subject = single_line(f"{pair_name(trend.pair)}, {metric_name(trend.metric)}")
+        axes.set_title(f"{subject}\n{single_line(workload)}", fontsize=10)
         axes.set_ylabel("candidate / baseline")
         axes.set_xlabel("commit, by date of measurement")
         figure.legend(loc="outside lower center", ncols=3, fontsize=8)
@@ -57,7 +59,7 @@ def _draw_points(axes: Axes, trend: Trend) -> None:
     )
     every = 1 + len(trend.points) // _MAX_LABELS
     shown = list(places)[::every]
-    axes.set_xticks(shown, [trend.points[i].label for i in shown], rotation=90, fontsize=7)
+    axes.set_xticks(shown, [single_line(trend.points[i].label) for i in shown], rotation=90, fontsize=7)
 
 
 def _reach(ratio: Ratio) -> tuple[float, float]:

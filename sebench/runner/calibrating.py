@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from msgspec.structs import replace
 
 from sebench.analysis.calibration import session_of
-from sebench.errors import Interrupted, WorkerError
+from sebench.errors import DataFileError, Interrupted, WorkerError, raise_it
 from sebench.runner.calibrations import Calibrations
 from sebench.runner.measuring import run
 from sebench.runner.plan import timing_policy
@@ -57,6 +57,7 @@ def calibrate(
     observer: Observer = lambda progress: None,
     argv: Sequence[str] = (),
     command: Sequence[str] = WORKER_COMMAND,
+    not_stored: Callable[[DataFileError], None] = raise_it,
 ) -> Calibration:
     """Measure a network against a second instance of itself and add that session to what is known.
 
@@ -70,8 +71,10 @@ def calibrate(
         observer: told about every step.
         argv: recorded in the result.
         command: how a worker is started.
+        not_stored: told that the session could not be kept.
 
     Raises:
+        DataFileError: what is known already cannot be read.
         WorkerError: too few processes could be measured.
         Interrupted: what was measured until then is kept, where it is enough for a session.
     """
@@ -83,15 +86,25 @@ def calibrate(
         next(results, None)  # an interrupted measurement says so after its result
     except Interrupted as error:
         with suppress(WorkerError):
-            kept = _keep(result, spec, calibrations)
+            kept = _keep(result, spec, calibrations, not_stored)
             sessions = len(kept.sessions)
             raise Interrupted(
                 error.message, hint=f"what was measured is kept as session {sessions}"
             ) from None
         raise
-    return _keep(result, spec, calibrations)
+    return _keep(result, spec, calibrations, not_stored)
 
 
-def _keep(result: Result, spec: ModelSpec, calibrations: Calibrations) -> Calibration:
+def _keep(
+    result: Result,
+    spec: ModelSpec,
+    calibrations: Calibrations,
+    not_stored: Callable[[DataFileError], None],
+) -> Calibration:
     measured = result.measurements[0].workload
-    return calibrations.add(fingerprint(result.environment), spec, measured, session_of(result))
+    about = (fingerprint(result.environment), spec, measured, session_of(result))
+    try:
+        return calibrations.add(*about)
+    except DataFileError as error:
+        not_stored(error)
+        return calibrations.extended(*about)

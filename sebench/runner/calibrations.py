@@ -12,6 +12,7 @@ from filelock import FileLock
 from msgspec.structs import replace
 
 from sebench.errors import DataFileError
+from sebench.files import Unreadable, describe_damage, read_file
 from sebench.schema import Calibration, CalibrationSession, ModelSpec, Workload
 from sebench.store import check_header, write_atomic
 
@@ -30,7 +31,7 @@ class Calibrations:
         """
         path = self.path(fingerprint, spec, workload)
         try:
-            content = path.read_bytes()
+            content = read_file(path)
             check_header(content, "calibration")
             return msgspec.json.decode(content, type=Calibration)
         except (FileNotFoundError, NotADirectoryError):
@@ -39,8 +40,8 @@ class Calibrations:
             raise DataFileError(f"{path} {error.message}", hint=_AGAIN) from error
         except OSError as error:
             raise DataFileError(f"cannot read {path}: {error.strerror}") from error
-        except msgspec.DecodeError as error:
-            raise DataFileError(f"{path} is damaged: {error}", hint=_AGAIN) from error
+        except Unreadable as error:
+            raise DataFileError(f"{path} is damaged: {describe_damage(error)}", hint=_AGAIN) from error
 
     def add(
         self, fingerprint: str, spec: ModelSpec, workload: Workload, session: CalibrationSession
@@ -52,13 +53,21 @@ class Calibrations:
         """
         path = self.path(fingerprint, spec, workload)
         with _locked(path):
-            known = self.find(fingerprint, spec, workload)
-            calibration = known or Calibration(
-                fingerprint=fingerprint, spec=_anywhere(spec), workload=workload
-            )
-            calibration = replace(calibration, sessions=(*calibration.sessions, session))
+            calibration = self.extended(fingerprint, spec, workload, session)
             write_atomic(path, msgspec.json.format(msgspec.json.encode(calibration), indent=1) + b"\n")
         return calibration
+
+    def extended(
+        self, fingerprint: str, spec: ModelSpec, workload: Workload, session: CalibrationSession
+    ) -> Calibration:
+        """What is stored and one more session, without storing it.
+
+        Raises:
+            DataFileError: there is a file that cannot be read.
+        """
+        known = self.find(fingerprint, spec, workload)
+        known = known or Calibration(fingerprint=fingerprint, spec=_anywhere(spec), workload=workload)
+        return replace(known, sessions=(*known.sessions, session))
 
     def path(self, fingerprint: str, spec: ModelSpec, workload: Workload) -> Path:
         """Of the file, whether it exists or not."""

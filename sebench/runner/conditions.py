@@ -15,6 +15,10 @@ ACCELERATOR_TRAINING_BATCH = 256
 """The paper's minibatch (Section 4)."""
 
 
+LARGEST_BATCH = 2**31
+MOST_THREADS = 4096
+
+
 class Conditions(Value, frozen=True, kw_only=True):
     """Everything about a step that is not the network; None leaves the choice to sebench."""
 
@@ -107,6 +111,18 @@ def workloads(conditions: Conditions, image_shape: tuple[int, ...]) -> tuple[Wor
     )
 
 
+def require_batch_size(batch_size: int) -> None:
+    """Refuse what is no number of images.
+
+    Raises:
+        UsageError: not positive, or beyond `LARGEST_BATCH`.
+    """
+    if batch_size < 1:
+        raise UsageError(f"--batch-size {batch_size} is not positive")
+    if batch_size > LARGEST_BATCH:
+        raise UsageError(f"--batch-size is more than {LARGEST_BATCH}")
+
+
 def default_batch_size(device: str, phase: Phase) -> int:
     """Images per step where nothing is said."""
     if phase == "inference":
@@ -142,8 +158,10 @@ def _check(conditions: Conditions) -> None:
     trains = conditions.phase == "training" or (conditions.phase is None and not on_cpu)
     if conditions.threads < 1:
         raise UsageError(f"--threads {conditions.threads} is not positive")
-    if conditions.batch_size is not None and conditions.batch_size < 1:
-        raise UsageError(f"--batch-size {conditions.batch_size} is not positive")
+    if conditions.threads > MOST_THREADS:
+        raise UsageError(f"--threads is more than {MOST_THREADS}")
+    if conditions.batch_size is not None:
+        require_batch_size(conditions.batch_size)
     if on_cpu and conditions.dtype == "tf32":
         raise UsageError("--dtype tf32 exists on CUDA devices only", hint="use --dtype float32 on the CPU")
     if conditions.execution == "cudagraph" and not conditions.device.startswith("cuda"):

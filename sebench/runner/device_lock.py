@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,6 +18,7 @@ from filelock import FileLock, Timeout
 from sebench.errors import DeviceError
 from sebench.runner.progress import Holder
 from sebench.schema import Workload
+from sebench.store import temporary_folder
 
 Announce = Callable[[Holder | None], None]
 """Told who is waited for; None where that is not known."""
@@ -82,7 +82,7 @@ def typed_command(arguments: Sequence[str]) -> str:
 def _shared(name: str) -> Path:
     """Among everybody's temporary files, where nobody may open those of others."""
     user = os.getuid() if hasattr(os, "getuid") else "user"
-    return Path(tempfile.gettempdir()) / f"sebench-{user}-{name}"
+    return temporary_folder() / f"sebench-{user}-{name}"
 
 
 def _acquire(lock: FileLock, announce_waiting: Announce) -> None:

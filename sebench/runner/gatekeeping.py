@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import secrets
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sebench.analysis.gate import gate_status
 from sebench.analysis.unjudged import without_free_passes
 from sebench.configuration import Configuration
-from sebench.errors import DataFileError
+from sebench.errors import DataFileError, raise_it
 from sebench.lockfile import load_lock
 from sebench.runner.attempts import Attempts
 from sebench.runner.calibrations import Calibrations
 from sebench.runner.checking import check
 from sebench.runner.locking import check_lock
-from sebench.runner.plan import timing_policy
+from sebench.runner.plan import drawn_seed, timing_policy
 from sebench.runner.progress import Observer
 from sebench.runner.target_run import Settings
 from sebench.runner.targets import open_targets
@@ -36,6 +35,7 @@ def run_gate(
     observer: Observer,
     argv: Sequence[str],
     written: Collection[Path] = (),
+    not_stored: Callable[[DataFileError], None] = raise_it,
 ) -> Gate:
     """Check everything that the settings name.
 
@@ -52,6 +52,7 @@ def run_gate(
         observer: told about every step.
         argv: recorded in the results.
         written: files and folders that the command itself writes, which are no code under test.
+        not_stored: told that samples could not be kept among the attempts.
 
     Raises:
         UsageError: settings that cannot be meant, or a margin below the noise floor.
@@ -68,7 +69,7 @@ def run_gate(
             opened.targets,
             Settings(
                 policy=policy,
-                seed=secrets.randbits(31) if seed is None else seed,
+                seed=drawn_seed(seed),
                 cache=cache,
                 attempts=attempts,
                 calibrations=calibrations,
@@ -76,6 +77,7 @@ def run_gate(
                 argv=argv,
                 observer=observer,
                 written=written,
+                not_stored=not_stored,
             ),
         )
     checks = (*locked, *without_free_passes(measured, on_inconclusive))

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 import sebench
 from sebench.analysis.calibration import noise
-from sebench.errors import CountError, Interrupted
+from sebench.errors import CountError, DataFileError, Interrupted
 from sebench.profilers.environment import capture_environment
 from sebench.profilers.findings import findings_for
 from sebench.runner.calibrations import Calibrations
@@ -276,7 +276,11 @@ class _Assembly:
         if self._calibrations is None or apart:
             return measurement
         spec, machine = self._pair.candidate, fingerprint(environment)
-        known = self._calibrations.find(machine, spec, measurement.workload)
+        try:
+            known = self._calibrations.find(machine, spec, measurement.workload)
+        except DataFileError as error:  # no reason to lose what was measured
+            note = Finding(code="calibration-unreadable", severity="warning", message=str(error))
+            return replace(measurement, findings=(*measurement.findings, note))
         return (
             measurement if known is None else replace(measurement, sigma_process=noise(known).sigma_process)
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 from sebench import models
 from sebench.errors import UsageError, near_matches
-from sebench.runner.conditions import Conditions, workloads
+from sebench.runner.conditions import Conditions, require_batch_size, workloads
 from sebench.runner.pairs import make_pairs, resolve_spec
 from sebench.schema import (
     Effort,
@@ -20,8 +20,9 @@ from sebench.schema import (
     TimingPolicy,
 )
 
-__all__ = ["input_shape", "make_plan", "resolve_spec", "timing_policy"]
+__all__ = ["drawn_seed", "input_shape", "make_plan", "resolve_spec", "timing_policy"]
 
+LONGEST_BUDGET_S = 30 * 86_400
 _EFFORTS: dict[Effort, dict[str, Any]] = {
     "quick": {"processes": 1, "min_blocks": 12, "budget_s": 21.0},
     # Hodges-Lehmann of three blocks cannot withstand one spike, of four it can (reports/coverage.md).
@@ -39,15 +40,16 @@ def timing_policy(effort: Effort, *, budget_s: float | None = None, sessions: in
         sessions: how many share it.
 
     Raises:
-        UsageError: no such effort, or a budget that is not positive.
+        UsageError: no such effort, or a budget that is not positive, or beyond `LONGEST_BUDGET_S`.
     """
     if effort not in _EFFORTS:
         hint = near_matches(effort, _EFFORTS) or f"choose from {', '.join(_EFFORTS)}"
         raise UsageError(f"no effort {effort!r}", hint=hint)
     settings = dict(_EFFORTS[effort])
     if budget_s is not None:
-        if not budget_s > 0:
-            raise UsageError(f"--budget {budget_s:g} is not a positive number of seconds")
+        if not 0 < budget_s <= LONGEST_BUDGET_S:
+            limit = f"up to {LONGEST_BUDGET_S} (30 days)"
+            raise UsageError(f"--budget {budget_s:g} is not a positive number of seconds {limit}")
         settings |= {"budget_s": budget_s / sessions, "hard_budget": True}
     return TimingPolicy(effort=effort, **settings)
 
@@ -102,10 +104,23 @@ def make_plan(
     return Plan(
         sessions=planned,
         policy=timing_policy(effort, budget_s=budget_s, sessions=len(planned)),
-        seed=secrets.randbits(31) if seed is None else seed,
+        seed=drawn_seed(seed),
         memory=effort != "quick" if memory is None else memory,
         energy=energy,
     )
+
+
+def drawn_seed(seed: int | None) -> int:
+    """The seed that was asked for, or a new one.
+
+    Raises:
+        UsageError: more digits than a seed can have.
+    """
+    if seed is None:
+        return secrets.randbits(31)
+    if not -(2**63) <= seed < 2**63:
+        raise UsageError("--seed does not fit into 64 bits", hint="leave --seed out to draw one")
+    return seed
 
 
 def _image_shape(pair: Pair, image_size: models.ImageSize | None) -> tuple[int, ...]:
@@ -124,8 +139,7 @@ def input_shape(name: str, batch_size: int, image_size: models.ImageSize | None)
     Raises:
         UsageError: a batch or image size that is not positive, or an image too small for the network.
     """
-    if batch_size < 1:
-        raise UsageError(f"--batch-size {batch_size} is not positive")
+    require_batch_size(batch_size)
     channels, *own = models.native_input(name)
     height, width = own if image_size is None else models.height_width(image_size)
     models.check_image_size(name, (height, width))

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from sebench.errors import BudgetError
-from sebench.schema import TimingPolicy
+from sebench.schema import MAX_BLOCKS, TimingPolicy
 from sebench.statistics import MIN_BLOCKS
 
 # A t interval over fewer process estimates is too wide to be of use (docs/method.md).
@@ -112,4 +112,5 @@ def _most_processes(policy: TimingPolicy, pace: Pace, left_s: float) -> int:
 
 
 def _blocks(processes: int, pace: Pace, left_s: float) -> int:
-    return int((left_s - (processes - 1) * pace.prepare_s) / (processes * pace.block_s))
+    fitting = int((left_s - (processes - 1) * pace.prepare_s) / (processes * pace.block_s))
+    return min(fitting, MAX_BLOCKS)

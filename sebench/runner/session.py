@@ -9,7 +9,6 @@ import queue
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ import msgspec
 
 from sebench.errors import WorkerError
 from sebench.schema import TimingPolicy, Workload
+from sebench.store import temporary_file
 from sebench.worker.failures import cause_of_death
 from sebench.worker.protocol import Alive, Asked, Code, Failed, Go, Reply, Request, Run
 
@@ -152,7 +152,7 @@ class WorkerSession:
     ) -> None:
         self._timeout_s = timeout_s
         self._end_s = math.inf if ready_within_s is None else time.monotonic() + ready_within_s
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the session
+        self._errors: IO[bytes] = temporary_file()
         # Its own session: Ctrl-C reaches the runner alone, which then ends the worker in good order.
         self._process = subprocess.Popen(
             list(command),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from sebench.analysis.comparison import compare
-from sebench.errors import DataFileError
+from sebench.errors import DataFileError, raise_it
 from sebench.paper.figures import published_figures
 from sebench.paper.quotation import latency_metric
 from sebench.paper.tables import ablations, imagenet, tasks
@@ -42,7 +44,11 @@ _BUILDERS: Mapping[str, Builder] = {
 
 
 def build_tables(
-    names: tuple[str, ...], *, cache: CountCache | None, results: Path | None = None
+    names: tuple[str, ...],
+    *,
+    cache: CountCache | None,
+    results: Path | None = None,
+    measured: Sequence[Result] = (),
 ) -> tuple[PaperTable, ...]:
     """The tables of these names, recomputed.
 
@@ -50,6 +56,7 @@ def build_tables(
         names: as in `sebench.paper.tables.registry`.
         cache: of earlier counts; None counts afresh.
         results: a directory of stored results, for the times of Section 4.
+        measured: further results, stored or not.
 
     Raises:
         DataFileError: the installed figures are missing or damaged.
@@ -58,7 +65,7 @@ def build_tables(
     builders: dict[str, Builder] = {
         **_BUILDERS,
         "1": _table1,
-        "section4": partial(_section4, results=results),
+        "section4": partial(_section4, results=results, measured=measured),
     }
     return tuple(builders[name](sheet) for name in names)
 
@@ -67,14 +74,19 @@ def _table1(sheet: Sheet) -> PaperTable:
     return table1(sheet, [stage_architectures(model, variant) for _, model, variant in MODELS])
 
 
-def _section4(sheet: Sheet, *, results: Path | None) -> PaperTable:
-    stored = newest_measured(results) if results else {}
+def _section4(sheet: Sheet, *, results: Path | None, measured: Sequence[Result]) -> PaperTable:
+    stored = newest_measured(results, measured)
     return section4(sheet, cpu=stored.get("cpu_inference_latency"), gpu=stored.get("gpu_training_latency"))
 
 
 def measure_section4(
-    directory: Path, *, cache: CountCache | None, observer: Observer, argv: tuple[str, ...]
-) -> None:
+    directory: Path,
+    *,
+    cache: CountCache | None,
+    observer: Observer,
+    argv: tuple[str, ...],
+    not_stored: Callable[[DataFileError], None] = raise_it,
+) -> tuple[Result, ...]:
     """Time single-image inference of ResNet-50 and SE-ResNet-50 in one process, and store the result.
 
     Args:
@@ -82,6 +94,10 @@ def measure_section4(
         cache: of earlier counts.
         observer: told about every step.
         argv: recorded in the result.
+        not_stored: told that the result could not be kept.
+
+    Returns:
+        What was measured.
 
     Raises:
         SebenchError: as `sebench.runner.measuring.run`.
@@ -95,25 +111,36 @@ def measure_section4(
         seed=secrets.randbits(31),
         effort="quick",
     )
-    store = ResultStore(directory)
+    store, measured = ResultStore(directory), []
     for result in run(plan, cache=cache, observer=observer, argv=argv):
-        store.add(result)
+        measured.append(result)
+        try:
+            if result.has_samples:
+                store.add(result)
+        except DataFileError as error:
+            not_stored(error)
+    return tuple(measured)
 
 
-def newest_measured(directory: Path) -> Mapping[str, Measured]:
-    """The newest stored ratio of ResNet-50 and SE-ResNet-50 for each of the paper's two timings.
+def newest_measured(directory: Path | None, further: Iterable[Result] = ()) -> Mapping[str, Measured]:
+    """The newest ratio of ResNet-50 and SE-ResNet-50 for each of the paper's two timings.
 
-    Files that are no results of this version are passed over: the table does not depend on them.
+    Args:
+        directory: of stored results.
+        further: results, stored or not.
     """
     found: dict[str, Measured] = {}
-    for path in sorted(directory.glob("*.json")):
-        try:
-            result = load_result(path)
-        except DataFileError:
-            continue
-        if _is_the_papers_pair(result):
-            found |= _measured(result, {name: m.measured_at for name, m in found.items()})
+    stored = _readable(directory) if directory else ()
+    for result in filter(_is_the_papers_pair, chain(stored, further)):
+        found |= _measured(result, {name: m.measured_at for name, m in found.items()})
     return found
+
+
+def _readable(directory: Path) -> Iterator[Result]:
+    """The stored results; files that are none are passed over, as the table does not depend on them."""
+    for path in ResultStore(directory).paths():
+        with contextlib.suppress(DataFileError):
+            yield load_result(path)
 
 
 def _is_the_papers_pair(result: Result) -> bool:

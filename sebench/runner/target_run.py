@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -19,7 +19,7 @@ from sebench.analysis.gate import answer
 from sebench.analysis.question import Answer, Question, unanswered
 from sebench.analysis.sampled import SAMPLED
 from sebench.analysis.stored import answer_stored
-from sebench.errors import DataFileError, Interrupted, SebenchError, UsageError
+from sebench.errors import DataFileError, Interrupted, SebenchError, UsageError, raise_it
 from sebench.runner.attempts import Attempts, attempt_key
 from sebench.runner.calibrations import Calibrations
 from sebench.runner.counter import Counter
@@ -63,6 +63,8 @@ class Settings:
     command: Sequence[str] = WORKER_COMMAND
     written: Collection[Path] = ()
     """Files and folders that this command itself writes; they are no part of the code."""
+    not_stored: Callable[[DataFileError], None] = raise_it
+    """Told that samples could not be kept among the attempts."""
 
 
 class TargetRun:
@@ -158,7 +160,7 @@ class TargetRun:
         ):
             self._results.append(result)
             if self._store is not None and _has_samples(result):
-                self._store.add(result)
+                self._keep(result, self._store)
 
     @property
     def _trees(self) -> Trees:
@@ -175,6 +177,12 @@ class TargetRun:
 
     def _counter(self) -> Counter:
         return Counter(self._settings.cache, self._trees, self._settings.command)
+
+    def _keep(self, result: Result, store: ResultStore) -> None:
+        try:
+            store.add(result)
+        except DataFileError as error:  # no reason to lose the verdict
+            self._settings.not_stored(error)
 
     def answers(self) -> Iterator[Answer]:
         """One per limit, target by target."""

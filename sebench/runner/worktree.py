@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from sebench.errors import DataFileError, SebenchError, UsageError
 from sebench.profilers.git import TIMEOUT_S, run_git
 from sebench.schema import COMMIT_LENGTH
+from sebench.store import temporary_folder
 
 GIT_TIMEOUT_S = TIMEOUT_S
 PREFIX = "sebench-base-"
@@ -61,7 +62,9 @@ def checked_out(ref: str, *, start: Path | None = None) -> Iterator[Checkout]:
     root = repository_root(here)
     commit = _commit(root, ref)
     remove_leftovers(root)
-    with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as parent:
+    with tempfile.TemporaryDirectory(
+        prefix=PREFIX, dir=temporary_folder(), ignore_cleanup_errors=True
+    ) as parent:
         # git names its entry after the folder, so the name has to tell whose it is.
         tree = Path(parent) / Path(parent).name
         # However this process ends, the system releases its locks.

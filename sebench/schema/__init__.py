@@ -33,6 +33,10 @@ from sebench.schema.change import (
     MetricChange,
     Origin,
 )
+from sebench.schema.coherence import (
+    moment,
+    require_coherence,
+)
 from sebench.schema.conclusions import (
     Comparison,
     Interval,
@@ -77,6 +81,7 @@ from sebench.schema.lock import (
     TorchCosts,
 )
 from sebench.schema.measurements import (
+    MAX_BLOCKS,
     Block,
     DeviceState,
     EnergyBlock,
@@ -146,6 +151,7 @@ from sebench.schema.trend import (
 __all__ = [
     "COMMIT_LENGTH",
     "LIMIT_METRICS",
+    "MAX_BLOCKS",
     "SCHEMA",
     "WORKLOAD_COLUMNS",
     "WORKLOAD_OPTIONS",
@@ -246,6 +252,8 @@ __all__ = [
     "fingerprint",
     "fingerprint_facts",
     "image_text",
+    "moment",
+    "require_coherence",
     "threads_text",
     "unusual_words",
     "workload_values",

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from sebench.schema.base import SCHEMA, Effort, Value
+from sebench.schema.ranges import LogRatio, Seed
 from sebench.schema.request import ModelSpec, Workload
+
+Processes = Annotated[
+    tuple[Annotated[tuple[LogRatio, ...], Meta(min_length=1)], ...],
+    Meta(min_length=1),
+]
+"""Values by process and block."""
 
 
 class CalibrationSession(Value, frozen=True, kw_only=True):
@@ -13,10 +22,10 @@ class CalibrationSession(Value, frozen=True, kw_only=True):
 
     created_at: str
     """UTC, ISO 8601."""
-    seed: int
-    log_ratios: tuple[tuple[float, ...], ...]
+    seed: Seed
+    log_ratios: Processes
     """Of the valid blocks, by process."""
-    log_times: tuple[tuple[float, ...], ...]
+    log_times: Processes
     """Logarithm of the candidate's seconds per step, likewise: absolute times vary more than their ratio."""
 
 

@@ -51,7 +51,8 @@ class MetricComparison(Value, frozen=True, kw_only=True):
     candidate: Quantity
     difference: Interval
     ratio: Ratio
-    grade: Grade
+    grade: Grade | None
+    """None where there is no figure to judge."""
     status: Status = "ok"
     reason: str | None = None
     findings: tuple[Finding, ...] = ()

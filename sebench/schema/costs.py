@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from sebench.schema.base import Phase, Value
+from sebench.schema.ranges import Count, Shape
 from sebench.schema.request import ModelSpec
 
 
@@ -19,12 +20,12 @@ class OpCost(Value, frozen=True, kw_only=True):
     site: str | None = None
     """Path of the attention module it belongs to, if any."""
     phase: Literal["forward", "backward"] = "forward"
-    calls: int = 1
-    macs: int = 0
-    paper_macs: int = 0
-    flops: int = 0
-    bytes_read: int = 0
-    bytes_written: int = 0
+    calls: Count = 1
+    macs: Count = 0
+    paper_macs: Count = 0
+    flops: Count = 0
+    bytes_read: Count = 0
+    bytes_written: Count = 0
 
 
 class SiteCost(Value, frozen=True, kw_only=True):
@@ -32,7 +33,7 @@ class SiteCost(Value, frozen=True, kw_only=True):
 
     path: str
     stage: str
-    params: int
+    params: Count
 
 
 class SavedBytes(Value, frozen=True, kw_only=True):
@@ -40,24 +41,24 @@ class SavedBytes(Value, frozen=True, kw_only=True):
 
     stage: str
     site: str | None
-    saved_bytes: int
+    saved_bytes: Count
 
 
 class UncountedOp(Value, frozen=True, kw_only=True):
     """An op that has no formula: it is in no total, and every report says so."""
 
     op: str
-    calls: int
+    calls: Count
 
 
 class StaticCost(Value, frozen=True, kw_only=True):
     """What a network costs before any clock runs; exact integers."""
 
-    input_shape: tuple[int, ...]
+    input_shape: Shape
     dtype: str = "float32"
     phase: Phase = "inference"
-    params: int
-    buffers: int
+    params: Count
+    buffers: Count
     """Elements of all buffers; params + buffers is what the paper's parameter column counts."""
     sites: tuple[SiteCost, ...] = ()
     ops: tuple[OpCost, ...] = ()

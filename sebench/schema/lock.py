@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from sebench.schema.base import SCHEMA, StrideIn, Value
+from sebench.schema.ranges import Count, Positive, Shape
 from sebench.schema.request import ModelSpec
 
 ChangeKind = Literal["network-added", "network-removed", "torch-added", "torch-removed", "changed"]
@@ -16,9 +17,9 @@ class LockedNetwork(Value, frozen=True, kw_only=True):
 
     model: str
     variant: str = "plain"
-    num_classes: int | None = None
+    num_classes: Positive | None = None
     stride_in: StrideIn | None = None
-    input_shape: tuple[int, ...]
+    input_shape: Shape
     """With the batch in front."""
 
     @property
@@ -46,23 +47,23 @@ class LockedNetwork(Value, frozen=True, kw_only=True):
 class TorchCosts(Value, frozen=True, kw_only=True):
     """Costs that depend on which ops a torch release runs: of a forward pass, but for `saved_bytes`."""
 
-    flops: int
-    bytes_read: int
-    bytes_written: int
-    ops: dict[str, int]
+    flops: Count
+    bytes_read: Count
+    bytes_written: Count
+    ops: dict[str, Count]
     """Calls by aten op, those without a formula included; views are not ops that cost anything."""
-    saved_bytes: int | None
+    saved_bytes: Count | None
     """Kept by autograd for the backward pass; None where the network cannot be counted in training."""
 
 
 class LockEntry(LockedNetwork, frozen=True, kw_only=True):
     """The exact costs of one network."""
 
-    params: int
-    buffers: int
+    params: Count
+    buffers: Count
     """Elements of all buffers."""
-    macs: int
-    paper_macs: int
+    macs: Count
+    paper_macs: Count
     torch: dict[str, TorchCosts]
     """By torch minor version, e.g. ``2.15``."""
 

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from sebench.schema.base import SCHEMA, Severity, Side, Value
 from sebench.schema.costs import SavedBytes, StaticCost
+from sebench.schema.ranges import (
+    Count,
+    Id,
+    Joules,
+    Positive,
+    Seconds,
+    Seed,
+    Share,
+    StepSeconds,
+    Watts,
+)
 from sebench.schema.request import Pair, TimingPolicy, Workload
 
 
@@ -24,13 +36,13 @@ class Segment(Value, frozen=True, kw_only=True):
     """A run of steps of one side between two switches; discarded steps are not in it."""
 
     side: Side
-    steps_s: tuple[float, ...]
+    steps_s: Annotated[tuple[StepSeconds, ...], Meta(min_length=1)]
     """One time per step; on asynchronous devices one mean for the segment, taken between two barriers."""
-    forward_s: tuple[float, ...] = ()
+    forward_s: tuple[Seconds, ...] = ()
     """The forward part of each of `steps_s`, in training."""
-    device_s: float | None = None
+    device_s: Seconds | None = None
     """The same span by the device's own events, per step; None where it has none."""
-    submit_s: float | None = None
+    submit_s: Seconds | None = None
     """What the host took to hand a step over to an asynchronous device, per step."""
 
 
@@ -43,9 +55,9 @@ class DeviceState(Value, frozen=True, kw_only=True):
     power_w: float | None = None
     slowdowns: tuple[str, ...] = ()
     """Reasons for reduced clocks that hold right now, e.g. ``hw-thermal``."""
-    used_bytes: int | None = None
+    used_bytes: Count | None = None
     """Of the whole device, other processes included."""
-    other_processes: int | None = None
+    other_processes: Count | None = None
 
 
 class Block(Value, frozen=True, kw_only=True):
@@ -53,11 +65,11 @@ class Block(Value, frozen=True, kw_only=True):
 
     order: Literal["ABBA", "BAAB"]
     segments: tuple[Segment, ...]
-    canary_s: float
+    canary_s: StepSeconds
     """Time of a fixed piece of integer work; grades the environment, never rescales a result."""
-    steal_ratio: float | None = None
-    throttled_periods: int | None = None
-    cpu_ratio: float | None = None
+    steal_ratio: Share | None = None
+    throttled_periods: Count | None = None
+    cpu_ratio: Share | None = None
     """Process CPU time over threads x wall time."""
     invalid: tuple[str, ...] = ()
     """External reasons fixed beforehand (steal, throttling, clock); never a slow value."""
@@ -65,20 +77,24 @@ class Block(Value, frozen=True, kw_only=True):
     """Read before the first and after every segment; empty on the CPU."""
 
 
+MAX_BLOCKS = 4000
+"""Of one process: an estimate takes time and memory with the square of their number."""
+
+
 class ProcessRun(Value, frozen=True, kw_only=True):
     """All that one fresh worker process measured."""
 
-    process: int
-    attempt: int = 1
-    seed: int
+    process: Count
+    attempt: Count = 1
+    seed: Seed
     build_order: tuple[Side, ...]
-    steps_per_segment: int
-    prepare_s: float
-    compile_s: dict[Side, float] = msgspec.field(default_factory=dict)
+    steps_per_segment: Count
+    prepare_s: Seconds
+    compile_s: dict[Side, Seconds] = msgspec.field(default_factory=dict)
     """What compiling or capturing took, where `Workload.execution` does; it is in no other time."""
-    gradient_bytes: dict[Side, int] = msgspec.field(default_factory=dict)
+    gradient_bytes: dict[Side, Count] = msgspec.field(default_factory=dict)
     """Gradients that the ranks average in a step; empty where there is one rank."""
-    blocks: tuple[Block, ...] = ()
+    blocks: Annotated[tuple[Block, ...], Meta(max_length=MAX_BLOCKS)] = ()
     error: str | None = None
 
 
@@ -89,7 +105,7 @@ class Measurement(Value, frozen=True, kw_only=True):
     unit: str = "s"
     workload: Workload
     policy: TimingPolicy
-    sigma_process: float | None = None
+    sigma_process: Annotated[float, Meta(ge=0, le=10)] | None = None
     """Calibrated standard deviation of the log-ratio between fresh processes, as it was known then."""
     processes: tuple[ProcessRun, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -98,15 +114,15 @@ class Measurement(Value, frozen=True, kw_only=True):
 class MemoryRun(Value, frozen=True, kw_only=True):
     """Memory of one side in one fresh process. Unknown is None."""
 
-    process: int
+    process: Count
     side: Side
-    peak_bytes: int | None = None
+    peak_bytes: Count | None = None
     """Most that torch's allocator held at once during a warm step."""
-    reserved_bytes: int | None = None
+    reserved_bytes: Count | None = None
     """Most that torch had taken from the device."""
-    used_bytes: int | None = None
+    used_bytes: Count | None = None
     """Of the whole device after the step, other processes included."""
-    resident_bytes: int | None = None
+    resident_bytes: Count | None = None
     """Peak resident set beyond that of a process which only imported torch (CPU)."""
     error: str | None = None
 
@@ -123,9 +139,9 @@ class EnergyWindow(Value, frozen=True, kw_only=True):
     """Energy of many steps of one side, read off a counter before and after."""
 
     side: Side
-    steps: int
-    duration_s: float
-    energy_joules: float
+    steps: Positive
+    duration_s: StepSeconds
+    energy_joules: Joules
 
 
 class EnergyBlock(Value, frozen=True, kw_only=True):
@@ -138,10 +154,10 @@ class EnergyBlock(Value, frozen=True, kw_only=True):
 class EnergyRun(Value, frozen=True, kw_only=True):
     """One fresh worker process."""
 
-    process: int
-    idle_w: float | None = None
+    process: Count
+    idle_w: Watts | None = None
     """Power with both networks loaded and nothing running, mean of before and after."""
-    other_cpu_ratio: float | None = None
+    other_cpu_ratio: Share | None = None
     """CPU time of all other processes over that of this one, on the CPU; its counter holds both."""
     blocks: tuple[EnergyBlock, ...] = ()
     error: str | None = None
@@ -191,12 +207,12 @@ class Result(Value, frozen=True, kw_only=True):
 
     schema: str = SCHEMA
     kind: Literal["result"] = "result"
-    id: str
+    id: Id
     created_at: str
     """UTC, ISO 8601."""
     sebench: str
     command: tuple[str, ...] = ()
-    seed: int
+    seed: Seed
     pair: Pair
     environment: Environment
     baseline_cost: StaticCost | None
@@ -208,3 +224,8 @@ class Result(Value, frozen=True, kw_only=True):
     energy: tuple[EnergyMeasurement, ...] = ()
     saved: SavedForBackward | None = None
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def has_samples(self) -> bool:
+        """Whether anything was timed; energy is read of steps that were."""
+        return any(run.blocks for measurement in self.measurements for run in measurement.processes)

@@ -7,6 +7,7 @@ from typing import Literal
 from sebench.schema.base import Value
 from sebench.schema.conclusions import Interval
 from sebench.schema.measurements import Block, Finding
+from sebench.schema.ranges import Rate, StepSeconds
 from sebench.schema.request import Pair, Workload
 
 Part = Literal["squeeze", "excite", "scale"]
@@ -27,11 +28,11 @@ class PartSample(Value, frozen=True, kw_only=True):
 class Machine(Value, frozen=True, kw_only=True):
     """What this machine can do at best, measured on it."""
 
-    copy_bytes_per_s: float
+    copy_bytes_per_s: Rate
     """Bytes read and written by a copy far larger than the caches."""
-    matmul_flops_per_s: float
+    matmul_flops_per_s: Rate
     """In the dtype that the workload computes in."""
-    launch_s: float
+    launch_s: StepSeconds
     """One operation on one element."""
     measured_at: str | None = None
     """UTC, ISO 8601."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sebench.schema.base import Effort, Execution, MemoryFormat, Optimizer, Phase, StrideIn, Value
+from sebench.schema.ranges import Confidence, Count, Positive, Seconds, Seed, Shape
 
 COMMIT_LENGTH = 12
 """Digits of a commit that are shown."""
@@ -13,7 +14,7 @@ class ModelSpec(Value, frozen=True, kw_only=True):
 
     model: str
     variant: str = "plain"
-    num_classes: int | None = None
+    num_classes: Positive | None = None
     """None keeps the number the network was published with (1000, or 10 on CIFAR)."""
     stride_in: StrideIn | None = None
     """Where a bottleneck ResNet strides; None is the network's own place."""
@@ -68,19 +69,19 @@ class Workload(Value, frozen=True, kw_only=True):
 
     device: str = "cpu"
     phase: Phase = "inference"
-    batch_size: int = 1
-    input_shape: tuple[int, ...]
+    batch_size: Positive = 1
+    input_shape: Shape
     """With the batch in front, e.g. ``(1, 3, 224, 224)``."""
     dtype: str = "float32"
     memory_format: MemoryFormat = "contiguous"
-    threads: int = 1
+    threads: Positive = 1
     """Intra-op threads on the CPU, of each process and each rank."""
     execution: Execution = "eager"
     optimizer: Optimizer = "none"
     """``none`` leaves the update of the weights out, as the paper's forward + backward does."""
-    world_size: int = 1
+    world_size: Positive = 1
     """Data-parallel processes (ranks); each trains on an equal part of the batch."""
-    micro_batch_size: int | None = None
+    micro_batch_size: Positive | None = None
     """Set where the batch does not fit and is emulated by accumulating over smaller ones. Batch norm sees
     those, so the result is never compared with a native one."""
     cudnn_benchmark: bool = True
@@ -107,19 +108,19 @@ class TimingPolicy(Value, frozen=True, kw_only=True):
     """How hard to measure (docs/method.md)."""
 
     effort: Effort = "standard"
-    processes: int = 6
-    min_blocks: int = 4
-    budget_s: float = 80.0
+    processes: Positive = 6
+    min_blocks: Positive = 4
+    budget_s: Seconds = 80.0
     """Time to fill per pair; a hard limit only where `hard_budget` says so."""
     hard_budget: bool = False
-    segment_s: float = 0.04
+    segment_s: Seconds = 0.04
     """Shortest timed part of a segment: a fine interleaving follows a restless machine best."""
-    min_steps: int = 1
-    discard_steps: int = 1
-    warmup_steps: int = 3
-    warmup_busy_s: float = 1.0
-    confidence: float = 0.95
-    timeout_s: float = 120.0
+    min_steps: Count = 1
+    discard_steps: Count = 1
+    warmup_steps: Count = 3
+    warmup_busy_s: Seconds = 1.0
+    confidence: Confidence = 0.95
+    timeout_s: Seconds = 120.0
 
 
 class Session(Value, frozen=True, kw_only=True):
@@ -134,7 +135,7 @@ class Plan(Value, frozen=True, kw_only=True):
 
     sessions: tuple[Session, ...]
     policy: TimingPolicy
-    seed: int
+    seed: Seed
     timed: bool = True
     """False leaves the times out: counts, and memory where asked for."""
     memory: bool = False

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sebench.schema.base import Grade, Status, Value
+from sebench.schema.coherence import moment
 from sebench.schema.conclusions import Ratio
 from sebench.schema.request import Pair, Workload
 
@@ -53,9 +54,8 @@ class ResultSummary(Value, frozen=True, kw_only=True):
 
     @property
     def created(self) -> datetime:
-        """`created_at`, with its time zone."""
-        moment = datetime.fromisoformat(self.created_at)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        """`created_at` in UTC."""
+        return moment(self.created_at)
 
 
 class SkippedFile(Value, frozen=True, kw_only=True):
@@ -81,7 +81,8 @@ class Headline(Value, frozen=True, kw_only=True):
     """Median step of the baseline."""
     candidate_s: float | None
     ratio: Ratio
-    grade: Grade
+    grade: Grade | None
+    """None where there is no ratio."""
     status: Status = "ok"
     reason: str | None = None
 

@@ -8,6 +8,7 @@ from sebench.store.resolve import resolve_results
 from sebench.store.results import ResultStore
 from sebench.store.selection import Criterion, criteria, parse_since, unmatched
 from sebench.store.sources import sources_digest
+from sebench.store.temporary import temporary_file, temporary_folder
 
 __all__ = [
     "CountCache",
@@ -23,6 +24,8 @@ __all__ = [
     "parse_since",
     "resolve_results",
     "sources_digest",
+    "temporary_file",
+    "temporary_folder",
     "unmatched",
     "write_atomic",
 ]

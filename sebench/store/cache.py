@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from sebench.errors import DataFileError
+from sebench.files import Unreadable, read_file
 from sebench.schema import Machine, ModelCost, Value
 from sebench.store.files import write_atomic
 
@@ -35,11 +36,11 @@ class Cache(Generic[V]):
     def get(self, key: str) -> V | None:
         """The value stored under `key`, or None."""
         try:
-            entry = msgspec.json.decode(self._path(key).read_bytes(), type=Entry)
+            entry = msgspec.json.decode(read_file(self._path(key)), type=Entry)
             if entry.checksum != _checksum(key, bytes(entry.content)):
                 return None
             return msgspec.json.decode(entry.content, type=self.kind)
-        except (OSError, msgspec.DecodeError):
+        except (OSError, *Unreadable):
             return None
 
     def put(self, key: str, value: V) -> None:

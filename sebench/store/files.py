@@ -7,8 +7,14 @@ import errno
 import os
 import tempfile
 from pathlib import Path
+from typing import IO
 
 from sebench.errors import DataFileError
+
+RESULT_BYTES = 2 * 2**20
+"""Several times what a rigorous measurement of a large network takes."""
+DOCUMENT_BYTES = 64 * 2**10
+"""As much as most tables and reports take."""
 
 
 def write_atomic(path: Path, content: str | bytes, *, overwrite: bool = True) -> None:
@@ -25,7 +31,8 @@ def write_atomic(path: Path, content: str | bytes, *, overwrite: bool = True) ->
         DataFileError: `path` is a directory or must not be replaced, or its directory cannot be written or
             is full.
     """
-    data = content.encode() if isinstance(content, str) else content
+    # A file name that is no text may be part of it; what cannot be written as UTF-8 is spelt out.
+    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     if path.is_dir():
         raise DataFileError(f"cannot write {path}: it is a directory", hint="name a file")
     if overwrite and path.exists() and not path.is_file():  # a device or a pipe cannot be replaced
@@ -57,31 +64,53 @@ def check_writable(path: Path) -> None:
     """Fail before an hour of measuring rather than after it.
 
     Raises:
-        DataFileError: `path` is a directory, or its directory does not take files.
+        DataFileError: `path` is a directory, or its directory does not take files or is full.
     """
     if path.is_dir():
         raise DataFileError(f"cannot write {path}: it is a directory", hint="name a file")
     if path.exists() and not os.access(path, os.W_OK):
         raise DataFileError(f"cannot write {path}: it is write-protected", hint="choose another path")
-    _try_directory(path.parent, path)
+    if path.is_char_device():
+        _try_device(path)
+    elif path.is_file() or not path.exists():
+        _try_directory(path.parent, path, DOCUMENT_BYTES)
 
 
 def check_directory(directory: Path) -> None:
-    """As `check_writable`, for files whose names will be known later.
+    """As `check_writable`, for results, whose names will be known later.
 
     Raises:
-        DataFileError: it does not take files, or cannot be made.
+        DataFileError: it does not take files, cannot be made, or has no room for a result.
     """
-    _try_directory(directory, directory)
+    _try_directory(directory, directory, RESULT_BYTES)
 
 
-def _try_directory(directory: Path, asked: Path) -> None:
+def _try_directory(directory: Path, asked: Path, room_bytes: int) -> None:
+    """Only bytes that have reached the disk show that there is room for them."""
     existing = next(folder for folder in (directory, *directory.parents) if folder.exists())
     try:
-        with tempfile.TemporaryFile(dir=existing):
-            pass
+        with tempfile.TemporaryFile(dir=existing, buffering=0) as stream:
+            _write_all(stream, os.urandom(room_bytes))  # a file system may compress everything else
+            os.fsync(stream.fileno())
     except OSError as error:
         raise _cannot_write(asked, error) from error
+
+
+def _write_all(stream: IO[bytes], data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[stream.write(left) :]
+
+
+def _try_device(path: Path) -> None:
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        try:
+            os.write(handle, b"")
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
 
 
 def _publish(temporary: Path, path: Path, *, overwrite: bool) -> None:

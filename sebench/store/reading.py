@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
 from sebench.errors import DataFileError
-from sebench.schema import SCHEMA, Result
+from sebench.files import Unreadable, describe_damage, read_file
+from sebench.schema import SCHEMA, Result, require_coherence
 
 _FAMILY = "sebench/"
 _STORED = "pass a file from .sebench/results"
@@ -34,7 +34,7 @@ def load_result(path: Path) -> Result:
         DataFileError: missing, unreadable, damaged, foreign or newer; says which.
     """
     try:
-        return parse_result(path.read_bytes())
+        return parse_result(read_file(path))
     except OSError as error:
         raise DataFileError(f"cannot read {path}: {error.strerror}", hint=_LISTED) from error
     except DataFileError as error:
@@ -50,8 +50,8 @@ def parse_result(content: bytes) -> Result:
     check_header(content)
     try:
         result = _result.decode(content)
-        datetime.fromisoformat(result.created_at)
-    except (ValueError, RecursionError) as error:
+        require_coherence(result)
+    except Unreadable as error:
         raise _damaged(error) from error
     return result
 
@@ -73,7 +73,7 @@ def check_header(content: bytes, kind: str = "result") -> None:
         header = _header.decode(content)
     except msgspec.ValidationError as error:  # JSON, but without these fields
         raise _foreign() from error
-    except (ValueError, RecursionError) as error:
+    except Unreadable as error:
         raise _damaged(error) from error
     if not header.schema.startswith(_FAMILY):
         raise _foreign()
@@ -90,4 +90,4 @@ def _foreign() -> DataFileError:
 
 
 def _damaged(error: Exception) -> DataFileError:
-    return DataFileError(f"is damaged: {error}", hint="measure again")
+    return DataFileError(f"is damaged: {describe_damage(error)}", hint="measure again")

@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from sebench.errors import DataFileError
+from sebench.files import read_file
 from sebench.schema import Result, ResultSummary, SkippedFile, StoreContents
 from sebench.store.directory import Stamp, stamp, stamps
 from sebench.store.files import write_atomic
@@ -185,7 +186,7 @@ def _name(summary: ResultSummary) -> str:
 def _read_facts(path: Path) -> tuple[_Facts, bool]:
     """What a file is, and whether it stays that until it is changed (permissions are no change)."""
     try:
-        return summarise(parse_result(path.read_bytes())), True
+        return summarise(parse_result(read_file(path))), True
     except DataFileError as error:
         return error.message, True
     except OSError as error:

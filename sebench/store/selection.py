@@ -74,13 +74,13 @@ def parse_since(text: str, *, now: datetime | None = None) -> datetime:
         if duration := _DURATION.fullmatch(text):
             seconds = int(duration["number"]) * _UNIT_S[duration["unit"]]
             return (now or datetime.now(UTC)) - timedelta(seconds=seconds)
-        moment = datetime.fromisoformat(text)
+        asked = datetime.fromisoformat(text)
+        return asked.astimezone(UTC) if asked.tzinfo else asked.replace(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
         raise UsageError(
             f"--since {text!r} is neither a date nor a duration",
             hint="write 2026-11-01, 2026-11-01T12:00, 30m, 12h, 7d or 2w",
         ) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 _FEW = 8

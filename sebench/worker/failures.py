@@ -39,7 +39,7 @@ def guarded(action: Callable[[], T]) -> T:
     except SebenchError as error:
         raise Fatal("build", str(error)) from error
     except RuntimeError as error:
-        text = str(error).splitlines()[0]
+        text = (str(error).splitlines() or [type(error).__name__])[0]
         if any(sign in text for sign in _OUT_OF_MEMORY):
             raise Fatal("memory", f"out of memory: {text}") from error
         raise Fatal("build", f"the network does not run on this input: {text}{_place(error)}") from error

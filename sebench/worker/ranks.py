@@ -10,7 +10,6 @@ import os
 import queue
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -22,6 +21,7 @@ from msgspec.structs import replace
 
 from sebench.profilers.device import Step
 from sebench.schema import Side
+from sebench.store import temporary_file
 from sebench.worker.failures import Fatal, cause_of_death
 from sebench.worker.protocol import Failed, Join, Request, Span
 
@@ -142,7 +142,7 @@ class _Member:
 
 
 def _start(request: Request, rank: int, port: int) -> _Member:
-    errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+    errors = temporary_file()
     place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": request.workload.world_size}
     process = subprocess.Popen(
         [sys.executable, *sys.orig_argv[1:]],

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from sebench.reporting.document import single_line
+from sebench.lines import single_line
 from sebench.reporting.gate import gate_document
 from sebench.reporting.gate_answers import Outcome, check_name, check_sentence, outcome, verdict_sentence
 from sebench.reporting.markdown import render_markdown

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
+from sebench.lines import single_line
 from sebench.reporting.answers import sizes_text
 from sebench.reporting.comparison_notes import finding_text
-from sebench.reporting.document import single_line
 from sebench.reporting.gate import gate_document
 from sebench.reporting.gate_answers import (
     Outcome,

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sebench.reporting.document import single_line
+from sebench.lines import single_line
 from sebench.reporting.exports.times import TimedSide, timed_sides
 from sebench.schema import Environment, Result, Side
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from sebench.lines import exact_line, single_line
 from sebench.reporting.document import (
     Cell,
     Column,
@@ -22,10 +23,8 @@ from sebench.reporting.document import (
     Part,
     Section,
     Table,
-    exact_line,
     printed_columns,
     row_groups,
-    single_line,
 )
 from sebench.reporting.html.vega import vega_library, vega_spec
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from sebench.errors import UsageError
 from sebench.installation import extra_hint
+from sebench.lines import single_line
 from sebench.reporting.chart import Axis, Chart, Series
-from sebench.reporting.document import single_line
 
 COLORS = ("var(--series-1)", "var(--series-2)", "var(--series-3)", "var(--series-4)")
 """Custom properties of the page."""

@@ -138,7 +138,7 @@ def _summary_row(pair: PairReport, metric: MetricComparison | None) -> Row:
         text_cell(place),
         Cell(pair.created_at[:16].replace("T", " "), pair.created_at),
         _latency_cell(metric),
-        text_cell(metric.grade if metric else UNKNOWN),
+        text_cell((metric and metric.grade) or UNKNOWN),
         *(_exact_cell(exact.get(name)) for name in ("params", "paper_macs", "bytes")),
         Cell("", pair.result),
     )

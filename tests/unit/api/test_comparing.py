@@ -109,6 +109,17 @@ def test_saving(asked, tmp_path):
     assert load_result(path) == result.result
 
 
+def test_a_result_that_cannot_be_stored_is_returned_with_a_warning(monkeypatch, comparison_result, tmp_path):
+    def run(plan, **options):
+        (tmp_path / "results").write_text("")  # no folder can be made there any more
+        yield comparison_result().result
+
+    monkeypatch.setattr(comparing, "run", run)
+    with pytest.warns(UserWarning, match="the result is not stored: cannot write .*results"):
+        found = sebench.compare("resnet50", save=tmp_path / "results")
+    assert found.overhead("latency") < 1.10
+
+
 def test_ctrl_c_stores_what_there_is_and_is_pythons_own(monkeypatch, comparison_result, tmp_path):
     def run(plan, **options):
         yield comparison_result().result

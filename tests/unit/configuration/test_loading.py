@@ -307,9 +307,9 @@ def test_files_that_cannot_be_read(tmp_path, data, message):
 def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
     (tmp_path / "sebench.toml").write_text("")
 
-    def denied(self, **_):
+    def denied(self):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("pathlib.Path.read_text", denied)
+    monkeypatch.setattr("pathlib.Path.read_bytes", denied)
     with pytest.raises(ConfigurationError, match="cannot read sebench.toml: Permission denied"):
         load_configuration(tmp_path)

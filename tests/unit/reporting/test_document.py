@@ -9,7 +9,6 @@ from sebench.reporting.document import (
     Table,
     printed_columns,
     row_groups,
-    single_line,
     text_cell,
 )
 
@@ -41,24 +40,3 @@ def test_tables_are_found_in_sections_too():
     inner, outer = table(), table()
     document = Document("d", (Paragraph("p"), Section("s", (Paragraph("q"), inner)), outer))
     assert document.tables == (inner, outer)
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("plain text", "plain text"),
-        ("two\nlines\r\n\tand  blanks ", "two lines and blanks"),
-        ("\x1b[31mred\x1b[0m", r"\x1b[31mred\x1b[0m"),
-        ("bell\x07 del\x7f", r"bell\x07 del\x7f"),
-        ("\x9b31m", r"\x9b31m"),  # the one-byte form of the same escape
-        ("a\u202eb", r"a\u202eb"),  # right-to-left override
-        ("zero\u200bwidth", r"zero\u200bwidth"),
-        ("\ud800", r"\ud800"),  # lone surrogate: cannot be written as UTF-8
-        ("para\u2029graph", "para graph"),
-        ("Größe 大", "Größe 大"),
-        ("", ""),
-    ],
-)
-def test_single_line_spells_out_what_would_act(text, shown):
-    assert single_line(text) == shown
-    single_line(text).encode()

@@ -112,3 +112,10 @@ def test_several_profiles_are_listed():
     assert '"profiles": [' in profile_json([PROFILE, PROFILE])
     assert '"kind": "profile"' in profile_json([PROFILE])
     assert render(profile_document([PROFILE, PROFILE]), "markdown").startswith("# Profiles of 2 pairs")
+
+
+def test_a_name_is_neither_a_formula_nor_a_control_code():
+    spec = ModelSpec(model="nets.py:a$_b$^\x1b[31m", variant="plain")
+    profile = replace(PROFILE, pair=replace(PROFILE.pair, candidate=spec))
+    text = " ".join(ElementTree.fromstring(render_picture(profile, "svg")).itertext())  # noqa: S314
+    assert r"nets.py:a$_b$^\x1b[31m plain" in text

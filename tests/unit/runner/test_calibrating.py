@@ -1,5 +1,6 @@
 """Calibrations: measured, kept by set-up, network and workload, and found again."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -128,3 +129,34 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
 def test_where_no_folder_can_be_there_is_no_calibration(tmp_path):
     (tmp_path / "file").write_text("")
     assert Calibrations(tmp_path / "file" / "calibrations").find("f", SPEC, WORKLOAD) is None
+
+
+def test_a_session_that_cannot_be_kept_is_returned_all_the_same(monkeypatch, tmp_path):
+    measured(monkeypatch, samples.measurement([process([block(0.05, 0.05)] * 2, n) for n in range(3)]))
+    (tmp_path / "file").write_text("")  # no folder can be made there
+    known, errors = Calibrations(tmp_path / "file"), []
+    policy = calibration_policy(processes=3)
+    with pytest.raises(DataFileError, match="cannot write"):
+        calibrate(SPEC, WORKLOAD, known, policy=policy, seed=5)
+    found = calibrate(SPEC, WORKLOAD, known, policy=policy, seed=5, not_stored=errors.append)
+    assert len(found.sessions) == len(errors) == 1
+
+
+@pytest.mark.parametrize(
+    "sessions",
+    [
+        [{"created_at": "x", "seed": 1, "log_ratios": [[1e308, -1e308]], "log_times": [[0.0]]}],
+        [{"created_at": "x", "seed": 1, "log_ratios": [[]], "log_times": [[0.0]]}],
+        [{"created_at": "x", "seed": 1, "log_ratios": [], "log_times": []}],
+        "[" * 50_000,
+    ],
+)
+def test_a_calibration_that_nothing_could_have_measured_is_refused_by_name(tmp_path, sessions):
+    known = Calibrations(tmp_path)
+    known.add("print", SPEC, WORKLOAD, SESSION)
+    path = known.path("print", SPEC, WORKLOAD)
+    document = json.loads(path.read_text())
+    text = json.dumps(document | {"sessions": "HERE"})
+    path.write_text(text.replace('"HERE"', sessions if isinstance(sessions, str) else json.dumps(sessions)))
+    with pytest.raises(DataFileError, match=f"{path.name} is damaged: .*; delete it and calibrate again"):
+        known.find("print", SPEC, WORKLOAD)

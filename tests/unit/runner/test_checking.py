@@ -101,6 +101,25 @@ def test_one_look_where_it_decides(machine):
     assert machine.options["argv"] == ("sebench", "check")
 
 
+def test_samples_that_cannot_be_kept_do_not_cost_the_verdict(machine, tmp_path):
+    class Full(Attempts):
+        def begin(self, key):
+            store = super().begin(key)
+            store.add = self.fail
+            return store
+
+        def fail(self, result):
+            raise DataFileError(f"cannot write {result.id}: No space left on device")
+
+    errors = []
+    keeping = {"attempts": Full(tmp_path), "written": (tmp_path,)}
+    (found,) = check([target()], settings(**keeping, not_stored=errors.append))
+    assert found.status == "passed"
+    assert [str(error) for error in errors] == ["cannot write 0000: No space left on device"]
+    with pytest.raises(DataFileError):
+        check([target()], settings(**keeping))
+
+
 def test_what_is_open_is_extended_once_with_other_draws(machine):
     machine.ratio = 1.05
     (found,) = check([target()], settings())

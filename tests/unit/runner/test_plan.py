@@ -31,6 +31,31 @@ def test_the_same_pair_spelled_differently_is_measured_once():
     assert made.sessions[0].pair.candidate == ModelSpec(model="resnet50", variant="se")
 
 
+@pytest.mark.parametrize("budget_s", [0, -1, float("nan"), float("inf"), 1e300, 30 * 86_400 + 1])
+def test_a_budget_that_no_clock_could_end_is_refused(budget_s):
+    with pytest.raises(UsageError, match=r"--budget .* is not a positive number of seconds up to 2592000"):
+        plan(budget_s=budget_s)
+
+
+@pytest.mark.parametrize("seed", [2**63, -(2**63) - 1, 10**400])
+def test_a_seed_has_64_bits(seed):
+    with pytest.raises(UsageError, match=r"--seed does not fit into 64 bits; leave --seed out"):
+        plan(seed=seed)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "reason"),
+    [
+        ({"threads": 4097}, "--threads is more than 4096"),
+        ({"batch_size": 2**31 + 1}, "--batch-size is more than 2147483648"),
+        ({"batch_size": 10**400}, "--batch-size is more than 2147483648"),
+    ],
+)
+def test_numbers_that_no_machine_has_are_refused(conditions, reason):
+    with pytest.raises(UsageError, match=reason):
+        plan(conditions=Conditions(**conditions))
+
+
 def test_a_budget_is_hard_and_shared_by_the_pairs():
     made = plan(variants=["se", "se(r=8)"], budget_s=60.0)
     assert (made.policy.budget_s, made.policy.hard_budget) == (30.0, True)

@@ -30,6 +30,12 @@ def test_a_hard_budget_below_that_means_one_process():
     assert first_schedule(policy, PACE, 30.0) == Schedule(1, 30, downgraded=True)
 
 
+def test_no_budget_makes_more_blocks_than_can_be_judged():
+    # An hour of 0.1 s blocks would be 36,000 in one process, and the estimate the median of 650 million means
+    quick = timing_policy("quick", budget_s=3600)
+    assert first_schedule(quick, Pace(prepare_s=5.0, block_s=0.1), 3595.0) == Schedule(1, 4000)
+
+
 def test_a_soft_budget_keeps_the_statistical_floor_instead():
     slow = Pace(prepare_s=10.0, block_s=8.0)
     assert first_schedule(timing_policy("standard"), slow, 65.0) == Schedule(5, 4)

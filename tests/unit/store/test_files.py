@@ -2,12 +2,14 @@
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from sebench.errors import DataFileError
-from sebench.store import check_writable, write_atomic
+from sebench.store import check_directory, check_writable, write_atomic
 
 
 @pytest.fixture
@@ -90,3 +92,46 @@ def test_a_directory_that_cannot_be_flushed_is_no_error(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", only_files)
     write_atomic(tmp_path / "out.txt", "text")
     assert (tmp_path / "out.txt").read_text() == "text"
+
+
+def test_a_disk_without_room_is_found_by_writing_to_it(tmp_path, failing):
+    """Making a file succeeds on a full disk; its bytes, or flushing them, do not."""
+    failing(os, "fsync")
+    for check in (lambda: check_directory(tmp_path), lambda: check_writable(tmp_path / "out.json")):
+        with pytest.raises(DataFileError, match="No space left on device; choose another path or free some"):
+            check()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_as_many_bytes_are_tried_as_a_result_takes(tmp_path):
+    limit = (
+        "import resource, pathlib, sys; from sebench.store import check_directory, check_writable;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000));"
+        "folder = pathlib.Path(sys.argv[1]); check_writable(folder / 'out.json'); check_directory(folder)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", limit, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.stderr.splitlines()[-1].startswith(
+        f"sebench.errors.DataFileError: cannot write {tmp_path}: File too large"
+    )
+
+
+def test_devices_are_asked_and_pipes_are_left_alone(tmp_path):
+    check_writable(Path("/dev/null"))
+    with pytest.raises(DataFileError, match="cannot write /dev/full: No space left on device"):
+        check_writable(Path("/dev/full"))
+    os.mkfifo(tmp_path / "pipe")
+    check_writable(tmp_path / "pipe")
+
+
+def test_without_a_temporary_folder_there_is_advice(tmp_path):
+    script = (
+        "import tempfile; tempfile.tempdir = '/dev/null/none'\n"
+        "from sebench.store import temporary_file; temporary_file()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1] == (
+        "sebench.errors.DataFileError: temporary files cannot be written: Not a directory; "
+        "let TMPDIR name a folder that can be written"
+    )
