@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -156,7 +157,7 @@ def check(
         cache=cache,
         attempts=None if no_save else attempts,
         calibrations=calibrations,
-        written=(attempts, calibrations, *((junit,) if junit else ()), Path(output)),
+        written=(attempts, calibrations, *((junit,) if junit else ()), Path(output), *_redirections()),
         not_stored=not_stored.append,
         quiet=quiet,
     )
@@ -186,6 +187,15 @@ def _configuration(asked: Asked, how: dict[str, Any]) -> Configuration:
     }
     # Paths of the command line are relative to the current directory, so the file is not its source.
     return Configuration(check=replace(settings_of(asked), **inherited, **how))
+
+
+def _redirections() -> Iterator[Path]:
+    """Files that a shell sends standard output and error to, as far as the system tells."""
+    for number in (1, 2):
+        with contextlib.suppress(OSError):
+            path = Path(f"/proc/self/fd/{number}").readlink()
+            if path.is_file():
+                yield path
 
 
 def _configured_lock(configuration: Configuration, asked: Asked) -> Path | None:

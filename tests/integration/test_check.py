@@ -321,6 +321,15 @@ def test_a_tree_against_itself_cannot_fail(check, repo, tmp_path):
     assert "cannot fail" in check(*asked, code=4).stderr
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system does not tell")
+def test_a_log_in_the_tree_is_no_change_of_it(repo, environ):
+    command = [sys.executable, "-m", "sebench", "check", *against_main("--margin", "params:1.0")]
+    with (repo / "gate.log").open("w") as log:
+        done = subprocess.run(command, cwd=repo, env=environ, stdout=log, stderr=log, check=False)
+    assert done.returncode == 4
+    assert "holds the very files of this tree" in (repo / "gate.log").read_text()
+
+
 def test_code_of_the_working_tree_is_refused_at_the_base(check, repo):
     # `extra` is nowhere in the commit; a development install finds it in the working tree all the same.
     git(repo, "checkout", "--quiet", "main")
