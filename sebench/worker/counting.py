@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, assert_never
+
+import msgspec
+
 from sebench import counters, models
 from sebench.analysis.lock import count_entry
-from sebench.schema import ModelSpec, Phase, StaticCost
-from sebench.worker.protocol import Counted, CountRequest, Locked, LockRequest
+from sebench.schema import CrossCheck, ModelSpec, Phase, StaticCost
+from sebench.worker.desk import Desk
+from sebench.worker.failures import Fatal, guarded
+from sebench.worker.protocol import (
+    Counted,
+    CountRequest,
+    CrossChecked,
+    CrossCheckRequest,
+    Done,
+    Failed,
+    Locked,
+    LockRequest,
+)
 from sebench.worker.side import check_origin
+
+if TYPE_CHECKING:
+    from sebench.counters.adapters.tool import Tool
+
+_Request = CountRequest | CrossCheckRequest
 
 
 def count_network(
@@ -29,15 +51,87 @@ def count_network(
     )
 
 
-def answer_count(request: CountRequest | LockRequest) -> Counted | Locked:
-    """The worker's answer to a request for counts.
+def cross_check_network(
+    spec: ModelSpec, shape: tuple[int, ...], phase: Phase = "inference", tools: Iterable[Tool] | None = None
+) -> CrossCheck:
+    """Count a network with every tool; each gets a copy of its own.
+
+    Args:
+        spec: a resolved spec.
+        shape: of the input, batch in front.
+        phase: tools that only know the forward pass say so in training.
+        tools: those to ask; all that sebench knows, if None.
 
     Raises:
-        SebenchError: a network cannot be counted, or is not of the tree it should be of.
+        BuildError: the network does not accept this input.
     """
-    if isinstance(request, LockRequest):
-        found = (count_entry(network, count_network, request.torch) for network in request.networks)
-        return Locked(entries=tuple(counted.entry for counted in found))
-    cost = count_network(request.spec, request.input_shape, request.phase, request.dtype)
-    check_origin(request.spec.model, request.not_from)
-    return Counted(cost=cost)
+    from sebench.counters.cross_check import TOOLS, cross_check  # noqa: PLC0415 - imports all of them
+
+    cost = count_network(spec, shape, phase)
+    checks = cross_check(
+        lambda: models.build(spec, seed=None, device="meta").module,
+        cost,
+        tools=TOOLS if tools is None else tools,
+    )
+    return CrossCheck(
+        spec=spec,
+        input_shape=shape,
+        phase=phase,
+        macs=sum(op.macs for op in cost.ops),
+        tools=checks,
+        uncounted=cost.uncounted,
+    )
+
+
+def serve_counts(first: _Request, desk: Desk, exit_hooks: Callable[[], object]) -> None:
+    """Answer requests for counts until no more come, then say `Done`.
+
+    A network that cannot be counted is answered by `Failed`, and the next one is waited for.
+
+    Args:
+        first: the request that was read already.
+        desk: of this worker.
+        exit_hooks: runs what the networks' code has left for the end of the process; it may end it itself,
+            and then there is no `Done`.
+    """
+    request: _Request | None = first
+    labels: dict[str, None] = {}
+    while request is not None:
+        labels[request.spec.label] = None
+        desk.about(request.spec.label)
+        try:
+            desk.send(_answer(request))
+        except Fatal as error:
+            desk.send(Failed(code=error.code, message=str(error)))
+        line = desk.readline()
+        request = msgspec.json.decode(line, type=_Request) if line else None
+    desk.about(" or ".join(labels))
+    exit_hooks()
+    desk.send(Done())
+
+
+def serve_lock(request: LockRequest, desk: Desk, exit_hooks: Callable[[], object]) -> None:
+    """Count all networks of a lock; see `serve_counts`.
+
+    Raises:
+        Fatal: one cannot be counted.
+    """
+    entries = []
+    for network in request.networks:
+        desk.about(network.spec.label)
+        entries.append(guarded(partial(count_entry, network, count_network, request.torch)).entry)
+    exit_hooks()
+    desk.send(Locked(entries=tuple(entries)))
+
+
+def _answer(request: _Request) -> Counted | CrossChecked:
+    spec, shape, phase = request.spec, request.input_shape, request.phase
+    match request:
+        case CountRequest(dtype=dtype, not_from=not_from):
+            cost = guarded(lambda: count_network(spec, shape, phase, dtype))
+            guarded(lambda: check_origin(spec.model, not_from))
+            return Counted(cost=cost)
+        case CrossCheckRequest():
+            return CrossChecked(check=guarded(lambda: cross_check_network(spec, shape, phase)))
+        case _:
+            assert_never(request)
