@@ -15,7 +15,7 @@ from sebench.profilers.inputs import make_source
 from sebench.profilers.probes import read_probe
 from sebench.profilers.runtime import runtime_facts
 from sebench.profilers.selection import select_device
-from sebench.worker.counting import serve_counts, serve_lock
+from sebench.worker.count_service import serve_counts, serve_lock
 from sebench.worker.desk import Desk, Lines, Select, Sink
 from sebench.worker.energy import find_counter, measure_energy
 from sebench.worker.failures import Fatal, guarded
