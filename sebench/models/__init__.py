@@ -4,7 +4,7 @@ from sebench.models.building import BuiltModel, build
 from sebench.models.factories import factory_running
 from sebench.models.foreign import check_foreign, is_foreign, is_users_own
 from sebench.models.grammar import GrammarRow, grammar
-from sebench.models.neighbours import is_installed
+from sebench.models.neighbours import is_installed, search_last
 from sebench.models.registry import (
     ImageSize,
     ModelInfo,
@@ -47,4 +47,5 @@ __all__ = [
     "parse_variant",
     "place_in_own_code",
     "resolve",
+    "search_last",
 ]

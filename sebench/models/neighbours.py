@@ -47,6 +47,12 @@ def importable(folders: Sequence[Path]) -> Iterator[None]:
                     sys.path.remove(entry)
 
 
+def search_last(folder: Path) -> None:
+    """Let imports find the modules of `folder` from now on, after everything else."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+
+
 def origin(module: object) -> Path | None:
     """The file that a module was read from."""
     file = getattr(module, "__file__", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sebench import counters, models
@@ -27,6 +28,8 @@ def count_network(
         BuildError: it cannot be built, or does not accept this input.
     """
     built = models.build(spec, seed=None, device="meta")
+    if models.is_users_own(spec.model):
+        models.search_last(Path.cwd())  # for what its code imports only while it runs
     return counters.count(
         built.module, shape, phase=phase, dtype=dtype, sites=built.sites, stages=built.stages
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -88,8 +89,13 @@ class PreparedSide:
 
 
 def build_module(spec: ModelSpec, seed: int) -> nn.Module:
-    """The network of `spec` with weights drawn from `seed`."""
+    """The network of `spec` with weights drawn from `seed`.
+
+    What its own code imports only while it runs is found in the current folder, after everything else.
+    """
     module: nn.Module = models.build(spec, seed=seed).module
+    if models.is_users_own(spec.model):
+        models.search_last(Path.cwd())
     return module
 
 
