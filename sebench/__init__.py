@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = (
+    False  # typing is not imported here: `python -m sebench` first looks for it in the current folder
+)
 if TYPE_CHECKING:
     from sebench.api import ComparisonResult, Overhead, Progress, compare, count
 

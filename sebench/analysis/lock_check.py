@@ -14,7 +14,7 @@ from sebench.analysis.lock import (
     torch_figures,
     version_order,
 )
-from sebench.errors import SebenchError
+from sebench.errors import SebenchError, WorkerError
 from sebench.schema import Check, Finding, GateStatus, Lock, LockEntry, Ratio, Reason
 from sebench.units import change_of_value, format_percent
 
@@ -80,6 +80,8 @@ def _checks(lock: Lock, entry: LockEntry, count: Count, torch: str) -> Iterator[
     candidate = _candidate(lock, entry)
     try:
         counted = count_entry(entry, count, torch)
+    except WorkerError:  # says nothing of what it costs
+        raise
     except SebenchError as error:
         reason = Reason(code=NOT_BUILT, message=f"cannot be counted any more: {error}", hint=_UPDATE)
         yield _check(entry, candidate, "network", status="failed", reason=reason)

@@ -13,7 +13,8 @@ from sebench.api.naming import Network, network_name
 from sebench.errors import DataFileError, Interrupted, UsageError
 from sebench.models import PLAIN, ImageSize, factory_running
 from sebench.runner.conditions import conditions_here
-from sebench.runner.counting import count_model, default_cache
+from sebench.runner.counter import Counter
+from sebench.runner.counting import default_cache
 from sebench.runner.measuring import run
 from sebench.runner.pairs import resolve_spec
 from sebench.runner.plan import input_shape, make_plan
@@ -131,11 +132,13 @@ def count(
     Raises:
         UsageError: names or numbers that cannot be meant.
         BuildError: a network that cannot be built or does not accept the input.
+        WorkerError: a network's own code ended the process that counted it.
     """
     _refuse_while_a_network_is_built()
     name = network_name(model)
     spec, shape = resolve_spec(name, variant), input_shape(name, batch_size, image_size)
-    return totals(count_model(spec, shape, phase=phase, dtype=dtype, cache=default_cache()).cost)
+    with Counter(default_cache()) as counter:
+        return totals(counter(spec, shape, phase, dtype))
 
 
 def _unobserved(_: Progress) -> None:

@@ -62,8 +62,10 @@ def count(
     """Count parameters, MACs, FLOPs and bytes moved; by op, stage and attention site."""
     from sebench import reporting
     from sebench.models import is_foreign
-    from sebench.runner.counting import count_model, default_cache
+    from sebench.runner.counter import Counter
+    from sebench.runner.counting import default_cache
     from sebench.runner.plan import input_shape, resolve_spec
+    from sebench.schema import ModelCost
 
     if cross_check:
         _refuse_of_own_count(by, dtype)
@@ -87,16 +89,10 @@ def count(
             strict=strict,
             quiet=quiet,
         )
-    counts = [
-        count_model(
-            spec,
-            shape_of[spec.model],
-            phase=phase,
-            dtype=dtype,
-            cache=default_cache() if cache else None,
-        )
-        for spec in specs
-    ]
+    with Counter(default_cache() if cache else None) as counter:
+        counts = [
+            ModelCost(spec=spec, cost=counter(spec, shape_of[spec.model], phase, dtype)) for spec in specs
+        ]
     present(
         output_format,
         output,
@@ -125,9 +121,10 @@ def _cross_check(
     quiet: bool,
 ) -> int:
     from sebench import reporting
-    from sebench.runner.cross_checking import cross_check_model
+    from sebench.runner.counter import Counter
 
-    checks = [cross_check_model(spec, shape, phase=phase) for spec, shape in networks]
+    with Counter(None) as counter:
+        checks = [counter.cross_check(spec, shape, phase) for spec, shape in networks]
     present(
         output_format,
         output,

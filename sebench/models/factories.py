@@ -12,7 +12,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import chdir, contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -109,15 +109,17 @@ def _running_user_code(name: str, done: str, subject: str) -> Iterator[None]:
     folders = search_folders(name)
     _running.append(name)
     try:
+        # The code may change the current folder; files are named relative to the one that was.
         with (
             importable(folders) if folders else nullcontext(),
             redirect_stdout(sys.stderr),
+            chdir("."),
             offline(name),
         ):
             yield
-    except SebenchError:
+    except (SebenchError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise BuildError(f"{subject} cannot be {done}: {describe(error)}") from error
     finally:
         _running.pop()

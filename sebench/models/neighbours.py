@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +14,8 @@ from types import ModuleType
 _Modules = dict[str, ModuleType]
 # They may be installed from a tree of their own, and do not survive being imported twice.
 _NEVER_SET_ASIDE = frozenset({"sebench", "torch", "torchvision", "numpy"})
+# Folders of tests are called like a package of Python's that nobody imports; others act when imported.
+_NOT_MEANT = frozenset({"test", "this", "antigravity", "idlelib", "turtledemo"})
 _set_aside: dict[Path, _Modules] = {}
 """By folder: modules imported from it that had to give way to those of another one."""
 
@@ -23,7 +26,8 @@ def importable(folders: Sequence[Path]) -> Iterator[None]:
 
     ``old/nets.py`` and ``new/nets.py`` may both say ``from layers import Block``: while the first folder is
     importable, modules of the same name that came from elsewhere are out of the way. Installed modules never
-    are: nobody means to replace torch by a file of that name.
+    are: nobody means to replace torch by a file of that name. Nor do files stand in for modules of Python's
+    own library that happen to be called like them.
 
     Args:
         folders: absolute, one at least; names are kept apart for the first. A folder that is itself a
@@ -31,6 +35,8 @@ def importable(folders: Sequence[Path]) -> Iterator[None]:
     """
     first = [str(folder) for folder in folders if not _is_package(folder)]
     last = [str(folder) for folder in folders if _is_package(folder) and str(folder) not in sys.path]
+    for folder in folders:
+        _load_namesakes(folder)
     with _unmixed(folders[0]):
         sys.path[:] = [*first, *sys.path, *last]
         try:
@@ -39,6 +45,12 @@ def importable(folders: Sequence[Path]) -> Iterator[None]:
             for entry in (*first, *last):
                 with contextlib.suppress(ValueError):  # the user's code rearranged the path
                     sys.path.remove(entry)
+
+
+def search_last(folder: Path) -> None:
+    """Let imports find the modules of `folder` from now on, after everything else."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
 
 
 def origin(module: object) -> Path | None:
@@ -73,6 +85,13 @@ def _unmixed(folder: Path) -> Iterator[None]:
             own = [name for name in list(sys.modules) if name.partition(".")[0] in tops]
             _set_aside[folder] = _take(own)
             sys.modules.update(others)
+
+
+def _load_namesakes(folder: Path) -> None:
+    """Load the modules of Python's own library that have a namesake in `folder`, which then is not taken."""
+    for name in sorted(_provided(folder) & (sys.stdlib_module_names - _NOT_MEANT)):
+        with contextlib.suppress(Exception):  # not part of every installation
+            importlib.import_module(name)
 
 
 def _provided(folder: Path) -> frozenset[str]:

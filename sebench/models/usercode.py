@@ -16,9 +16,23 @@ def describe(error: BaseException) -> str:
     """E.g. ``ValueError: depth must be positive (nets.py:12)``."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{type(error).__name__}: {error.msg} ({_short(Path(error.filename))}:{error.lineno})"
-    said = textwrap.shorten(str(error), MAX_CHARACTERS, placeholder=" ...")
+    said = textwrap.shorten(_text(error), MAX_CHARACTERS, placeholder=" ...")
     place = place_in_own_code(error)
     return f"{type(error).__name__}{': ' if said else ''}{said}{f' ({place})' if place else ''}"
+
+
+def message_of(error: BaseException) -> str:
+    """The first line of what it says; ``""`` where it says nothing."""
+    lines = _text(error).strip().splitlines()
+    return lines[0] if lines else ""
+
+
+def _text(error: BaseException) -> str:
+    """What it says; ``""`` where its own ``__str__`` fails, which is somebody else's code too."""
+    try:
+        return str(error)
+    except BaseException:  # noqa: BLE001 - whatever it raises, the error at hand is the one to tell
+        return ""
 
 
 def place_in_own_code(error: BaseException) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from sebench.errors import DeviceError
-from sebench.profilers.device import Step, Timing
+from sebench.profilers.device import Step, Timing, parts_of
 from sebench.profilers.energy_counter import EnergyCounter
 from sebench.profilers.nvml import NvmlReader, open_reader
 from sebench.profilers.quiet import collector_off
@@ -46,12 +46,15 @@ class AcceleratorDevice:
         """Run `count` steps without a barrier in between; all times are means over them."""
         if count == 0:
             return Timing(steps_s=())
+        run, restore = parts_of(step)
+        if restore is not None:
+            restore()
         begins, self._marks = [], []
         torch.accelerator.synchronize(self._device)
         start_s = self.clock()
         for _ in range(count):
             begins.append(self._record())
-            step()
+            run()
         end = self._record()
         submitted_s = self.clock()
         torch.accelerator.synchronize(self._device)

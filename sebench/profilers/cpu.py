@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
 
-from sebench.profilers.device import Step, Timing
+from sebench.profilers.device import Step, Timing, parts_of
 from sebench.profilers.energy_counter import EnergyCounter
 from sebench.profilers.host import Host
 from sebench.profilers.probes import canary
@@ -31,14 +31,17 @@ class CpuDevice:
 
     def timed(self, step: Step, count: int) -> Timing:
         """Time each step on its own; on the CPU a returned step is a finished one."""
-        times = [self._timed(step) for _ in range(count)]
+        run, restore = parts_of(step)
+        times = [self._timed(run, restore) for _ in range(count)]
         forward = tuple(forward_s for _, forward_s in times if forward_s is not None)
         return Timing(steps_s=tuple(step_s for step_s, _ in times), forward_s=forward)
 
-    def _timed(self, step: Step) -> tuple[float, float | None]:
+    def _timed(self, run: Step, restore: Callable[[], object] | None) -> tuple[float, float | None]:
         self._marked_s = None
+        if restore is not None:
+            restore()
         start_s = self.clock()
-        step()
+        run()
         end_s = self.clock()
         return end_s - start_s, None if self._marked_s is None else self._marked_s - start_s
 

@@ -13,6 +13,25 @@ from sebench.schema import DeviceState
 Step = Callable[[], object]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class RestoredStep:
+    """A step that starts from the same input each time, although a network writes to it."""
+
+    run: Step
+    restore: Callable[[], object]
+    """Brings the input back; `Device.timed` calls it outside of what it times."""
+
+    def __call__(self) -> object:
+        """Restore, then run."""
+        self.restore()
+        return self.run()
+
+
+def parts_of(step: Step) -> tuple[Step, Callable[[], object] | None]:
+    """What is timed of a step, and what comes before it."""
+    return (step.run, step.restore) if isinstance(step, RestoredStep) else (step, None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
     """How long some steps took, in seconds per step."""
@@ -38,7 +57,11 @@ class Device(Protocol):
         """Monotonic seconds."""
 
     def timed(self, step: Step, count: int) -> Timing:
-        """Run `step` `count` times between two barriers and time them."""
+        """Run `step` `count` times between two barriers and time them.
+
+        The input of a `RestoredStep` is brought back as often as that takes no time of a step: before each
+        where steps are timed one by one, else before all of them.
+        """
 
     def mark(self) -> None:
         """Called by a training step between forward and backward."""

@@ -112,7 +112,7 @@ def training_step(
     parallel = _parallel(module, workload)
     network = _executable(parallel, workload)
     size = (workload.micro_batch_size or len(batch) * workload.world_size) // workload.world_size
-    *chunks, last = zip(torch.split(batch, size), torch.split(targets, size), strict=True)
+    *chunks, last = _micro_batches(batch, targets, size)
     mark_forward = mark if not chunks else lambda: None
     unsynchronised = parallel.no_sync if isinstance(parallel, DistributedDataParallel) else nullcontext
     update = _update(module, workload)
@@ -137,6 +137,15 @@ def training_step(
     return step
 
 
+def _micro_batches(
+    batch: torch.Tensor, targets: torch.Tensor, size: int
+) -> tuple[tuple[torch.Tensor, torch.Tensor], ...]:
+    """The batch itself where it is one: a view of it could not be written to by the network."""
+    if size >= len(batch):
+        return ((batch, targets),)
+    return tuple(zip(torch.split(batch, size), torch.split(targets, size), strict=True))
+
+
 def gradient_bytes(module: nn.Module) -> int:
     """Bytes of all gradients: what a data-parallel step averages over its ranks, once."""
     return sum(parameter.nbytes for parameter in module.parameters() if parameter.requires_grad)
@@ -155,6 +164,20 @@ def check_gradients(module: nn.Module, label: str) -> None:
             f"{label}: {unused[0]}{others} takes no part in the loss, which data-parallel training cannot do",
             hint="freeze it (requires_grad_(False)), or leave out --world-size",
         )
+
+
+def check_finite_gradients(module: nn.Module, label: str) -> None:
+    """Refuse, after a step, gradients that are NaN or infinite; of several ranks they are everybody's.
+
+    Raises:
+        WorkerError: a gradient is not finite.
+    """
+    for name, parameter in module.named_parameters():
+        if parameter.grad is not None and not torch.isfinite(parameter.grad).all():
+            raise WorkerError(
+                f"{label}: the gradient of {name} became NaN or infinite",
+                hint="try --dtype float32, or check the network's weights",
+            )
 
 
 def _parallel(module: nn.Module, workload: Workload) -> nn.Module:

@@ -1,59 +1,162 @@
-"""Counts of the networks of a measurement, wherever their code is."""
+"""Counts of the networks of a command; code of others runs in processes of its own, never in this one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import TypeVar
 
-from sebench.errors import BuildError, CountError, UnknownModelError
+from sebench import models
+from sebench.errors import BuildError, CountError, SebenchError, UnknownModelError, UsageError
 from sebench.runner.counting import count_model
-from sebench.runner.session import WORKER_COMMAND, NetworkMissing, NotCountable, WorkerFailed, ask
-from sebench.runner.side_by_side import Trees
+from sebench.runner.session import (
+    WORKER_COMMAND,
+    Misnamed,
+    NetworkMissing,
+    NotCountable,
+    WorkerDied,
+    WorkerFailed,
+    WorkerSession,
+    WorkerSilent,
+    expect,
+)
+from sebench.runner.side_by_side import Trees, tree_of
 from sebench.runner.worktree import repository_root
-from sebench.schema import COMMIT_LENGTH, ModelSpec, Phase, StaticCost
+from sebench.schema import CrossCheck, ModelSpec, Phase, StaticCost
 from sebench.store import CountCache
-from sebench.worker.protocol import Counted, CountRequest
+from sebench.worker.counting import cross_check_network
+from sebench.worker.protocol import Counted, CountRequest, CrossChecked, CrossCheckRequest, Done
 
-_TIMEOUT_S = 120.0
+_TIMEOUT_S = 600.0
+_LEAVE_S = 10.0
+"""For what a network's code has left for the end of its process."""
+R = TypeVar("R", Counted, CrossChecked)
 
 
-@dataclass(frozen=True, slots=True)
 class Counter:
-    """Counts what a measurement needs; networks of another tree in a process of their own."""
+    """Counts what a command needs, in a with-statement; what was counted once is not counted again.
 
-    cache: CountCache | None
-    trees: Trees = field(default_factory=dict)
-    command: Sequence[str] = WORKER_COMMAND
-    _counted: dict[tuple[object, ...], StaticCost] = field(default_factory=dict, repr=False, compare=False)
+    Native networks are counted in this process. Those of others are counted by one worker process for each
+    tree that they come from, started for the first of them: whatever their code does to the process it runs
+    in, it does not do to this one.
+
+    Args:
+        cache: of earlier counts of native networks; None counts afresh.
+        trees: working directories of the commits that specs name.
+        command: how a worker is started.
+    """
+
+    def __init__(
+        self,
+        cache: CountCache | None,
+        trees: Trees = MappingProxyType({}),
+        command: Sequence[str] = WORKER_COMMAND,
+    ) -> None:
+        self.cache, self.trees, self.command = cache, trees, command
+        self._counted: dict[tuple[object, ...], StaticCost] = {}
+        self._workers: dict[str | None, WorkerSession] = {}
 
     def __call__(
         self, spec: ModelSpec, shape: tuple[int, ...], phase: Phase = "inference", dtype: str = "float32"
     ) -> StaticCost:
-        """See `count_model`; what was counted once is not counted again."""
+        """Count a network.
+
+        Args:
+            spec: a resolved spec.
+            shape: of the input, batch in front.
+            phase: ``training`` adds backward rows and saved-for-backward bytes.
+            dtype: sets the bytes per element.
+
+        Raises:
+            UsageError: there is no such network.
+            BuildError: it cannot be built, or does not accept this input.
+            CountError: it cannot be counted, though it may run.
+            WorkerError: its code ended the process that counted it.
+        """
         key = (spec, shape, phase, dtype)
         if key not in self._counted:
             self._counted[key] = self._count(spec, shape, phase, dtype)
         return self._counted[key]
 
-    def _count(self, spec: ModelSpec, shape: tuple[int, ...], phase: Phase, dtype: str) -> StaticCost:
-        if spec.commit is None:
-            return count_model(spec, shape, phase=phase, dtype=dtype, cache=self.cache).cost
-        request = CountRequest(
-            spec=spec, input_shape=shape, phase=phase, dtype=dtype, not_from=str(repository_root(Path.cwd()))
-        )
+    def cross_check(self, spec: ModelSpec, shape: tuple[int, ...], phase: Phase = "inference") -> CrossCheck:
+        """Count a network with every tool that sebench knows; arguments and errors as for a count."""
+        if not models.is_foreign(spec.model):
+            return cross_check_network(spec, shape, phase)
+        request = CrossCheckRequest(spec=spec, input_shape=shape, phase=phase)
+        return self._ask(request, CrossChecked).check
+
+    def close(self) -> None:
+        """End the worker processes, so that nothing runs beside a measurement; a later count starts new ones.
+
+        Raises:
+            WorkerError: a network's code ended its process, which was to end by itself.
+        """
+        while self._workers:
+            _, worker = self._workers.popitem()
+            with worker:
+                worker.finish()
+                worker.allow_silence(_LEAVE_S)
+                try:
+                    expect(worker, Done)
+                except WorkerSilent:  # what it was asked, it has answered
+                    worker.kill()
+
+    def __enter__(self) -> Counter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
-            counted = ask(
-                request,
-                Counted,
-                command=self.command,
-                environ={},
-                timeout_s=_TIMEOUT_S,
-                directory=self.trees[spec.commit],
-            )
-        except NetworkMissing as error:
-            raise UnknownModelError(f"{spec.model} at {spec.commit[:COMMIT_LENGTH]}: {error}") from error
+            if kind is None:
+                self.close()
+        finally:
+            for worker in self._workers.values():
+                worker.kill()
+            self._workers.clear()
+
+    def _count(self, spec: ModelSpec, shape: tuple[int, ...], phase: Phase, dtype: str) -> StaticCost:
+        if not models.is_foreign(spec.model):
+            return count_model(spec, shape, phase=phase, dtype=dtype, cache=self.cache).cost
+        if spec.commit is None:
+            models.check_foreign(spec.model)  # needs no process, and no torch
+        not_from = None if spec.commit is None else str(repository_root(Path.cwd()))
+        request = CountRequest(spec=spec, input_shape=shape, phase=phase, dtype=dtype, not_from=not_from)
+        return self._ask(request, Counted).cost
+
+    def _ask(self, request: CountRequest | CrossCheckRequest, kind: type[R]) -> R:
+        spec = request.spec
+        try:
+            return expect(self._worker(request), kind)
         except WorkerFailed as error:
-            kind = CountError if isinstance(error, NotCountable) else BuildError
-            raise kind(f"{spec.model} at {spec.commit[:COMMIT_LENGTH]}: {error}") from error
-        return counted.cost
+            place = "" if spec.commit is None else f"{spec.label}: "
+            raise _as_counted_here(error, spec)(f"{place}{error}") from error
+        except WorkerDied:
+            if worker := self._workers.pop(spec.commit, None):
+                worker.kill()
+            raise
+
+    def _worker(self, request: CountRequest | CrossCheckRequest) -> WorkerSession:
+        """The worker of the tree that the network comes from, and asked."""
+        commit = request.spec.commit
+        if worker := self._workers.get(commit):
+            worker.go(request)
+            return worker
+        self._workers[commit] = WorkerSession(
+            request,
+            command=self.command,
+            environ={},
+            timeout_s=_TIMEOUT_S,
+            directory=tree_of(request.spec, self.trees),
+        )
+        return self._workers[commit]
+
+
+def _as_counted_here(error: WorkerFailed, spec: ModelSpec) -> type[SebenchError]:
+    """The error that a count in this process would have raised."""
+    if isinstance(error, NetworkMissing):
+        return UnknownModelError
+    if isinstance(error, NotCountable):
+        return CountError
+    return UsageError if isinstance(error, Misnamed) and spec.commit is None else BuildError

@@ -80,9 +80,9 @@ def locked_networks(
 def count_lock(
     networks: Sequence[LockedNetwork], *, command: Sequence[str] = WORKER_COMMAND
 ) -> tuple[Lock, tuple[Finding, ...]]:
-    """Count networks here and in a fresh process, without the cache of earlier counts.
+    """Count networks in two processes, without the cache of earlier counts.
 
-    The fresh process hashes with another seed and lays out its memory anew, so that a figure that depends on
+    The second process hashes with another seed and lays out its memory anew, so that a figure that depends on
     the order of a set, on an identity or on random numbers comes out differently.
 
     Args:
@@ -95,15 +95,19 @@ def count_lock(
     Raises:
         SebenchError: a network cannot be built or counted.
         DeterminismError: the two counts differ.
-        WorkerError: the second process died.
+        WorkerError: one of the processes died.
     """
     torch = torch_minor()
     request = LockRequest(networks=tuple(networks), torch=torch)
-    # It counts while this process does.
-    with WorkerSession(
-        request, command=command, environ={"PYTHONHASHSEED": "random"}, timeout_s=_TIMEOUT_S
-    ) as second:
-        counted = [count_entry(network, Counter(None), torch) for network in networks]
+    # It counts while the first one does.
+    with (
+        WorkerSession(
+            request, command=command, environ={"PYTHONHASHSEED": "random"}, timeout_s=_TIMEOUT_S
+        ) as second,
+        Counter(None) as count,
+    ):
+        counted = [count_entry(network, count, torch) for network in networks]
+        count.close()
         first = make_lock(each.entry for each in counted)
         repeated = make_lock(_entries(second))
     _require_equal(first, repeated)
@@ -120,15 +124,16 @@ def check_lock(lock: Lock, *, cache: CountCache | None) -> tuple[Check, ...]:
         lock: what is expected; it is the other count, so each network is counted once.
         cache: of earlier counts of native networks; None counts afresh.
     """
-    counter, torch = Counter(cache), torch_minor()
+    torch = torch_minor()
 
     def timed(entry: LockEntry) -> Iterator[Check]:
         begun_s = time.monotonic()
-        checks = lock_check.check_entry(lock, entry, counter, torch=torch)
+        checks = lock_check.check_entry(lock, entry, count, torch=torch)
         each_s = (time.monotonic() - begun_s) / len(checks)
         return (replace(check, duration_s=each_s) for check in checks)
 
-    return tuple(check for entry in lock.entries for check in timed(entry))
+    with Counter(cache) as count:
+        return tuple(check for entry in lock.entries for check in timed(entry))
 
 
 def _entries(worker: WorkerSession) -> tuple[LockEntry, ...]:

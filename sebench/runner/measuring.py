@@ -78,26 +78,49 @@ def run(
     Raises:
         Interrupted: after Ctrl-C.
         BuildError: a network that does not accept the input, or a batch beyond the machine's memory.
+        WorkerError: a network's code ended the process that counted it.
         DeviceError: energy was asked for and no counter can be read, or a device cannot be locked.
     """
-    origin_s = time.monotonic() if started_s is None else started_s
-    environment = capture_environment()
-    counter = Counter(cache, trees, command)
+    with Counter(cache, trees, command) as counter:
+        yield from _run(
+            plan,
+            counter,
+            observer=observer,
+            origin_s=time.monotonic() if started_s is None else started_s,
+            argv=argv,
+            calibrations=calibrations,
+        )
+
+
+def _run(
+    plan: Plan,
+    counter: Counter,
+    *,
+    observer: Observer,
+    origin_s: float,
+    argv: Sequence[str],
+    calibrations: Calibrations | None,
+) -> Iterator[Result]:
+    environment, command = capture_environment(), counter.command
+    open_worker = worker_opener(command, counter.trees)
     for session in plan.sessions:
         require_memory(session, environment.memory, counter)
     counters = require_counters(plan, command)
-    for pair, indices in _by_pair(plan):
-        counts = _static_costs(plan.sessions[indices[0]], counter)
-        assembly = _Assembly(plan, pair, environment, counts, argv=argv, calibrations=calibrations)
+    by_pair = tuple(_by_pair(plan))
+    # All of them at once: one process counts all networks of others.
+    counts = {pair: _static_costs(plan.sessions[indices[0]], counter) for pair, indices in by_pair}
+    for pair, indices in by_pair:
+        assembly = _Assembly(plan, pair, environment, counts[pair], argv=argv, calibrations=calibrations)
         try:
             for index in indices:
+                counter.close()  # nothing of it may run beside a measurement
                 begun_s = time.monotonic() if index else origin_s
                 series = assembly.begin(
                     ProcessSeries(
                         plan,
                         index,
                         observer=observer,
-                        open_worker=worker_opener(command, trees),
+                        open_worker=open_worker,
                         started_s=origin_s,
                     )
                 )

@@ -166,6 +166,7 @@ class ProcessSeries:
             ) as worker:
                 ready = expect(worker, Ready)
                 self.runtime = ready.runtime
+                self._note_inputs(ready)
                 run = replace(
                     run,
                     prepare_s=self._monotonic() - started_s,
@@ -194,6 +195,21 @@ class ProcessSeries:
             if run.blocks or run.error:
                 self.runs.append(run)
         return run
+
+    def _note_inputs(self, ready: Ready) -> None:
+        """Say once that a network writes to its input, and what that means for its steps."""
+        if not ready.writes_input or any(finding.code == "writes-input" for finding in self._findings):
+            return
+        pair = self.session.pair
+        specs = {"baseline": pair.baseline, "candidate": pair.candidate}
+        writing = tuple(dict.fromkeys(specs[side].label for side in ready.writes_input))
+        who = " and ".join(writing) + (" write to their inputs" if writing[1:] else " writes to its input")
+        what = f"{who}; both inputs are brought back before each"
+        if self.session.workload.device == "cpu":
+            self._note("writes-input", "info", f"{what} step")
+            return
+        hint = "let the network work on a copy (x.clone())"
+        self._note("writes-input", "warning", f"{what} segment, and change within it", hint)
 
     def _plan_blocks(self, attempt: Attempt, prepared: Prepared, left_s: float) -> Go:
         if self._pacing is None:

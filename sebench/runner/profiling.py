@@ -11,7 +11,7 @@ from sebench.analysis.profile import conclude_profile
 from sebench.errors import UsageError
 from sebench.runner.bounds import machine_key
 from sebench.runner.counter import Counter
-from sebench.runner.counting import count_model, counted_dtype
+from sebench.runner.counting import counted_dtype
 from sebench.runner.device_lock import Announce, alone_on
 from sebench.runner.fitting import require_memory
 from sebench.runner.placement import worker_environ
@@ -63,9 +63,10 @@ def run_profiles(
         DeviceError: the device cannot be locked.
         WorkerError: a worker could not measure.
     """
-    for session in plan.sessions:
-        _require_parts(session)
-        require_memory(session, environment.memory, Counter(cache))
+    with Counter(cache) as count:
+        for session in plan.sessions:
+            _require_parts(session)
+            require_memory(session, environment.memory, count)
     profiles = []
     for session in plan.sessions:
         key = machine_key(session.workload, environment)
@@ -75,7 +76,8 @@ def run_profiles(
             measured = _measure(session, plan, known, command)
         if machines and key and not known:
             machines.put(key, measured.samples.machine)
-        profile = _conclude(session, measured, cache)
+        with Counter(cache) as count:
+            profile = _conclude(session, measured, count)
         profiles.append(_with_note(profile, known) if known else profile)
         runtime = dict(measured.runtime)
         environment = replace(environment, device=runtime.pop("device", {}), runtime=runtime)
@@ -90,9 +92,9 @@ def _require_parts(session: Session) -> None:
         )
 
 
-def _conclude(session: Session, measured: Profiled, cache: CountCache | None) -> Profile:
+def _conclude(session: Session, measured: Profiled, count: Counter) -> Profile:
     plain_cost, cost = (
-        _count(spec, session, cache) for spec in (session.pair.baseline, session.pair.candidate)
+        _cost(spec, session, count) for spec in (session.pair.baseline, session.pair.candidate)
     )
     return conclude_profile(session.pair, session.workload, measured.samples, plain_cost, cost)
 
@@ -122,8 +124,7 @@ def _measure(session: Session, plan: Plan, known: Machine | None, command: Seque
     return ask(request, Profiled, command=command, environ=environ, timeout_s=TIMEOUT_S)
 
 
-def _count(spec: ModelSpec, session: Session, cache: CountCache | None) -> StaticCost:
+def _cost(spec: ModelSpec, session: Session, count: Counter) -> StaticCost:
     """Under autocast FLOPs are those of float32; nothing else of the count is used."""
     load = session.workload
-    dtype = counted_dtype(load.dtype)
-    return count_model(spec, load.input_shape, phase=load.phase, dtype=dtype, cache=cache).cost
+    return count(spec, load.input_shape, phase=load.phase, dtype=counted_dtype(load.dtype))

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
-import queue
-import signal
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
+import sebench
 from sebench.errors import WorkerError
+from sebench.runner.child import STOP_S, Child, ChildGone
 from sebench.schema import TimingPolicy, Workload
-from sebench.store import temporary_file
-from sebench.worker.failures import cause_of_death
-from sebench.worker.protocol import Alive, Asked, Code, Failed, Go, Reply, Request, Run
+from sebench.worker.protocol import Alive, Asked, Code, Failed, Finish, Go, Reply, Request, Run
 
-WORKER_COMMAND = (sys.executable, "-m", "sebench.worker")
-_STOP_S = 5.0
+# By its file and with -P: nothing in the current folder stands in for a module of Python's or of ours.
+WORKER_COMMAND = (sys.executable, "-P", str(Path(sebench.__path__[0], "worker", "__main__.py")))
 # Compiling a network says nothing for minutes.
 COMPILE_PATIENCE = 5
 # A block may take this many times as long as those before it.
@@ -37,6 +32,10 @@ R = TypeVar("R", bound=Reply)
 
 class WorkerDied(WorkerError):  # noqa: N818 - says what happened
     """The process ended, or fell silent, without a word; worth one retry."""
+
+
+class WorkerSilent(WorkerDied):
+    """It lived, and said nothing for too long."""
 
 
 class WorkerFailed(WorkerError):  # noqa: N818 - says what happened
@@ -55,7 +54,11 @@ class OutOfMemory(WorkerFailed):
     """The batch does not fit; a smaller one might."""
 
 
-class NetworkMissing(WorkerFailed):
+class Misnamed(WorkerFailed):
+    """The worker was asked for something that cannot be meant."""
+
+
+class NetworkMissing(Misnamed):
     """There is no such network where the worker looked."""
 
 
@@ -63,6 +66,7 @@ _FAILURES: Mapping[Code, type[WorkerFailed]] = {
     "memory": OutOfMemory,
     "count": NotCountable,
     "unknown": NetworkMissing,
+    "usage": Misnamed,
 }
 
 
@@ -117,7 +121,7 @@ def expect(worker: Speaker, kind: type[R]) -> R:
         WorkerDied: it ended, stayed silent for too long or sent something else.
         OutOfMemory: it said that memory does not suffice.
         NotCountable: it said that the network has no counts.
-        NetworkMissing: it said that there is no such network.
+        Misnamed: it was asked for what cannot be meant; a `NetworkMissing` if there is no such network.
         WorkerFailed: it said why else it cannot go on.
     """
     reply = worker.receive()
@@ -129,7 +133,7 @@ def expect(worker: Speaker, kind: type[R]) -> R:
 
 
 class WorkerSession:
-    """A worker process in a with-statement: it never outlives the block.
+    """A worker process in a with-statement: neither it nor what it has started outlives the block.
 
     Args:
         request: what it is asked first.
@@ -152,24 +156,12 @@ class WorkerSession:
     ) -> None:
         self._timeout_s = timeout_s
         self._end_s = math.inf if ready_within_s is None else time.monotonic() + ready_within_s
-        self._errors: IO[bytes] = temporary_file()
-        # Its own session: Ctrl-C reaches the runner alone, which then ends the worker in good order.
-        self._process = subprocess.Popen(
-            list(command),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            env={**os.environ, **environ},
-            cwd=directory,
-            start_new_session=True,
-        )
-        self._replies: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        self._about = ""
+        self._child = Child(command, environ={**os.environ, **environ}, directory=directory)
         try:
-            self._send(request)
+            self.go(request)
         except WorkerDied:
-            self._stop()
+            self.kill()
             raise
 
     def receive(self) -> Reply:
@@ -180,7 +172,8 @@ class WorkerSession:
             OutOfTime: it was not ready in time.
         """
         while isinstance(reply := self._receive(), Alive):
-            pass
+            if reply.about is not None:
+                self._about = reply.about
         return reply
 
     def allow_silence(self, limit_s: float) -> None:
@@ -192,27 +185,40 @@ class WorkerSession:
         if left_s <= 0:  # even where there are messages: signs of life may come faster than they are read
             raise OutOfTime(_LATE)
         try:
-            line = self._replies.get(timeout=min(self._timeout_s, left_s))
-        except queue.Empty:
+            line = self._child.read_line(timeout_s=min(self._timeout_s, left_s))
+        except TimeoutError:
             if left_s < self._timeout_s:
                 raise OutOfTime(_LATE) from None
-            raise WorkerDied(f"a worker process was silent for {self._timeout_s:g} s") from None
+            raise WorkerSilent(self._named(f"was silent for {self._timeout_s:g} s")) from None
         if not line.endswith(b"\n"):  # whatever there is, was cut off by the end of the process
-            raise WorkerDied(self._cause_of_death())
+            raise self._died(self._child.cause_of_death())
         try:
             reply: Reply = msgspec.json.decode(line, type=Reply)
         except msgspec.DecodeError as error:
-            raise WorkerDied(f"a worker process sent what is no message: {error}") from error
+            raise self._died(f"sent what is no message: {error}") from error
         return reply
 
-    def go(self, message: Go | Run) -> None:
-        """Let it measure."""
-        self._send(message)
+    def go(self, message: Asked | Go | Run | Finish) -> None:
+        """Tell it something, e.g. to measure.
+
+        Raises:
+            WorkerDied: it ended, or does not listen.
+        """
+        try:
+            self._child.write(msgspec.json.encode(message) + b"\n", timeout_s=self._timeout_s)
+        except ChildGone:
+            raise self._died(self._child.cause_of_death()) from None
+        except TimeoutError:
+            raise self._died(f"did not listen for {self._timeout_s:g} s") from None
+
+    def finish(self) -> None:
+        """There is nothing more to hear for it; what it still has to say is read as before."""
+        self._child.close_input()
 
     @property
     def pid(self) -> int:
         """Of the worker process."""
-        return self._process.pid
+        return self._child.pid
 
     def __enter__(self) -> WorkerSession:
         return self
@@ -223,47 +229,18 @@ class WorkerSession:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._process.poll() is None and kind is not None:
-            self._kill()
-        self._stop()
+        self._child.end(patience_s=STOP_S if kind is None else 0.0)
 
-    def _stop(self) -> None:
-        if self._process.stdin is not None:
-            _close(self._process.stdin)  # one that still listens has nothing more to hear
-        try:
-            self._process.wait(timeout=_STOP_S)
-        except subprocess.TimeoutExpired:
-            self._kill()
-            self._process.wait()
-        self._reader.join()
-        for stream in (self._process.stdout, self._errors):
-            if stream is not None:
-                _close(stream)
+    def kill(self) -> None:
+        """End it at once, with everything that it has started."""
+        self._child.end(patience_s=0.0)
 
-    def _kill(self) -> None:
-        """With the ranks it has started: as a session of its own it leads their process group too."""
-        if hasattr(os, "killpg"):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        else:
-            self._process.kill()
+    def _died(self, how: str) -> WorkerDied:
+        return WorkerDied(self._named(how))
 
-    def _send(self, message: Asked | Go | Run) -> None:
-        assert self._process.stdin is not None  # noqa: S101 - stdin=PIPE above
-        try:
-            self._process.stdin.write(msgspec.json.encode(message) + b"\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            raise WorkerDied(self._cause_of_death()) from None
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None  # noqa: S101 - stdout=PIPE above
-        for line in self._process.stdout:
-            self._replies.put(line)
-        self._replies.put(b"")
-
-    def _cause_of_death(self) -> str:
-        return f"a worker process {cause_of_death(self._process.wait(), self._errors)}"
+    def _named(self, how: str) -> str:
+        """With the network whose code it ran, if it said so."""
+        return f"{self._about}{': ' if self._about else ''}a worker process {how}"
 
 
 def ask(
@@ -278,10 +255,5 @@ def ask(
     """What a worker answers to a request that takes one message; see `expect` and `WorkerSession`."""
     with WorkerSession(
         request, command=command, environ=environ, timeout_s=timeout_s, directory=directory
-    ) as worker:
-        return expect(worker, kind)
-
-
-def _close(stream: IO[bytes]) -> None:
-    with contextlib.suppress(BrokenPipeError):  # what was still buffered has no reader any more
-        stream.close()
+    ) as session:
+        return expect(session, kind)

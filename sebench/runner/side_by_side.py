@@ -25,11 +25,12 @@ from sebench.profilers.latency import warm_up
 from sebench.profilers.probes import Probe, canary, read_probe
 from sebench.runner.session import OpenWorker, WorkerDied, WorkerFailed, WorkerSession, expect
 from sebench.runner.worktree import repository_root
-from sebench.schema import COMMIT_LENGTH, DeviceState, ModelSpec, Side
+from sebench.schema import DeviceState, ModelSpec, Side
 from sebench.worker.blocks import timed_blocks
 from sebench.worker.protocol import (
     Done,
     Failed,
+    Finish,
     Go,
     Measured,
     Ready,
@@ -123,33 +124,45 @@ class SideBySide:
         device = _Turns()
         steps: dict[Side, Step] = dict(self._sides)
         ready = [worker.ready for worker in self._sides.values()]
+        writing = tuple(side for side, worker in self._sides.items() if worker.ready.writes_input)
+        for worker in self._sides.values():
+            worker.restored = bool(writing)
         step_s = warm_up(steps, device, self._request.policy)
         compile_s = {side: worker.ready.compile_s for side, worker in self._sides.items()}
         yield Ready(
             step_s=step_s,
             compile_s={side: took_s for side, took_s in compile_s.items() if took_s is not None},
+            writes_input=writing,
             runtime=ready[0].runtime,
         )
         if self._go is not None:
             for block in timed_blocks(self._go, self._request, steps, device, self._probe):
                 yield Measured(block=block)
+            for side, worker in self._sides.items():
+                reply = worker.finished(self._go.steps_per_segment)
+                if isinstance(reply, Failed):
+                    yield self._named(side, reply)
+                    return
         yield Done()
 
     def _start(self) -> Failed | None:
         """Start both, so that they import at the same time, then hear what each has to say."""
-        specs: dict[Side, ModelSpec] = {
-            "baseline": self._request.pair.baseline,
-            "candidate": self._request.pair.candidate,
-        }
-        sessions = {side: self._open_side(specs[side]) for side in self._request.build_order}
+        sessions = {side: self._open_side(self._spec(side)) for side in self._request.build_order}
         for side, session in sessions.items():
             reply = session.receive()
             if isinstance(reply, Failed):
-                return replace(reply, message=f"{_name(specs[side])}: {reply.message}")
+                return self._named(side, reply)
             if not isinstance(reply, SideReady):
                 raise WorkerDied(f"a worker process sent {type(reply).__name__} instead of SideReady")
             self._sides[side] = _SideWorker(session, reply)
         return None
+
+    def _spec(self, side: Side) -> ModelSpec:
+        pair = self._request.pair
+        return pair.baseline if side == "baseline" else pair.candidate
+
+    def _named(self, side: Side, failed: Failed) -> Failed:
+        return replace(failed, message=f"{self._spec(side).label}: {failed.message}")
 
     def _open_side(self, spec: ModelSpec) -> WorkerSession:
         request = SideRequest(
@@ -175,13 +188,15 @@ class _SideWorker:
 
     session: WorkerSession
     ready: SideReady
+    restored: bool = False
+    """Whether either side's network writes to its input."""
     state: DeviceState | None = None
 
     def __call__(self) -> Timing:
         return self.timed(1)
 
     def timed(self, count: int) -> Timing:
-        self.session.go(Run(count=count))
+        self.session.go(Run(count=count, restored=self.restored))
         try:
             reply = expect(self.session, Timed)
         except WorkerFailed as error:  # it ran before, so it may run again
@@ -193,6 +208,11 @@ class _SideWorker:
             device_s=reply.device_s,
             submit_s=reply.submit_s,
         )
+
+    def finished(self, steps_per_segment: int) -> Reply:
+        """What it says of its last steps."""
+        self.session.go(Finish(steps_per_segment=steps_per_segment))
+        return self.session.receive()
 
 
 class _Turns:
@@ -229,7 +249,3 @@ class _Turns:
 
     def quiet(self) -> AbstractContextManager[None]:
         return nullcontext()
-
-
-def _name(spec: ModelSpec) -> str:
-    return spec.model if spec.commit is None else f"{spec.model} at {spec.commit[:COMMIT_LENGTH]}"

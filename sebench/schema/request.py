@@ -21,6 +21,12 @@ class ModelSpec(Value, frozen=True, kw_only=True):
     commit: str | None = None
     """Whose tree a factory is imported from; None is the working tree."""
 
+    @property
+    def label(self) -> str:
+        """What tells it apart: ``resnet50``, ``resnet50 se``, ``nets.py:net at 0123456789ab``."""
+        name = self.model if self.variant == "plain" else f"{self.model} {self.variant}"
+        return name if self.commit is None else f"{name} at {self.commit[:COMMIT_LENGTH]}"
+
 
 class Pair(Value, frozen=True, kw_only=True):
     """The unit of thought: the same network as baseline and as candidate, or two networks."""

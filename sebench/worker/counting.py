@@ -1,13 +1,17 @@
-"""Networks by name to static costs and lock entries, in whichever process they are counted."""
+"""Networks by name to static costs and cross-checks, in whichever process they are counted."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from sebench import counters, models
-from sebench.analysis.lock import count_entry
 from sebench.errors import CountError
-from sebench.schema import ModelSpec, Phase, StaticCost
-from sebench.worker.protocol import Counted, CountRequest, Locked, LockRequest
-from sebench.worker.side import check_origin
+from sebench.schema import CrossCheck, ModelSpec, Phase, StaticCost
+
+if TYPE_CHECKING:
+    from sebench.counters.adapters.tool import Tool
 
 
 def count_network(
@@ -37,20 +41,42 @@ def count_network(
 
 
 def _count(built: models.BuiltModel, shape: tuple[int, ...], phase: Phase, dtype: str) -> StaticCost:
+    if models.is_users_own(built.spec.model):
+        models.search_last(Path.cwd())  # for what its code imports only while it runs
     return counters.count(
         built.module, shape, phase=phase, dtype=dtype, sites=built.sites, stages=built.stages
     )
 
 
-def answer_count(request: CountRequest | LockRequest) -> Counted | Locked:
-    """The worker's answer to a request for counts.
+def cross_check_network(
+    spec: ModelSpec, shape: tuple[int, ...], phase: Phase = "inference", tools: Iterable[Tool] | None = None
+) -> CrossCheck:
+    """Count a network with every tool; each gets a copy of its own.
+
+    Args:
+        spec: a resolved spec.
+        shape: of the input, batch in front.
+        phase: tools that only know the forward pass say so in training.
+        tools: those to ask; all that sebench knows, if None.
 
     Raises:
-        SebenchError: a network cannot be counted, or is not of the tree it should be of.
+        BuildError: the network does not accept this input.
     """
-    if isinstance(request, LockRequest):
-        found = (count_entry(network, count_network, request.torch) for network in request.networks)
-        return Locked(entries=tuple(counted.entry for counted in found))
-    cost = count_network(request.spec, request.input_shape, request.phase, request.dtype)
-    check_origin(request.spec.model, request.not_from)
-    return Counted(cost=cost)
+    from sebench.counters.cross_check import TOOLS, cross_check  # noqa: PLC0415 - imports all of them
+
+    cost = count_network(spec, shape, phase)
+    device = models.build(spec, seed=0, device="meta").device
+    checks = cross_check(
+        lambda: models.build(spec, seed=0, device=device).module,
+        cost,
+        device=device,
+        tools=TOOLS if tools is None else tools,
+    )
+    return CrossCheck(
+        spec=spec,
+        input_shape=shape,
+        phase=phase,
+        macs=sum(op.macs for op in cost.ops),
+        tools=checks,
+        uncounted=cost.uncounted,
+    )

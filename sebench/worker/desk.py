@@ -68,6 +68,10 @@ class Desk:
         if time.monotonic() - self._said_s >= ALIVE_PERIOD_S:
             self.send(Alive())
 
+    def about(self, label: str) -> None:
+        """From now on the code of this network runs; ``""`` if it is no single one's."""
+        self.send(Alive(about=label))
+
     def device(self, workload: Workload) -> Device:
         """The device of `workload`.
 

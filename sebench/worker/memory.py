@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from sebench.profilers.device import Device
+from sebench.profilers.inputs import OwnInput, make_source
 from sebench.profilers.latency import Heartbeat, unheard
 from sebench.profilers.memory import WARM_STEPS, peak_bytes, peak_resident_bytes, reserved_bytes
-from sebench.profilers.workload import gradient_bytes, make_input
+from sebench.profilers.workload import gradient_bytes
 from sebench.schema import MemoryRun
 from sebench.worker.failures import guarded
 from sebench.worker.preparing import Build, prepare_step
@@ -27,13 +30,16 @@ def measure_memory(
         Fatal: the network does not build or run.
     """
     workload, imported = request.workload, peak_resident_bytes()
-    batch = make_input(workload, seed=request.weight_seed)
     module = guarded(lambda: build(request.spec, request.weight_seed))
-    prepared = guarded(lambda: prepare_step(module, batch, workload, request.weight_seed, device))
+    # Made anew where it is needed: a second input would be in the peak.
+    own = OwnInput(partial(make_source, workload, seed=request.weight_seed), workload.device)
+    prepared = guarded(lambda: prepare_step(module, own, workload, request.weight_seed, device))
     alive()
     for _ in range(WARM_STEPS):
         guarded(prepared.run)
         alive()
+        if own.is_written():
+            own.restore()
     # What joining ranks loads (100 MB of Python) is not the network's.
     resident = peak_resident_bytes() if workload.device == "cpu" and workload.world_size == 1 else None
     known = resident is not None and imported is not None
@@ -43,7 +49,7 @@ def measure_memory(
         peak_bytes=peak_bytes(
             module,
             prepared.run,
-            (batch, *prepared.held),
+            (own.tensor, *prepared.held),
             workload.device,
             bucket_bytes=gradient_bytes(module) if workload.world_size > 1 else 0,
         ),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -11,15 +13,16 @@ from torch import nn
 
 from sebench import models
 from sebench.errors import WorkerError
-from sebench.profilers.device import Device, Step
+from sebench.profilers.device import Device, RestoredStep, Step
+from sebench.profilers.inputs import OwnInput, make_source
 from sebench.profilers.latency import Heartbeat, unheard
 from sebench.profilers.workload import (
     captured,
     check_finite,
+    check_finite_gradients,
     check_gradients,
     gradient_bytes,
     inference_step,
-    make_input,
     make_targets,
     training_step,
 )
@@ -28,6 +31,8 @@ from sebench.worker.failures import Fatal, guarded
 from sebench.worker.protocol import Request, SideRequest
 
 Build = Callable[[ModelSpec, int], nn.Module]
+About = Callable[[str], None]
+"""Told which network's code runs from now on."""
 
 
 class PreparedStep(NamedTuple):
@@ -38,24 +43,70 @@ class PreparedStep(NamedTuple):
     """Tensors beside the input."""
 
 
-class PreparedSide(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedSide:
     """One network of a pair, ready."""
 
+    label: str
+    module: nn.Module
+    workload: Workload
     step: Step
+    restored: RestoredStep
+    """The same step, its input brought back first."""
+    input: OwnInput
+    writes_input: bool
     compile_s: float | None
     """What compiling or capturing took; eager steps have no such time."""
     gradient_bytes: int | None
     """What ranks exchange in a step; a single one does not."""
 
+    def require_sound(self, steps_per_segment: int) -> None:
+        """Check, after the last block, what would make its times those of another step.
+
+        Args:
+            steps_per_segment: as many steps may follow each other on one input, where steps are not timed
+                one by one.
+
+        Raises:
+            Fatal: it began to write to its input, or what it computes is not finite any more.
+        """
+        try:
+            if not self.writes_input and self.input.is_changed():
+                raise WorkerError(
+                    f"{self.label} began to write to its input after it had been run",
+                    hint="let it work on a copy (x.clone())",
+                )
+            if self.workload.phase == "training":
+                check_finite_gradients(self.module, self.label)
+                return
+            output = guarded(self.restored)
+            if self.writes_input and self.workload.device != "cpu":
+                for _ in range(steps_per_segment - 1):
+                    output = guarded(self.step)
+            check_finite(output, self.label)
+        except WorkerError as error:
+            raise Fatal("output", str(error)) from error
+
 
 def build_module(spec: ModelSpec, seed: int) -> nn.Module:
-    """The network of `spec` with weights drawn from `seed`."""
+    """The network of `spec` with weights drawn from `seed`.
+
+    What its own code imports only while it runs is found in the current folder, after everything else.
+    """
     module: nn.Module = models.build(spec, seed=seed).module
+    if models.is_users_own(spec.model):
+        models.search_last(Path.cwd())
     return module
 
 
 def prepare(
-    request: Request, build: Build, device: Device, rank: int = 0, *, alive: Heartbeat = unheard
+    request: Request,
+    build: Build,
+    device: Device,
+    rank: int = 0,
+    *,
+    alive: Heartbeat = unheard,
+    about: About = lambda label: None,
 ) -> dict[Side, PreparedSide]:
     """Build in the drawn order (addresses differ between processes), then check both outputs.
 
@@ -65,21 +116,33 @@ def prepare(
         device: clock and barrier.
         rank: whose part of the batch.
         alive: told after every phase.
+        about: told which network's code runs.
 
     Raises:
         Fatal: a network does not build or run, or its output is not finite.
     """
     specs: dict[Side, ModelSpec] = {"baseline": request.pair.baseline, "candidate": request.pair.candidate}
-    batch = make_input(request.workload, seed=request.weight_seed, rank=rank)
-    return {
-        side: prepare_side(specs[side], batch, request, build, device, rank=rank, alive=alive)
-        for side in request.build_order
-    }
+    source = make_source(request.workload, seed=request.weight_seed, rank=rank)
+    prepared: dict[Side, PreparedSide] = {}
+    for side in request.build_order:
+        about(specs[side].label)
+        prepared[side] = prepare_side(specs[side], source, request, build, device, rank=rank, alive=alive)
+    about("")
+    return prepared
+
+
+def timed_steps(sides: Mapping[Side, PreparedSide]) -> dict[Side, Step]:
+    """The steps of a pair; if one network writes to its input, both find theirs as it was.
+
+    Both, because bringing an input back leaves it in the caches.
+    """
+    restoring = any(side.writes_input for side in sides.values())
+    return {name: side.restored if restoring else side.step for name, side in sides.items()}
 
 
 def prepare_side(
     spec: ModelSpec,
-    batch: torch.Tensor,
+    source: torch.Tensor,
     request: Request | SideRequest,
     build: Build,
     device: Device,
@@ -87,13 +150,15 @@ def prepare_side(
     rank: int = 0,
     alive: Heartbeat = unheard,
 ) -> PreparedSide:
-    """One of the networks; see `prepare`."""
+    """One of the networks, on its own copy of `source`; see `prepare`."""
     workload, seed, label = request.workload, request.weight_seed, f"{spec.model} {spec.variant}"
     module = guarded(lambda: build(spec, seed))
     alive()
+    own = OwnInput(lambda: source, workload.device)
     start_s = device.clock()
-    prepared = guarded(lambda: prepare_step(module, batch, workload, seed, device, rank=rank))
+    prepared = guarded(lambda: prepare_step(module, own, workload, seed, device, rank=rank))
     alive()
+    own.restore()
     output = guarded(prepared.run)
     took_s = device.clock() - start_s
     alive()
@@ -105,24 +170,50 @@ def prepare_side(
             exchanged = gradient_bytes(module)
     except WorkerError as error:
         raise Fatal("output", str(error)) from error
-    return PreparedSide(prepared.run, None if workload.execution == "eager" else took_s, exchanged)
+    return PreparedSide(
+        label=label,
+        module=module,
+        workload=workload,
+        step=prepared.run,
+        restored=RestoredStep(prepared.run, own.restore),
+        input=own,
+        writes_input=own.is_changed(),
+        compile_s=None if workload.execution == "eager" else took_s,
+        gradient_bytes=exchanged,
+    )
 
 
 def prepare_step(
-    module: nn.Module, batch: torch.Tensor, workload: Workload, seed: int, device: Device, *, rank: int = 0
+    module: nn.Module, own: OwnInput, workload: Workload, seed: int, device: Device, *, rank: int = 0
 ) -> PreparedStep:
-    """The step of a network: a forward pass, or in training what the workload says."""
+    """The step of a network: a forward pass, or in training what the workload says.
+
+    The input is left as the network leaves it.
+    """
     captures = workload.execution == "cudagraph"
     if workload.phase == "inference":
-        forward = inference_step(module, batch, workload)
+        forward = inference_step(module, own.tensor, workload)
         return PreparedStep(captured(forward) if captures else forward, ())
-    logits = inference_step(module, batch, replace(workload, execution="eager"))()
+    logits = inference_step(module, own.tensor, replace(workload, execution="eager"))()
     targets = make_targets(workload, logits, seed=seed, rank=rank)
     del logits
+    if own.is_written():
+        own.restore()
     # No event can be recorded for the host inside a graph, so its steps are not split.
     mark = _nothing if captures else device.mark
-    step = training_step(module, batch, targets, workload, mark)
+    step = training_step(module, own.tensor, targets, workload, mark)
     return PreparedStep(captured(step) if captures else step, (targets,))
+
+
+def ready_step(
+    module: nn.Module, source: torch.Tensor, workload: Workload, seed: int, device: Device
+) -> Step:
+    """A step that has run once on its own copy of `source`, which it finds unchanged each time."""
+    own = OwnInput(lambda: source, workload.device)
+    run = prepare_step(module, own, workload, seed, device).run
+    own.restore()
+    run()
+    return RestoredStep(run, own.restore) if own.is_changed() else run
 
 
 def _nothing() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from random import Random
 
-import torch
 from torch import nn
 
 from sebench import models
@@ -26,12 +25,11 @@ from sebench.schema import Contrast, ModelSpec, ProfileSamples, Side
 from sebench.worker.protocol import ProfileRequest
 
 PREPARED_STEPS = 3
-Prepare = Callable[[nn.Module, torch.Tensor], Step]
+Prepare = Callable[[nn.Module], Step]
 
 
 def profile_pair(
     request: ProfileRequest,
-    batch: torch.Tensor,
     device: Device,
     prepare: Prepare,
     *,
@@ -41,14 +39,13 @@ def profile_pair(
 
     Args:
         request: what to profile.
-        batch: one input batch.
         device: clock and barrier.
-        prepare: makes the step of a network.
+        prepare: makes the step of a network, and runs it once.
         alive: told after every step of a warm-up, and after every block.
     """
     built = models.build(request.pair.candidate, seed=request.weight_seed)
     sites = {site: built.stages[site.split(".")[0]] for site in built.sites}
-    step = prepare(built.module, batch)
+    step = prepare(built.module)
     for _ in range(PREPARED_STEPS):
         step()
     parts, profiled_s, steps_s = profile_parts(built.module, sites, step, device, request.steps, alive=alive)
@@ -57,13 +54,12 @@ def profile_pair(
         profiled_steps_s=profiled_s,
         steps_s=steps_s,
         machine=request.machine or measure_machine(device, compute_dtype(request.workload)),
-        contrasts=tuple(_contrasts(request, batch, device, prepare, step, alive=alive)),
+        contrasts=tuple(_contrasts(request, device, prepare, step, alive=alive)),
     )
 
 
 def _contrasts(
     request: ProfileRequest,
-    batch: torch.Tensor,
     device: Device,
     prepare: Prepare,
     step: Step,
@@ -73,12 +69,12 @@ def _contrasts(
     """The SE network (candidate) against the plain one and against itself without each part (baselines)."""
     rng = Random(request.process_seed)
     plain = models.build(request.pair.baseline, seed=request.weight_seed).module
-    steps: dict[Side, Step] = {"baseline": prepare(plain, batch), "candidate": step}
+    steps: dict[Side, Step] = {"baseline": prepare(plain), "candidate": step}
     yield _contrast(request, device, rng, "plain", steps, alive=alive)
     del plain, steps
     for part in ABLATABLE[request.workload.phase]:
         ablated = _ablated(request.pair.candidate, request.weight_seed, part)
-        steps = {"baseline": prepare(ablated, batch), "candidate": step}
+        steps = {"baseline": prepare(ablated), "candidate": step}
         yield _contrast(request, device, rng, part, steps, alive=alive)
 
 

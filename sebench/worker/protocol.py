@@ -8,6 +8,7 @@ import msgspec
 
 from sebench.schema import (
     Block,
+    CrossCheck,
     DeviceState,
     EnergyBlock,
     LockedNetwork,
@@ -25,9 +26,9 @@ from sebench.schema import (
     Workload,
 )
 
-Code = Literal["build", "count", "memory", "output", "device", "unknown"]
-"""Why a worker cannot go on: the network, its counts, its memory, what it returned, the device, or no such
-network."""
+Code = Literal["build", "count", "memory", "output", "device", "unknown", "usage"]
+"""Why a worker cannot go on: the network, its counts, its memory, what it returned, the device, no such
+network, or what it was asked."""
 
 
 class Request(Value, frozen=True, kw_only=True, tag=True):
@@ -76,7 +77,10 @@ class SideRequest(Value, frozen=True, kw_only=True, tag=True):
 
 
 class CountRequest(Value, frozen=True, kw_only=True, tag=True):
-    """Runner to worker, instead of `Request`: count one network where you are."""
+    """Runner to worker, instead of `Request`: count one network where you are.
+
+    Any number of these and of `CrossCheckRequest` may follow; after the last answer comes `Done`.
+    """
 
     spec: ModelSpec
     input_shape: tuple[int, ...]
@@ -84,6 +88,14 @@ class CountRequest(Value, frozen=True, kw_only=True, tag=True):
     dtype: str
     not_from: str | None = None
     """As in `SideRequest`."""
+
+
+class CrossCheckRequest(Value, frozen=True, kw_only=True, tag=True):
+    """Runner to worker, as `CountRequest`: count one network with every tool."""
+
+    spec: ModelSpec
+    input_shape: tuple[int, ...]
+    phase: Phase
 
 
 class LockRequest(Value, frozen=True, kw_only=True, tag=True):
@@ -98,12 +110,21 @@ class Run(Value, frozen=True, kw_only=True, tag=True):
     """Runner to the worker of one side: time this many steps now."""
 
     count: int
+    restored: bool = False
+    """Bring the input back before each of them."""
+
+
+class Finish(Value, frozen=True, kw_only=True, tag=True):
+    """Runner to the worker of one side: no more steps will come; are the last ones as good as the first?"""
+
+    steps_per_segment: int
 
 
 class SideReady(Value, frozen=True, kw_only=True, tag=True):
     """The worker of one side to the runner: built, checked, and run once."""
 
     compile_s: float | None = None
+    writes_input: bool = False
     runtime: dict[str, Any]
 
 
@@ -122,6 +143,12 @@ class Counted(Value, frozen=True, kw_only=True, tag=True):
     """Worker to runner: the answer to a `CountRequest`."""
 
     cost: StaticCost
+
+
+class CrossChecked(Value, frozen=True, kw_only=True, tag=True):
+    """Worker to runner: the answer to a `CrossCheckRequest`."""
+
+    check: CrossCheck
 
 
 class Locked(Value, frozen=True, kw_only=True, tag=True):
@@ -164,6 +191,9 @@ class Span(Value, frozen=True, kw_only=True, tag=True):
 class Alive(Value, frozen=True, kw_only=True, tag=True):
     """Worker to runner, while it prepares: something has got done, so wait for more."""
 
+    about: str | None = None
+    """The network whose code runs from now on, to be named if the process ends; None: as before."""
+
 
 class Ready(Value, frozen=True, kw_only=True, tag=True):
     """Worker to runner: both sides are built, checked and warm."""
@@ -171,6 +201,8 @@ class Ready(Value, frozen=True, kw_only=True, tag=True):
     step_s: dict[Side, float]
     compile_s: dict[Side, float] = msgspec.field(default_factory=dict)
     gradient_bytes: dict[Side, int] = msgspec.field(default_factory=dict)
+    writes_input: tuple[Side, ...] = ()
+    """Those that write to their input; if one does, both inputs are brought back before every timed span."""
     runtime: dict[str, Any]
 
 
@@ -240,6 +272,7 @@ Asked = (
     | ProfileRequest
     | SideRequest
     | CountRequest
+    | CrossCheckRequest
     | LockRequest
     | CounterRequest
     | EnergyRequest
@@ -247,5 +280,5 @@ Asked = (
 )
 """What a worker may be asked first."""
 Measurements = Measured | MemoryMeasured | Profiled | EnergyMeasured
-Answers = Counted | Locked | CounterFound
+Answers = Counted | CrossChecked | Locked | CounterFound
 Reply = Measurements | Answers | Alive | Ready | SideReady | Timed | Done | EnergyDone | Failed

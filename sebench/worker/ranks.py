@@ -138,7 +138,8 @@ class _Member:
             self._process.wait(timeout=patience_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+            with suppress(subprocess.TimeoutExpired):  # stuck in the kernel; the runner ends the whole group
+                self._process.wait(timeout=GRACE_S)
 
 
 def _start(request: Request, rank: int, port: int) -> _Member:

@@ -11,22 +11,36 @@ import msgspec
 from sebench.errors import BuildError
 from sebench.models.neighbours import is_installed, origin
 from sebench.profilers.device import Device, Step
-from sebench.worker.protocol import Run, Timed
+from sebench.worker.protocol import Done, Finish, Run, Timed
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def answer(lines: Callable[[], bytes], step: Step, device: Device) -> Iterator[Timed]:
-    """Run steps on demand until the other end closes.
+def answer(
+    lines: Callable[[], bytes],
+    step: Step,
+    device: Device,
+    *,
+    restored: Step | None = None,
+    finish: Callable[[int], None] = lambda steps: None,
+) -> Iterator[Timed | Done]:
+    """Run steps on demand until there is a `Finish`, or the other end closes.
 
     Args:
         lines: reads the next line, ``b""`` at the end.
         step: of this side.
         device: clock and barrier; the time a message takes is in no timing.
+        restored: the same step, its input brought back first.
+        finish: told the steps of a segment, it checks what the last steps came to.
     """
     with device.quiet():
         while line := lines():
-            timing = device.timed(step, msgspec.json.decode(line, type=Run).count)
+            message = msgspec.json.decode(line, type=Run | Finish)
+            if isinstance(message, Finish):
+                finish(message.steps_per_segment)
+                yield Done()
+                return
+            timing = device.timed(restored if message.restored and restored else step, message.count)
             yield Timed(
                 steps_s=timing.steps_s,
                 forward_s=timing.forward_s,

@@ -18,7 +18,7 @@ from sebench.worker.blocks import timed_blocks
 from sebench.worker.desk import Desk
 from sebench.worker.failures import guarded
 from sebench.worker.parallel import following, leading
-from sebench.worker.preparing import PreparedSide, prepare
+from sebench.worker.preparing import PreparedSide, prepare, timed_steps
 from sebench.worker.protocol import Done, Go, Join, Measured, Ready, Request, Span
 
 MAX_HEAP_SHIFT_BYTES = 4 * 2**20
@@ -37,14 +37,16 @@ def lead(request: Request, desk: Desk, cpus: tuple[int, ...] | None) -> None:
     """
     probe = partial(read_probe, cpus=cpus)
     with leading(request, desk.device(request.workload), desk.send) as (device, take_up), device.quiet():
-        sides = prepare(request, desk.build, device, alive=desk.alive)
-        steps = {side: prepared.step for side, prepared in sides.items()}
+        sides = prepare(request, desk.build, device, alive=desk.alive, about=desk.about)
+        steps = timed_steps(sides)
         take_up(steps)
         step_s = guarded(lambda: warm_up(steps, device, request.policy, alive=desk.alive))
         desk.send(_ready(sides, step_s, device))
         if go := desk.read(Go):
             for block in timed_blocks(go, request, steps, device, probe, shift=_shift_heap):
                 desk.send(Measured(block=block))
+            for side in sides.values():
+                side.require_sound(go.steps_per_segment)
     desk.send(Done())
 
 
@@ -57,9 +59,9 @@ def follow(join: Join, desk: Desk) -> None:
     workload = replace(join.request.workload, device=join.request.workload.device_of(join.rank))
     request = replace(join.request, workload=workload)
     with following(join, desk.device(workload)) as device, device.quiet():
-        sides = prepare(request, desk.build, device, join.rank)
+        steps = timed_steps(prepare(request, desk.build, device, join.rank))
         while span := desk.read(Span):
-            guarded(partial(device.timed, sides[span.side].step, span.count))
+            guarded(partial(device.timed, steps[span.side], span.count))
 
 
 def openmp_variables() -> dict[str, str]:
@@ -74,6 +76,7 @@ def _ready(sides: Mapping[Side, PreparedSide], step_s: dict[Side, float], device
         step_s=step_s,
         compile_s={side: took_s for side, took_s in compiled.items() if took_s is not None},
         gradient_bytes={side: count for side, count in exchanged.items() if count is not None},
+        writes_input=tuple(name for name, side in sides.items() if side.writes_input),
         runtime={**runtime_facts(device.name), "variables": openmp_variables()},
     )
 

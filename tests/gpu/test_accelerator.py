@@ -8,8 +8,10 @@ from typer.testing import CliRunner
 
 from sebench.cli import app
 from sebench.profilers.accelerator import AcceleratorDevice, device_facts
+from sebench.profilers.device import RestoredStep
 from sebench.profilers.distributed import DistributedDevice, lone_rank, maximum
 from sebench.profilers.energy_counter import joules_between
+from sebench.profilers.inputs import OwnInput, make_source
 from sebench.profilers.workload import captured, make_input, make_targets, training_step
 from sebench.schema import Workload
 
@@ -41,6 +43,15 @@ def test_a_captured_step_computes_the_same():
     first = step().clone()
     x.mul_(2)
     torch.testing.assert_close(step(), 4 * first)
+
+
+def test_an_input_is_brought_back_before_a_span_of_steps_and_changes_within_it():
+    source = make_source(WORKLOAD, seed=1)
+    own = OwnInput(lambda: source, "cuda:0")
+    step = captured(lambda: own.tensor.mul_(2.0))
+    AcceleratorDevice(WORKLOAD).timed(RestoredStep(step, own.restore), 3)
+    torch.testing.assert_close(own.tensor.cpu(), 8 * source)  # doubled three times
+    assert own.is_changed()
 
 
 def test_gradients_go_through_nccl_and_times_through_gloo():

@@ -406,7 +406,7 @@ def test_a_busy_machine_may_leave_it_open_but_not_turn_it(check, repo, wait_s, c
     assert worktrees(repo) == 1
 
 
-# Whoever builds the network in the working tree signs: the command itself, then one worker per process.
+# Whoever builds the network in the working tree signs: the worker that counts it, then one per process.
 SIGNED = """
 import os
 with open("builders", "a") as stream:

@@ -2,8 +2,9 @@
 
 Speaks the protocol through the real `serve`. CONDITION: ``calm``, ``shared`` (another process), ``hot``
 (thermal slowdown in every third block), ``full`` (no room for more than 4 images), ``uneven`` (rank 1 takes
-twice as long as rank 0). Of its energy counter: ``mig``, ``denied``, ``old`` (not supported), ``stuck``,
-``lost`` (after some reads), ``joined`` (by another process, later).
+twice as long as rank 0), ``writes`` (networks that write to their input). Of its energy counter: ``mig``,
+``denied``, ``old`` (not supported), ``stuck``, ``lost`` (after some reads), ``joined`` (by another process,
+later).
 """
 
 import os
@@ -41,6 +42,8 @@ class Toy(nn.Module):
             raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB")
         slowness = 1 + RANK if self.condition == "uneven" else 1
         FakeGpu.cost_s, FakeGpu.joules = COSTS[self.variant] * slowness, JOULES[self.variant]
+        if self.condition == "writes":
+            x.relu_()
         return self.fc(x.flatten(1)[:, :12])
 
 

@@ -35,6 +35,8 @@ class Faulty(nn.Module):
             raise TypeError("no such step")
         if self.fault == "text":
             return "words"
+        if self.fault == "writes":
+            x.mul_(2.0)
         if self.fault == "chatty":
             sys.stdout.write("a network that prints\n")
         if self.calls > 20 and self.should_die():

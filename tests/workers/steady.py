@@ -123,7 +123,12 @@ def pair(request, read, send, device, condition):
 def serve(read, send, condition):
     request = msgspec.json.decode(read(), type=Asked)
     if isinstance(request, CountRequest):
-        send(Counted(cost=StaticCost(input_shape=request.input_shape, params=1, buffers=0)))
+        while True:
+            send(Counted(cost=StaticCost(input_shape=request.input_shape, params=1, buffers=0)))
+            if not (line := read()):
+                break
+            request = msgspec.json.decode(line, type=CountRequest)
+        send(Done())
     elif isinstance(request, SideRequest):
         send(SideReady(runtime=RUNTIME))
         for timed in answer(read, step_of(request.spec, condition), Steady(condition)):

@@ -82,6 +82,15 @@ def test_a_batch_that_does_not_fit_is_emulated_for_both_sides(measured):
     assert "cuda:0 training, batch 16, emulated by 4, 2x2" in shown
 
 
+def test_inputs_that_change_within_a_segment_are_a_warning(measured):
+    finding = next(f for f in latency(measured("writes", processes=1)).findings if f.code == "writes-input")
+    assert (finding.severity, finding.message) == (
+        "warning",
+        "toy and toy se write to their inputs; both inputs are brought back before each segment, "
+        "and change within it",
+    )
+
+
 def test_inference_is_never_emulated(measured):
     result = measured("full", phase="inference", batch_size=16)  # only training runs out of room here
     assert result.measurements[0].workload.micro_batch_size is None

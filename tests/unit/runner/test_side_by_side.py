@@ -16,6 +16,7 @@ from sebench.schema import ModelSpec, Pair, Plan, Session, TimingPolicy, Workloa
 from sebench.worker.protocol import (
     Done,
     Failed,
+    Finish,
     Go,
     Measured,
     Ready,
@@ -62,11 +63,12 @@ class Pretended:
 
     opened: list
     pid = os.getpid()
+    last = Done()
 
     def __init__(self, request, *, command, environ, timeout_s, directory, ready_within_s=None):
         self.request, self.directory, self.environ = request, directory, environ
         self.cost_s = 0.02 if request.spec.commit else 0.03
-        self.replies = [self.first()]
+        self.replies, self.restored = [self.first()], set()
         self.closed = False
         Pretended.opened.append(self)
 
@@ -75,12 +77,16 @@ class Pretended:
             return Failed(code="build", message="nets.py cannot be imported: SyntaxError (nets.py:1)")
         if self.request.spec.model == "confused":
             return Done()
-        return SideReady(compile_s=1.5, runtime={"torch": "2.11.0"})
+        writes = self.request.spec.model == "writes"
+        return SideReady(compile_s=1.5, writes_input=writes, runtime={"torch": "2.11.0"})
 
     def go(self, message):
-        if self.request.spec.model == "fails":
+        if isinstance(message, Finish):
+            self.replies.append(self.last)
+        elif self.request.spec.model == "fails":
             self.replies.append(Failed(code="build", message="no more"))
         else:
+            self.restored.add(message.restored)
             self.replies.append(Timed(steps_s=(self.cost_s,) * message.count))
 
     def receive(self):
@@ -136,6 +142,25 @@ def test_two_workers_look_like_one(pretended, repo, tmp_path):
     assert base.request.weight_seed == head.request.weight_seed == 3
     assert base.closed
     assert head.closed
+
+
+@pytest.mark.parametrize(("head", "restored"), [("none", {False}), ("writes", {True})])
+def test_where_one_network_writes_to_its_input_both_find_theirs_as_it_was(pretended, head, restored):
+    with pretended(head=head) as worker:
+        ready = worker.receive()
+        blocks(worker)
+    assert ready.writes_input == (("candidate",) if head == "writes" else ())
+    assert [opened.restored for opened in Pretended.opened] == [restored, restored]
+
+
+def test_what_a_side_says_of_its_last_steps_is_named(pretended, monkeypatch):
+    monkeypatch.setattr(Pretended, "last", Failed(code="output", message="toy returned NaN"))
+    with pretended(head="toy") as worker:
+        worker.receive()
+        worker.go(Go(steps_per_segment=2, orders=("ABBA",), deadline_s=60.0))
+        assert isinstance(worker.receive(), Measured)
+        failed = worker.receive()
+    assert failed.message == "none at 0123456789ab: toy returned NaN"
 
 
 def test_sides_are_opened_in_the_order_drawn(pretended):
@@ -209,7 +234,7 @@ def test_real_workers_deliver_blocks(series):
     [
         ("nan", "none", "nan at 0123456789ab: nan plain returned NaN or infinity"),
         ("none", "shape", "shape: the network does not run on this input: mat1 and mat2"),
-        ("none", "exit", "a worker process ended with status 7: some library said no"),
+        ("none", "exit", "exit: a worker process ended with status 7: some library said no"),
     ],
 )
 def test_a_side_that_fails_is_one_line(series, base, head, message):
