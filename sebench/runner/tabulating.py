@@ -137,8 +137,11 @@ def newest_measured(directory: Path | None, further: Iterable[Result] = ()) -> M
 
 
 def _readable(directory: Path) -> Iterator[Result]:
-    """The stored results; files that are none are passed over, as the table does not depend on them."""
-    for path in ResultStore(directory).paths():
+    """The stored results; what cannot be read is passed over, as the table does not depend on it."""
+    paths: tuple[Path, ...] = ()
+    with contextlib.suppress(DataFileError):
+        paths = ResultStore(directory).paths()
+    for path in paths:
         with contextlib.suppress(DataFileError):
             yield load_result(path)
 

@@ -134,7 +134,7 @@ def test_table(measured, blocked):
     done = sebench("table", "section4", "--measure", "--results", blocked / "results", "--format", "json")
     assert (done.exit_code, json.loads(done.stdout)["kind"]) == (1, "table")
     entries = [entry for row in json.loads(done.stdout)["tables"][0]["rows"] for entry in row["entries"]]
-    assert any("50" in (entry["here_text"] or "") for entry in entries)  # 0.05 s is 50 ms
+    assert "1.025 [1.005, 1.045]" in [entry["here_text"] for entry in entries]  # sqrt(1.02 * 1.03)
     assert len(errors(done)) == 1
 
 
