@@ -72,8 +72,8 @@ def refused_output(error: OSError | ValueError) -> DataFileError:
         error: a `ValueError` where the stream is closed.
     """
     _discard(sys.stdout)
-    closed = not isinstance(error, OSError) or error.errno == errno.EBADF
-    reason = "it is closed" if closed else error.strerror
+    is_open = isinstance(error, OSError) and error.errno != errno.EBADF
+    reason = error.strerror if isinstance(error, OSError) and is_open else "it is closed"
     return DataFileError(f"cannot write to standard output: {reason}", hint="name a file with --output")
 
 

@@ -101,7 +101,8 @@ def _is_model(text: str) -> bool:
 
 
 def _name(parameter: Any) -> str:  # noqa: ANN401 - Typer's
-    return next((name for name in parameter.opts if name.startswith("--")), parameter.opts[0])
+    names: list[str] = parameter.opts
+    return next((name for name in names if name.startswith("--")), names[0])
 
 
 def _explain(error: Any) -> None:  # noqa: ANN401 - a type of Typer's own
