@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import reprlib
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -119,7 +120,7 @@ def _explain(error: Any) -> None:  # noqa: ANN401 - a type of Typer's own
 def _plain(text: str, cause: Any) -> str:  # noqa: ANN401 - a validation error of pydantic's, or none
     for found in cause.errors()[:1] if hasattr(cause, "errors") else ():
         if found["type"] in _PLAIN:
-            text = text.replace(found["msg"], f"{found['input']!r} {_PLAIN[found['type']]}")
+            text = text.replace(found["msg"], f"{reprlib.repr(found['input'])} {_PLAIN[found['type']]}")
     plain = text.replace(_FROM_PYDANTIC, "").rstrip(".")
     return plain[:1].lower() + plain[1:]
 

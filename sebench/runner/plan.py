@@ -23,6 +23,9 @@ from sebench.schema import (
 __all__ = ["drawn_seed", "input_shape", "make_plan", "resolve_spec", "timing_policy"]
 
 LONGEST_BUDGET_S = 30 * 86_400
+# Beyond it activations have more elements than 64 bits can number.
+_MAX_ELEMENTS = 2**50
+
 _EFFORTS: dict[Effort, dict[str, Any]] = {
     "quick": {"processes": 1, "min_blocks": 12, "budget_s": 21.0},
     # Hodges-Lehmann of three blocks cannot withstand one spike, of four it can (reports/coverage.md).
@@ -143,4 +146,8 @@ def input_shape(name: str, batch_size: int, image_size: models.ImageSize | None)
     channels, *own = models.native_input(name)
     height, width = own if image_size is None else models.height_width(image_size)
     models.check_image_size(name, (height, width))
+    if batch_size * channels * height * width > _MAX_ELEMENTS:
+        raise UsageError(
+            f"--batch-size {batch_size} at {models.image_size_text((height, width))} is more than any machine holds"
+        )
     return (batch_size, channels, height, width)

@@ -80,6 +80,11 @@ def nets(tmp_path):
         ("-m resnet50 --num-classes 0", 2, "number of classes 0 is not positive"),
         ("-m resnet50 --batch-size 0", 2, "--batch-size 0 is not positive"),
         ("-m resnet50 --batch-size -1", 2, "--batch-size -1 is not positive"),
+        (
+            f"-m resnet50 --batch-size {10**20}",
+            2,
+            f"--batch-size {10**20} at 224 is more than any machine holds",
+        ),
         ("-m resnet50 --image-size 0", 2, "image size 0 is not positive"),
         ("-m resnet50 --image-size -224", 2, "image size -224 is not positive"),
         ("-m resnet50 --image-size 8", 2, "image size 8 is too small for resnet50; use at least 32"),
