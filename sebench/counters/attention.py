@@ -42,12 +42,12 @@ def attention_backward(call: Call) -> Work:
 @contextmanager
 def attention_as_on_cpu() -> Iterator[None]:
     """Within, attention of meta tensors is made of the ops that a CPU would run."""
-    library = torch.library.Library("aten", "IMPL")
-    library.impl("scaled_dot_product_attention", _attend, "AutogradMeta")
+    library = torch.library.Library("aten", "IMPL")  # type: ignore[no-untyped-call]
+    library.impl("scaled_dot_product_attention", _attend, "AutogradMeta")  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
-        library._destroy()
+        library._destroy()  # type: ignore[no-untyped-call]
 
 
 def _attend(  # noqa: PLR0917 - the schema of the op
@@ -61,7 +61,7 @@ def _attend(  # noqa: PLR0917 - the schema of the op
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> torch.Tensor:
-    factors = (query, key, value)
+    factors: tuple[torch.Tensor, ...] = (query, key, value)
     if dropout_p or not _fits_kernel(factors, grouped=enable_gqa) or not _fits_mask(attn_mask, query.dim()):
         whole = _aten.scaled_dot_product_attention.default
         options = {"scale": scale, "enable_gqa": enable_gqa}
@@ -90,7 +90,7 @@ def _fits_kernel(factors: tuple[torch.Tensor, ...], *, grouped: bool) -> bool:
     batches = {tensor.shape[:-3] for tensor in factors}
     heads, kept = query.shape[-3], key.shape[-3]
     return (
-        torch.backends.cuda.flash_sdp_enabled()  # the switch is the CPU's, too
+        torch._C._get_flash_sdp_enabled()  # the switch of the CPU, too
         and len(batches) == 1
         and kept == value.shape[-3]
         and (kept in {heads, 1} or grouped)
