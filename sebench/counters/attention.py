@@ -90,7 +90,7 @@ def _fits_kernel(factors: tuple[torch.Tensor, ...], *, grouped: bool) -> bool:
     batches = {tensor.shape[:-3] for tensor in factors}
     heads, kept = query.shape[-3], key.shape[-3]
     return (
-        torch.backends.cuda.flash_sdp_enabled()  # type: ignore[no-untyped-call] # the switch is the CPU's, too
+        torch._C._get_flash_sdp_enabled()  # the switch of the CPU, too
         and len(batches) == 1
         and kept == value.shape[-3]
         and (kept in {heads, 1} or grouped)

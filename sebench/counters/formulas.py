@@ -37,5 +37,5 @@ def rule_for(op: str) -> Rule | None:
 
 
 def is_free(op: str) -> bool:
-    """Whether an op moves no data: views, allocation, torch's queries (``prim.*``), marks for a profiler."""
+    """Whether an op moves no data: views, allocation, queries (``prim.*``), marks for a profiler."""
     return plain_name(op) in _FREE or op.startswith(("prim.", "profiler."))
