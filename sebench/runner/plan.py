@@ -148,7 +148,7 @@ def input_shape(name: str, batch_size: int, image_size: models.ImageSize | None)
     models.check_image_size(name, (height, width))
     if batch_size * channels * height * width > _MAX_ELEMENTS:
         raise UsageError(
-            f"--batch-size {batch_size} at {models.image_size_text((height, width))} is more than any machine "
-            "holds"
+            f"--batch-size {batch_size} at {models.image_size_text((height, width))} is more than any "
+            "machine holds"
         )
     return (batch_size, channels, height, width)
