@@ -50,6 +50,8 @@ def net():
     return Slow()
 """
 
+QUIET = "from torch import nn\n\n\ndef net():\n    return nn.Conv2d(3, 4, 3)\n"
+
 
 def nets(channels=4, wait_s=0.0005):
     return {"nets.py": NETS.format(channels=channels, wait_s=wait_s)}
@@ -113,7 +115,7 @@ def test_a_ceiling_passes_and_fails(check, tmp_path):
     assert done.stderr == ""
     junit = tmp_path / "out" / "gate.xml"
     failed = check("-m", "resnet50", "--max-overhead", "params:1.05", "--junit", str(junit), code=3)
-    assert "failed: resnet50 se params 1.099 exceeds the limit of 1.05" in failed.stdout
+    assert "failed: resnet50 se params 1.099 (25,557,032 -> 28,088,024) exceeds the limit of 1.05" in failed.stdout
     (suite,) = ElementTree.parse(junit).getroot()  # noqa: S314 - just written
     assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
 
@@ -141,7 +143,7 @@ def test_this_tree_against_a_ref_exactly(check, repo):
     write(repo, nets(channels=5))  # not even committed
     failed = check(*against_main("--margin", "params:1.24"), code=3)
     # 5 x 28 / (4 x 28)
-    assert "1.250 exceeds the limit of 1.24" in failed.stdout
+    assert "1.250 (112 -> 140) exceeds the limit of 1.24" in failed.stdout
     assert worktrees(repo) == 1
     assert not (repo / ".sebench").exists()  # exact figures need no second attempt
 
@@ -197,9 +199,9 @@ def test_a_package_under_src_is_measured_from_its_own_tree(check, repo):
     git(repo, "checkout", "--quiet", "-b", "topic")
     commit(repo, {"src/package/models.py": nets(channels=5)["nets.py"]})
     asked = ("-m", "package.models:net", "--base-ref", "main", *SMALL, "--margin", "params:1.24")
-    assert "1.250 exceeds" in check(*asked, code=3).stdout
+    assert "1.250 (112 -> 140) exceeds" in check(*asked, code=3).stdout
     # A development install puts the working tree on the path of every process.
-    assert "1.250 exceeds" in check(*asked, code=3, PYTHONPATH=_path(repo / "src")).stdout
+    assert "1.250 (112 -> 140) exceeds" in check(*asked, code=3, PYTHONPATH=_path(repo / "src")).stdout
 
 
 def _path(folder):
@@ -212,7 +214,7 @@ def test_from_a_folder_of_the_repository(check, repo):
     commit(repo, {"vision/nets.py": nets()["nets.py"]})
     write(repo, {"vision/nets.py": nets(channels=5)["nets.py"]})
     done = check(*against_main("--margin", "params:1.24"), cwd=repo / "vision", code=3)
-    assert "1.250 exceeds" in done.stdout
+    assert "1.250 (112 -> 140) exceeds" in done.stdout
 
 
 # Nothing to compare: 4
@@ -281,19 +283,22 @@ def test_a_network_that_is_new_or_gone_is_said_to_be_that_and_the_others_are_jud
 
 def test_what_is_only_new_is_not_comparable(check, repo):
     (repo / "sub").mkdir()
-    write(repo, {"sub/nets.py": nets()["nets.py"]})
+    write(repo, {"sub/nets.py": QUIET})
     done = check(*against_main("--margin", "params:1.0"), cwd=repo / "sub", code=4)
     one_line(done, "nets.py:net is new: main (", "hold it against a ceiling", judged=True)
 
 
 def test_one_network_that_fails_does_not_take_the_others_with_it(check, repo, tmp_path):
-    write(repo, {"bad.py": "def net():\n    raise ValueError('depth must be positive')\n"})
+    write(
+        repo,
+        {"good.py": QUIET, "bad.py": "def net():\n    raise ValueError('depth must be positive')\n"},
+    )
     write(
         repo,
         {
             "sebench.toml": """
                 [[check.factories]]
-                baseline = "nets.py:net"
+                baseline = "good.py:net"
                 candidate = "bad.py:net"
                 margin = { params = 1.25 }
                 [[check.ceiling]]
