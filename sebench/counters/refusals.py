@@ -152,6 +152,12 @@ _KINDS = (
         hint=_WRAP,
     ),
     Kind(
+        # torch takes a word apart: x["image"] has five indices, x["a"] one that is no number.
+        pattern=r"too many indices for tensor of dimension",
+        says="takes a dict, or inputs of other dimensions, and {fed} is fed: {said}",
+        hint=_WRAP,
+    ),
+    Kind(
         pattern=r"'Tensor' object has no attribute '(\w+)'",
         says="takes an object with .{0}, and {fed} is fed",
         hint=_WRAP,
