@@ -70,8 +70,8 @@ class Announcer:
         if not self._warned and (late := late_text(progress)):
             self._warned = True
             yield late
-        silent_s = progress.elapsed_s - self._said_s
-        if progress.stage == "measured" or (progress.stage == "measuring" and silent_s >= SILENCE_S):
+        goes_on = progress.stage == "measuring" and progress.block < progress.blocks
+        if progress.stage == "measured" or (goes_on and progress.elapsed_s - self._said_s >= SILENCE_S):
             yield status_text(progress)
 
 

@@ -60,12 +60,13 @@ def test_a_line_per_process_has_elapsed_left_and_ratio(said):
 def test_a_process_that_takes_minutes_is_not_silent(said):
     # Blocks of 12 s: lines at the first blocks that end 30 s or more after the line before, at 1 s.
     blocks = [
-        replace(READY, processes=1, block=number, blocks=12, elapsed_s=6.0 + 12 * number, left_s=None)
-        for number in range(1, 7)
+        replace(READY, processes=1, block=number, blocks=9, elapsed_s=6.0 + 12 * number, left_s=None)
+        for number in range(1, 10)
     ]
     assert said(START, *blocks)[1:] == [
-        "process 1 of 1, block 3 of 12: 42 s elapsed",
-        "process 1 of 1, block 6 of 12: 78 s elapsed",
+        "process 1 of 1, block 3 of 9: 42 s elapsed",
+        "process 1 of 1, block 6 of 9: 78 s elapsed",
+        # With the ninth block the process has ended, which is said in a line of its own.
     ]
 
 
