@@ -147,8 +147,6 @@ def input_shape(name: str, batch_size: int, image_size: models.ImageSize | None)
     height, width = own if image_size is None else models.height_width(image_size)
     models.check_image_size(name, (height, width))
     if batch_size * channels * height * width > _MAX_ELEMENTS:
-        raise UsageError(
-            f"--batch-size {batch_size} at {models.image_size_text((height, width))} is more than any "
-            "machine holds"
-        )
+        pixels = models.image_size_text((height, width))
+        raise UsageError(f"--batch-size {batch_size} at {pixels} is more than any machine holds")
     return (batch_size, channels, height, width)
