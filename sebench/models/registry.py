@@ -126,16 +126,21 @@ def native_image_size(model: str) -> tuple[int, int]:
     return height_width(IMAGE_SIZE if is_foreign(model) else model_info(model).image_size)
 
 
+LARGEST_IMAGE_SIZE = 2**16
+
+
 def check_image_size(model: str, size: ImageSize) -> None:
     """Refuse an input that the network cannot work on; nothing is known of networks of others.
 
     Raises:
         UnknownModelError: No such network.
-        UsageError: `size` is not positive or below the network's minimum.
+        UsageError: `size` is not positive, beyond `LARGEST_IMAGE_SIZE` or below the network's minimum.
     """
-    smallest = min(height_width(size))
+    smallest, largest = min(height_width(size)), max(height_width(size))
     if smallest < 1:
         raise UsageError(f"image size {image_size_text(size)} is not positive")
+    if largest > LARGEST_IMAGE_SIZE:
+        raise UsageError(f"--image-size is more than {LARGEST_IMAGE_SIZE}")
     if is_foreign(model):
         return
     info = model_info(model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -21,6 +22,8 @@ from sebench.schema import (
 
 __all__ = ["drawn_seed", "input_shape", "make_plan", "resolve_spec", "timing_policy"]
 
+# Sizes in bytes, of the input and of what a network makes of it, have to fit into 63 bits.
+_MOST_ELEMENTS = 2**50
 LONGEST_BUDGET_S = 30 * 86_400
 _EFFORTS: dict[Effort, dict[str, Any]] = {
     "quick": {"processes": 1, "min_blocks": 12, "budget_s": 21.0},
@@ -132,9 +135,13 @@ def input_shape(name: str, batch_size: int, image_size: models.ImageSize | None)
     """Shape of the input of model `name`: its own image size unless another is given.
 
     Raises:
-        UsageError: a batch or image size that is not positive, or an image too small for the network.
+        UsageError: a batch or image size that is not positive or beyond all bounds, or an image too small for
+            the network.
     """
     require_batch_size(batch_size)
     size = models.native_image_size(name) if image_size is None else models.height_width(image_size)
     models.check_image_size(name, size)
-    return (batch_size, 3, *size)
+    shape = (batch_size, 3, *size)
+    if math.prod(shape) > _MOST_ELEMENTS:
+        raise UsageError(f"--batch-size {batch_size} is more than anything holds at this image size")
+    return shape
