@@ -31,7 +31,7 @@ def calibrate(
     threads: options.Threads = None,
     execution: Annotated[Execution, typer.Option("--exec", help="How steps run.")] = "eager",
     processes: Annotated[
-        int, typer.Option("--processes", min=5, help="Fresh processes to measure, at least.")
+        int, typer.Option("--processes", min=5, max=1000, help="Fresh processes to measure, at least.")
     ] = 12,
     budget: Annotated[
         float | None, typer.Option("--budget", help="Seconds for the whole command; default: 14 a process.")

@@ -9,6 +9,7 @@ from sebench.models.registry import ImageSize, height_width, image_size_text, mo
 
 CHANNELS = 3
 IMAGE_SIZE = 224
+LARGEST_IMAGE_SIZE = 2**16
 
 
 def native_input(model: str) -> InputSize:
@@ -48,11 +49,13 @@ def check_image_size(model: str, size: ImageSize) -> None:
 
     Raises:
         UnknownModelError: No such network.
-        UsageError: `size` is not positive or below the network's minimum.
+        UsageError: `size` is not positive, beyond `LARGEST_IMAGE_SIZE` or below the network's minimum.
     """
-    smallest = min(height_width(size))
+    smallest, largest = min(height_width(size)), max(height_width(size))
     if smallest < 1:
         raise UsageError(f"image size {image_size_text(size)} is not positive")
+    if largest > LARGEST_IMAGE_SIZE:
+        raise UsageError(f"--image-size is more than {LARGEST_IMAGE_SIZE}")
     if is_foreign(model):
         return
     info = model_info(model)

@@ -63,12 +63,17 @@ def _fit(variant: Variant, info: ModelInfo) -> Variant:
     return variant
 
 
+MOST_CLASSES = 2**31
+
+
 def _resolve_num_classes(spec: ModelSpec, info: ModelInfo) -> int | None:
     if spec.num_classes is not None and spec.num_classes < 1:
         raise UsageError(
             f"number of classes {spec.num_classes} is not positive",
             hint=f"{info.name} has {info.num_classes}",
         )
+    if spec.num_classes is not None and spec.num_classes > MOST_CLASSES:
+        raise UsageError(f"--num-classes is more than {MOST_CLASSES}")
     return None if spec.num_classes == info.num_classes else spec.num_classes
 
 

@@ -22,10 +22,9 @@ from sebench.schema import (
 
 __all__ = ["drawn_seed", "input_shape", "make_plan", "resolve_spec", "timing_policy"]
 
-LONGEST_BUDGET_S = 30 * 86_400
-# Beyond it activations have more elements than 64 bits can number.
+# Sizes in bytes, of the input and of what a network makes of it, have to fit into 63 bits.
 _MAX_ELEMENTS = 2**50
-
+LONGEST_BUDGET_S = 30 * 86_400
 _EFFORTS: dict[Effort, dict[str, Any]] = {
     "quick": {"processes": 1, "min_blocks": 12, "budget_s": 21.0},
     # Hodges-Lehmann of three blocks cannot withstand one spike, of four it can (reports/coverage.md).
@@ -140,7 +139,8 @@ def input_shape(name: str, batch_size: int, image_size: models.ImageSize | None)
     """Shape of the input of model `name`: its own channels, and its own image size unless another is given.
 
     Raises:
-        UsageError: a batch or image size that is not positive, or an image too small for the network.
+        UsageError: a batch or image size that is not positive or beyond all bounds, or an image too small for
+            the network.
     """
     require_batch_size(batch_size)
     channels, *own = models.native_input(name)

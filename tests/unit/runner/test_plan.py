@@ -56,6 +56,18 @@ def test_numbers_that_no_machine_has_are_refused(conditions, reason):
         plan(conditions=Conditions(**conditions))
 
 
+def test_inputs_that_no_machine_holds_are_refused():
+    with pytest.raises(UsageError, match="--image-size is more than 65536"):
+        plan(image_size=2**16 + 1)
+    with pytest.raises(UsageError, match="--image-size is more than 65536"):
+        plan(image_size=(224, 10**30))
+    with pytest.raises(UsageError, match="--num-classes is more than 2147483648"):
+        plan(num_classes=10**30)
+    assert input_shape("resnet50", 2**31, 224) == (2**31, 3, 224, 224)  # 2^31 * 150,528 is below 2^50
+    with pytest.raises(UsageError, match="--batch-size 2147483648 is more than anything holds"):
+        input_shape("resnet50", 2**31, 2**16)
+
+
 def test_a_budget_is_hard_and_shared_by_the_pairs():
     made = plan(variants=["se", "se(r=8)"], budget_s=60.0)
     assert (made.policy.budget_s, made.policy.hard_budget) == (30.0, True)
