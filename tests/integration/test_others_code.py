@@ -71,7 +71,7 @@ def test_a_network_that_writes_to_its_input_is_compared_on_the_same_data_and_sai
     write(tmp_path, {"nets.py": NET + change.replace("def net", "def writes")})
     done = sebench(
         "compare --baseline nets.py:writes --candidate nets.py:net --image-size 8 --threads 1 --device cpu"
-        " --effort quick --budget 12 --no-save --format json -q"
+        " --effort quick --no-save --format json -q"
     )
     (comparison,) = json.loads(done.stdout)["comparisons"]
     (latency,) = (metric for metric in comparison["metrics"] if metric["metric"] == "latency")
