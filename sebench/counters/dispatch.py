@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from sebench.counters.attention import DECOMPOSITIONS
 from sebench.counters.formulas import is_free, rule_for
+from sebench.counters.isolation import leaves_inference
 from sebench.counters.memo import FIRST_ARGUMENT, Answer, Key, Price, blank, describe, fresh, recall, remember
 from sebench.counters.paper import is_add, residual_elements, squeezed_elements
 from sebench.counters.placeholders import has_data
@@ -70,6 +71,7 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         scope: knows the frame.
         state: storages of the twin's parameters and buffers.
         refuse_original: given a tensor with data, raises if it is one of the caller's model.
+        forward_only: whether it runs in `without_gradients`.
     """
 
     def __init__(
@@ -77,6 +79,8 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         scope: Scope,
         state: frozenset[int],
         refuse_original: Callable[[torch.Tensor], None] = lambda _: None,
+        *,
+        forward_only: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.calls: dict[tuple[Frame, Price], int] = {}
@@ -86,6 +90,7 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._untrackable: dict[int, torch.UntypedStorage] = {}
         self._scope = scope
         self._state = state
+        self._forward_only = forward_only
         self._refuse_original = refuse_original
 
     def __torch_dispatch__(
@@ -101,6 +106,8 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 result = func(*args, **kwargs)
             self._remember_untrackable(result, (args, kwargs))
             return result
+        if self._forward_only and leaves_inference():
+            torch._C._set_grad_enabled(False)  # until that region ends
         self.casts = self.casts or _autocast_depth() > self._depth
         kind = _kind_of(func)
         if kind.free:

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import torch
+from torch.autograd.forward_ad import _set_fwd_grad_enabled
 
 _AUTOCAST_DEVICES = ("cpu", "cuda")
 
@@ -36,3 +37,19 @@ def isolated_from_caller() -> Iterator[None]:
         np.random.set_state(numpy_state)
         if collecting:
             gc.enable()
+
+
+@contextmanager
+def without_gradients() -> Iterator[None]:
+    """As torch.no_grad, and such that `leaves_inference` can tell what follows."""
+    with torch.no_grad(), _set_fwd_grad_enabled(mode=False):
+        yield
+
+
+def leaves_inference() -> bool:
+    """Whether this is in ``inference_mode(False)`` within `without_gradients`.
+
+    It turns both kinds of gradients on, ``enable_grad`` one. Inside an inference step it says that a network
+    does not want inference mode, not that it wants gradients: its ops are to cost the same.
+    """
+    return torch.is_grad_enabled() and torch._C._is_fwd_grad_enabled()

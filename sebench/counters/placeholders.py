@@ -22,8 +22,6 @@ class Placeholders(Protocol):
 
     keeps_values: bool
     """Whether plain tensor attributes, and tensors that a forward makes itself, keep their values."""
-    trained: bool
-    """Whether parameters ask for gradients, as those of the model do."""
 
     def empty(self, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
         """A tensor of the shape and strides of another, without a gradient."""
@@ -36,16 +34,9 @@ class Placeholders(Protocol):
 
 
 class MetaTensors:
-    """Tensors on the meta device.
-
-    Args:
-        trained: see `Placeholders`. Without gradients a forward costs the same in every grad mode.
-    """
+    """Tensors on the meta device."""
 
     keeps_values = True
-
-    def __init__(self, *, trained: bool) -> None:
-        self.trained = trained
 
     def empty(self, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
         """See `Placeholders`."""
@@ -68,8 +59,6 @@ class FakeTensors:
         device: the device.
         keeps_values: see `Placeholders`.
     """
-
-    trained = True
 
     def __init__(self, device: str, *, keeps_values: bool) -> None:
         from torch._subclasses.fake_tensor import FakeTensorMode  # noqa: PLC0415 - slow, and seldom needed
@@ -126,7 +115,6 @@ def stand_in(
     if torch.nn.parameter.is_lazy(tensor):
         raise BuildError(f"module '{module}' is lazy and has no shape yet", hint="run an input through it")
     bare = placeholders.empty(tensor, dtype if tensor.is_floating_point() else tensor.dtype)
-    trained = tensor.requires_grad and placeholders.trained
     if isinstance(tensor, nn.Parameter):
-        return nn.Parameter(bare, trained)
-    return bare.requires_grad_() if trained else bare
+        return nn.Parameter(bare, tensor.requires_grad)
+    return bare.requires_grad_() if tensor.requires_grad else bare

@@ -13,7 +13,7 @@ from torch import nn
 from sebench.counters.attention import attention_as_on_cpu
 from sebench.counters.backward import backward, differentiable, reaches_original
 from sebench.counters.dispatch import CountingMode
-from sebench.counters.isolation import isolated_from_caller
+from sebench.counters.isolation import isolated_from_caller, without_gradients
 from sebench.counters.placeholders import FakeTensors, MetaTensors, Placeholders
 from sebench.counters.refusals import Failure, refusal
 from sebench.counters.rows import Calls, rows_of
@@ -91,11 +91,11 @@ class _Run(NamedTuple):
 def _run(modules: dict[str, nn.Module], frames: dict[str, Frame], request: Request) -> _Run:
     """Run a twin on meta tensors; on fake ones where the network asks what device it is on."""
     failure: BuildError | None = None
-    for placeholders in _placeholders(request.phase):
+    for placeholders in _placeholders():
         try:
             run = _run_on(placeholders, modules, frames, request)
         except BuildError as error:
-            if not _is_about_placeholders(error.__cause__):
+            if not _is_about_devices(error.__cause__):
                 raise
             failure = failure or error
         else:
@@ -104,18 +104,14 @@ def _run(modules: dict[str, nn.Module], frames: dict[str, Frame], request: Reque
     raise failure or BuildError(f"{type(modules['']).__name__} cannot be counted under autocast")
 
 
-def _placeholders(phase: Phase) -> Iterator[Placeholders]:
-    if phase == "inference":
-        yield MetaTensors(trained=False)
-    yield MetaTensors(trained=True)
-    device = "cuda" if torch.is_autocast_enabled("cuda") else "cpu"
-    yield FakeTensors(device, keeps_values=True)
-    yield FakeTensors(device, keeps_values=False)
+def _placeholders() -> Iterator[Placeholders]:
+    yield MetaTensors()
+    yield FakeTensors("cpu", keeps_values=True)
+    yield FakeTensors("cpu", keeps_values=False)
 
 
-def _is_about_placeholders(error: BaseException | None) -> bool:
-    """Whether a network failed on what tells placeholders from its own tensors: the device, the gradients."""
-    return error is not None and any(word in str(error) for word in ("device", "does not require grad"))
+def _is_about_devices(error: BaseException | None) -> bool:
+    return error is not None and "device" in str(error)
 
 
 def _run_on(
@@ -147,7 +143,7 @@ def _infer(
 ) -> _Run:
     scope = Scope(frames[""])
     mode = _counting_mode(twin, scope, originals)
-    with traced(twin, frames, scope), torch.no_grad(), mode:
+    with traced(twin, frames, scope), without_gradients(), mode:
         _forward(twin, scope, request, batch)
     return _Run(twin, mode.calls, (), mode.casts)
 
@@ -186,7 +182,12 @@ def _counting_mode(twin: Twin, scope: Scope, originals: Mapping[int, str]) -> Co
         if id(tensor) in originals:
             raise reaches_original(type(twin.root).__name__, originals[id(tensor)])
 
-    return CountingMode(scope, frozenset(storage_id(tensor) for tensor in twin.state), refuse_original)
+    return CountingMode(
+        scope,
+        frozenset(storage_id(tensor) for tensor in twin.state),
+        refuse_original,
+        forward_only=not isinstance(scope, AutogradScope),
+    )
 
 
 def _forward(twin: Twin, scope: Scope, request: Request, batch: torch.Tensor) -> object:
