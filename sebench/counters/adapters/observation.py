@@ -79,7 +79,7 @@ class Observation:
     classes: Mapping[str, str]
     """Class of every module by its path."""
     occurrences: Mapping[int, int]
-    """How often a module hangs in the tree, by its id: a shared one hangs in it more than once."""
+    """How many ways lead to a module, by its id: a shared one, and all within it, has more than one."""
 
     @cached_property
     def forward_ops(self) -> tuple[OpCost, ...]:
@@ -147,9 +147,7 @@ def _hooks(model: nn.Module, calls: list[ModuleCall]) -> Iterator[RemovableHandl
 
 def _occurrences(model: nn.Module) -> Counter[int]:
     found: Counter[int] = Counter()
-    for module in model.modules():
-        for child in module.children():
-            found[id(child)] += 1
+    model.apply(lambda module: found.update((id(module),)))  # once per way that leads to it
     return found
 
 

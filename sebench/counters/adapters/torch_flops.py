@@ -25,9 +25,14 @@ class TorchFlops:
     phases: tuple[Phase, ...] = ("inference", "training")
 
     def count(self, model: nn.Module, batch: torch.Tensor, phase: Phase) -> int:
-        """Forward, and in training the backward from a dense gradient of every output."""
+        """Forward, and in training the backward from a dense gradient of every output.
+
+        Without gradients the counter stumbles over a parameter that is handed to a module as an argument.
+        """
         training = phase == "training"
         model.train(training)
+        if not training:
+            model.requires_grad_(requires_grad=False)
         with torch.set_grad_enabled(training), FlopCounterMode(display=False) as counter:
             outputs = [tensor for tensor in tensors(model(batch)) if tensor.requires_grad]
             if training and outputs:

@@ -366,6 +366,34 @@ def test_thop_hooks_and_adds_up_a_shared_module_once_per_place():
     assert (found["thop"].macs, found["thop"].unexplained) == (128, 0)  # 2 calls x 2 hooks x 2 places x 16
 
 
+def test_what_a_shared_module_holds_is_shared_too():
+    class Shared(nn.Module):
+        def __init__(self):
+            super().__init__()
+            inner = nn.Sequential(nn.Linear(4, 4))
+            self.one, self.other = nn.Sequential(inner), nn.Sequential(inner)
+
+        def forward(self, x):
+            return self.other(self.one(x))
+
+    found = checks(Shared, (1, 4), tools=[Thop()])["thop"]
+    assert (found.macs, found.unexplained) == (128, 0)
+
+
+def test_a_parameter_as_an_argument_of_a_module():
+    class Token(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.token = nn.Parameter(torch.zeros(1, 4))
+            self.layer = nn.Linear(4, 3)
+
+        def forward(self, x):
+            return self.layer(self.token) + self.layer(x)
+
+    found = checks(Token, (1, 4), tools=[TorchFlops()])["torch"]
+    assert (found.status, found.macs, found.unexplained) == ("ok", 24, 0)
+
+
 def test_grouped_weight_gradients_that_torch_counts_once_per_group():
     found = native("mobilenet_v1", phase="training")
     check = found["torch"]
