@@ -115,8 +115,8 @@ def test_a_ceiling_passes_and_fails(check, tmp_path):
     assert done.stderr == ""
     junit = tmp_path / "out" / "gate.xml"
     failed = check("-m", "resnet50", "--max-overhead", "params:1.05", "--junit", str(junit), code=3)
-    said = "failed: resnet50 se params 1.099 (25,557,032 -> 28,088,024) exceeds the limit of 1.05"
-    assert said in failed.stdout
+    verdict = "failed: resnet50 se params 1.099 (25,557,032 -> 28,088,024) exceeds the limit of 1.05"
+    assert verdict in failed.stdout
     (suite,) = ElementTree.parse(junit).getroot()  # noqa: S314 - just written
     assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
 
