@@ -188,8 +188,8 @@ class ProcessSeries:
         if not ready.writes_input or any(finding.code == "writes-input" for finding in self._findings):
             return
         pair = self.session.pair
-        specs = {"baseline": pair.baseline, "candidate": pair.candidate}
-        writing = tuple(dict.fromkeys(specs[side].label for side in ready.writes_input))
+        sides = (("baseline", pair.baseline), ("candidate", pair.candidate))
+        writing = tuple(dict.fromkeys(spec.label for side, spec in sides if side in ready.writes_input))
         who = " and ".join(writing) + (" write to their inputs" if writing[1:] else " writes to its input")
         what = f"{who}; both inputs are brought back before each"
         if self.session.workload.device == "cpu":
