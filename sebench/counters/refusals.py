@@ -197,15 +197,20 @@ _KINDS = (
         hint=_WRAP,
     ),
     Kind(
+        pattern=r"Invalid channel dimensions",
+        says="takes another number of channels or of dimensions, and {fed} is fed",
+        hint=_WRAP,
+    ),
+    Kind(
         pattern=r"[Ee]xpected .*\b\dD|unbatched|must be \dD|[Ee]xpected \d-?[dD]"
-        r"|Dimension out of range|number of dimensions|Invalid channel dimensions",
+        r"|Dimension out of range|number of dimensions",
         says="takes inputs of other dimensions, and {fed} is fed: {said}",
         hint=_WRAP,
     ),
     Kind(
-        pattern=r"shapes? cannot be multiplied|to have \d+ channels|size of tensor|invalid for input of size"
-        r"|normalized_shape|[Ss]izes of tensors must match|size mismatch|divisible|doesn't match|not match"
-        r"|[Ww]rong (?:image )?(?:size|height|width)|must match|broadcast",
+        pattern=r"shapes? cannot be multiplied|same reduction dim|to have \d+ channels|size of tensor"
+        r"|invalid for input of size|normalized_shape|[Ss]izes of tensors must match|size mismatch"
+        r"|divisible|doesn't match|not match|[Ww]rong (?:image )?(?:size|height|width)|must match|broadcast",
         says="does not accept {fed}: {said}",
         hint=_SIZE,
     ),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypedDict
 
 from sebench.errors import UsageError
-from sebench.models import PLAIN, is_foreign, resolve
+from sebench.models import PLAIN, has_native_input, is_foreign, resolve
 from sebench.schema import ModelSpec, Pair, StrideIn
 
 DEFAULT_CANDIDATE = "se"
@@ -98,6 +98,7 @@ def _variants(model: str, variants: Sequence[str], baseline: str) -> Sequence[st
         return variants or (DEFAULT_CANDIDATE,)
     if is_foreign(baseline):
         return (PLAIN,)
+    has_native_input(model)  # a name that its library does not know is refused as such
     raise UsageError(
         f"{model} is taken as it is, so it has no variant to compare with",
         hint=f"name another network: --baseline FILE.py:old --candidate {model}",

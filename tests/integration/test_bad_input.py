@@ -83,7 +83,7 @@ def nets(tmp_path):
         (
             f"-m resnet50 --batch-size {10**20}",
             2,
-            f"--batch-size {10**20} at 224 is more than any machine holds",
+            "--batch-size is more than 2147483648",
         ),
         ("-m resnet50 --image-size 0", 2, "image size 0 is not positive"),
         ("-m resnet50 --image-size -224", 2, "image size -224 is not positive"),
@@ -257,7 +257,10 @@ def test_a_width_that_is_none_is_passed_over(monkeypatch, columns):
         # the place once
         ("broken", r"nets.py:broken cannot be built: RuntimeError: no such weights \([^ ]*nets.py:\d+\)\n$"),
         ("text", "nets.py:text returned str, not a torch.nn.Module"),
-        ("Fixed", r"Fixed \(in 'fc'\) does not accept one tensor \(N, 3, H, W\) = \(1, 3, 224, 224\): mat1 "),
+        (
+            "Fixed",
+            r"Fixed \(in 'fc'\) does not accept one tensor \(N, 3, H, W\) = \(1, 3, 224, 224\): .* and ",
+        ),
         ("Fixed", r"choose another --image-size, or wrap it in a module that feeds it what it takes\n$"),
         ("Two", r"Two takes more than one input \('y' is missing\), and one tensor .* is fed; wrap it"),
     ],
@@ -289,9 +292,7 @@ def test_a_network_that_returns_nan_is_reported_and_the_counts_remain(nets, tmp_
 
 
 def test_a_network_that_cannot_be_counted_is_timed_and_the_reason_is_said(nets):
-    arguments = (
-        f"compare --baseline {nets}:Shown --candidate {nets}:plain --image-size 16 --effort quick --budget 15"
-    )
+    arguments = f"compare --baseline {nets}:Shown --candidate {nets}:plain --image-size 16 --effort quick"
     result = sebench(*arguments.split(), "--no-save", "--format", "json")
     assert result.exit_code == 0, result.stderr
     (warning,) = [line for line in result.stderr.splitlines() if "not counted" in line]

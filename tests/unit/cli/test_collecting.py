@@ -56,6 +56,6 @@ def test_without_a_timed_block_nothing_is_stored_and_nothing_is_graded(tmp_path,
     latency = json.loads(capsys.readouterr().out)["comparisons"][0]["metrics"][5]
     assert (latency["metric"], latency["status"], latency["grade"]) == ("latency", "unavailable", None)
     collected(None, UNTIMED).present("table", "-")
-    (row,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("latency")]
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("latency  ")]
     assert row.split()[1:5] == ["-", "-", "-", "unavailable"]
     assert row.split()[-1] == "-"  # after the paper's ratio
