@@ -94,7 +94,8 @@ def _is_model(text: str) -> bool:
 
 
 def _name(parameter: Any) -> str:  # noqa: ANN401 - Typer's
-    return next((name for name in parameter.opts if name.startswith("--")), parameter.opts[0])
+    name: str = next((name for name in parameter.opts if name.startswith("--")), parameter.opts[0])
+    return name
 
 
 def _explain(error: Any) -> None:  # noqa: ANN401 - a type of Typer's own
