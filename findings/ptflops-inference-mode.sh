@@ -22,10 +22,10 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 if command -v uv >/dev/null; then
   uv venv --quiet env
-  uv pip install --quiet --python env/bin/python ptflops==0.7.5 torch==2.15.0
+  uv pip install --quiet --python env/bin/python numpy==2.4.6 ptflops==0.7.5 torch==2.15.0
 else
   python3 -m venv env
-  env/bin/python -m pip install --quiet ptflops==0.7.5 torch==2.15.0
+  env/bin/python -m pip install --quiet numpy==2.4.6 ptflops==0.7.5 torch==2.15.0
 fi
 
 env/bin/python -W ignore - <<'PYTHON'

@@ -5,7 +5,7 @@
 # Expected:   A convolution under torch.nn.utils.weight_norm has the mult-adds of the plain one,
 #             3 * 4 * 9 * 16 * 16 = 27,648 (or a few more, for the norm of the weight).
 #
-# Behaviour:  448 mult-adds, without a warning. Weight norm leaves the convolution with the
+# Behaviour:  448 mult-adds, silently. Weight norm leaves the convolution with the
 #             parameters weight_g (4) and weight_v (108). The rule for convolutions is for parameters
 #             named "weight" and "bias" only; other names fall to the rule meant for recurrent
 #             layers, which multiplies the parameters by batch and channels: (4 + 108) * 1 * 4.
@@ -21,10 +21,10 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 if command -v uv >/dev/null; then
   uv venv --quiet env
-  uv pip install --quiet --python env/bin/python torch==2.15.0 torchinfo==1.8.0
+  uv pip install --quiet --python env/bin/python numpy==2.4.6 torch==2.15.0 torchinfo==1.8.0
 else
   python3 -m venv env
-  env/bin/python -m pip install --quiet torch==2.15.0 torchinfo==1.8.0
+  env/bin/python -m pip install --quiet numpy==2.4.6 torch==2.15.0 torchinfo==1.8.0
 fi
 
 env/bin/python -W ignore - <<'PYTHON'
