@@ -138,17 +138,27 @@ def _size(options: dict[str, Any]) -> InputSize | None:
 def _timm_factory(name: str) -> Callable[[], nn.Module]:
     import timm
 
+    _timm_config(name)
     return lambda: timm.create_model(name, pretrained=False)
 
 
 def _timm_input(name: str) -> InputSize | None:
-    import timm
-
-    try:
-        known = timm.get_pretrained_cfg(name)
-    except RuntimeError as error:  # a tag that the network does not have
-        raise UnknownModelError(f"unknown model 'timm:{name}': {error}") from error
+    known = _timm_config(name)
     if known is None:
         return None
     channels, height, width = known.input_size
     return channels, height, width
+
+
+def _timm_config(name: str) -> Any:  # noqa: ANN401 - timm is not typed
+    """What timm knows about the published weights of a network; None where there are none.
+
+    Raises:
+        UnknownModelError: a tag that the network does not have.
+    """
+    import timm
+
+    try:
+        return timm.get_pretrained_cfg(name)
+    except RuntimeError as error:
+        raise UnknownModelError(f"unknown model 'timm:{name}': {error}") from error
