@@ -222,7 +222,7 @@ def wait_for_worker(process):
     deadline = time.monotonic() + NO_LOWER_BOUND
     while time.monotonic() < deadline:
         for child in psutil_children(process.pid):
-            if "sebench.worker" in " ".join(child.cmdline()):
+            if "sebench/worker/" in " ".join(child.cmdline()):
                 return child
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)

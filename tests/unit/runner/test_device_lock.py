@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ def test_all_devices_of_a_workload_are_held():
 def test_without_a_cache_the_lock_bears_the_name_of_its_user(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))  # no folder can be made in it
-    monkeypatch.setattr(device_lock.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
     monkeypatch.setattr(device_lock.os, "getuid", lambda: 1001)
     assert lock_file("cuda:1") == tmp_path / "sebench-1001-cuda-1.lock"
 

@@ -40,7 +40,8 @@ def command(condition):
 
 @pytest.fixture
 def measured(monkeypatch):
-    monkeypatch.setattr(measuring, "_static_costs", lambda session, cache: (COST, COST))
+    counts = measuring._Counts({"baseline": COST, "candidate": COST}, {})
+    monkeypatch.setattr(measuring, "_static_costs", lambda session, count: counts)
     monkeypatch.setattr(measuring, "_saved_for_backward", lambda session, cache: None)
 
     def run(condition, seen=None, **policy):

@@ -21,7 +21,8 @@ COST = StaticCost(input_shape=(1, 3, 2, 2), params=1, buffers=0)
 
 @pytest.fixture
 def measured(monkeypatch):
-    monkeypatch.setattr(measuring, "_static_costs", lambda session, cache: (COST, COST))
+    counts = measuring._Counts({"baseline": COST, "candidate": COST}, {})
+    monkeypatch.setattr(measuring, "_static_costs", lambda session, count: counts)
     monkeypatch.setattr(measuring, "_saved_for_backward", lambda session, cache: None)
 
     def run(condition, *, phase="training", batch_size=8, processes=POLICY.processes, **asked):
