@@ -380,7 +380,8 @@ FAR = (1.2, 1.5, 2.3)
 PAGE = """# Verdicts of the gate
 
 {made}. Made by
-`python benchmarks/gate_rates.py --output reports/gate.md`: limit 1.05, 6 processes of 6 blocks, one
+`python benchmarks/gate_rates.py --runs {runs} --noisy-runs {noisy_runs} --output reports/gate.md`:
+limit 1.05, 6 processes of 6 blocks, one
 extension by 6 more. Standard error of a share of 0.025 in 2000 gates: 0.0035.
 
 ## By size of the change
