@@ -72,7 +72,7 @@ def test_twice_the_work_is_twice_the_energy(measured):
     # 30 W for 0.1 s and 0.11 s, drifting by up to 5 %
     assert found["net_energy"].baseline.value == pytest.approx(17.0, rel=0.02)
     assert found["net_energy"].candidate.value == pytest.approx(36.7, rel=0.02)
-    assert [progress.activity for progress in seen][-1] == "energy"
+    assert [progress.stage for progress in seen][-1] == "energy"
     shown = render(comparison_document([compare(result)]), "markdown")
     assert "| energy (J) |" in shown
     assert "| energy per image (J) |" in shown
