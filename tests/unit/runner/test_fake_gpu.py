@@ -80,7 +80,7 @@ def test_a_batch_that_does_not_fit_is_emulated_for_both_sides(measured):
     assert finding.message == "a batch of 16 does not fit; both sides accumulate over 4 images"
     assert latency(result).ratio.estimate == pytest.approx(1.1, rel=0.02)
     shown = render(comparison_document([compare(result)]), "markdown")
-    assert "cuda:0 training, batch 16, emulated by 4, 2x2" in shown
+    assert "cuda:0 training, batch 16, 2x2, float32, 1 thread, emulated by 4" in shown
 
 
 def test_inputs_that_change_within_a_segment_are_a_warning(measured):
