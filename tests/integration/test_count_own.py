@@ -75,7 +75,7 @@ def test_a_training_count_finds_its_backward_pass_or_is_refused(own):
     refused = own(f"{command}detached", check=False)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == (
-        "error: Net has no output with a gradient: it is frozen, or it detaches what it returns, so training"
+        "sebench: error: Net has no output with a gradient: it is frozen, or it detaches what it returns, so training"
         " has no backward pass; count inference\n"
     )
 
