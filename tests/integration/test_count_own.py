@@ -75,8 +75,8 @@ def test_a_training_count_finds_its_backward_pass_or_is_refused(own):
     refused = own(f"{command}detached", check=False)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == (
-        "sebench: error: Net has no output with a gradient: it is frozen, or it detaches what it returns, so training"
-        " has no backward pass; count inference\n"
+        "sebench: error: Net has no output with a gradient: it is frozen, or it detaches what it returns, so "
+        "training has no backward pass; count inference\n"
     )
 
 
@@ -90,4 +90,6 @@ def test_a_recurrent_network_costs_the_same_in_every_grad_mode(own):
 def test_a_lock_knows_no_training_costs_of_a_network_that_cannot_be_trained(own, tmp_path):
     done = own("lock -m nets.py:detached --image-size 16 -o costs.lock")
     assert "training has no backward pass" in done.stderr
-    assert "saved_bytes" not in (tmp_path / "costs.lock").read_text()
+    (entry,) = json.loads((tmp_path / "costs.lock").read_text())["entries"]
+    (of_torch,) = entry["torch"].values()
+    assert of_torch["saved_bytes"] is None

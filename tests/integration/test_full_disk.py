@@ -108,12 +108,12 @@ def test_check_keeps_its_verdict(measured, blocked, tmp_path):
         return json.loads(done.stdout)["status"], done.exit_code
 
     assert check(1.2) == ("passed", 1)
-    assert check(0.9) == ("failed", 3)
+    assert check(1.01) == ("failed", 3)
 
 
 def test_junit_is_the_last_to_fail(measured, blocked, tmp_path, monkeypatch):
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    arguments = ("check", "-m", "resnet50", "--max-overhead", "latency:0.9", "--no-save", "--junit")
+    arguments = ("check", "-m", "resnet50", "--max-overhead", "latency:1.01", "--no-save", "--junit")
     done = sebench(*arguments, blocked / "junit.xml")
     assert done.exit_code == 1
     assert "failed" in done.stdout
