@@ -78,9 +78,15 @@ def test_the_summary_holds_what_a_listing_needs(store):
 
 
 def test_facts_of_an_unexpected_kind_are_unknown(store):
-    store.add(replace(SAMPLE, environment=replace(samples.ENVIRONMENT, cpu={"model": 7}, git={"commit": 1})))
+    store.add(replace(SAMPLE, environment=replace(samples.ENVIRONMENT, cpu={"model": 7}, git={})))
     (summary,) = store.contents().results
     assert (summary.machine, summary.commit, summary.dirty) == (None, None, None)
+
+
+def test_a_commit_that_is_no_text_is_damage(store):
+    store.add(replace(SAMPLE, environment=replace(samples.ENVIRONMENT, git={"commit": 1})))
+    (skipped,) = store.contents().skipped
+    assert skipped.reason == "is damaged: it is not text - at `$.environment.git.commit`"
 
 
 def test_the_newest_comes_last_whatever_the_files_are_called(store):
