@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
@@ -13,6 +14,10 @@ settings.register_profile(
     "sebench", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("sebench")
+
+# Tables are as wide and as plain as they are in a pipe, whatever terminal, or parallel run, the tests are in.
+for _name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"):
+    os.environ.pop(_name, None)
 
 
 @pytest.fixture(autouse=True)
