@@ -9,8 +9,10 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from sebench.runner import gatekeeping, measuring, side_by_side
-from sebench.runner.target_run import Settings
+from sebench.runner.gate import run as gatekeeping
+from sebench.runner.gate.target_run import Settings
+from sebench.runner.measuring import run as measuring
+from sebench.runner.workers import side_by_side
 from tests.workers import steady
 
 WORKER = Path(steady.__file__)

@@ -12,12 +12,12 @@ from sebench.api.comparison_result import ComparisonResult
 from sebench.api.naming import Network, network_name
 from sebench.errors import DataFileError, Interrupted, UsageError
 from sebench.models import PLAIN, ImageSize, factory_running
-from sebench.runner.conditions import conditions_here
-from sebench.runner.counter import Counter
-from sebench.runner.counting import default_cache
-from sebench.runner.measuring import run
-from sebench.runner.pairs import resolve_spec
-from sebench.runner.plan import input_shape, make_plan
+from sebench.runner.counting.cached import default_cache
+from sebench.runner.counting.counter import Counter
+from sebench.runner.measuring.run import run
+from sebench.runner.planning.conditions import conditions_here
+from sebench.runner.planning.pairs import resolve_spec
+from sebench.runner.planning.plan import input_shape, make_plan
 from sebench.runner.progress import Observer, Progress
 from sebench.schema import Dtype, Effort, Execution, MemoryFormat, Optimizer, Phase, Plan, Result
 from sebench.store import ResultStore, check_directory

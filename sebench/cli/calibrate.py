@@ -48,11 +48,11 @@ def calibrate(
     from sebench import reporting
     from sebench.analysis.calibration import held_margins, noise
     from sebench.models import is_foreign
-    from sebench.runner import calibrating
-    from sebench.runner.calibrations import Calibrations
-    from sebench.runner.conditions import conditions_here, workloads
-    from sebench.runner.counting import default_cache
-    from sebench.runner.plan import drawn_seed, input_shape, resolve_spec
+    from sebench.runner.counting.cached import default_cache
+    from sebench.runner.measuring import calibrating
+    from sebench.runner.measuring.calibrations import Calibrations
+    from sebench.runner.planning.conditions import conditions_here, workloads
+    from sebench.runner.planning.plan import drawn_seed, input_shape, resolve_spec
 
     check_output(output)
     check_directory(calibrations)

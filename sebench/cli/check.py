@@ -218,10 +218,10 @@ def _run(
     not_stored: Callable[[DataFileError], None],
     quiet: bool,
 ) -> Gate:
-    from sebench.runner.attempts import Attempts
-    from sebench.runner.calibrations import Calibrations
-    from sebench.runner.counting import default_cache
-    from sebench.runner.gatekeeping import run_gate
+    from sebench.runner.counting.cached import default_cache
+    from sebench.runner.gate.earlier import Attempts
+    from sebench.runner.gate.run import run_gate
+    from sebench.runner.measuring.calibrations import Calibrations
 
     with progress_bar(quiet=quiet) as observer:
         return run_gate(

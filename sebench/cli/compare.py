@@ -109,11 +109,11 @@ def compare(
     if directory is not None:
         raise UsageError("--results has no meaning without --from", hint="--save is where results go")
     started_s = time.monotonic()
-    from sebench.runner.calibrations import Calibrations
-    from sebench.runner.conditions import conditions_here
-    from sebench.runner.counting import default_cache
-    from sebench.runner.measuring import run
-    from sebench.runner.plan import make_plan
+    from sebench.runner.counting.cached import default_cache
+    from sebench.runner.measuring.calibrations import Calibrations
+    from sebench.runner.measuring.run import run
+    from sebench.runner.planning.conditions import conditions_here
+    from sebench.runner.planning.plan import make_plan
 
     check_output(output)
     plan = make_plan(

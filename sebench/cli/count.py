@@ -62,9 +62,9 @@ def count(
     """Count parameters, MACs, FLOPs and bytes moved; by op, stage and attention site."""
     from sebench import reporting
     from sebench.models import is_foreign
-    from sebench.runner.counter import Counter
-    from sebench.runner.counting import default_cache
-    from sebench.runner.plan import input_shape, resolve_spec
+    from sebench.runner.counting.cached import default_cache
+    from sebench.runner.counting.counter import Counter
+    from sebench.runner.planning.plan import input_shape, resolve_spec
     from sebench.schema import ModelCost
 
     if cross_check:
@@ -121,7 +121,7 @@ def _cross_check(
     quiet: bool,
 ) -> int:
     from sebench import reporting
-    from sebench.runner.counter import Counter
+    from sebench.runner.counting.counter import Counter
 
     with Counter(None) as counter:
         checks = [counter.cross_check(spec, shape, phase) for spec, shape in networks]

@@ -42,7 +42,7 @@ def lock(
     from sebench import reporting
     from sebench.configuration import load_configuration
     from sebench.lockfile import load_lock
-    from sebench.runner.locking import count_lock, locked_networks
+    from sebench.runner.counting.locking import count_lock, locked_networks
 
     configuration = load_configuration(Path())
     path = _lock_path(configuration, output)
@@ -119,7 +119,7 @@ def _settle(
     """Write the lock where there is none or where overwriting was asked for; what was found, and done."""
     from sebench.analysis.lock import lock_changes, merge_locks
     from sebench.lockfile import lock_text
-    from sebench.runner.locking import torch_minor
+    from sebench.runner.counting.locking import torch_minor
     from sebench.schema import Lock, LockDiff
 
     merged = new if old is None else merge_locks(old, new)

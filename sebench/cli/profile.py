@@ -39,11 +39,11 @@ def profile(
     from sebench import reporting
     from sebench.profilers.environment import capture_environment, usable_cores
     from sebench.profilers.selection import resolve_device
-    from sebench.runner.bounds import default_machine_cache
-    from sebench.runner.conditions import Conditions
-    from sebench.runner.counting import default_cache
-    from sebench.runner.plan import make_plan
-    from sebench.runner.profiling import run_profiles
+    from sebench.runner.counting.cached import default_cache
+    from sebench.runner.planning.conditions import Conditions
+    from sebench.runner.planning.plan import make_plan
+    from sebench.runner.profiling.bounds import default_machine_cache
+    from sebench.runner.profiling.run import run_profiles
 
     check_output(output)
     check_plot(plot)

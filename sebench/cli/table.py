@@ -37,7 +37,7 @@ def table(
     """Recompute a table of the papers: published value, value here, difference; 'all' for every one."""
     from sebench import reporting
     from sebench.paper.tables.registry import ALL, TIMED, table_names
-    from sebench.runner.counting import default_cache
+    from sebench.runner.counting.cached import default_cache
     from sebench.runner.tabulating import build_tables, measure_section4
 
     if measure and TIMED not in (wanted := table_names(name)):

@@ -59,8 +59,8 @@ def verify(
     from sebench.paper.audit import Audit, audit
     from sebench.paper.conventions import convention_named
     from sebench.paper.figures import published_figures, read_figures
-    from sebench.runner.auditing import counter, known_models
-    from sebench.runner.counting import default_cache
+    from sebench.runner.counting.auditing import counter, known_models
+    from sebench.runner.counting.cached import default_cache
 
     check_output(output)
     if conventions:

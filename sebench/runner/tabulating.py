@@ -19,11 +19,11 @@ from sebench.paper.tables.section4 import Measured, section4
 from sebench.paper.tables.sheet import Builder, Sheet
 from sebench.paper.tables.values import PaperTable
 from sebench.profilers.environment import usable_cores
-from sebench.runner.architecture import stage_architectures
-from sebench.runner.auditing import counter, known_models
-from sebench.runner.conditions import Conditions
-from sebench.runner.measuring import run
-from sebench.runner.plan import make_plan
+from sebench.runner.counting.architecture import stage_architectures
+from sebench.runner.counting.auditing import counter, known_models
+from sebench.runner.measuring.run import run
+from sebench.runner.planning.conditions import Conditions
+from sebench.runner.planning.plan import make_plan
 from sebench.runner.progress import Observer
 from sebench.schema import Result
 from sebench.store import CountCache, ResultStore, check_directory, load_result
@@ -100,7 +100,7 @@ def measure_section4(
         What was measured.
 
     Raises:
-        SebenchError: as `sebench.runner.measuring.run`.
+        SebenchError: as `sebench.runner.measuring.run.run`.
     """
     check_directory(directory)
     plan = make_plan(

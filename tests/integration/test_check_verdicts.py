@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from sebench.cli import app
 from sebench.profilers.environment import capture_environment
-from sebench.runner.calibrations import Calibrations
+from sebench.runner.measuring.calibrations import Calibrations
 from sebench.schema import CalibrationSession, ModelSpec, Workload, fingerprint
 from tests.pretended import pretend
 from tests.repositories import git, repository, worktrees, write

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sebench.cli import app
-from sebench.runner import measuring
+from sebench.runner.measuring import run as measuring
 from sebench.store import load_result
 
 WORKER = Path(__file__).parents[1] / "workers" / "fake_gpu.py"

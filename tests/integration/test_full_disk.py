@@ -9,7 +9,11 @@ from typer.testing import CliRunner
 
 from sebench.cli import app
 from sebench.errors import Interrupted
-from sebench.runner import calibrating, measuring, profiling, tabulating, target_run
+from sebench.runner import tabulating
+from sebench.runner.gate import target_run
+from sebench.runner.measuring import calibrating
+from sebench.runner.measuring import run as measuring
+from sebench.runner.profiling import run as profiling
 from tests import samples
 from tests.unit.reporting.test_picture import PROFILE
 

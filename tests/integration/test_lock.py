@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from sebench.cli import app
 from sebench.lockfile import load_lock
-from sebench.runner.locking import torch_minor
+from sebench.runner.counting.locking import torch_minor
 
 NETS = """
 from torch import nn

@@ -9,8 +9,8 @@ import sebench
 from sebench.api import comparing
 from sebench.api.command import equivalent_command
 from sebench.errors import Interrupted, UsageError
-from sebench.runner.conditions import Conditions
-from sebench.runner.plan import make_plan
+from sebench.runner.planning.conditions import Conditions
+from sebench.runner.planning.plan import make_plan
 from sebench.store import ResultStore, load_result
 
 PROGRESS = sebench.Progress(

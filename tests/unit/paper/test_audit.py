@@ -12,7 +12,7 @@ from sebench.paper.conventions import CONVENTIONS
 from sebench.paper.figures import PublishedFigure, published_figures
 from sebench.paper.quantities import StageWidths, block_weights, formula_value, stage_widths
 from sebench.paper.subjects import MODELS, Subject, subject_of
-from sebench.runner.auditing import counter, known_models
+from sebench.runner.counting.auditing import counter, known_models
 
 COUNT = counter(None)
 KNOWN = known_models()

@@ -11,7 +11,7 @@ from sebench.paper.figures import published_figures
 from sebench.paper.printing import prints, quantized
 from sebench.paper.quantities import compute
 from sebench.paper.subjects import UNPUBLISHED_GRAPHS, Subject, subject_of
-from sebench.runner.auditing import counter, known_models
+from sebench.runner.counting.auditing import counter, known_models
 
 PAPERS = ("CVPR18", "TPAMI")
 

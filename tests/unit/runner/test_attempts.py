@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from sebench.errors import DataFileError
-from sebench.runner.attempts import Attempts, attempt_key
+from sebench.runner.gate.earlier import Attempts, attempt_key
 from sebench.schema import ModelSpec, Pair, Session, Workload
 from tests import samples
 from tests.repositories import commit, repository, write

@@ -7,9 +7,9 @@ import pytest
 from msgspec import structs
 
 from sebench.errors import DataFileError, Interrupted, UsageError, WorkerError
-from sebench.runner import calibrating
-from sebench.runner.calibrating import calibrate, calibration_policy
-from sebench.runner.calibrations import Calibrations
+from sebench.runner.measuring import calibrating
+from sebench.runner.measuring.calibrating import calibrate, calibration_policy
+from sebench.runner.measuring.calibrations import Calibrations
 from sebench.schema import CalibrationSession, Finding, ModelSpec, fingerprint
 from tests import samples
 from tests.samples import ENVIRONMENT, WORKLOAD, block, process

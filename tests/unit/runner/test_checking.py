@@ -10,12 +10,12 @@ from msgspec import structs
 from sebench.analysis.calibration import noise
 from sebench.analysis.unjudged import Unjudged
 from sebench.errors import BuildError, DataFileError, Interrupted, UsageError
-from sebench.runner import target_run
-from sebench.runner.attempts import Attempts
-from sebench.runner.calibrations import Calibrations
-from sebench.runner.checking import check
-from sebench.runner.target import Target
-from sebench.runner.target_run import Settings
+from sebench.runner.gate import target_run
+from sebench.runner.gate.earlier import Attempts
+from sebench.runner.gate.sampled import check
+from sebench.runner.gate.target import Target
+from sebench.runner.gate.target_run import Settings
+from sebench.runner.measuring.calibrations import Calibrations
 from sebench.schema import (
     CalibrationSession,
     ModelSpec,
@@ -68,7 +68,7 @@ class Machine:
 def machine(monkeypatch):
     machine = Machine()
     monkeypatch.setattr(target_run, "run", machine)
-    monkeypatch.setattr("sebench.runner.checking.capture_environment", lambda: machine.captured)
+    monkeypatch.setattr("sebench.runner.gate.sampled.capture_environment", lambda: machine.captured)
     return machine
 
 
@@ -151,7 +151,9 @@ def test_checks_keep_the_order_of_the_limits(machine):
 
 
 def test_a_hard_budget_is_shared_and_leaves_no_extension(machine, monkeypatch):
-    monkeypatch.setattr("sebench.runner.checking.time.monotonic", lambda: 1000.0 + 10 * len(machine.plans))
+    monkeypatch.setattr(
+        "sebench.runner.gate.sampled.time.monotonic", lambda: 1000.0 + 10 * len(machine.plans)
+    )
     machine.ratio = 1.05
     targets = [target(workload=structs.replace(WORKLOAD, batch_size=n)) for n in (1, 2, 3, 4)]
     found = check(targets, settings(policy=TimingPolicy(budget_s=100.0, hard_budget=True)))
@@ -194,7 +196,9 @@ def test_what_cannot_be_judged_keeps_its_place(machine):
 
 
 def test_checks_that_share_a_measurement_share_its_time(machine, monkeypatch):
-    monkeypatch.setattr("sebench.runner.checking.time.monotonic", lambda: 1000.0 + 12 * len(machine.plans))
+    monkeypatch.setattr(
+        "sebench.runner.gate.sampled.time.monotonic", lambda: 1000.0 + 12 * len(machine.plans)
+    )
     alone = target(workload=structs.replace(WORKLOAD, batch_size=2))
     found = check([target(("latency", 1.05), ("params", 1.5), ("macs", 3.0)), alone], settings())
     # Every measurement takes 12 s: 12 / 3 each, and 12.

@@ -7,7 +7,7 @@ import time
 import psutil
 import pytest
 
-from sebench.runner.child import Child, ChildGone
+from sebench.runner.workers.child import Child, ChildGone
 
 # A bound against hanging, which is never measured.
 FOR_EVER_S = 600.0
@@ -66,7 +66,7 @@ def test_what_left_the_group_is_not_waited_for(child):
 
 
 def test_a_process_that_closes_its_output_and_goes_on_is_ended(child, monkeypatch):
-    monkeypatch.setattr("sebench.runner.child.STOP_S", 0.1)
+    monkeypatch.setattr("sebench.runner.workers.child.STOP_S", 0.1)
     alive = child("import os, signal\nos.close(1)\nsignal.pause()")
     assert alive.read_line(timeout_s=FOR_EVER_S) == b""
     assert alive.cause_of_death() == "closed its output and went on"

@@ -3,7 +3,7 @@
 import pytest
 
 from sebench.errors import UsageError
-from sebench.runner.conditions import Conditions, workloads
+from sebench.runner.planning.conditions import Conditions, workloads
 
 IMAGE = (3, 224, 224)
 

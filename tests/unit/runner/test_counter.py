@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from sebench.errors import BuildError, UsageError, WorkerError
-from sebench.runner.counter import Counter
-from sebench.runner.plan import resolve_spec
+from sebench.runner.counting.counter import Counter
+from sebench.runner.planning.plan import resolve_spec
 
 SHAPE = (1, 3, 8, 8)
 # Each ends the process in its own way; `late` when it is over.

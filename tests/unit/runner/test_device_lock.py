@@ -9,8 +9,8 @@ import pytest
 from filelock import FileLock, Timeout
 
 from sebench.errors import DeviceError
-from sebench.runner import device_lock
-from sebench.runner.device_lock import alone_on, lock_file, typed_command
+from sebench.runner.measuring import device_lock
+from sebench.runner.measuring.device_lock import alone_on, lock_file, typed_command
 from sebench.schema import Workload
 from tests import samples
 
@@ -67,7 +67,7 @@ def test_a_lock_that_cannot_be_opened_is_one_line():
 
 HOLD = """
 import sys
-from sebench.runner.device_lock import alone_on
+from sebench.runner.measuring.device_lock import alone_on
 from sebench.schema import Workload
 
 with alone_on(Workload(input_shape=(1, 3, 8, 8)), lambda holder: None):

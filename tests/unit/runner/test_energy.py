@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from sebench.analysis.comparison import compare
 from sebench.errors import DeviceError, UsageError
 from sebench.reporting import comparison_document, render
-from sebench.runner import measuring
-from sebench.runner.conditions import Conditions, workloads
-from sebench.runner.energy import measure_energy, require_counters
-from sebench.runner.plan import make_plan
+from sebench.runner.measuring import run as measuring
+from sebench.runner.measuring.energy import measure_energy, require_counters
+from sebench.runner.planning.conditions import Conditions, workloads
+from sebench.runner.planning.plan import make_plan
 from sebench.schema import ModelSpec, Pair, Plan, Session, StaticCost, TimingPolicy
 from sebench.worker.protocol import CounterFound
 
@@ -141,7 +141,7 @@ def test_with_an_accelerator_only_its_own_energy_is_asked_for():
 
 
 def test_one_counter_cannot_speak_for_several_devices(monkeypatch):
-    from sebench.runner import plan as planning
+    from sebench.runner.planning import plan as planning
 
     real = planning.workloads
 

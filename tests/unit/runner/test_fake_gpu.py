@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from sebench.analysis.comparison import compare
 from sebench.reporting import comparison_document, render
-from sebench.runner import measuring
-from sebench.runner.conditions import Conditions, workloads
+from sebench.runner.measuring import run as measuring
+from sebench.runner.planning.conditions import Conditions, workloads
 from sebench.schema import ModelSpec, Pair, Plan, Session, StaticCost, TimingPolicy
 
 WORKER = Path(__file__).parents[2] / "workers" / "fake_gpu.py"

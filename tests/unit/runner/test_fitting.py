@@ -3,9 +3,9 @@
 import pytest
 
 from sebench.errors import BuildError
-from sebench.runner.counter import Counter
-from sebench.runner.fitting import require_memory
-from sebench.runner.plan import resolve_spec
+from sebench.runner.counting.counter import Counter
+from sebench.runner.counting.fitting import require_memory
+from sebench.runner.planning.plan import resolve_spec
 from sebench.schema import Pair, Session, Workload
 
 

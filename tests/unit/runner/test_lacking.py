@@ -3,8 +3,8 @@
 import pytest
 
 from sebench.errors import BuildError, UnknownModelError
-from sebench.runner.lacking import failure_reason
-from sebench.runner.target import Target
+from sebench.runner.gate.lacking import failure_reason
+from sebench.runner.gate.target import Target
 from sebench.schema import ModelSpec, Pair, Session
 from tests.samples import WORKLOAD
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from sebench.errors import BuildError, DeterminismError, UsageError, VariantError, WorkerError
-from sebench.runner.locking import check_lock, count_lock, locked_networks, torch_minor
+from sebench.runner.counting.locking import check_lock, count_lock, locked_networks, torch_minor
 from sebench.schema import Lock, LockedNetwork
 
 NETS = """

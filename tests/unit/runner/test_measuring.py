@@ -9,12 +9,12 @@ import pytest
 from filelock import FileLock
 
 from sebench.analysis.comparison import compare
-from sebench.runner import measuring
-from sebench.runner.device_lock import lock_file
-from sebench.runner.measuring import run
-from sebench.runner.placement import thread_placement
-from sebench.runner.processes import ProcessSeries
-from sebench.runner.side_by_side import worker_opener
+from sebench.runner.measuring import run as measuring
+from sebench.runner.measuring.device_lock import lock_file
+from sebench.runner.measuring.run import run
+from sebench.runner.measuring.series import ProcessSeries
+from sebench.runner.workers.placement import thread_placement
+from sebench.runner.workers.side_by_side import worker_opener
 from sebench.schema import ModelSpec, Pair, Plan, Session, TimingPolicy, Workload
 from tests import samples
 

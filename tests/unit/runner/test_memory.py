@@ -3,9 +3,9 @@
 import pytest
 from msgspec.structs import replace
 
-from sebench.runner import memory
-from sebench.runner.memory import measure_memory
-from sebench.runner.session import WorkerDied, WorkerFailed
+from sebench.runner.measuring import memory
+from sebench.runner.measuring.memory import measure_memory
+from sebench.runner.workers.session import WorkerDied, WorkerFailed
 from sebench.schema import MemoryRun, ModelSpec, Pair, Session, Workload
 from sebench.worker.protocol import MemoryMeasured
 

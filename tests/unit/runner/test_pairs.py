@@ -3,9 +3,9 @@
 import pytest
 
 from sebench.errors import UsageError, VariantError
-from sebench.runner.conditions import Conditions
-from sebench.runner.pairs import make_pairs
-from sebench.runner.plan import make_plan
+from sebench.runner.planning.conditions import Conditions
+from sebench.runner.planning.pairs import make_pairs
+from sebench.runner.planning.plan import make_plan
 from sebench.schema import ModelSpec
 
 OLD, NEW = "nets.py:old", "nets.py:new"

@@ -3,8 +3,8 @@
 import pytest
 
 from sebench.errors import UsageError
-from sebench.runner.conditions import Conditions
-from sebench.runner.plan import input_shape, make_plan, timing_policy
+from sebench.runner.planning.conditions import Conditions
+from sebench.runner.planning.plan import input_shape, make_plan, timing_policy
 from sebench.schema import ModelSpec
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from sebench.runner.processes import ProcessSeries, halved
+from sebench.runner.measuring.series import ProcessSeries, halved
 from sebench.runner.progress import Holder
-from sebench.runner.session import OutOfTime, WorkerDied
+from sebench.runner.workers.session import OutOfTime, WorkerDied
 from sebench.schema import ModelSpec, Pair, Plan, Session, TimingPolicy, Workload
 from sebench.worker.protocol import Done, Failed, Measured, Ready
 from tests import samples

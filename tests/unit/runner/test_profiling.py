@@ -5,12 +5,12 @@ from filelock import FileLock
 from msgspec.structs import replace
 
 from sebench.errors import BuildError
-from sebench.runner import profiling
-from sebench.runner.bounds import machine_key
-from sebench.runner.conditions import Conditions
-from sebench.runner.device_lock import lock_file
-from sebench.runner.plan import make_plan
-from sebench.runner.profiling import run_profiles
+from sebench.runner.measuring.device_lock import lock_file
+from sebench.runner.planning.conditions import Conditions
+from sebench.runner.planning.plan import make_plan
+from sebench.runner.profiling import run as profiling
+from sebench.runner.profiling.bounds import machine_key
+from sebench.runner.profiling.run import run_profiles
 from sebench.schema import Contrast, Machine, PartSample, ProfileSamples, Workload
 from sebench.store import MachineCache
 from sebench.worker.protocol import Profiled

@@ -8,10 +8,10 @@ import psutil
 import pytest
 
 from sebench.analysis.comparison import compare
-from sebench.runner.placement import rank_placement
-from sebench.runner.processes import ProcessSeries
-from sebench.runner.session import WorkerDied, WorkerSession
-from sebench.runner.side_by_side import worker_opener
+from sebench.runner.measuring.series import ProcessSeries
+from sebench.runner.workers.placement import rank_placement
+from sebench.runner.workers.session import WorkerDied, WorkerSession
+from sebench.runner.workers.side_by_side import worker_opener
 from sebench.schema import ModelSpec, Pair, Plan, Session, TimingPolicy, Workload
 from sebench.worker.protocol import MemoryRequest, Request
 from tests import samples

@@ -3,8 +3,8 @@
 import pytest
 
 from sebench.errors import BudgetError
-from sebench.runner.plan import timing_policy
-from sebench.runner.schedule import Pace, Schedule, first_schedule, next_blocks, share_s
+from sebench.runner.measuring.schedule import Pace, Schedule, first_schedule, next_blocks, share_s
+from sebench.runner.planning.plan import timing_policy
 
 PACE = Pace(prepare_s=5.0, block_s=1.0)
 

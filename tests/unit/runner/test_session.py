@@ -7,7 +7,7 @@ import psutil
 import pytest
 from msgspec.structs import replace
 
-from sebench.runner.session import (
+from sebench.runner.workers.session import (
     OutOfMemory,
     OutOfTime,
     WorkerDied,

@@ -8,10 +8,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sebench.runner import side_by_side
-from sebench.runner.processes import ProcessSeries
-from sebench.runner.session import WorkerDied
-from sebench.runner.side_by_side import SideBySide, worker_opener
+from sebench.runner.measuring.series import ProcessSeries
+from sebench.runner.workers import side_by_side
+from sebench.runner.workers.session import WorkerDied
+from sebench.runner.workers.side_by_side import SideBySide, worker_opener
 from sebench.schema import ModelSpec, Pair, Plan, Session, TimingPolicy, Workload
 from sebench.worker.protocol import (
     Done,

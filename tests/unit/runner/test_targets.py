@@ -10,8 +10,8 @@ from sebench.configuration import (
     StoredSettings,
 )
 from sebench.errors import SebenchError, UsageError
-from sebench.runner import targets
-from sebench.runner.targets import open_targets
+from sebench.runner.gate import targets
+from sebench.runner.gate.targets import open_targets
 from sebench.schema import ModelSpec, Pair
 from sebench.store import ResultStore
 from tests import samples

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from sebench.runner import tree_state
-from sebench.runner.tree_state import is_this_tree, tree_digest
-from sebench.runner.worktree import checked_out
+from sebench.runner.repository import tree_state
+from sebench.runner.repository.tree_state import is_this_tree, tree_digest
+from sebench.runner.repository.worktree import checked_out
 from tests.repositories import commit, git, repository, worktrees, write
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from sebench.errors import DataFileError, UsageError
-from sebench.runner import worktree
-from sebench.runner.tree_state import tree_digest
-from sebench.runner.worktree import checked_out, repository_root
+from sebench.runner.repository import worktree
+from sebench.runner.repository.tree_state import tree_digest
+from sebench.runner.repository.worktree import checked_out, repository_root
 from tests.repositories import commit, git, repository, state, worktrees, write
 
 
@@ -213,7 +213,7 @@ def test_the_whole_commit_is_checked_out_of_a_sparse_tree(repo):
 CHILD = """
 import sys, time
 from pathlib import Path
-from sebench.runner.worktree import checked_out
+from sebench.runner.repository.worktree import checked_out
 with checked_out("main", start=Path(sys.argv[1])) as checkout:
     print(checkout.directory, flush=True)
     time.sleep(600)

@@ -12,7 +12,7 @@ import msgspec
 
 from sebench.errors import DataFileError
 from sebench.models import is_users_own
-from sebench.runner.tree_state import tree_digest
+from sebench.runner.repository.tree_state import tree_digest
 from sebench.schema import Environment, Result, Session, fingerprint
 from sebench.store import ResultStore, load_result
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from sebench.profilers.latency import block_seconds, draw_orders, steps_per_segment
-from sebench.runner.schedule import Pace, Schedule, first_schedule, next_blocks, share_s
+from sebench.runner.measuring.schedule import Pace, Schedule, first_schedule, next_blocks, share_s
 from sebench.schema import Side, TimingPolicy
 from sebench.worker.protocol import Go
 

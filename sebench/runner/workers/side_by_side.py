@@ -23,8 +23,8 @@ from sebench.profilers.device import Step, Timing
 from sebench.profilers.energy_counter import EnergyCounter
 from sebench.profilers.latency import warm_up
 from sebench.profilers.probes import Probe, canary, read_probe
-from sebench.runner.session import OpenWorker, WorkerDied, WorkerFailed, WorkerSession, expect
-from sebench.runner.worktree import repository_root
+from sebench.runner.repository.worktree import repository_root
+from sebench.runner.workers.session import OpenWorker, WorkerDied, WorkerFailed, WorkerSession, expect
 from sebench.schema import DeviceState, ModelSpec, Side
 from sebench.worker.blocks import timed_blocks
 from sebench.worker.protocol import (

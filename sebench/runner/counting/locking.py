@@ -12,9 +12,9 @@ from sebench import models
 from sebench.analysis import lock_check
 from sebench.analysis.lock import count_entry, lock_changes, make_lock
 from sebench.errors import DeterminismError, WorkerError
-from sebench.runner.counter import Counter
-from sebench.runner.plan import input_shape, resolve_spec
-from sebench.runner.session import WORKER_COMMAND, WorkerFailed, WorkerSession, expect
+from sebench.runner.counting.counter import Counter
+from sebench.runner.planning.plan import input_shape, resolve_spec
+from sebench.runner.workers.session import WORKER_COMMAND, WorkerFailed, WorkerSession, expect
 from sebench.schema import (
     Check,
     Finding,

@@ -10,11 +10,18 @@ from msgspec.structs import replace
 
 from sebench.analysis.comparison import running_headline
 from sebench.errors import BudgetError, WorkerError
-from sebench.runner.pacing import Pacing, Prepared
-from sebench.runner.process import Attempt, draw_attempt, measured_blocks
+from sebench.runner.measuring.attempt import Attempt, draw_attempt, measured_blocks
+from sebench.runner.measuring.pacing import Pacing, Prepared
+from sebench.runner.measuring.schedule import Pace, Schedule, remaining_s
 from sebench.runner.progress import Holder, Observer, Progress, Stage
-from sebench.runner.schedule import Pace, Schedule, remaining_s
-from sebench.runner.session import OpenWorker, OutOfMemory, OutOfTime, WorkerDied, expect, silence_limit_s
+from sebench.runner.workers.session import (
+    OpenWorker,
+    OutOfMemory,
+    OutOfTime,
+    WorkerDied,
+    expect,
+    silence_limit_s,
+)
 from sebench.schema import Finding, Measurement, Plan, ProcessRun, Session, Severity, Workload
 from sebench.worker.protocol import Go, Ready
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sebench.errors import UsageError
 from sebench.profilers.git import run_git
-from sebench.runner.worktree import PREFIX, repository_root
+from sebench.runner.repository.worktree import PREFIX, repository_root
 
 MAX_FILE_BYTES = 4 * 2**20
 MAX_HASHED_BYTES = 256 * 2**20

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sebench import models
 from sebench.paper.tables.architecture import StageArchitecture
-from sebench.runner.plan import resolve_spec
+from sebench.runner.planning.plan import resolve_spec
 
 if TYPE_CHECKING:
     from torch import nn

@@ -9,8 +9,9 @@ from typing import TypeVar
 
 from sebench import models
 from sebench.errors import BuildError, CountError, SebenchError, UnknownModelError, UsageError
-from sebench.runner.counting import count_model
-from sebench.runner.session import (
+from sebench.runner.counting.cached import count_model
+from sebench.runner.repository.worktree import repository_root
+from sebench.runner.workers.session import (
     WORKER_COMMAND,
     Misnamed,
     NetworkMissing,
@@ -21,8 +22,7 @@ from sebench.runner.session import (
     WorkerSilent,
     expect,
 )
-from sebench.runner.side_by_side import Trees, tree_of
-from sebench.runner.worktree import repository_root
+from sebench.runner.workers.side_by_side import Trees, tree_of
 from sebench.schema import CrossCheck, ModelSpec, Phase, StaticCost
 from sebench.store import CountCache
 from sebench.worker.counting import cross_check_network

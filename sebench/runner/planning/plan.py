@@ -8,8 +8,8 @@ from typing import Any
 
 from sebench import models
 from sebench.errors import UsageError, near_matches
-from sebench.runner.conditions import Conditions, require_batch_size, workloads
-from sebench.runner.pairs import make_pairs, resolve_spec
+from sebench.runner.planning.conditions import Conditions, require_batch_size, workloads
+from sebench.runner.planning.pairs import make_pairs, resolve_spec
 from sebench.schema import (
     Effort,
     ModelSpec,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sebench.analysis.unjudged import GONE, NEW, UNKNOWN, error_reason
 from sebench.errors import SebenchError, UnknownModelError
-from sebench.runner.counter import Counter
-from sebench.runner.target import Target
+from sebench.runner.counting.counter import Counter
+from sebench.runner.gate.target import Target
 from sebench.schema import ModelSpec, Reason
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 
-from sebench.runner.placement import worker_environ
-from sebench.runner.session import Worker, WorkerDied, WorkerFailed
+from sebench.runner.workers.placement import worker_environ
+from sebench.runner.workers.session import Worker, WorkerDied, WorkerFailed
 from sebench.schema import Block, Plan, ProcessRun, Session, Side
 from sebench.worker.protocol import Done, Failed, Measured, Request
 

@@ -12,14 +12,14 @@ from sebench.analysis.unjudged import without_free_passes
 from sebench.configuration import Configuration
 from sebench.errors import DataFileError, raise_it
 from sebench.lockfile import load_lock
-from sebench.runner.attempts import Attempts
-from sebench.runner.calibrations import Calibrations
-from sebench.runner.checking import check
-from sebench.runner.locking import check_lock
-from sebench.runner.plan import drawn_seed, timing_policy
+from sebench.runner.counting.locking import check_lock
+from sebench.runner.gate.earlier import Attempts
+from sebench.runner.gate.sampled import check
+from sebench.runner.gate.target_run import Settings
+from sebench.runner.gate.targets import open_targets
+from sebench.runner.measuring.calibrations import Calibrations
+from sebench.runner.planning.plan import drawn_seed, timing_policy
 from sebench.runner.progress import Observer
-from sebench.runner.target_run import Settings
-from sebench.runner.targets import open_targets
 from sebench.schema import Check, Gate
 from sebench.store import CountCache
 

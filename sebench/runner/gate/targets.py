@@ -21,13 +21,13 @@ from sebench.configuration import (
 )
 from sebench.errors import DataFileError, DeviceError, UsageError
 from sebench.profilers.selection import resolve_device
-from sebench.runner.conditions import conditions_here, workloads
-from sebench.runner.pairs import make_pairs, resolve_spec
-from sebench.runner.plan import input_shape
-from sebench.runner.side_by_side import Trees
-from sebench.runner.target import Target
-from sebench.runner.tree_state import is_this_tree
-from sebench.runner.worktree import Checkout, checked_out, repository_root
+from sebench.runner.gate.target import Target
+from sebench.runner.planning.conditions import conditions_here, workloads
+from sebench.runner.planning.pairs import make_pairs, resolve_spec
+from sebench.runner.planning.plan import input_shape
+from sebench.runner.repository.tree_state import is_this_tree
+from sebench.runner.repository.worktree import Checkout, checked_out, repository_root
+from sebench.runner.workers.side_by_side import Trees
 from sebench.schema import CheckKind, LimitMetric, Measurement, ModelSpec, Pair, Phase, Reason, Session
 from sebench.store import load_result
 

@@ -16,7 +16,7 @@ import msgspec
 
 import sebench
 from sebench.errors import WorkerError
-from sebench.runner.child import STOP_S, Child, ChildGone
+from sebench.runner.workers.child import STOP_S, Child, ChildGone
 from sebench.schema import TimingPolicy, Workload
 from sebench.worker.protocol import Alive, Asked, Code, Failed, Finish, Go, Reply, Request, Run
 

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from sebench.analysis.gate import decide
 from sebench.analysis.unjudged import Unjudged
 from sebench.profilers.environment import capture_environment
-from sebench.runner.target import Target
-from sebench.runner.target_run import Settings, TargetRun
+from sebench.runner.gate.target import Target
+from sebench.runner.gate.target_run import Settings, TargetRun
 from sebench.schema import Check, Session
 
 

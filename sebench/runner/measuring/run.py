@@ -17,17 +17,17 @@ from sebench.analysis.calibration import noise
 from sebench.errors import CountError, DataFileError, Interrupted
 from sebench.profilers.environment import capture_environment
 from sebench.profilers.findings import findings_for
-from sebench.runner.calibrations import Calibrations
-from sebench.runner.counter import Counter
-from sebench.runner.counting import counted_dtype
-from sebench.runner.device_lock import alone_on
-from sebench.runner.energy import measure_energy, require_counters
-from sebench.runner.fitting import require_memory
-from sebench.runner.memory import measure_memory
-from sebench.runner.processes import ProcessSeries
+from sebench.runner.counting.cached import counted_dtype
+from sebench.runner.counting.counter import Counter
+from sebench.runner.counting.fitting import require_memory
+from sebench.runner.measuring.calibrations import Calibrations
+from sebench.runner.measuring.device_lock import alone_on
+from sebench.runner.measuring.energy import measure_energy, require_counters
+from sebench.runner.measuring.memory import measure_memory
+from sebench.runner.measuring.series import ProcessSeries
 from sebench.runner.progress import Observer
-from sebench.runner.session import WORKER_COMMAND, silence_limit_s
-from sebench.runner.side_by_side import Trees, worker_opener
+from sebench.runner.workers.session import WORKER_COMMAND, silence_limit_s
+from sebench.runner.workers.side_by_side import Trees, worker_opener
 from sebench.schema import (
     EnergyMeasurement,
     Environment,

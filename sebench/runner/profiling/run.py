@@ -9,13 +9,13 @@ from msgspec.structs import replace
 
 from sebench.analysis.profile import conclude_profile
 from sebench.errors import UsageError
-from sebench.runner.bounds import machine_key
-from sebench.runner.counter import Counter
-from sebench.runner.counting import counted_dtype
-from sebench.runner.device_lock import Announce, alone_on
-from sebench.runner.fitting import require_memory
-from sebench.runner.placement import worker_environ
-from sebench.runner.session import WORKER_COMMAND, ask
+from sebench.runner.counting.cached import counted_dtype
+from sebench.runner.counting.counter import Counter
+from sebench.runner.counting.fitting import require_memory
+from sebench.runner.measuring.device_lock import Announce, alone_on
+from sebench.runner.profiling.bounds import machine_key
+from sebench.runner.workers.placement import worker_environ
+from sebench.runner.workers.session import WORKER_COMMAND, ask
 from sebench.schema import (
     Environment,
     Finding,

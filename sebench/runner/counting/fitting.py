@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from sebench.analysis.footprint import least_bytes
 from sebench.errors import BuildError, CountError
-from sebench.runner.counter import Counter
+from sebench.runner.counting.counter import Counter
 from sebench.schema import Session
 from sebench.units import format_bytes
 

@@ -20,16 +20,16 @@ from sebench.analysis.question import Answer, Question, unanswered
 from sebench.analysis.sampled import SAMPLED
 from sebench.analysis.stored import answer_stored
 from sebench.errors import DataFileError, Interrupted, SebenchError, UsageError, raise_it
-from sebench.runner.attempts import Attempts, attempt_key
-from sebench.runner.calibrations import Calibrations
-from sebench.runner.counter import Counter
-from sebench.runner.lacking import failure_reason
-from sebench.runner.measuring import run
-from sebench.runner.plan import timing_policy
+from sebench.runner.counting.counter import Counter
+from sebench.runner.gate.earlier import Attempts, attempt_key
+from sebench.runner.gate.lacking import failure_reason
+from sebench.runner.gate.target import Target
+from sebench.runner.measuring.calibrations import Calibrations
+from sebench.runner.measuring.run import run
+from sebench.runner.planning.plan import timing_policy
 from sebench.runner.progress import Observer
-from sebench.runner.session import WORKER_COMMAND
-from sebench.runner.side_by_side import Trees
-from sebench.runner.target import Target
+from sebench.runner.workers.session import WORKER_COMMAND
+from sebench.runner.workers.side_by_side import Trees
 from sebench.schema import (
     Environment,
     Finding,

@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from sebench.analysis.calibration import session_of
 from sebench.errors import DataFileError, Interrupted, WorkerError, raise_it
-from sebench.runner.calibrations import Calibrations
-from sebench.runner.measuring import run
-from sebench.runner.plan import timing_policy
+from sebench.runner.measuring.calibrations import Calibrations
+from sebench.runner.measuring.run import run
+from sebench.runner.planning.plan import timing_policy
 from sebench.runner.progress import Observer
-from sebench.runner.session import WORKER_COMMAND
+from sebench.runner.workers.session import WORKER_COMMAND
 from sebench.schema import (
     Calibration,
     ModelSpec,

@@ -1,0 +1,1 @@
+"""Static costs, cached or counted in processes of their own."""

@@ -1,0 +1,1 @@
+"""Gates: what is measured for them, and what earlier attempts add."""

@@ -1,0 +1,1 @@
+"""Runs a plan: worker processes one after the other, to results."""

@@ -1,0 +1,1 @@
+"""Profiles of pairs, and the bounds of the machine that they are compared with."""

@@ -1,0 +1,1 @@
+"""The user's repository: its commits, checked out beside, and what tells its states apart."""

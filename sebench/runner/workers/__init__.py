@@ -1,0 +1,1 @@
+"""Worker processes as the runner sees them: started, spoken to, and ended."""
