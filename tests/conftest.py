@@ -8,6 +8,8 @@ import sys
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.interpreter import shared_interpreter
+
 pytest_plugins = ["pytester"]
 # The same examples in every run, and none fails because the machine was busy.
 settings.register_profile(
@@ -18,6 +20,16 @@ settings.load_profile("sebench")
 # Tables are as wide and as plain as they are in a pipe, whatever terminal, or parallel run, the tests are in.
 for _name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"):
     os.environ.pop(_name, None)
+
+
+def pytest_configure(config):
+    """Programs that tests start share the start-up of torch; ``SEBENCH_TESTS_FRESH=1`` starts each afresh."""
+    runs_none = getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput")
+    if runs_none or os.environ.get("SEBENCH_TESTS_FRESH") or not hasattr(os, "pidfd_open"):
+        return
+    context = shared_interpreter()
+    sys.executable = context.__enter__()
+    config.add_cleanup(lambda: context.__exit__(None, None, None))
 
 
 @pytest.fixture(autouse=True)

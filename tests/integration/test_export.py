@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from sebench.reporting.exports import EXPORTS
 from sebench.store import ResultStore
 from tests import samples
+from tests.interpreter import FRESH
 
 DATA = Path(__file__).parents[2] / "reports" / "cpu-amd-epyc" / "data"
 PAIR = "resnet50 plain -> resnet50 se, cpu inference 1x3x224x224 float32, 2 threads"
@@ -128,4 +129,4 @@ def test_neither_torch_nor_pyperf_is_imported(tmp_path, store, result):
         "assert done.exit_code == 0, done.output\n"
         "assert 'torch' not in sys.modules and 'pyperf' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    subprocess.run([FRESH, "-c", code], cwd=tmp_path, check=True)

@@ -1,10 +1,10 @@
 """Help, lists and everything that reads stored results start without torch, whose import takes seconds."""
 
 import subprocess
-import sys
 
 from sebench.store import ResultStore
 from tests.history import measured
+from tests.interpreter import FRESH
 
 COMMANDS = (
     "--help",
@@ -37,7 +37,7 @@ for arguments in sys.argv[1:]:
 def test_torch_is_imported_only_where_something_is_counted_or_measured(tmp_path):
     ResultStore(tmp_path / ".sebench" / "results").add(measured([0.99, 1.00, 1.01]))
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, *COMMANDS],
+        [FRESH, "-c", SCRIPT, *COMMANDS],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

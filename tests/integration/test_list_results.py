@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import subprocess
-import sys
 
 import pytest
 from msgspec.structs import replace
@@ -14,6 +13,7 @@ from sebench.cli import app
 from sebench.schema import ModelSpec, Pair
 from sebench.store import ResultStore
 from tests import samples
+from tests.interpreter import FRESH
 
 BLOCKS = [samples.block(0.050, 0.055, order) for order in ("ABBA", "BAAB")] * 3
 SAMPLE = samples.result(samples.measurement([samples.process(BLOCKS)]))
@@ -173,7 +173,7 @@ def test_many_writers_lose_nothing(tmp_path):
     template = ResultStore(tmp_path / "template").add(SAMPLE)
     directory = tmp_path / "results"
     writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(template), str(directory), str(number)])
+        subprocess.Popen([FRESH, "-c", WRITER, str(template), str(directory), str(number)])
         for number in range(8)
     ]
     assert [writer.wait() for writer in writers] == [0] * 8
@@ -193,7 +193,7 @@ def test_a_writer_that_is_killed_leaves_whole_results(tmp_path):
         "    if number", "    print(number, flush=True)\n    if number"
     )
     writer = subprocess.Popen(
-        [sys.executable, "-c", endless, str(template), str(directory), "w"], stdout=subprocess.PIPE
+        [FRESH, "-c", endless, str(template), str(directory), "w"], stdout=subprocess.PIPE
     )
     for _ in range(25):
         writer.stdout.readline()
@@ -213,7 +213,7 @@ def test_no_torch_and_once_listed_no_scipy_is_imported(store):
         "print([name for name in ('torch', 'pandas', 'scipy', 'numpy') if name in sys.modules])\n"
     )
     imported = [
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        subprocess.run([FRESH, "-c", code], capture_output=True, text=True, check=True).stdout
         for _ in range(2)
     ]
     assert imported[0].splitlines()[-1] == "['scipy', 'numpy']"

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -10,6 +9,7 @@ from typer.testing import CliRunner
 from sebench.cli import app
 from sebench.lockfile import load_lock
 from sebench.runner.counting.locking import torch_minor
+from tests.interpreter import FRESH
 
 NETS = """
 from torch import nn
@@ -183,5 +183,5 @@ def test_configuration_lock_and_help_need_no_torch(sebench, locked):
         "assert load_lock(load_configuration(Path()).lock_file).entries\n"
         "assert 'torch' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([FRESH, "-c", code], check=True)
     assert "Example: sebench lock --model resnet50 --variant se" in sebench("lock --help").stdout

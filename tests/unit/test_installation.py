@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 import sebench
 from sebench.installation import DISTRIBUTION, extra_hint, find_namesake
+from tests.interpreter import FRESH
 
 ROOT = Path(__file__).parents[2]
 FOREIGN = "Metadata-Version: 2.1\nName: sebench\nVersion: 0.4.0\nSummary: A system simulation framework.\n"
@@ -31,7 +31,7 @@ def site(tmp_path):
 
 def run(site, *arguments):
     return subprocess.run(
-        [sys.executable, *arguments],
+        [FRESH, *arguments],
         cwd=site.parent,
         env={**os.environ, "PYTHONPATH": str(site), "XDG_CACHE_HOME": str(site.parent / "cache")},
         capture_output=True,

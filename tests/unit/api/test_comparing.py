@@ -1,7 +1,6 @@
 """The library asks for the same plan as the command line; nothing is measured here."""
 
 import subprocess
-import sys
 
 import pytest
 
@@ -12,6 +11,7 @@ from sebench.errors import Interrupted, UsageError
 from sebench.runner.planning.conditions import Conditions
 from sebench.runner.planning.plan import make_plan
 from sebench.store import ResultStore, load_result
+from tests.interpreter import FRESH
 
 PROGRESS = sebench.Progress(
     stage="preparing", title="resnet50: se against plain", session=0, sessions=1, process=0, processes=6,
@@ -173,5 +173,5 @@ def test_importing_the_package_loads_nothing_heavy():
         "assert 'sebench.api' in after and 'torch' not in after and 'pandas' not in after\n"
         "try:\n    sebench.compar\nexcept AttributeError as error:\n    print(error)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([FRESH, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "module 'sebench' has no attribute 'compar'\n"

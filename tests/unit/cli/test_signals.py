@@ -9,6 +9,7 @@ import time
 import pytest
 
 from sebench.cli import _signals as signals
+from tests.interpreter import FRESH
 
 # A command that takes its time, in its work as in its cleaning up.
 COMMAND = """
@@ -41,7 +42,7 @@ def start(folder, reaction="raise", ignored=()):
             signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
 
     process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND.format(reaction=reaction)],
+        [FRESH, "-c", COMMAND.format(reaction=reaction)],
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -2,13 +2,13 @@
 
 import os
 import subprocess
-import sys
 
 import pytest
 import typer
 
 from sebench.cli._boundary import complain, emit, guarded, say
 from sebench.errors import DataFileError
+from tests.interpreter import FRESH
 
 HOSTILE = "a\x1b]0;title\x07b\u202ec\x9b31m\u2028d\r\n  größe 大"
 INERT = r"a\x1b]0;title\x07b\u202ec\x9b31m d größe 大"
@@ -19,7 +19,7 @@ def run(script, **variables):
     """A shell line with ``$S`` for sebench."""
     return subprocess.run(
         ["bash", "-c", script],
-        env={**os.environ, "S": f"{sys.executable} -m sebench", **variables},
+        env={**os.environ, "S": f"{FRESH} -m sebench", **variables},
         capture_output=True,
         text=True,
         check=False,

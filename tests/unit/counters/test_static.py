@@ -1,7 +1,6 @@
 """Rows, sites, stages, refusals, and the memo behind them."""
 
 import subprocess
-import sys
 import threading
 
 import pytest
@@ -10,6 +9,7 @@ from torch import nn
 
 from sebench.counters import count, dispatch, memo
 from sebench.errors import BuildError, UsageError
+from tests.interpreter import FRESH
 
 
 class Block(nn.Module):
@@ -197,4 +197,4 @@ def test_empty_inputs_are_refused(shape):
 
 def test_importing_the_package_does_not_import_torch():
     code = "import sys, sebench.counters; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert subprocess.run([FRESH, "-c", code], check=False).returncode == 0

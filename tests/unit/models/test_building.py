@@ -2,7 +2,6 @@
 
 import dataclasses
 import subprocess
-import sys
 
 import pytest
 import torch
@@ -10,6 +9,7 @@ import torch
 from sebench.errors import BuildError, DeviceError, VariantError
 from sebench.models import build, height_width, initialisation, list_models, model_info
 from sebench.schema import ModelSpec
+from tests.interpreter import FRESH
 
 NAMES = [info.name for info in list_models()]
 SMALL = [
@@ -185,4 +185,4 @@ def test_importing_and_resolving_needs_no_torch():
         "m.resolve(ModelSpec(model='resnet50', variant='se')); m.list_models();"
         "m.check_image_size('resnet50', 224); sys.exit('torch' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+    assert subprocess.run([FRESH, "-c", script], check=False).returncode == 0

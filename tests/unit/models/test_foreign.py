@@ -1,13 +1,13 @@
 """Networks of others are taken as they are; what cannot be loaded is said in one line."""
 
 import subprocess
-import sys
 
 import pytest
 
 from sebench.errors import BuildError, UnknownModelError, UsageError, VariantError
 from sebench.models import build, check_image_size, is_foreign, native_image_size, resolve
 from sebench.schema import ModelSpec
+from tests.interpreter import FRESH
 
 NETS = """
 from torch import nn
@@ -79,7 +79,7 @@ def test_a_source_that_is_not_there_is_refused_without_torch(tmp_path, name):
         "else:\n    raise AssertionError\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, name], cwd=tmp_path, capture_output=True, text=True, check=False
+        [FRESH, "-c", code, name], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
 

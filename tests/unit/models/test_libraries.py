@@ -1,13 +1,13 @@
 """What is known of torchvision's and timm's networks without building one."""
 
 import subprocess
-import sys
 
 import pytest
 
 from sebench.errors import UnknownModelError
 from sebench.models import has_native_input, list_models, native_image_size, native_input
 from sebench.models.libraries import library_names, near_names
+from tests.interpreter import FRESH
 
 NATIVE = [info.name for info in list_models()]
 
@@ -81,7 +81,7 @@ def test_names_are_read_without_importing_a_library():
         "except UnknownModelError as error:\n    assert 'torchvision:resnet18' in str(error)\n"
         "assert not {'torch', 'torchvision', 'timm'} & set(sys.modules)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([FRESH, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 

@@ -1,10 +1,10 @@
 import subprocess
-import sys
 
 import msgspec
 
 from sebench.profilers.environment import capture_environment, usable_cores
 from sebench.schema import Environment, fingerprint
+from tests.interpreter import FRESH
 
 CPU = "sys/devices/system/cpu"
 CGROUP_V2 = {
@@ -85,4 +85,4 @@ def test_capturing_does_not_import_torch():
         "import sys; from sebench.profilers.environment import capture_environment; capture_environment();"
         "sys.exit('torch' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+    assert subprocess.run([FRESH, "-c", script], check=False).returncode == 0

@@ -3,7 +3,6 @@
 import csv
 import io
 import subprocess
-import sys
 
 import pytest
 
@@ -16,6 +15,7 @@ from sebench.reporting import (
     render,
 )
 from sebench.schema import Finding
+from tests.interpreter import FRESH
 
 HOSTILE = "[red]x[/red] | <img src=x onerror=y>\n# head\x1b[31m\x9b31m\u202e`c` =1"
 
@@ -87,5 +87,5 @@ def test_importing_reporting_is_light():
         "import sys, sebench.reporting\n"
         "print([name for name in ('torch', 'pandas', 'rich', 'numpy', 'scipy') if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([FRESH, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -1,13 +1,13 @@
 """Processes that do not end as they should: whatever they leave behind, nobody waits for it."""
 
 import os
-import sys
 import time
 
 import psutil
 import pytest
 
 from sebench.runner.workers.child import Child, ChildGone
+from tests.interpreter import FRESH
 
 # A bound against hanging, which is never measured.
 FOR_EVER_S = 600.0
@@ -27,7 +27,7 @@ def child():
     """Starts a script; afterwards no descriptor of it is open."""
     before, started = psutil.Process().num_fds(), []
 
-    def start(script, executable=sys.executable):
+    def start(script, executable=FRESH):
         started.append(Child((executable, "-c", script), environ=os.environ, directory=None))
         return started[-1]
 

@@ -1,7 +1,6 @@
 """One measurement at a time on a device, whoever measures."""
 
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from sebench.runner.measuring import device_lock
 from sebench.runner.measuring.device_lock import alone_on, lock_file, typed_command
 from sebench.schema import Workload
 from tests import samples
+from tests.interpreter import FRESH
 
 GPUS = Workload(device="cuda:0", phase="training", batch_size=4, input_shape=(4, 3, 8, 8), world_size=2)
 
@@ -80,7 +80,7 @@ with alone_on(Workload(input_shape=(1, 3, 8, 8)), lambda holder: None):
 def other():
     """Another process that holds the CPU until its standard input ends."""
     with subprocess.Popen(
-        [sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [FRESH, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout.readline() == "held\n"
         yield process
@@ -98,7 +98,7 @@ def test_a_waiting_run_is_told_the_process_and_its_command(other):
         pass
     (holder,) = heard
     assert holder.pid == other.pid
-    assert holder.command.startswith(f"{Path(sys.executable).name} -c ")
+    assert holder.command.startswith(f"{Path(FRESH).name} -c ")
     assert str(holder).startswith(f"pid {other.pid}: ")
     other.wait()
     assert list(lock_file("cpu").parent.glob("*.holder")) == []

@@ -1,7 +1,5 @@
 """Talking to a worker that may be gone, silent, or say half of something."""
 
-import sys
-
 import msgspec
 import psutil
 import pytest
@@ -19,6 +17,7 @@ from sebench.runner.workers.session import (
 )
 from sebench.schema import ModelSpec, TimingPolicy, Workload
 from sebench.worker.protocol import Alive, CountRequest, Done, Failed, Ready
+from tests.interpreter import FRESH
 
 # Longer than a pipe holds, so that writing it waits for a reader, and fails once there will be none.
 UNREAD = CountRequest(
@@ -30,13 +29,13 @@ REQUEST = replace(UNREAD, spec=ModelSpec(model="toy"))
 def test_a_worker_that_reads_nothing_leaves_nothing_open():
     before = psutil.Process().num_fds()
     with pytest.raises(WorkerDied, match="ended with status 7") as died:
-        WorkerSession(UNREAD, command=(sys.executable, "-c", "exit(7)"), environ={}, timeout_s=600)
+        WorkerSession(UNREAD, command=(FRESH, "-c", "exit(7)"), environ={}, timeout_s=600)
     assert psutil.Process().num_fds() == before
     assert died.traceback  # which would keep alive what was not closed
 
 
 def session(script, *, timeout_s=600.0):
-    command = (sys.executable, "-c", f"import sys, time\n{script}")
+    command = (FRESH, "-c", f"import sys, time\n{script}")
     return WorkerSession(REQUEST, command=command, environ={}, timeout_s=timeout_s)
 
 
@@ -78,7 +77,7 @@ def test_the_time_until_it_is_ready_has_a_limit_of_its_own():
     line = msgspec.json.encode(Alive()).decode()
     repeat = f"for _ in range(10**5):\n    print({line!r}, flush=True)\nsys.stdin.read()"
     alive = f"import sys\nsys.stdin.readline()\n{repeat}"
-    command = (sys.executable, "-c", alive)
+    command = (FRESH, "-c", alive)
     with (
         pytest.raises(OutOfTime),
         WorkerSession(REQUEST, command=command, environ={}, timeout_s=600.0, ready_within_s=0.05) as worker,
@@ -89,7 +88,7 @@ def test_the_time_until_it_is_ready_has_a_limit_of_its_own():
 def test_what_is_ready_has_time():
     with WorkerSession(
         REQUEST,
-        command=(sys.executable, "-c", f"import sys, time\n{saying(Done())}"),
+        command=(FRESH, "-c", f"import sys, time\n{saying(Done())}"),
         environ={},
         timeout_s=600.0,
         ready_within_s=0.0,
@@ -130,5 +129,5 @@ def test_one_answer_is_expected():
 
 
 def test_asking_is_one_request_and_one_answer():
-    command = (sys.executable, "-c", f"import sys\n{saying(Alive(), Done())}")
+    command = (FRESH, "-c", f"import sys\n{saying(Alive(), Done())}")
     assert ask(REQUEST, Done, command=command, environ={}, timeout_s=600.0) == Done()

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from sebench.errors import DataFileError, UsageError
 from sebench.runner.repository import worktree
 from sebench.runner.repository.tree_state import tree_digest
 from sebench.runner.repository.worktree import checked_out, repository_root
+from tests.interpreter import FRESH
 from tests.repositories import commit, git, repository, state, worktrees, write
 
 
@@ -224,7 +224,7 @@ with checked_out("main", start=Path(sys.argv[1])) as checkout:
 def child(repo):
     """A process that holds a checkout, and its folder."""
     process = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(repo)], stdout=subprocess.PIPE, text=True, cwd=Path.cwd()
+        [FRESH, "-c", CHILD, str(repo)], stdout=subprocess.PIPE, text=True, cwd=Path.cwd()
     )
     yield process, Path(process.stdout.readline().strip())
     process.kill()

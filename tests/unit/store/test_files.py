@@ -3,13 +3,13 @@
 import os
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from sebench.errors import DataFileError
 from sebench.store import check_directory, check_writable, write_atomic
+from tests.interpreter import FRESH
 
 
 @pytest.fixture
@@ -109,9 +109,7 @@ def test_as_many_bytes_are_tried_as_a_result_takes(tmp_path):
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000));"
         "folder = pathlib.Path(sys.argv[1]); check_writable(folder / 'out.json'); check_directory(folder)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", limit, str(tmp_path)], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([FRESH, "-c", limit, str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.stderr.splitlines()[-1].startswith(
         f"sebench.errors.DataFileError: cannot write {tmp_path}: File too large"
     )
@@ -130,7 +128,7 @@ def test_without_a_temporary_folder_there_is_advice(tmp_path):
         "import tempfile; tempfile.tempdir = '/dev/null/none'\n"
         "from sebench.store import temporary_file; temporary_file()"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    done = subprocess.run([FRESH, "-c", script], capture_output=True, text=True, check=False)
     assert done.stderr.splitlines()[-1] == (
         "sebench.errors.DataFileError: temporary files cannot be written: Not a directory; "
         "let TMPDIR name a folder that can be written"

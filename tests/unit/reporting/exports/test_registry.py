@@ -1,7 +1,6 @@
 """The registry: every format can be rendered from what it says it takes."""
 
 import subprocess
-import sys
 from typing import get_args
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from sebench.cli.export import ExportFormat
 from sebench.reporting.exports import EXPORTS
 from tests import gates, samples
+from tests.interpreter import FRESH
 
 
 @pytest.mark.parametrize("name", EXPORTS)
@@ -33,5 +33,5 @@ def test_nothing_heavy_is_imported():
         "import sys, sebench.reporting.exports\n"
         "print([name for name in ('torch', 'pandas', 'pyperf', 'yaml') if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([FRESH, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
