@@ -24,7 +24,6 @@ from sebench.worker.protocol import (
     SideReady,
     Timed,
 )
-from tests.interpreter import FRESH
 from tests.repositories import repository
 
 SIDES = Path(__file__).parents[2] / "workers" / "sides.py"
@@ -199,10 +198,10 @@ def test_no_block_begins_after_the_deadline(pretended):
 
 @pytest.fixture
 def series(repo, tmp_path):
-    def start(base, head, *, python=sys.executable, command=None, **policy):
+    def start(base, head, *, command=None, **policy):
         values = {name: getattr(POLICY, name) for name in POLICY.__struct_fields__}
         plan = Plan(sessions=(session(base, head),), policy=TimingPolicy(**{**values, **policy}), seed=3)
-        own = (python, str(SIDES), str(tmp_path / "marker"))
+        own = (sys.executable, str(SIDES), str(tmp_path / "marker"))
         return ProcessSeries(
             plan,
             0,
@@ -215,26 +214,14 @@ def series(repo, tmp_path):
 
 def measured(series):
     """Its measurement; no process is left behind, whatever came of it."""
-    before = children()
+    before = set(psutil.Process().children(recursive=True))
     series.measure(deadline_s=time.monotonic() + 0.1)  # a soft deadline: the least there is
-    assert children() <= before
+    assert set(psutil.Process().children(recursive=True)) == before
     return series.measurement()
 
 
-def children():
-    """All processes below this one, but for the one whose forks stand in for workers, and these."""
-    shared = {
-        process for process in psutil.Process().children() if "server.py" in " ".join(process.cmdline())
-    }
-    return {
-        process
-        for process in psutil.Process().children(recursive=True)
-        if shared.isdisjoint(process.parents())
-    } - shared
-
-
 def test_real_workers_deliver_blocks(series):
-    found = measured(series("none", "chatty", python=FRESH))
+    found = measured(series("none", "chatty"))
     assert found.findings == ()
     (run,) = found.processes
     assert len(run.blocks) == 2
@@ -258,7 +245,7 @@ def test_a_side_that_fails_is_one_line(series, base, head, message):
 
 
 def test_a_side_that_dies_is_started_again_with_the_other(series):
-    found = measured(series("none", "die-once", python=FRESH))
+    found = measured(series("none", "die-once"))
     assert [finding.code for finding in found.findings] == ["worker-retried"]
     died, second = found.processes
     assert "SIGKILL" in died.error
@@ -266,7 +253,7 @@ def test_a_side_that_dies_is_started_again_with_the_other(series):
 
 
 def test_a_side_that_hangs_is_given_up(series):
-    hanging = (FRESH, "-c", "import signal; signal.pause()")
+    hanging = (sys.executable, "-c", "import signal; signal.pause()")
     found = measured(series("none", "none", command=hanging, timeout_s=0.2))
     assert [finding.code for finding in found.findings] == ["worker-retried", "worker-failed"]
     assert found.findings[-1].message == "a worker process was silent for 0.2 s"
