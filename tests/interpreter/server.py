@@ -51,8 +51,9 @@ class Program:
 
     def kill(self):
         """End it, and all that it has started in its group."""
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError):  # of a group: it may not have one of its own yet
             os.killpg(self.pid, signal.SIGKILL)
+        os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
         self.close()
 
