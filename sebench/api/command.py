@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sebench.models import image_size_text, is_foreign
+from sebench.models import image_size_text, names_network
 from sebench.schema import WORKLOAD_OPTIONS, Pair, Plan, Workload
 
 
@@ -47,9 +47,9 @@ def _pair_options(pair: Pair) -> dict[str, str]:
             "--baseline": baseline.variant,
             "--variant": candidate.variant,
         }
-    if is_foreign(baseline.model) and is_foreign(candidate.model):
+    if names_network(baseline.model) and names_network(candidate.model):
         return {"--baseline": baseline.model, "--candidate": candidate.model}
-    if is_foreign(candidate.model):
+    if names_network(candidate.model):
         return {
             "--model": baseline.model,
             "--baseline": baseline.variant,

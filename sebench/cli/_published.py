@@ -20,9 +20,10 @@ def as_published(result: Result) -> bool:
     spec, cost = result.pair.candidate, result.baseline_cost
     if result.pair.baseline == spec or spec.num_classes is not None or spec.stride_in is not None:
         return False
-    if cost is None or models.is_foreign(spec.model):
+    source = models.source_of(spec.model)
+    if cost is None or not source.has_published_figures:
         return False
     try:
-        return cost.input_shape[-2:] == models.native_image_size(spec.model)
+        return cost.input_shape[-2:] == source.input_size(spec.model)[1:]
     except UnknownModelError:
         return False

@@ -92,13 +92,9 @@ def _refuse_bare_model(extra: Sequence[str], command: Any, ctx: Any) -> None:  #
 def _is_model(text: str) -> bool:
     from sebench import models
 
-    names = {info.name for info in models.list_models()}
-    return (
-        models.is_foreign(text)
-        or text.endswith(".py")
-        or text in names
-        or models.near_names(text, names) is not None
-    )
+    if models.names_network(text) or text.endswith(".py"):
+        return True
+    return models.near_names(text, models.list_sources()) is not None
 
 
 def _name(parameter: Any) -> str:  # noqa: ANN401 - Typer's

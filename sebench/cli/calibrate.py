@@ -47,7 +47,7 @@ def calibrate(
     """Measure a network against itself: the noise that margins and quick runs have to allow for."""
     from sebench import reporting
     from sebench.analysis.calibration import held_margins, noise
-    from sebench.models import is_foreign
+    from sebench.models import source_of
     from sebench.runner.counting.cached import default_cache
     from sebench.runner.measuring import calibrating
     from sebench.runner.measuring.calibrations import Calibrations
@@ -69,7 +69,7 @@ def calibrate(
     not_stored: list[DataFileError] = []
     with progress_bar(quiet=quiet) as observer:
         calibration = calibrating.calibrate(
-            resolve_spec(model, variant or ("plain" if is_foreign(model) else "se")),
+            resolve_spec(model, variant or source_of(model).default_variant),
             workloads(conditions, shape)[0],
             Calibrations(calibrations),
             policy=calibrating.calibration_policy(processes=processes, budget_s=budget),

@@ -61,7 +61,7 @@ def count(
 ) -> int:
     """Count parameters, MACs, FLOPs and bytes moved; by op, stage and attention site."""
     from sebench import reporting
-    from sebench.models import is_foreign
+    from sebench.models import PLAIN, source_of
     from sebench.runner.counting.cached import default_cache
     from sebench.runner.counting.counter import Counter
     from sebench.runner.planning.plan import input_shape, resolve_spec
@@ -77,7 +77,7 @@ def count(
     specs = [
         resolve_spec(name, text, num_classes=num_classes, stride_in=stride_in)
         for name in shape_of
-        for text in variant or (["plain"] if is_foreign(name) else ["plain", "se"])
+        for text in variant or dict.fromkeys((PLAIN, source_of(name).default_variant))
     ]
     specs = list(dict.fromkeys(specs))
     if cross_check:

@@ -70,13 +70,18 @@ def _list_catalog(subject: Subject, *, output_format: options.Format, output: st
     from sebench.paper.tables.registry import TABLES
 
     networks = models.list_models() if subject in ("all", "models") else ()
+    sources = models.list_sources() if subject in ("all", "models") else ()
     variants = models.grammar() if subject in ("all", "variants") else ()
     tables = tuple(TABLES.values()) if subject in ("all", "tables") else ()
     present(
         output_format,
         output,
-        json=lambda: reporting.catalog_json(models=networks, variants=variants, tables=tables),
-        document=lambda: reporting.catalog_document(models=networks, variants=variants, tables=tables),
+        json=lambda: reporting.catalog_json(
+            models=networks, variants=variants, tables=tables, sources=sources
+        ),
+        document=lambda: reporting.catalog_document(
+            models=networks, variants=variants, tables=tables, sources=sources
+        ),
     )
 
 

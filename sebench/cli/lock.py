@@ -89,7 +89,7 @@ def _variants(configuration: Configuration, given: list[str], names: list[str]) 
     """The variants of native networks; asking for one where there is no such network is a mistake."""
     from sebench import models
 
-    if given and set(given) != {"plain"} and all(models.is_foreign(name) for name in names):
+    if given and set(given) != {"plain"} and not any(models.source_of(name).takes_variants for name in names):
         raise UsageError(f"--variant {given[0]}: {names[0]} is taken as it is", hint="leave --variant out")
     if given:
         return tuple(given)

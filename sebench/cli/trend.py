@@ -55,11 +55,11 @@ def trend(
     from sebench import reporting
     from sebench.analysis.series import WorkloadFilter, check_metric, select_series
     from sebench.analysis.trend import trend as follow
-    from sebench.models import is_foreign
+    from sebench.models import source_of
 
     check_output(output)
     check_metric(metric)
-    variant = variant or ("plain" if is_foreign(model) else "se")
+    variant = variant or source_of(model).default_variant
     check_plot(plot)
     results = directory or options.RESULTS
     found = stored.results_of(

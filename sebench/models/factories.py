@@ -1,4 +1,4 @@
-"""Networks of the user's own: ``package.module:factory`` and ``file.py:factory``, found, imported and called.
+"""Code of the user's that builds networks: files and modules, found, imported and called.
 
 A module is executed once per process, as Python does it. Its neighbours are importable while the network is
 built, from where its own code would find them: a file's own folder (that of its outermost package if it lies
@@ -11,14 +11,13 @@ import hashlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir, contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from sebench.errors import BuildError, SebenchError, UnknownModelError, near_matches
-from sebench.models.libraries import LIBRARIES
+from sebench.errors import BuildError, SebenchError, UnknownModelError
 from sebench.models.neighbours import importable, is_installed, origin
 from sebench.models.offline import offline, untrained
 from sebench.models.usercode import describe
@@ -31,54 +30,28 @@ _files: dict[Path, ModuleType] = {}
 _running: list[str] = []
 
 
-def own_factory(name: str) -> Factory:
-    """The function behind ``package.module:factory`` or ``file.py:factory``, its module imported.
+def is_importable(package: str, folders: Sequence[Path]) -> bool:
+    """Whether there is a top-level package or module, installed or in one of the folders; imports nothing."""
+    importlib.invalidate_caches()
+    with importable(folders):
+        known = package in sys.modules or (package and importlib.util.find_spec(package))
+    return bool(known)
+
+
+def call_factory(name: str, factory: Factory, folders: Sequence[Path]) -> nn.Module:
+    """What `factory` returns, on the current default device; it is asked for no pretrained weights.
 
     Args:
-        name: one of these forms; a file may be given relative to the working directory.
-
-    Raises:
-        UnknownModelError: no such file, module or name in it.
-        BuildError: the module cannot be imported; says where in the user's code.
-    """
-    source, _, attribute = name.rpartition(":")
-    with _running_user_code(name, "imported", source):
-        module = _import_file(name, Path(source)) if source.endswith(".py") else _import(name, source)
-    factory = getattr(module, attribute, None)
-    if not callable(factory):
-        hint = near_matches(attribute, dir(module)) or "name a function that returns an nn.Module"
-        raise UnknownModelError(f"unknown model {name!r}: {source} has no function {attribute!r}", hint=hint)
-    return factory  # type: ignore[no-any-return]
-
-
-def check_source(name: str) -> None:
-    """Refuse a network whose file or top-level package is not there, without importing anything.
-
-    Raises:
-        UnknownModelError: there is none.
-    """
-    source, _, _ = name.rpartition(":")
-    if source.endswith(".py"):
-        _require_file(name, Path(source))
-        return
-    package = source.partition(".")[0]
-    importlib.invalidate_caches()
-    with importable(search_folders(name)):
-        known = package in sys.modules or (package and importlib.util.find_spec(package))
-    if not known:
-        hint = near_matches(package, LIBRARIES) or "check the module's name"
-        raise UnknownModelError(f"unknown model {name!r}: No module named {package!r}", hint=hint)
-
-
-def call_factory(name: str, factory: Factory) -> nn.Module:
-    """What `factory` returns, on the current default device; it is asked for no pretrained weights.
+        name: of the network, for messages.
+        factory: a function without required arguments.
+        folders: where modules that it imports are looked for first.
 
     Raises:
         BuildError: it failed, or returned no module.
     """
     from torch import nn
 
-    with _running_user_code(name, "built", name):
+    with running_code(name, "built", name, folders):
         module = factory(**untrained(factory))
     if not isinstance(module, nn.Module):
         raise BuildError(f"{name} returned {type(module).__name__}, not a torch.nn.Module")
@@ -90,23 +63,34 @@ def factory_running() -> str | None:
     return _running[-1] if _running else None
 
 
-def search_folders(name: str) -> tuple[Path, ...]:
-    """Where the modules that network `name` imports are looked for first; nowhere special for libraries."""
-    source, _, _ = name.rpartition(":")
-    if source in LIBRARIES:
-        return ()
+def working_folders() -> tuple[Path, ...]:
+    """Where the user's modules are looked for: the working directory and its ``src``."""
     here = Path.cwd()
-    around = tuple(folder for folder in (here, here / "src") if folder.is_dir())
-    if not source.endswith(".py"):
-        return around
-    path = Path(source).resolve()
-    return tuple(dict.fromkeys((_place(path)[0], *around, path.parent)))
+    return tuple(folder for folder in (here, here / "src") if folder.is_dir())
+
+
+def file_folders(path: Path) -> tuple[Path, ...]:
+    """Where modules that a file imports are looked for: from where its own code would find them.
+
+    Args:
+        path: of the file, absolute.
+    """
+    return tuple(dict.fromkeys((_place(path)[0], *working_folders(), path.parent)))
 
 
 @contextmanager
-def _running_user_code(name: str, done: str, subject: str) -> Iterator[None]:
-    """Neighbours importable, prints off standard output, no downloads; failures are one line."""
-    folders = search_folders(name)
+def running_code(name: str, done: str, subject: str, folders: Sequence[Path]) -> Iterator[None]:
+    """Run code of the user's: neighbours importable, prints off standard output, no downloads.
+
+    Args:
+        name: of the network.
+        done: what happens to it, for messages: ``imported`` or ``built``.
+        subject: what that happens to: the network, or its file or module.
+        folders: where modules that the code imports are looked for first.
+
+    Raises:
+        BuildError: the code failed; one line that says where.
+    """
     _running.append(name)
     try:
         # The code may change the current folder; files are named relative to the one that was.
@@ -125,7 +109,12 @@ def _running_user_code(name: str, done: str, subject: str) -> Iterator[None]:
         _running.pop()
 
 
-def _import(name: str, source: str) -> ModuleType:
+def import_module(name: str, source: str) -> ModuleType:
+    """Import a module by its dotted name.
+
+    Raises:
+        UnknownModelError: there is none; an import that fails inside of it is raised as it is.
+    """
     importlib.invalidate_caches()
     try:
         return importlib.import_module(source)
@@ -135,15 +124,25 @@ def _import(name: str, source: str) -> ModuleType:
         raise UnknownModelError(f"unknown model {name!r}: {error}", hint="check the module's name") from error
 
 
-def _import_file(name: str, path: Path) -> ModuleType:
-    _require_file(name, path)
+def import_file(name: str, path: Path) -> ModuleType:
+    """The module of a file, executed once per process.
+
+    Raises:
+        UnknownModelError: there is no such file.
+    """
+    require_file(name, path)
     path = path.resolve()
     if path not in _files:
         _files[path] = _loaded(path) or _load(path)
     return _files[path]
 
 
-def _require_file(name: str, path: Path) -> None:
+def require_file(name: str, path: Path) -> None:
+    """Refuse a network whose file is not there.
+
+    Raises:
+        UnknownModelError: it is not.
+    """
     if not path.is_file():
         raise UnknownModelError(f"unknown model {name!r}: there is no file {path}")
 

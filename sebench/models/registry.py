@@ -15,8 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from sebench.errors import UnknownModelError, UsageError
-from sebench.models.libraries import near_names
+from sebench.errors import UsageError
 from sebench.models.variants import Position
 
 StrideIn = Literal["1x1", "3x3"]
@@ -94,22 +93,9 @@ def list_models() -> tuple[ModelInfo, ...]:
     return _MODELS
 
 
-def model_info(name: str) -> ModelInfo:
-    """Look a native network up.
-
-    Raises:
-        UnknownModelError: No such network; carries near matches.
-    """
-    try:
-        return _BY_NAME[name]
-    except KeyError:
-        if name.endswith(".py"):
-            hint = f"name the function in it that builds the network: {name}:FUNCTION"
-            raise UnknownModelError(f"unknown model {name!r}", hint=hint) from None
-        close = near_names(name, _BY_NAME)
-        listing = "run `sebench list` to see all"
-        hint = f"{close} ({listing})" if close else listing
-        raise UnknownModelError(f"unknown model {name!r}", hint=hint) from None
+def find_model(name: str) -> ModelInfo | None:
+    """The native network of this name; None where there is none."""
+    return _BY_NAME.get(name)
 
 
 def height_width(size: ImageSize) -> tuple[int, int]:

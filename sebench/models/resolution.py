@@ -1,4 +1,4 @@
-"""Checks a model specification and brings it to the one spelling under which it is compared and stored."""
+"""Checks the specification of a native network and brings it to the one spelling under which it is stored."""
 
 from __future__ import annotations
 
@@ -8,26 +8,25 @@ from typing import get_args
 import msgspec
 
 from sebench.errors import UsageError, VariantError
-from sebench.models.foreign import is_foreign, resolve_foreign
-from sebench.models.registry import ModelInfo, StrideIn, list_models, model_info
+from sebench.models.registry import ModelInfo, StrideIn, list_models
 from sebench.models.variants import ATTENTION_OPTIONS, Variant, format_stages, parse_variant
 from sebench.schema import ModelSpec
 
 
-def resolve(spec: ModelSpec) -> ModelSpec:
+def resolve_native(spec: ModelSpec, info: ModelInfo) -> ModelSpec:
     """Validate a specification and normalise it: equal networks become equal specifications.
 
     The variant becomes canonical (a stage set that holds every stage is dropped); the native number of
     classes and the native stride become None.
 
+    Args:
+        spec: what is asked for.
+        info: what the registry knows of its network.
+
     Raises:
-        UnknownModelError: No such network.
         VariantError: The variant is outside the grammar or does not fit the network.
         UsageError: Number of classes or stride that this network cannot have.
     """
-    if is_foreign(spec.model):
-        return resolve_foreign(spec)
-    info = model_info(spec.model)
     variant = parse_variant(spec.variant)
     if variant.attention is not None:
         variant = _fit(variant, info)

@@ -1,4 +1,4 @@
-"""What `sebench list` shows: the networks that can be built, and the variant grammar."""
+"""What `sebench list` shows: the networks that can be built, their sources, and the variant grammar."""
 
 from __future__ import annotations
 
@@ -38,6 +38,26 @@ class ModelRow(Protocol):
         """Where the paper describes the network or uses it."""
 
 
+class SourceRow(Protocol):
+    """A place where networks come from."""
+
+    @property
+    def key(self) -> str:
+        """One word that names it."""
+
+    @property
+    def syntax(self) -> str:
+        """How its networks are given to ``--model``."""
+
+    @property
+    def networks(self) -> str:
+        """Which networks those are."""
+
+    @property
+    def takes_variants(self) -> bool:
+        """Whether they take a ``--variant`` other than plain."""
+
+
 class VariantRow(Protocol):
     """One line of the variant grammar."""
 
@@ -64,10 +84,18 @@ def catalog_document(
     models: Sequence[ModelRow] = (),
     variants: Sequence[VariantRow] = (),
     tables: Sequence[TableInfo] = (),
+    sources: Sequence[SourceRow] = (),
 ) -> Document:
-    """Networks, variant grammar and the papers' tables, each in the order given; an empty one is left out."""
+    """Networks, variant grammar and the papers' tables, each in the order given; an empty one is left out.
+
+    Args:
+        models: those that are listed by name.
+        variants: what may be said in a variant.
+        tables: of the papers.
+        sources: where networks come from; a note below the models names those that it does not list.
+    """
     parts = (
-        *((_models(models),) if models else ()),
+        *((_models(models, sources),) if models else ()),
         *((_variants(variants),) if variants else ()),
         *((_tables(tables),) if tables else ()),
     )
@@ -80,7 +108,7 @@ def _tables(tables: Sequence[TableInfo]) -> Table:
     return Table("Tables of the papers", columns, rows, ("sebench table NAME; all prints every one",))
 
 
-def _models(models: Sequence[ModelRow]) -> Table:
+def _models(models: Sequence[ModelRow], sources: Sequence[SourceRow]) -> Table:
     columns = (
         Column("model", "model"),
         Column("family", "family"),
@@ -100,7 +128,8 @@ def _models(models: Sequence[ModelRow]) -> Table:
         )
         for model in models
     )
-    return Table("Models", columns, rows)
+    others = ", ".join(source.syntax for source in sources if not source.takes_variants)
+    return Table("Models", columns, rows, (f"also, taken as they are: {others}",) if others else ())
 
 
 def _variants(variants: Sequence[VariantRow]) -> Table:

@@ -15,11 +15,12 @@ import msgspec
 
 from sebench.analysis.costs import CostRow, Totals, attention_totals, by_op, by_site, by_stage, totals
 from sebench.paper.tables.registry import TableInfo
-from sebench.reporting.catalog import ModelRow, VariantRow
+from sebench.reporting.catalog import ModelRow, SourceRow, VariantRow
 from sebench.reporting.finite import finite_metric
 from sebench.schema import SCHEMA, Comparison, Environment, Gate, MetricComparison, ModelCost
 
 _MODEL_FIELDS = ("name", "family", "image_size", "num_classes", "stages", "source")
+_SOURCE_FIELDS = ("key", "syntax", "networks", "takes_variants")
 _VARIANT_FIELDS = ("syntax", "meaning", "default")
 _ATTENTION_FIELDS = ("params", "macs", "flops", "bytes_read", "bytes_written")
 
@@ -48,12 +49,14 @@ def catalog_json(
     models: Sequence[ModelRow] = (),
     variants: Sequence[VariantRow] = (),
     tables: Sequence[TableInfo] = (),
+    sources: Sequence[SourceRow] = (),
 ) -> str:
     """The ``catalog`` document: what `sebench list` shows."""
     content = {
         "models": [{name: getattr(model, name) for name in _MODEL_FIELDS} for model in models],
         "variants": [{name: getattr(variant, name) for name in _VARIANT_FIELDS} for variant in variants],
         "tables": [msgspec.to_builtins(info) for info in tables],
+        "sources": [{name: getattr(source, name) for name in _SOURCE_FIELDS} for source in sources],
     }
     return document_json("catalog", content)
 

@@ -35,13 +35,13 @@ def count_network(
     try:
         return _count(built, shape, phase, dtype)
     except CountError:
-        if built.device != "meta" or not models.is_foreign(spec.model):
+        if built.device != "meta" or not models.source_of(spec.model).may_read_values:
             raise
     return _count(models.build(spec, seed=0), shape, phase, dtype)
 
 
 def _count(built: models.BuiltModel, shape: tuple[int, ...], phase: Phase, dtype: str) -> StaticCost:
-    if models.is_users_own(built.spec.model):
+    if models.source_of(built.spec.model).is_users_own:
         models.search_last(Path.cwd())  # for what its code imports only while it runs
     return counters.count(
         built.module, shape, phase=phase, dtype=dtype, sites=built.sites, stages=built.stages

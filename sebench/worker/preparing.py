@@ -94,7 +94,7 @@ def build_module(spec: ModelSpec, seed: int) -> nn.Module:
     What its own code imports only while it runs is found in the current folder, after everything else.
     """
     module: nn.Module = models.build(spec, seed=seed).module
-    if models.is_users_own(spec.model):
+    if models.source_of(spec.model).is_users_own:
         models.search_last(Path.cwd())
     return module
 

@@ -43,8 +43,11 @@ def count_model(
         BuildError: the network cannot be built or does not accept this input.
         CountError: it cannot be counted, though it may run.
     """
-    if models.is_foreign(spec.model):
-        raise ValueError(f"{spec.model} is not native")
+    source = models.source_of(spec.model)
+    if not source.runs_here:
+        raise ValueError(f"{spec.model} runs in workers only")
+    if not source.is_cached:
+        cache = None
     key = _key(spec, shape, phase, dtype) if cache else ""
     if cache and (known := cache.get(key)):
         return known

@@ -81,7 +81,7 @@ class Counter:
 
     def cross_check(self, spec: ModelSpec, shape: tuple[int, ...], phase: Phase = "inference") -> CrossCheck:
         """Count a network with every tool that sebench knows; arguments and errors as for a count."""
-        if not models.is_foreign(spec.model):
+        if models.source_of(spec.model).runs_here:
             return cross_check_network(spec, shape, phase)
         request = CrossCheckRequest(spec=spec, input_shape=shape, phase=phase)
         return self._ask(request, CrossChecked).check
@@ -117,10 +117,11 @@ class Counter:
             self._workers.clear()
 
     def _count(self, spec: ModelSpec, shape: tuple[int, ...], phase: Phase, dtype: str) -> StaticCost:
-        if not models.is_foreign(spec.model):
+        source = models.source_of(spec.model)
+        if source.runs_here:
             return count_model(spec, shape, phase=phase, dtype=dtype, cache=self.cache).cost
         if spec.commit is None:
-            models.check_foreign(spec.model)  # needs no process, and no torch
+            source.require(spec.model)  # needs no process, and no torch
         not_from = None if spec.commit is None else str(repository_root(Path.cwd()))
         request = CountRequest(spec=spec, input_shape=shape, phase=phase, dtype=dtype, not_from=not_from)
         return self._ask(request, Counted).cost

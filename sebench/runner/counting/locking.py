@@ -47,7 +47,7 @@ def locked_networks(
 
     Args:
         names: of models.
-        variants: of the native ones among them.
+        variants: of those among them that take variants.
         image_size: of the input; None is each network's own.
         num_classes: see `ModelSpec`.
         stride_in: likewise.
@@ -57,10 +57,8 @@ def locked_networks(
     """
 
     def specs(name: str) -> Iterator[ModelSpec]:
-        if models.is_foreign(name):
-            yield resolve_spec(name, models.PLAIN, num_classes=num_classes, stride_in=stride_in)
-            return
-        for variant in (models.PLAIN, *variants):
+        of_model = variants if models.source_of(name).takes_variants else ()
+        for variant in (models.PLAIN, *of_model):
             yield resolve_spec(name, variant, num_classes=num_classes, stride_in=stride_in)
 
     networks = (

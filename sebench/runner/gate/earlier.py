@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from sebench.errors import DataFileError
-from sebench.models import is_users_own
+from sebench.models import source_of
 from sebench.runner.repository.tree_state import tree_digest
 from sebench.schema import Environment, Result, Session, fingerprint
 from sebench.store import ResultStore, load_result
@@ -73,4 +73,4 @@ def attempt_key(session: Session, environment: Environment, *, written: Collecti
 
 def _is_users_own(session: Session) -> bool:
     names = (session.pair.baseline.model, session.pair.candidate.model)
-    return any(map(is_users_own, names))
+    return any(source_of(name).is_users_own for name in names)

@@ -98,17 +98,12 @@ def _require_two(pair: Pair, hint: str) -> None:
 
 
 def _same_network(one: ModelSpec, other: ModelSpec) -> bool:
-    """Equal, also where the file of a factory is spelled in two ways."""
-    if not (models.is_users_own(one.model) and models.is_users_own(other.model)):
+    """Equal, also where the file of a factory is spelled in two ways: ``nets.py`` and ``nets``."""
+    file, other_file = (models.source_of(each.model).code_file(each.model) for each in (one, other))
+    if file is None or other_file is None:
         return one == other
-    (file, _, name), (other_file, _, other_name) = (each.model.rpartition(":") for each in (one, other))
-    return name == other_name and (file == other_file or _module(file) == _module(other_file))
-
-
-def _module(source: str) -> Path:
-    """The file of ``nets.py`` and of ``nets``, as it is imported from here."""
-    path = Path(source) if source.endswith(".py") else Path(*source.split(".")).with_suffix(".py")
-    return path.resolve()
+    name, other_name = (each.model.rpartition(":")[2] for each in (one, other))
+    return name == other_name and file.resolve() == other_file.resolve()
 
 
 def _require_open(pair: Pair, limits: Limits) -> None:
@@ -118,7 +113,7 @@ def _require_open(pair: Pair, limits: Limits) -> None:
         UsageError: nothing could pass, or nothing could fail.
     """
     baseline, candidate = pair.baseline, pair.candidate
-    if baseline.model != candidate.model or models.is_foreign(baseline.model):
+    if baseline.model != candidate.model or not models.source_of(baseline.model).takes_variants:
         return
     for metric, limit in limits.items():
         if baseline.variant == models.PLAIN and limit < 1:
@@ -136,7 +131,7 @@ def _require_open(pair: Pair, limits: Limits) -> None:
 
 
 def _base_ref(asked: BaseRefSettings, checkout: Checkout, *, same: bool) -> Iterator[Target | Unjudged]:
-    if not models.is_users_own(asked.model):
+    if not models.source_of(asked.model).is_users_own:
         raise UsageError(
             f"--base-ref {asked.ref}: {asked.model} is not code of this repository",
             hint="name a factory of yours (nets.py:net), or set a ceiling (--max-overhead)",
@@ -162,12 +157,13 @@ def _require_inside(asked: BaseRefSettings) -> None:
     Raises:
         UsageError: an absolute path, or one out of the repository.
     """
-    source = Path(asked.model.rpartition(":")[0])
-    if source.suffix != ".py":
+    source = models.source_of(asked.model)
+    file = source.code_file(asked.model) if source.named_by_path else None
+    if file is None:
         return
-    if source.is_absolute() or not source.resolve().is_relative_to(repository_root(Path.cwd())):
+    if file.is_absolute() or not file.resolve().is_relative_to(repository_root(Path.cwd())):
         raise UsageError(
-            f"--base-ref {asked.ref}: {source} would be the same file at every commit",
+            f"--base-ref {asked.ref}: {file} would be the same file at every commit",
             hint="name a file of this repository by its relative path",
         )
 

@@ -6,10 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import TypedDict
 
 from sebench.errors import UsageError
-from sebench.models import PLAIN, has_native_input, is_foreign, resolve
+from sebench.models import PLAIN, names_network, resolve, source_of
 from sebench.schema import ModelSpec, Pair, StrideIn
-
-DEFAULT_CANDIDATE = "se"
 
 
 def make_pairs(
@@ -55,7 +53,7 @@ def make_pairs(
     of_networks: _Options = {} if models else options
 
     def side(model: str, text: str) -> ModelSpec:
-        if is_foreign(text):
+        if names_network(text):
             return resolve_spec(text, PLAIN, **of_networks)
         return resolve_spec(model, text, **options)
 
@@ -94,11 +92,12 @@ def resolve_spec(
 
 def _variants(model: str, variants: Sequence[str], baseline: str) -> Sequence[str]:
     """The candidate variants of one model."""
-    if variants or not is_foreign(model):
-        return variants or (DEFAULT_CANDIDATE,)
-    if is_foreign(baseline):
-        return (PLAIN,)
-    has_native_input(model)  # a name that its library does not know is refused as such
+    source = source_of(model)
+    if variants:
+        return variants
+    if source.takes_variants or names_network(baseline):
+        return (source.default_variant,)
+    source.published_input(model)  # a name that its library does not know is refused as such
     raise UsageError(
         f"{model} is taken as it is, so it has no variant to compare with",
         hint=f"name another network: --baseline FILE.py:old --candidate {model}",
@@ -111,7 +110,7 @@ def _check(models: Sequence[str], variants: Sequence[str], baseline: str, candid
             f"--variant {variants[0]} and --candidate {candidate} both say what to measure",
             hint="leave one of them out",
         )
-    of_baseline, of_candidate = is_foreign(baseline), candidate is not None and is_foreign(candidate)
+    of_baseline, of_candidate = names_network(baseline), candidate is not None and names_network(candidate)
     if models and of_baseline and of_candidate:
         raise UsageError(
             f"--model {models[0]}: --baseline {baseline} and --candidate {candidate} are networks already",

@@ -126,13 +126,14 @@ def drawn_seed(seed: int | None) -> int:
 
 
 def _image_shape(pair: Pair, image_size: models.ImageSize | None) -> tuple[int, ...]:
-    """One input for both sides: a native network's, or else that of one which says what it was made for."""
+    """One input for both: of a network that limits it, or else of one that says what it was made for."""
     specs = sorted((pair.baseline, pair.candidate), key=_priority)
     return input_shape(specs[0].model, 1, image_size)[1:]
 
 
 def _priority(spec: ModelSpec) -> tuple[bool, bool]:
-    return models.is_foreign(spec.model), not models.has_native_input(spec.model)
+    source = models.source_of(spec.model)
+    return source.smallest_image(spec.model) is None, source.published_input(spec.model) is None
 
 
 def input_shape(name: str, batch_size: int, image_size: models.ImageSize | None) -> tuple[int, int, int, int]:
@@ -143,9 +144,10 @@ def input_shape(name: str, batch_size: int, image_size: models.ImageSize | None)
             the network.
     """
     require_batch_size(batch_size)
-    channels, *own = models.native_input(name)
+    source = models.source_of(name)
+    channels, *own = source.input_size(name)
     height, width = own if image_size is None else models.height_width(image_size)
-    models.check_image_size(name, (height, width))
+    source.check_image_size(name, (height, width))
     if batch_size * channels * height * width > _MAX_ELEMENTS:
         pixels = models.image_size_text((height, width))
         raise UsageError(f"--batch-size {batch_size} at {pixels} is more than any machine holds")

@@ -5,8 +5,7 @@ import sys
 import pytest
 
 from sebench.errors import BuildError, UnknownModelError
-from sebench.models import build, factory_running
-from sebench.models.factories import own_factory
+from sebench.models import build, factory_running, source_of
 from sebench.schema import ModelSpec
 
 NETS = """
@@ -39,6 +38,10 @@ def tree(tmp_path, monkeypatch):
 
     yield write
     assert sys.path == path
+
+
+def own_function(name):
+    return source_of(name).factory(name)
 
 
 def width(name):
@@ -132,7 +135,7 @@ def test_a_module_that_the_program_has_already_is_used(tree):
     module = importlib.util.module_from_spec(spec)
     sys.modules["as_a_test_module"] = module
     spec.loader.exec_module(module)
-    assert own_factory("tests_of_mine.py:net") is module.net
+    assert own_function("tests_of_mine.py:net") is module.net
 
 
 @pytest.mark.parametrize(
@@ -222,4 +225,4 @@ def test_building_leaves_the_random_numbers_of_the_program_alone(tree):
 def test_tensors_at_the_top_of_a_module_are_no_meta_tensors(tree):
     tree({"nets.py": "import torch\nMEAN = torch.ones(3)\ndef net():\n    return torch.nn.Flatten()"})
     build(ModelSpec(model="nets.py:net"), device="meta")
-    assert not own_factory("nets.py:net").__globals__["MEAN"].is_meta
+    assert not own_function("nets.py:net").__globals__["MEAN"].is_meta

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from sebench.errors import BuildError, UnknownModelError, UsageError, VariantError
-from sebench.models import build, check_image_size, is_foreign, native_image_size, resolve
+from sebench.models import build, names_network, resolve, source_of
 from sebench.schema import ModelSpec
 from tests.interpreter import FRESH
 
@@ -27,10 +27,11 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_colon_marks_a_foreign_name():
-    assert is_foreign("torchvision:resnet18")
-    assert is_foreign("nets.py:net")
-    assert not is_foreign("resnet50")
+def test_a_colon_tells_a_network_from_a_variant():
+    assert names_network("torchvision:resnet18")
+    assert names_network("nets.py:net")
+    assert not names_network("resnet50")
+    assert not names_network("se(r=8)")
 
 
 def test_a_factory_in_a_file(folder):
@@ -102,7 +103,9 @@ def test_options_of_native_networks_are_refused():
 
 
 def test_image_sizes_of_foreign_networks_are_only_checked_for_sense():
-    assert native_image_size("torchvision:resnet18") == (224, 224)
-    check_image_size("torchvision:resnet18", 8)
+    name = "torchvision:resnet18"
+    source = source_of(name)
+    assert source.smallest_image(name) is None
+    source.check_image_size(name, 8)
     with pytest.raises(UsageError, match="image size 0 is not positive"):
-        check_image_size("torchvision:resnet18", 0)
+        source.check_image_size(name, 0)

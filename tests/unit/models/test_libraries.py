@@ -5,11 +5,9 @@ import subprocess
 import pytest
 
 from sebench.errors import UnknownModelError
-from sebench.models import has_native_input, list_models, native_image_size, native_input
-from sebench.models.libraries import library_names, near_names
+from sebench.models import list_sources, near_names, source_of
+from sebench.models.sources.libraries import registered_names
 from tests.interpreter import FRESH
-
-NATIVE = [info.name for info in list_models()]
 
 
 @pytest.mark.parametrize(
@@ -34,21 +32,20 @@ NATIVE = [info.name for info in list_models()]
 def test_the_input_that_a_network_was_made_for(name, size):
     if name.startswith("timm:"):
         pytest.importorskip("timm")
-    assert native_input(name) == size
-    assert native_image_size(name) == size[1:]
+    assert source_of(name).input_size(name) == size
 
 
 def test_networks_that_do_not_say_their_input():
     names = ("resnet50", "torchvision:efficientnet_b4", "torchvision:ssd300_vgg16", "nets.py:net")
-    assert [has_native_input(name) for name in names] == [True, True, False, False]
+    assert [source_of(name).published_input(name) is not None for name in names] == [True, True, False, False]
 
 
 def test_names_are_those_that_the_library_registers():
     from torchvision import models
 
-    assert sorted(library_names("torchvision")) == sorted(models.list_models())
+    assert sorted(registered_names("torchvision")) == sorted(models.list_models())
     timm = pytest.importorskip("timm")
-    assert set(timm.list_models()) <= set(library_names("timm"))
+    assert set(timm.list_models()) <= set(registered_names("timm"))
 
 
 @pytest.mark.parametrize(
@@ -64,12 +61,14 @@ def test_names_are_those_that_the_library_registers():
 )
 def test_a_name_that_others_have_is_suggested(name, hint):
     pytest.importorskip("timm")
-    assert near_names(name, NATIVE) == hint
+    assert near_names(name, list_sources()) == hint
 
 
 def test_near_matches_come_from_where_the_name_was_looked_for():
-    assert near_names("torchvision:resnet19", NATIVE).startswith("did you mean 'torchvision:resnet18'")
-    assert near_names("resnet5", NATIVE).startswith("did you mean 'resnet50'")
+    assert near_names("torchvision:resnet19", list_sources()).startswith(
+        "did you mean 'torchvision:resnet18'"
+    )
+    assert near_names("resnet5", list_sources()).startswith("did you mean 'resnet50'")
 
 
 def test_names_are_read_without_importing_a_library():

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sebench.errors import UnknownModelError, UsageError
-from sebench.models import build, check_image_size, height_width, list_models, model_info, parse_image_size
+from sebench.models import build, height_width, list_models, model_info, parse_image_size, source_of
 from sebench.schema import ModelSpec
 
 NAMES = [info.name for info in list_models()]
@@ -64,7 +64,7 @@ def test_stages_and_widths_are_those_of_the_slots(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_smallest_image_works(name):
     info = model_info(name)
-    check_image_size(name, info.min_image_size)
+    source_of(name).check_image_size(name, info.min_image_size)
     built = build(ModelSpec(model=name, variant="se"), device="meta")
     size = info.min_image_size
     output = built.module(torch.empty(2, 3, size, size, device="meta"))
@@ -86,20 +86,20 @@ def test_small_images_are_refused(name):
     with pytest.raises(
         UsageError, match=f"image size {size} is too small for {name}; use at least {size + 1}"
     ):
-        check_image_size(name, size)
+        source_of(name).check_image_size(name, size)
 
 
 @pytest.mark.parametrize("size", [0, -224])
 def test_images_have_a_positive_size(size):
     with pytest.raises(UsageError, match=f"image size {size} is "):
-        check_image_size("resnet50", size)
+        source_of("resnet50").check_image_size("resnet50", size)
 
 
 def test_large_inputs_are_refused_at_8x8():
     for info in list_models():
         if min(height_width(info.image_size)) > 32:
             with pytest.raises(UsageError):
-                check_image_size(info.name, 8)
+                source_of(info.name).check_image_size(info.name, 8)
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,8 @@ def test_what_is_no_size_is_refused(text):
 
 
 def test_either_side_may_be_too_small():
-    check_image_size("resnet50", (32, 400))
+    source_of("resnet50").check_image_size("resnet50", (32, 400))
     with pytest.raises(UsageError, match="image size 31x400 is too small for resnet50; use at least 32 "):
-        check_image_size("resnet50", (31, 400))
+        source_of("resnet50").check_image_size("resnet50", (31, 400))
     with pytest.raises(UsageError, match="image size 400x0 is not positive"):
-        check_image_size("resnet50", (400, 0))
+        source_of("resnet50").check_image_size("resnet50", (400, 0))

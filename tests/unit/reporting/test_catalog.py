@@ -60,4 +60,5 @@ def test_json():
         ],
         "variants": [{"syntax": "se(r=8)", "meaning": "reduction ratio of the bottleneck", "default": "16"}],
         "tables": [],
+        "sources": [],
     }

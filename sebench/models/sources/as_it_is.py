@@ -1,0 +1,83 @@
+"""Networks that somebody else's factory builds: taken as they are, without attention of sebench's."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sebench.errors import BuildError, UsageError, VariantError
+from sebench.models.factories import Factory, call_factory
+from sebench.models.sources.source import BuiltModel, Source
+from sebench.models.variants import PLAIN
+from sebench.schema import ModelSpec
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+class AsItIs(Source):
+    """A source whose networks are built by calling a function without arguments."""
+
+    @abstractmethod
+    def factory(self, name: str) -> Factory:
+        """What builds the network; its module is imported, on no particular device.
+
+        Raises:
+            UnknownModelError: no such library, module, file or name in it.
+            BuildError: the module cannot be imported; says where in the user's code.
+        """
+
+    def folders(self, name: str) -> tuple[Path, ...]:
+        """Where modules that the network imports are looked for first; nowhere if all are installed."""
+        return ()
+
+    def resolve(self, spec: ModelSpec) -> ModelSpec:
+        """Refuse what only networks with variants take."""
+        if spec.variant.strip().lower() != PLAIN:
+            raise VariantError(
+                f"variant {spec.variant!r}: {spec.model} is taken as it is",
+                hint="use --variant plain (count), or two networks: --baseline, --candidate (compare, check)",
+            )
+        if spec.num_classes is not None or spec.stride_in is not None:
+            raise UsageError(f"{spec.model} is taken as it is: no --num-classes, no --stride-in")
+        return ModelSpec(model=spec.model, variant=PLAIN)
+
+    def build(self, spec: ModelSpec, seed: int, device: torch.device) -> BuiltModel:
+        """A constructor that reads values cannot work on ``meta``: its network is made on the CPU instead."""
+        import torch
+
+        # The program that asks may draw random numbers of its own.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            module, made_on = self._make(spec.model, device)
+        return BuiltModel(
+            spec=spec,
+            module=_evaluating(module),
+            sites=(),
+            stages={},
+            input_shape=(1, *self.input_size(spec.model)),
+            device=str(made_on),
+        )
+
+    def _make(self, name: str, device: torch.device) -> tuple[nn.Module, torch.device]:
+        # Imported before the device becomes the default: a module may make tensors of its own.
+        factory, folders = self.factory(name), self.folders(name)
+        try:
+            with device:
+                return call_factory(name, factory, folders), device
+        except BuildError as error:
+            if device.type != "meta" or error.__cause__ is None:
+                raise
+        device = type(device)("cpu")
+        with device:
+            return call_factory(name, factory, folders), device
+
+
+def _evaluating(module: nn.Module) -> nn.Module:
+    """In evaluation mode; programs made by torch.export have the mode of their export and refuse another."""
+    try:
+        return module.eval()
+    except NotImplementedError:
+        return module

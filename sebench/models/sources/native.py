@@ -1,0 +1,126 @@
+"""sebench's own networks, built as in the paper, with a slot for attention in every block."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sebench.errors import BuildError, UnknownModelError
+from sebench.models.registry import ModelInfo, find_model, height_width, list_models
+from sebench.models.resolution import resolve_native
+from sebench.models.sources.source import USUAL_INPUT, BuiltModel, InputSize, Source, near_names
+from sebench.models.variants import parse_variant
+from sebench.schema import ModelSpec
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+class Native(Source):
+    """Networks of the registry: the names without a colon."""
+
+    key = "native"
+    syntax = "NAME"
+    networks = "sebench's own, as in the paper"
+    stands_alone = False
+    takes_variants = True
+    default_variant = "se"
+    runs_here = True
+    may_read_values = False
+    is_cached = True
+    has_published_figures = True
+    # There are ten times as many names in libraries: one of these is more likely to be meant.
+    near_match_cutoff = 0.6
+
+    def owns(self, name: str) -> bool:
+        """See `Source.owns`."""
+        return ":" not in name
+
+    def names(self) -> tuple[str, ...]:
+        """In the order of the paper's tables."""
+        return tuple(info.name for info in list_models())
+
+    def info(self, name: str) -> ModelInfo:
+        """Look a network up.
+
+        Raises:
+            UnknownModelError: no such network; carries near matches.
+        """
+        info = find_model(name)
+        if info is not None:
+            return info
+        if name.endswith(".py"):
+            hint = f"name the function in it that builds the network: {name}:FUNCTION"
+        else:
+            listing = "run `sebench list` to see all"
+            close = near_names(name, self.catalogue())
+            hint = f"{close} ({listing})" if close else listing
+        raise UnknownModelError(f"unknown model {name!r}", hint=hint)
+
+    def resolve(self, spec: ModelSpec) -> ModelSpec:
+        """The variant becomes canonical; the native number of classes and stride become None."""
+        return resolve_native(spec, self.info(spec.model))
+
+    def published_input(self, name: str) -> InputSize:
+        """The paper's."""
+        return (USUAL_INPUT[0], *height_width(self.info(name).image_size))
+
+    def smallest_image(self, name: str) -> int:
+        """What every layer can work on."""
+        return self.info(name).min_image_size
+
+    def build(self, spec: ModelSpec, seed: int, device: torch.device) -> BuiltModel:
+        """Weights depend on `seed` and on each parameter's name alone.
+
+        A plain network and its variants agree to the bit wherever they share a parameter, on every device.
+        """
+        import torch
+
+        from sebench.models.slots import Slots
+
+        info = self.info(spec.model)
+        slots = Slots(parse_variant(spec.variant))
+        with torch.device("meta"):
+            module = _factory(info)(slots, **_factory_options(spec, info))
+        module.eval()
+        if device.type != "meta":
+            module = _materialise(module, spec, seed, device)
+        filled = {id(attention) for attention in slots.filled}
+        return BuiltModel(
+            spec=spec,
+            module=module,
+            sites=tuple(name for name, child in module.named_modules() if id(child) in filled),
+            stages={name: name.removeprefix("stage") for name, _ in module.named_children()},
+            input_shape=(1, *self.published_input(spec.model)),
+            device=str(device),
+        )
+
+
+def _factory(info: ModelInfo) -> Callable[..., nn.Module]:
+    family, name = info.factory.split(":")
+    factory: Callable[..., nn.Module] = getattr(importlib.import_module(family), name)
+    return factory
+
+
+def _factory_options(spec: ModelSpec, info: ModelInfo) -> dict[str, Any]:
+    options: dict[str, Any] = {"num_classes": spec.num_classes or info.num_classes}
+    if info.default_stride_in:
+        options["stride_in"] = spec.stride_in or info.default_stride_in
+    return options
+
+
+def _materialise(module: nn.Module, spec: ModelSpec, seed: int, device: torch.device) -> nn.Module:
+    """Give a meta network storage and weights, drawn on the CPU so that devices agree."""
+    from sebench.models.initialisation import allocate, initialise
+
+    try:
+        allocate(module)
+        initialise(module, seed)
+        return module.to(device)
+    except (MemoryError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise BuildError(
+            f"{spec.model} does not fit on {device}: {reason}", hint="free memory or use a smaller model"
+        ) from error
