@@ -65,8 +65,9 @@ class Pair(Value, frozen=True, kw_only=True):
 
 
 def _network_name(spec: ModelSpec) -> str:
-    """Networks of others are all plain, which need not be said."""
-    name = spec.model if ":" in spec.model else f"{spec.model} {spec.variant}"
+    """With its variant, unless a network that takes none is told by its name: ``nets.py:net``."""
+    named = ":" in spec.model and spec.variant == "plain"
+    name = spec.model if named else f"{spec.model} {spec.variant}"
     return name if spec.commit is None else f"{name} at {spec.commit[:COMMIT_LENGTH]}"
 
 

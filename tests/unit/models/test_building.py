@@ -183,6 +183,6 @@ def test_importing_and_resolving_needs_no_torch():
     script = (
         "import sys, sebench.models as m; from sebench.schema import ModelSpec;"
         "m.resolve(ModelSpec(model='resnet50', variant='se')); m.list_models();"
-        "m.check_image_size('resnet50', 224); sys.exit('torch' in sys.modules)"
+        "m.source_of('resnet50').check_image_size('resnet50', 224); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([FRESH, "-c", script], check=False).returncode == 0
