@@ -24,8 +24,10 @@ from sebench.runner.counting.locking import locked_networks
 from sebench.runner.gate.targets import open_targets
 from sebench.runner.planning.conditions import Conditions
 from sebench.runner.planning.plan import input_shape, make_plan
-from sebench.schema import ModelSpec
+from sebench.schema import ModelSpec, Pair
+from sebench.store import ResultStore
 from sebench.worker.counting import count_network
+from tests import samples
 from tests.repositories import repository, write
 
 NETS = """
@@ -184,6 +186,19 @@ def test_only_code_of_the_users_has_another_state_at_a_ref(source, tmp_path, mon
         return
     with pytest.raises(UsageError, match="is not code of this repository"), open_targets(settings):
         pass
+
+
+def test_a_trend_follows_the_variant_that_is_gated(source):
+    name = names_of(source)[0]
+    pair = Pair(
+        baseline=ModelSpec(model=name), candidate=ModelSpec(model=name, variant=source.default_variant)
+    )
+    measured = samples.measurement([samples.process([samples.block(1.0, 1.1)])])
+    ResultStore(Path(".sebench/results")).add(samples.result(measured, pair=pair))
+    done = CliRunner().invoke(app, ["trend", "latency", "-m", name])
+    # found by model and variant; it was measured in no repository
+    assert done.exit_code == 4
+    assert f"no result of {name}: plain -> {source.default_variant} names the commit" in done.stderr
 
 
 def test_a_program_names_networks_as_a_command_does(source):
