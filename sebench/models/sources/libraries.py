@@ -30,7 +30,7 @@ class Library(AsItIs):
     """The call that lists its networks."""
 
     def owns(self, name: str) -> bool:
-        """See `Source.owns`."""
+        """Whether the library stands before the colon."""
         return split_name(name)[0] == self.prefix
 
     def names(self) -> tuple[str, ...]:
@@ -83,7 +83,7 @@ class Torchvision(Library):
     listing = "torchvision.models.list_models()"
 
     def has(self, network: str) -> bool:
-        """See `Library.has`."""
+        """Whether torchvision lists it."""
         from torchvision import models
 
         return network in models.list_models()
@@ -93,7 +93,7 @@ class Torchvision(Library):
         return _torchvision_input(network)
 
     def untrained_factory(self, network: str) -> Factory:
-        """See `Library.untrained_factory`."""
+        """Its builder, with the weights that it would load by default left out."""
         from torchvision import models
 
         options = untrained(models.get_model_builder(network))
@@ -116,7 +116,7 @@ class Timm(Library):
             raise UnknownModelError(f"{name} needs timm, which is not installed", hint=extra_hint("timm"))
 
     def has(self, network: str) -> bool:
-        """See `Library.has`."""
+        """Whether timm has a function of this name, whatever tag follows."""
         import timm
 
         return bool(timm.is_model(network))
@@ -130,7 +130,7 @@ class Timm(Library):
         return channels, height, width
 
     def untrained_factory(self, network: str) -> Factory:
-        """See `Library.untrained_factory`."""
+        """``timm.create_model``; a tag that the network does not have is refused here already."""
         import timm
 
         _timm_config(network)

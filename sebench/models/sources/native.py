@@ -35,7 +35,7 @@ class Native(Source):
     near_match_cutoff = 0.6
 
     def owns(self, name: str) -> bool:
-        """See `Source.owns`."""
+        """Whether there is no colon in it."""
         return ":" not in name
 
     def names(self) -> tuple[str, ...]:

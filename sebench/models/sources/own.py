@@ -57,7 +57,7 @@ class File(_Own):
     named_by_path = True
 
     def owns(self, name: str) -> bool:
-        """See `Source.owns`."""
+        """Whether a Python file stands before the colon."""
         return split_name(name)[0].endswith(".py")
 
     def require(self, name: str) -> None:
@@ -85,7 +85,7 @@ class Module(_Own):
     networks = "a function in a module, of yours or installed"
 
     def owns(self, name: str) -> bool:
-        """See `Source.owns`."""
+        """Whether there is a colon in it; asked after all others."""
         return ":" in name
 
     def require(self, name: str) -> None:
