@@ -13,6 +13,12 @@ OLD, NEW = ModelSpec(model="nets.py:old"), ModelSpec(model="nets.py:new")
     [
         (PLAIN, SE, ("resnet50", "plain", "se"), "resnet50: plain -> se"),
         (OLD, NEW, ("nets.py:new against nets.py:old", "nets.py:old", "nets.py:new"), None),
+        (
+            OLD,
+            ModelSpec(model="zoo:net", variant="se"),
+            ("zoo:net se against nets.py:old", "nets.py:old", "zoo:net se"),
+            None,
+        ),
         (SE, NEW, ("nets.py:new against resnet50 se", "resnet50 se", "nets.py:new"), None),
         (OLD, OLD, ("nets.py:old", "plain", "plain"), "nets.py:old: plain -> plain"),
     ],
