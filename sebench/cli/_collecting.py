@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sebench.cli import _options as options
-from sebench.cli._boundary import complain, complain_of_unstored, present, show_findings
+from sebench.cli._boundary import complain, complain_of_unstored, draw_plot, present, show_findings
 from sebench.cli._published import as_published
 from sebench.errors import EXIT_ERROR, EXIT_OK, DataFileError
 from sebench.schema import Finding
 from sebench.store import ResultStore, check_directory
 
 if TYPE_CHECKING:
+    from sebench.reporting.chart import Picture
     from sebench.schema import Comparison, MetricComparison, Result
 
 
 class Collector:
     """Stores every result as soon as it exists, and presents what it has in the end."""
 
-    def __init__(self, store: ResultStore | None, *, quiet: bool) -> None:
+    def __init__(self, store: ResultStore | None, *, quiet: bool, plot: Path | None = None) -> None:
         self._store = store
+        self._plot = plot
         self._quiet = quiet
         self.comparisons: list[Comparison] = []
         self._results: list[Result] = []
@@ -47,7 +50,7 @@ class Collector:
         self.comparisons.append(conclude(result))
 
     def present(self, output_format: options.Format, output: str) -> int:
-        """Write the comparison; the status tells whether all was measured, counted or not, and stored."""
+        """Write the comparison; the status tells whether all was measured, stored and drawn."""
         from sebench import reporting
 
         first = self._results[0]
@@ -66,7 +69,14 @@ class Collector:
             measured=True,
         )
         show_findings(self._findings(), quiet=self._quiet)
-        return self._status()
+        status = self._status()
+        return draw_plot(self._plot, self._picture) or status
+
+    def _picture(self) -> Picture:
+        from sebench.reporting.report import build_report, comparison_picture
+
+        published = [as_published(result) for result in self._results]
+        return comparison_picture(build_report(self._results, as_published=published))
 
     def _findings(self) -> list[Finding]:
         of_machine = self._results[0].environment.findings

@@ -10,12 +10,23 @@ import typer
 
 from sebench.cli import _options as options
 from sebench.cli import _stored as stored
-from sebench.cli._boundary import check_output, complain, present
-from sebench.errors import EXIT_INCONCLUSIVE, EXIT_OK, UsageError
+from sebench.cli._boundary import check_output, check_plot, complain, draw_plot, present
+from sebench.errors import EXIT_INCONCLUSIVE, UsageError
 
 # What chooses results, and what presents them; everything else is about measuring.
 _WITH_FROM = frozenset(
-    ("sides", "model", "variant", "baseline", "directory", "output_format", "output", "quiet", "debug")
+    (
+        "sides",
+        "model",
+        "variant",
+        "baseline",
+        "directory",
+        "output_format",
+        "output",
+        "plot",
+        "quiet",
+        "debug",
+    )
 )
 
 
@@ -48,6 +59,7 @@ def compare_stored(
     baseline: str | None,
     output_format: options.Format,
     output: str,
+    plot: Path | None,
     quiet: bool,
 ) -> int:
     """Present what changed from the first side to the second.
@@ -60,6 +72,7 @@ def compare_stored(
         baseline: only results against this one; any, if None.
         output_format: of the output.
         output: where to.
+        plot: file for the picture; None for none.
         quiet: errors only on standard error.
 
     Returns:
@@ -72,6 +85,7 @@ def compare_stored(
     from sebench.analysis.change import changes
 
     check_output(output)
+    check_plot(plot, output)
     about = partial(stored.is_about, models=models, variants=variants, baseline=baseline)
     before, after = (
         [result for result in stored.named_results([str(side)], directory, quiet=quiet) if about(result.pair)]
@@ -85,6 +99,6 @@ def compare_stored(
         document=lambda: reporting.change_document(found),
     )
     if any(metric.verdict != "not comparable" for change in found for metric in change.metrics):
-        return EXIT_OK
+        return draw_plot(plot, lambda: reporting.change_picture(found))
     complain("nothing was compared: no pair has a metric that both sides measured alike")
     return EXIT_INCONCLUSIVE

@@ -60,6 +60,12 @@ Output = Annotated[
     str,
     typer.Option("--output", "-o", help="File to write, with the folders it needs; - is standard output."),
 ]
+Plot = Annotated[
+    Path | None,
+    typer.Option(
+        "--plot", metavar="FILE", help="Draw it, too: FILE.svg, or FILE.png with the html extra installed."
+    ),
+]
 BatchSize = Annotated[
     int | None,
     typer.Option(

@@ -11,7 +11,7 @@ import typer
 
 from sebench.cli import _options as options
 from sebench.cli import _stored as stored
-from sebench.cli._boundary import check_output, guarded
+from sebench.cli._boundary import check_output, check_plot, guarded
 from sebench.cli._collecting import Collector
 from sebench.cli._compare_stored import compare_stored, given, refuse_measuring_options
 from sebench.cli._progress import progress_bar
@@ -88,6 +88,7 @@ def compare(
     cache: options.Cache = True,
     save: Annotated[Path, typer.Option("--save", help="Directory for the raw results.")] = options.RESULTS,
     no_save: Annotated[bool, typer.Option("--no-save", help="Do not store the raw results.")] = False,
+    plot: options.Plot = None,
     output_format: options.FormatOption = "table",
     output: options.Output = "-",
     quiet: options.Quiet = False,
@@ -104,6 +105,7 @@ def compare(
             baseline=baseline if "baseline" in given(context) else None,
             output_format=output_format,
             output=output,
+            plot=plot,
             quiet=quiet,
         )
     if directory is not None:
@@ -116,6 +118,7 @@ def compare(
     from sebench.runner.planning.plan import make_plan
 
     check_output(output)
+    check_plot(plot, output)
     plan = make_plan(
         names=model,
         variants=variant,
@@ -141,7 +144,7 @@ def compare(
             world_size=world_size,
         ),
     )
-    collector = Collector(None if no_save else ResultStore(save), quiet=quiet)
+    collector = Collector(None if no_save else ResultStore(save), quiet=quiet, plot=plot)
     collector.check()
     try:
         with progress_bar(quiet=quiet) as observer:

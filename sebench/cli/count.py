@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from sebench.cli import _options as options
-from sebench.cli._boundary import check_output, complain, guarded, present, say
+from sebench.cli._boundary import check_output, check_plot, complain, draw_plot, guarded, present, say
 from sebench.errors import EXIT_GATE_FAILED, EXIT_OK, UsageError
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def count(
         typer.Option("--strict", help="With --cross-check: exit 3 if a difference stays unexplained."),
     ] = False,
     cache: options.Cache = True,
+    plot: options.Plot = None,
     output_format: options.FormatOption = "table",
     output: options.Output = "-",
     quiet: options.Quiet = False,
@@ -68,10 +70,11 @@ def count(
     from sebench.schema import ModelCost
 
     if cross_check:
-        _refuse_of_own_count(by, dtype)
+        _refuse_of_own_count(by, dtype, plot)
     elif strict:
         raise UsageError("--strict is about the differences between counters", hint="add --cross-check")
     check_output(output)
+    check_plot(plot, output)
     size = options.parse_image_size(image_size)
     shape_of = {name: input_shape(name, batch_size, size) for name in dict.fromkeys(model)}
     specs = [
@@ -80,6 +83,8 @@ def count(
         for text in variant or dict.fromkeys((PLAIN, source_of(name).default_variant))
     ]
     specs = list(dict.fromkeys(specs))
+    if plot is not None and len(specs) < 2:
+        raise UsageError("--plot compares counted networks, and there is one", hint="add a -v or a --model")
     if cross_check:
         return _cross_check(
             [(spec, shape_of[spec.model]) for spec in specs],
@@ -99,12 +104,13 @@ def count(
         json=lambda: reporting.count_json(counts),
         document=lambda: reporting.count_document(counts, by=[way.value for way in by]),
     )
-    return EXIT_OK
+    return draw_plot(plot, lambda: reporting.cost_picture(counts))
 
 
-def _refuse_of_own_count(by: Sequence[Breakdown], dtype: CountedDtype) -> None:
-    """Other counters have neither breakdowns nor number formats."""
+def _refuse_of_own_count(by: Sequence[Breakdown], dtype: CountedDtype, plot: Path | None) -> None:
+    """Other counters have neither breakdowns nor number formats, and agreement has no picture."""
     ignored = f"--by {by[0].value}" if by else "" if dtype == "float32" else f"--dtype {dtype}"
+    ignored = ignored or ("--plot" if plot else "")
     if ignored:
         raise UsageError(
             f"{ignored} does not go with --cross-check, which compares MACs", hint="leave one of the two out"

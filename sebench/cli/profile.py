@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from sebench.cli import _options as options
-from sebench.cli._boundary import check_output, check_plot, guarded, present, say, show_findings
+from sebench.cli._boundary import check_output, check_plot, draw_plot, guarded, present, say, show_findings
 from sebench.cli._progress import waiting_text
-from sebench.store import write_atomic
 
 
 @guarded
@@ -26,15 +21,13 @@ def profile(
     memory_format: options.Layout = "contiguous",
     threads: options.Threads = None,
     seed: options.Seed = None,
-    plot: Annotated[
-        Path | None, typer.Option("--plot", help="Draw the profile of the first pair: FILE.svg or FILE.png.")
-    ] = None,
+    plot: options.Plot = None,
     cache: options.Cache = True,
     output_format: options.FormatOption = "table",
     output: options.Output = "-",
     quiet: options.Quiet = False,
     debug: options.Debug = False,
-) -> None:
+) -> int:
     """Take attention apart: time of squeeze, excite and scale by stage, against what is possible."""
     from sebench import reporting
     from sebench.profilers.environment import capture_environment, usable_cores
@@ -46,7 +39,7 @@ def profile(
     from sebench.runner.profiling.run import run_profiles
 
     check_output(output)
-    check_plot(plot)
+    check_plot(plot, output)
     plan = make_plan(
         names=model,
         variants=variant,
@@ -82,5 +75,4 @@ def profile(
         measured=True,
     )
     show_findings([finding for found in profiles for finding in found.findings], quiet=quiet)
-    if plot is not None:
-        write_atomic(plot, reporting.render_picture(profiles[0], plot.suffix.removeprefix(".")))
+    return draw_plot(plot, lambda: reporting.profile_picture(profiles))

@@ -13,14 +13,16 @@ from sebench.cli import _stored as stored
 from sebench.cli._boundary import (
     FORMAT_OF_SUFFIX,
     check_output,
+    check_plot,
     complain,
     display_width,
+    draw_plot,
     emit,
     guarded,
     use_color,
 )
 from sebench.cli._published import as_published
-from sebench.errors import EXIT_INCONCLUSIVE, EXIT_OK, UsageError
+from sebench.errors import EXIT_INCONCLUSIVE, UsageError
 from sebench.store import write_atomic
 
 if TYPE_CHECKING:
@@ -43,21 +45,24 @@ def report(
         typer.Option("--format", "-f", help="Output format; default: what FILE ends in, else table."),
     ] = None,
     output: options.Output = "-",
+    plot: options.Plot = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
     """Write the cost report of stored results: answer, tables, plots, machine, method and command."""
-    from sebench.reporting.report import build_report, render_report
+    from sebench.reporting.report import build_report, render_report, report_picture
 
     check_output(output)
+    check_plot(plot, output)
     output_format = output_format or _format_of(output)
     store = directory or options.RESULTS
     found = _results(results or [], store, quiet=quiet)
     if not found:
         complain(f"nothing to report: there are no results in {store}; `sebench compare` stores them")
         return EXIT_INCONCLUSIVE
+    built = build_report(found, as_published=[as_published(result) for result in found])
     rendered = render_report(
-        build_report(found, as_published=[as_published(result) for result in found]),
+        built,
         output_format,
         file=None if output == "-" else Path(output).name,
         changes=_changes(stored.named_results(against, store, quiet=quiet), found) if against else (),
@@ -67,7 +72,7 @@ def report(
     for name, content in rendered.files.items():
         write_atomic(Path(output).parent / name, content)
     emit(rendered.text, output)
-    return EXIT_OK
+    return draw_plot(plot, lambda: report_picture(built))
 
 
 def _format_of(output: str) -> options.Format:

@@ -10,9 +10,9 @@ import typer
 
 from sebench.cli import _options as options
 from sebench.cli import _stored as stored
-from sebench.cli._boundary import check_output, complain_of_unstored, guarded, present
+from sebench.cli._boundary import check_output, check_plot, complain_of_unstored, draw_plot, guarded, present
 from sebench.cli._progress import progress_bar
-from sebench.errors import EXIT_ERROR, EXIT_OK, DataFileError, UsageError
+from sebench.errors import EXIT_ERROR, DataFileError, UsageError
 
 if TYPE_CHECKING:
     from sebench.schema import Result
@@ -29,6 +29,7 @@ def table(
         bool, typer.Option("--measure", help="Time ResNet-50 for section4 now (20 s), and store the result.")
     ] = False,
     cache: options.Cache = True,
+    plot: options.Plot = None,
     output_format: options.FormatOption = "table",
     output: options.Output = "-",
     quiet: options.Quiet = False,
@@ -45,7 +46,10 @@ def table(
             f"--measure: table {wanted[0]} has no times", hint=f"those with times are {TIMED} and {ALL}"
         )
     check_output(output)
+    check_plot(plot, output)
     names, counts = table_names(name), default_cache() if cache else None
+    if plot is not None:
+        reporting.check_table_picture(names)
     results = directory or options.RESULTS
     measured: Sequence[Result] = ()
     not_stored: list[DataFileError] = []
@@ -67,4 +71,5 @@ def table(
         measured=measure,
     )
     complain_of_unstored(not_stored)
-    return EXIT_ERROR if not_stored else EXIT_OK
+    drawn = draw_plot(plot, lambda: reporting.tables_picture(tables))
+    return EXIT_ERROR if not_stored else drawn

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sebench.cli import _options as options
 from sebench.cli import _stored as stored
-from sebench.cli._boundary import check_output, check_plot, complain, guarded, present
-from sebench.errors import EXIT_INCONCLUSIVE, EXIT_OK
+from sebench.cli._boundary import check_output, check_plot, complain, draw_plot, guarded, present
+from sebench.errors import EXIT_INCONCLUSIVE
 from sebench.schema import Phase
-from sebench.store import write_atomic
 
 
 @guarded
@@ -45,7 +43,7 @@ def trend(
         ),
     ] = None,
     directory: stored.Directory = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Draw the trend: FILE.svg or FILE.png.")] = None,
+    plot: options.Plot = None,
     output_format: options.FormatOption = "table",
     output: options.Output = "-",
     quiet: options.Quiet = False,
@@ -60,7 +58,7 @@ def trend(
     check_output(output)
     check_metric(metric)
     variant = variant or source_of(model).default_variant
-    check_plot(plot)
+    check_plot(plot, output)
     results = directory or options.RESULTS
     found = stored.results_of(
         results, model=model, variant=variant, baseline=baseline, since=since, quiet=quiet
@@ -78,15 +76,10 @@ def trend(
     if not followed.points:
         complain(f"no result of {model}: {baseline} -> {variant} names the commit it was measured at")
         return EXIT_INCONCLUSIVE
-    picture = (
-        None if plot is None else reporting.render_trend_picture(followed, plot.suffix.removeprefix("."))
-    )
     present(
         output_format,
         output,
         json=lambda: reporting.trend_json(followed),
         document=lambda: reporting.trend_document(followed),
     )
-    if plot is not None and picture is not None:
-        write_atomic(plot, picture)
-    return EXIT_OK
+    return draw_plot(plot, lambda: reporting.trend_picture(followed))

@@ -6,7 +6,6 @@ from typing import Literal, get_args
 
 from sebench.errors import UsageError, near_matches
 from sebench.reporting.calibration import calibration_document, calibration_json
-from sebench.reporting.canvas import check_picture
 from sebench.reporting.catalog import catalog_document
 from sebench.reporting.change import change_document, change_json
 from sebench.reporting.comparison import comparison_document
@@ -18,9 +17,11 @@ from sebench.reporting.contract import (
     gate_json,
 )
 from sebench.reporting.conventions import conventions_document, conventions_json
+from sebench.reporting.cost_picture import cost_picture
 from sebench.reporting.counts import count_document
 from sebench.reporting.cross_check import cross_check_document, cross_check_json, unexplained
 from sebench.reporting.document import Document
+from sebench.reporting.drawing import check_picture, draw
 from sebench.reporting.environment import environment_document
 from sebench.reporting.gate import gate_document
 from sebench.reporting.lock import lock_document, lock_json
@@ -28,11 +29,13 @@ from sebench.reporting.paper_table import (
     paper_tables_document,
     paper_tables_json,
 )
-from sebench.reporting.picture import render_picture
+from sebench.reporting.picture import profile_picture
 from sebench.reporting.profile import profile_document, profile_json
+from sebench.reporting.ratio_picture import change_picture
 from sebench.reporting.results import results_document, results_json
+from sebench.reporting.table_picture import check_table_picture, tables_picture
 from sebench.reporting.trend import trend_document, trend_json
-from sebench.reporting.trend_picture import render_trend_picture
+from sebench.reporting.trend_picture import trend_picture
 from sebench.reporting.verification import verification_document, verification_json
 
 Format = Literal["table", "markdown", "csv", "latex", "html"]
@@ -47,15 +50,19 @@ __all__ = [
     "catalog_json",
     "change_document",
     "change_json",
+    "change_picture",
     "check_picture",
+    "check_table_picture",
     "comparison_document",
     "comparison_json",
     "conventions_document",
     "conventions_json",
+    "cost_picture",
     "count_document",
     "count_json",
     "cross_check_document",
     "cross_check_json",
+    "draw",
     "environment_document",
     "environment_json",
     "gate_document",
@@ -66,13 +73,14 @@ __all__ = [
     "paper_tables_json",
     "profile_document",
     "profile_json",
+    "profile_picture",
     "render",
-    "render_picture",
-    "render_trend_picture",
     "results_document",
     "results_json",
+    "tables_picture",
     "trend_document",
     "trend_json",
+    "trend_picture",
     "unexplained",
     "verification_document",
     "verification_json",
@@ -90,7 +98,7 @@ def render(document: Document, format: str, *, width: int | None = None, color: 
         color: Emphasis by ANSI codes, ``table`` only.
 
     Raises:
-        UsageError: `format` is none of these, or an extra that it needs is not installed.
+        UsageError: `format` is none of these.
     """
     if format == "table":
         from sebench.reporting.text import render_text  # noqa: PLC0415 - each format loads its own

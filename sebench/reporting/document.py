@@ -110,8 +110,9 @@ class Figure:
     description: str
     """What the picture shows and what is to be seen in it."""
     chart: Chart
-    table: Table
-    """The data of the picture; takes its place where a format has no pictures."""
+    table: Table | None = None
+    """The data of the picture; takes its place where a format has no pictures. None where a table beside the
+    figure says the same: such a format leaves the figure out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,7 @@ def tables_of(part: Part) -> tuple[Table, ...]:
     if isinstance(part, Table):
         return (part,)
     if isinstance(part, Figure):
-        return (part.table,)
+        return (part.table,) if part.table else ()
     if isinstance(part, Section | Details):
         return tuple(table for inner in part.body for table in tables_of(inner))
     return ()

@@ -77,6 +77,8 @@ def _chunks(part: Part) -> Iterator[str]:
     elif isinstance(part, Listing):
         yield _listing(part)
     elif isinstance(part, Figure):
+        if part.table is None:
+            return
         yield rf"\noindent {escape(part.description)}"
         yield from _table(part.table)
     elif isinstance(part, Details):

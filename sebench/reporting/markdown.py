@@ -89,13 +89,17 @@ def _listing(listing: Listing) -> str:
 
 
 def _figure(figure: Figure, path: str | None) -> Iterator[str]:
+    if path is None and figure.table is None:
+        return
     yield f"### {escape(figure.title)}"
+    if path is not None:
+        yield f"![{_alternative(figure.title)}](<{path}>)"
+    yield _paragraph(figure.description)
+    if figure.table is None:
+        return
     if path is None:
-        yield _paragraph(figure.description)
         yield from _table(figure.table)
     else:
-        yield f"![{_alternative(figure.title)}](<{path}>)"
-        yield _paragraph(figure.description)
         yield from _details(Details(figure.table.title or "Data", (replace(figure.table, title=""),)), {})
 
 

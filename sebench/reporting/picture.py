@@ -2,83 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
 
-from sebench.lines import single_line
-from sebench.reporting.canvas import draw
+from sebench.reporting.chart import Axis, Chart, Mark, Panel, Picture, Point, Series
 from sebench.schema import PartProfile, Profile, workload_words
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 _PARTS = ("squeeze", "excite", "scale")
-# Distinct in print and for the colour-blind (Okabe & Ito 2008).
-_COLORS = {"squeeze": "#0072B2", "excite": "#E69F00", "scale": "#009E73"}
 _SHORT = {"forward": "fwd", "backward": "bwd"}
-_MARKERS = {"forward": "o", "backward": "s"}
+_MARKS: dict[str, Mark] = {"forward": "dot", "backward": "square"}
 _GIGA, _MS = 1e9, 1e3
+_INTENSITIES = (1e-2, 1e3)
+"""FLOP per byte at the ends of the roofline."""
+_BARS_NOTE = "Time under the profiler, summed over the sites of a stage; one process, no intervals."
+_ROOF_NOTE = (
+    "Line: what a copy and a matrix product reach on this machine. A mark on it is bound by memory where the "
+    "line rises, by arithmetic where it is level."
+)
 
 
-def render_picture(profile: Profile, picture_format: str) -> bytes:
-    """Draw a profile.
+def profile_picture(profiles: Sequence[Profile]) -> Picture:
+    """Per profile its time by stage and pass, and below it the roofline.
 
     Args:
-        profile: what to draw.
-        picture_format: ``svg`` or ``png``.
-
-    Raises:
-        UsageError: another format, or matplotlib is not installed.
+        profiles: what to draw, at least one.
     """
+    names = [_name(profile) for profile in profiles]
+    places = list(dict.fromkeys(", ".join(workload_words(profile.workload)) for profile in profiles))
+    heads = [""] if len(profiles) == 1 else [f"{name}: " for name in names]
+    panels = [
+        panel
+        for head, profile in zip(heads, profiles, strict=True)
+        for panel in (
+            Panel(f"{head}Time by stage", _time_chart(profile.parts), (_BARS_NOTE,)),
+            Panel(f"{head}Roofline", _roofline(profile), (_ROOF_NOTE,)),
+        )
+    ]
+    subject = names[0] if len(profiles) == 1 else f"{len(profiles)} pairs"
+    return Picture(f"Where the time of {subject} goes", "; ".join(places), tuple(panels))
 
-    def paint(figure: Figure) -> None:
-        bars, roofline = figure.subplots(1, 2)
-        _draw_bars(bars, profile.parts)
-        _draw_roofline(roofline, profile)
-        spec = profile.pair.candidate
-        name = ", ".join((f"{spec.model} {spec.variant}", *workload_words(profile.workload)))
-        figure.suptitle(single_line(name))
 
-    return draw(picture_format, (11, 4.5), paint)
+def _name(profile: Profile) -> str:
+    return f"{profile.pair.candidate.model} {profile.pair.candidate.variant}"
 
 
-def _draw_bars(axes: Axes, parts: Sequence[PartProfile]) -> None:
-    labels = sorted(
+def _time_chart(parts: Sequence[PartProfile]) -> Chart:
+    places = sorted(
         {(part.stage, part.phase) for part in parts}, key=lambda key: (key[0], key[1] != "forward")
     )
-    bottoms = [0.0] * len(labels)
-    for name in _PARTS:
-        heights = [
-            sum(p.time_s for p in parts if p.part == name and (p.stage, p.phase) == label) * _MS
-            for label in labels
-        ]
-        axes.bar(range(len(labels)), heights, bottom=bottoms, color=_COLORS[name], label=name)
-        bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]
-    axes.set_xticks(range(len(labels)), [f"{stage}\n{_SHORT[phase]}" for stage, phase in labels])
-    axes.set_xlabel("stage, pass")
-    axes.set_ylabel("ms per step")
-    axes.legend()
+    return Chart(
+        x=Axis("stage, pass", tuple(f"{stage}\n{_SHORT[phase]}" for stage, phase in places)),
+        y=Axis("ms per step", from_zero=True),
+        series=tuple(
+            Series(name, "bar", tuple(_times(name, parts, places)), color)
+            for color, name in enumerate(_PARTS)
+        ),
+        stacked=True,
+    )
 
 
-def _draw_roofline(axes: Axes, profile: Profile) -> None:
+def _times(name: str, parts: Sequence[PartProfile], places: Sequence[tuple[str, str]]) -> Iterator[Point]:
+    for place, key in enumerate(places):
+        own = [part.time_s for part in parts if part.part == name and (part.stage, part.phase) == key]
+        if own:
+            time_ms = sum(own) * _MS
+            yield Point(place, time_ms, f"{name}, stage {key[0]}, {key[1]}: {time_ms:.3f} ms")
+
+
+def _roofline(profile: Profile) -> Chart:
     machine = profile.machine
-    for part in profile.parts:
-        if part.bytes and part.flops and part.time_s:
-            axes.plot(
-                part.flops / part.bytes,
-                part.flops / part.time_s / _GIGA,
-                marker=_MARKERS[part.phase],
-                color=_COLORS[part.part],
-                linestyle="none",
-            )
-    low, high = 1e-2, 1e3
-    ridge = machine.matmul_flops_per_s / machine.copy_bytes_per_s
-    corners: list[Any] = [low, ridge, high]
-    roof = [min(x * machine.copy_bytes_per_s, machine.matmul_flops_per_s) / _GIGA for x in corners]
-    axes.plot(corners, roof, color="black", linewidth=1, label="measured roof")
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.set_xlabel("FLOP per byte")
-    axes.set_ylabel("GFLOP/s")
-    axes.legend(title="circles: forward, squares: backward")
+    low, high = _INTENSITIES
+    ridge = min(max(machine.matmul_flops_per_s / machine.copy_bytes_per_s, low), high)
+    roof = tuple(
+        Point(at, min(at * machine.copy_bytes_per_s, machine.matmul_flops_per_s) / _GIGA, "measured roof")
+        for at in (low, ridge, high)
+    )
+    phases = list(dict.fromkeys(part.phase for part in profile.parts))
+    return Chart(
+        x=Axis("FLOP per byte", log=True),
+        y=Axis("GFLOP/s", log=True),
+        series=(
+            Series("measured roof", "line", roof),
+            *(
+                Series(
+                    f"{name}, {phase}" if len(phases) > 1 else name,
+                    _MARKS[phase],
+                    tuple(_achieved(name, phase, profile.parts)),
+                    color,
+                )
+                for phase in phases
+                for color, name in enumerate(_PARTS)
+            ),
+        ),
+    )
+
+
+def _achieved(name: str, phase: str, parts: Sequence[PartProfile]) -> Iterator[Point]:
+    for part in parts:
+        if (part.part, part.phase) == (name, phase) and part.bytes and part.flops and part.time_s:
+            x, y = part.flops / part.bytes, part.flops / part.time_s / _GIGA
+            label = f"{name}, stage {part.stage}, {phase}: {x:.3g} FLOP per byte, {y:.3g} GFLOP/s"
+            yield Point(x, y, label)

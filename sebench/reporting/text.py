@@ -83,7 +83,8 @@ def _print_part(console: Console, part: Part) -> None:
     elif isinstance(part, Listing):
         _print_listing(console, part)
     elif isinstance(part, Figure):
-        _print_body(console, (Paragraph(part.title, strong=True), Paragraph(part.description), part.table))
+        about = (Paragraph(part.title, strong=True), Paragraph(part.description))
+        _print_body(console, (*about, part.table) if part.table else ())
     elif isinstance(part, Details):
         _print_body(console, part.body)
     else:
@@ -106,8 +107,9 @@ def _print_body(console: Console, body: Sequence[Part]) -> None:
 def _print_section(console: Console, section: Section) -> None:
     console.print(_text(section.title, "bold"))
     for part in section.body:
-        console.print()
-        _print_part(console, part)
+        if not isinstance(part, Figure) or part.table:
+            console.print()
+            _print_part(console, part)
     if section.notes:
         console.print()
         _print_notes(console, section.notes)

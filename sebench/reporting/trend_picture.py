@@ -2,84 +2,70 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
-from sebench.lines import single_line
-from sebench.reporting.canvas import draw
+from sebench.reporting.answers import confidence_text, ratio_text
 from sebench.reporting.change_rows import metric_name, pair_name
+from sebench.reporting.chart import Axis, Chart, Level, Panel, Picture, Point, Series
 from sebench.reporting.comparison import workload_text
-from sebench.schema import Ratio, Trend
+from sebench.schema import Trend, TrendPoint
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-# Distinct in print and for the colour-blind (Okabe & Ito 2008).
-_POINTS, _LEVELS, _CHANGES = "#0072B2", "#009E73", "#D55E00"
-_WIDTH_PER_POINT, _MIN_WIDTH, _MAX_WIDTH, _HEIGHT = 0.35, 6.0, 30.0, 4.5
-_MAX_LABELS = 60
+_POINTS, _LEVELS = 0, 2
+"""Colours."""
 
 
-def render_trend_picture(trend: Trend, picture_format: str) -> bytes:
+def trend_picture(trend: Trend) -> Picture:
     """Ratio by commit with intervals, levels and change points.
 
     Args:
         trend: what to draw.
-        picture_format: ``svg`` or ``png``.
-
-    Raises:
-        UsageError: another format, or matplotlib is not installed.
     """
-    width = min(_MAX_WIDTH, max(_MIN_WIDTH, _WIDTH_PER_POINT * len(trend.points)))
-
-    def paint(figure: Figure) -> None:
-        axes = figure.subplots()
-        _draw_points(axes, trend)
-        _draw_levels(axes, trend)
-        sizes = {trend.workload.input_shape} if trend.workload else set()
-        workload = workload_text(trend.workload, sizes)
-        subject = single_line(f"{pair_name(trend.pair)}, {metric_name(trend.metric)}")
-        axes.set_title(f"{subject}\n{single_line(workload)}", fontsize=10)
-        axes.set_ylabel("candidate / baseline")
-        axes.set_xlabel("commit, by date of measurement")
-        figure.legend(loc="outside lower center", ncols=3, fontsize=8)
-
-    return draw(picture_format, (width, _HEIGHT), paint)
-
-
-def _draw_points(axes: Axes, trend: Trend) -> None:
-    places = range(len(trend.points))
-    estimates = [point.ratio.estimate or 0.0 for point in trend.points]
-    below, above = zip(*(_reach(point.ratio) for point in trend.points), strict=True)
-    label = "ratio" if trend.exact else "ratio, with its interval where there is one"
-    axes.errorbar(
-        places, estimates, yerr=(below, above), fmt="o", color=_POINTS, markersize=4, capsize=2, label=label
+    sizes = {trend.workload.input_shape} if trend.workload else set()
+    name = "ratio" if trend.exact else "ratio, with its interval where there is one"
+    points = tuple(_points(trend))
+    levels = tuple(
+        Series("level", "line", tuple(Point(x, level, f"level {level:.4f}") for x in ends), _LEVELS)
+        for *ends, level in _levels(trend)
     )
-    every = 1 + len(trend.points) // _MAX_LABELS
-    shown = list(places)[::every]
-    axes.set_xticks(shown, [single_line(trend.points[i].label) for i in shown], rotation=90, fontsize=7)
+    chart = Chart(
+        x=Axis("commit, by date of measurement", tuple(point.label for point in trend.points)),
+        y=Axis("candidate / baseline"),
+        series=(Series(name, "dot", points, _POINTS), *levels),
+        levels=tuple(
+            Level(found.index - 0.5, "change point", dashed=True, on="x") for found in trend.change_points
+        ),
+    )
+    return Picture(
+        f"{pair_name(trend.pair)}, {metric_name(trend.metric)}",
+        workload_text(trend.workload, sizes),
+        (Panel("", chart, tuple(_notes(trend))),),
+    )
 
 
-def _reach(ratio: Ratio) -> tuple[float, float]:
-    """How far the interval reaches below and above the estimate."""
-    if ratio.estimate is None or ratio.ci_low is None or ratio.ci_high is None:
-        return 0.0, 0.0
-    return ratio.estimate - ratio.ci_low, ratio.ci_high - ratio.estimate
+def _points(trend: Trend) -> Iterator[Point]:
+    for place, point in enumerate(trend.points):
+        estimate = point.ratio.estimate
+        if estimate is not None and math.isfinite(estimate):
+            yield Point(place, estimate, _label(point), low=point.ratio.ci_low, high=point.ratio.ci_high)
 
 
-def _draw_levels(axes: Axes, trend: Trend) -> None:
-    for number, (start, end, level) in enumerate(_levels(trend)):
-        label = "level" if number == 0 else None
-        axes.plot([start - 0.4, end - 0.6], [level, level], color=_LEVELS, linewidth=2, label=label)
-    for number, found in enumerate(trend.change_points):
-        label = "change point" if number == 0 else None
-        axes.axvline(found.index - 0.5, color=_CHANGES, linestyle="--", linewidth=1, label=label)
+def _label(point: TrendPoint) -> str:
+    return f"{point.label}: {' '.join(part for part in ratio_text(point.ratio) if part)}"
 
 
-def _levels(trend: Trend) -> Iterator[tuple[int, int, float]]:
-    """First point, end (exclusive) and ratio of each level; nothing where no change was found."""
+def _notes(trend: Trend) -> Iterator[str]:
+    confidences = {point.ratio.confidence for point in trend.points if point.ratio.ci_low is not None}
+    if trend.exact:
+        yield "Exact figures: there are no intervals."
+    elif confidences:
+        shown = " or ".join(map(confidence_text, sorted(confidences)))
+        yield f"Bar: {shown} confidence interval of the ratio, over the processes of a commit's results."
+
+
+def _levels(trend: Trend) -> Iterator[tuple[float, float, float]]:
+    """Where each level begins and ends, and its ratio; nothing where no change was found."""
     found = trend.change_points
     if not found:
         return
@@ -87,4 +73,4 @@ def _levels(trend: Trend) -> Iterator[tuple[int, int, float]]:
     levels = (found[0].level_before, *(change.level_after for change in found))
     for (start, end), level in zip(pairwise(bounds), levels, strict=True):
         if level.estimate is not None:
-            yield start, end, level.estimate
+            yield start - 0.4, end - 0.6, level.estimate

@@ -50,6 +50,7 @@ document.querySelectorAll("table[data-sortable]").forEach(makeSortable);
 
 function foldTable(figure) {
   const region = figure.querySelector(".scroll");
+  if (!region) return;
   const details = document.createElement("details");
   const summary = document.createElement("summary");
   const caption = region.querySelector("caption");
@@ -59,12 +60,14 @@ function foldTable(figure) {
 }
 
 async function draw(figure) {
+  const picture = figure.querySelector(".picture");
   const plot = figure.querySelector(".plot");
   plot.hidden = false;
   const spec = JSON.parse(figure.querySelector("script.spec").textContent);
   const narrow = plot.clientWidth < 480;
   spec.config.legend.columns = narrow ? 1 : 4;
   spec.config.text.fontSize = narrow ? 9 : 11;
+  if (narrow) spec.config.axis.labelLimit = 120; // names of rows leave room for the marks
   try {
     await window.vegaEmbed(plot, spec, {
       actions: false,
@@ -73,13 +76,14 @@ async function draw(figure) {
       renderer: "svg",
       tooltip: { disableDefaultStyle: true },
     });
-    foldTable(figure);
+    picture.hidden = true;
   } catch (error) {
-    plot.hidden = true; // the table below says the same
+    plot.hidden = true; // the picture above shows the same
     console.error(error);
   }
 }
 
+document.querySelectorAll("figure").forEach(foldTable);
 if (window.vegaEmbed) document.querySelectorAll("figure").forEach(draw);
 
 // --- print -------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from sebench.reporting.document import (
     printed_columns,
     row_groups,
 )
+from sebench.reporting.drawing import inline_svg
 from sebench.reporting.html.vega import vega_library, vega_spec
 
 _KINDS = {
@@ -41,15 +42,13 @@ _KINDS = {
 def render_html(document: Document, *, generator: str = "sebench") -> str:
     """`document` as one page that opens from disk, without network, in light and in dark.
 
-    Its security policy admits the page's own scripts by their digest and nothing else. Tables say everything
-    without JavaScript; with it they can be sorted, and figures are drawn.
+    Its security policy admits the page's own scripts by their digest and nothing else. Tables and pictures
+    say everything without JavaScript; with it tables can be sorted, and pictures panned and zoomed where
+    vl-convert was installed when the page was made.
 
     Args:
         document: What to say.
         generator: Who made it, for the foot of the page.
-
-    Raises:
-        UsageError: it has figures, and vl-convert is not installed.
     """
     library = vega_library() if document.figures else ""
     script, style = _asset("page.js"), _asset("page.css")
@@ -98,6 +97,7 @@ def _template() -> Any:  # noqa: ANN401 - jinja2 types its templates loosely
         "columns": _columns,
         "groups": row_groups,
         "sort_key": _sort_key,
+        "drawn": lambda figure: inline_svg(figure.chart, figure.title),
         "spec": lambda figure: vega_spec(figure.chart, figure.description),
     }
     return environment.get_template("page.html.j2")

@@ -11,33 +11,27 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sebench.errors import UsageError
-from sebench.installation import extra_hint
 from sebench.lines import single_line
-from sebench.reporting.chart import Axis, Chart, Series
+from sebench.reporting.chart import Axis, Chart, Direction, Level, Point, Series
+from sebench.reporting.drawing import PAGE, domain, series_colors
 
-COLORS = ("var(--series-1)", "var(--series-2)", "var(--series-3)", "var(--series-4)")
-"""Custom properties of the page."""
-_MUTED = "var(--muted)"
 _Spec = dict[str, Any]
-_HEIGHT = 300
+_HEIGHT, _ROW_HEIGHT, _LINE_HEIGHT = 300, 28, 15
 _CROWD = 30
-_SHAPES = {"dot": "circle", "diamond": "diamond", "line": "stroke", "bar": "square"}
+_SHAPES = {"dot": "circle", "diamond": "diamond", "square": "square", "line": "stroke", "bar": "square"}
+_OTHER: dict[Direction, Direction] = {"x": "y", "y": "x"}
 
 
 @cache
 def vega_library() -> str:
     """JavaScript of Vega, Vega-Lite and Vega-Embed in one piece, which puts ``vegaEmbed`` on ``window``.
 
-    Raises:
-        UsageError: vl-convert is not installed.
+    Empty where vl-convert is not installed.
     """
     try:
         import vl_convert  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise UsageError(
-            "--format html needs vl-convert-python for its plots", hint=extra_hint("html")
-        ) from error
+    except ImportError:
+        return ""
     bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     return bundle
 
@@ -49,18 +43,20 @@ def vega_spec(chart: Chart, description: str) -> _Spec:
         chart: What to draw.
         description: Text alternative.
     """
-    # Marks first: what joins them is explained last.
-    shown = sorted((s for s in chart.series if s.points), key=lambda series: series.mark == "line")
-    legend = [single_line(series.name) for series in shown]
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "description": single_line(description),
         "width": "container",
-        "height": _HEIGHT,
+        "height": _height(chart.y),
         "autosize": {"type": "fit", "contains": "padding"},
-        "layer": [*_background(chart), *_layers(chart, legend)],
+        "layer": [*_background(chart), *_layers(chart)],
         "config": _CONFIG,
     }
+
+
+def _height(axis: Axis) -> int:
+    rows = sum(_ROW_HEIGHT + name.count("\n") * _LINE_HEIGHT for name in axis.categories)
+    return rows or _HEIGHT
 
 
 _CONFIG: _Spec = {
@@ -70,11 +66,12 @@ _CONFIG: _Spec = {
     "axis": {
         "labelColor": "currentColor",
         "titleColor": "currentColor",
-        "domainColor": _MUTED,
-        "tickColor": _MUTED,
-        "gridColor": "var(--line)",
+        "domainColor": PAGE.muted,
+        "tickColor": PAGE.muted,
+        "gridColor": PAGE.line,
         "titleFontWeight": "normal",
         "labelFontSize": 12,
+        "labelLimit": 280,
         "titleFontSize": 12,
     },
     "legend": {
@@ -95,45 +92,48 @@ _CONFIG: _Spec = {
 def _background(chart: Chart) -> list[_Spec]:
     layers: list[_Spec] = []
     if chart.band:
-        values = [{"low": chart.band.low, "high": chart.band.high, "about": _band_text(chart)}]
+        about = f"{chart.band.name}: {chart.band.low:.4f} to {chart.band.high:.4f}"
+        values = [{"low": chart.band.low, "high": chart.band.high, "about": about}]
         layers.append(
             {
                 "data": {"values": values},
-                "mark": {"type": "rect", "color": "var(--band)"},
+                "mark": {"type": "rect", "color": PAGE.band},
                 "encoding": {
-                    "y": _quantity("low", chart.y),
+                    "y": _quantity("low", chart, "y"),
                     "y2": {"field": "high"},
                     "tooltip": {"field": "about"},
                 },
             }
         )
-    layers.extend(_level(chart, index) for index in range(len(chart.levels)))
+    layers.extend(_level(chart, level) for level in chart.levels)
     return layers
 
 
-def _band_text(chart: Chart) -> str:
-    return "" if chart.band is None else f"{chart.band.name}: {chart.band.low:.4f} to {chart.band.high:.4f}"
-
-
-def _level(chart: Chart, index: int) -> _Spec:
-    level = chart.levels[index]
-    mark: _Spec = {"type": "rule", "color": _MUTED, "strokeWidth": 1.5}
+def _level(chart: Chart, level: Level) -> _Spec:
+    mark: _Spec = {"type": "rule", "color": PAGE.muted, "strokeWidth": 1.5}
+    # A place among categories has no figure of its own.
+    on_categories = bool((chart.x if level.on == "x" else chart.y).categories)
+    about = single_line(level.name) if on_categories else f"{single_line(level.name)}: {level.at:.4f}"
     return {
-        "data": {"values": [{"y": level.y, "about": f"{single_line(level.name)}: {level.y:.4f}"}]},
-        "mark": mark if index else {**mark, "strokeDash": [5, 4]},
-        "encoding": {"y": _quantity("y", chart.y), "tooltip": {"field": "about"}},
+        "data": {"values": [{"at": level.at, "about": about}]},
+        "mark": {**mark, "strokeDash": [5, 4]} if level.dashed else mark,
+        "encoding": {level.on: _place("at", chart, level.on), "tooltip": {"field": "about"}},
     }
 
 
 # --- marks ------------------------------------------------------------------------------------------------
 
 
-def _layers(chart: Chart, legend: Sequence[str]) -> list[_Spec]:
+def _layers(chart: Chart) -> list[_Spec]:
+    legend = series_colors(chart, PAGE)
     bars = [series for series in chart.series if series.mark == "bar" and series.points]
     layers = [_bars(chart, bars, legend)] if bars else []
     marks = [series for series in chart.series if series.mark != "bar" and series.points]
-    layers.extend(_marks(chart, series, legend) for series in marks)
-    named = [series for series in marks if series.mark != "line" and series.points[0].name]
+    for series in marks:
+        if any(point.low is not None for point in series.points):
+            layers.append(_intervals(chart, series, legend))
+        layers.append(_marks(chart, series, legend))
+    named = [series for series in marks if series.mark != "line" and any(p.name for p in series.points)]
     layers.extend(_names(chart, series) for series in named)
     if marks:
         # On one layer only: pan and zoom by dragging and by ctrl + wheel.
@@ -148,52 +148,75 @@ _ZOOM: _Spec = {
 }
 
 
-def _bars(chart: Chart, bars: Sequence[Series], legend: Sequence[str]) -> _Spec:
+def _bars(chart: Chart, bars: Sequence[Series], legend: dict[str, str]) -> _Spec:
+    along, across = chart.value_axis, _OTHER[chart.value_axis]
+    axis = chart.x if across == "x" else chart.y
+    names = [_lines_text(name) for name in axis.categories]
     values = [
         {
-            "category": single_line(chart.x.categories[int(point.x)]),
-            "y": point.y,
+            "category": names[int(point.x if across == "x" else point.y)],
+            "value": point.x if along == "x" else point.y,
             "series": single_line(series.name),
             "about": single_line(point.label),
         }
         for series in bars
         for point in series.points
     ]
-    order = [single_line(name) for name in chart.x.categories]
+    sort = [single_line(series.name) for series in bars]
+    beside: _Spec = {f"{across}Offset": {"field": "series", "type": "nominal", "sort": sort}}
+    size = {**_quantity("value", chart, along), "stack": "zero" if chart.stacked else None}
     return {
         "data": {"values": values},
         "mark": {"type": "bar"},
         "encoding": {
-            "x": {
+            across: {
                 "field": "category",
                 "type": "nominal",
-                "sort": order,
-                "title": chart.x.title,
-                "axis": {"labelAngle": 0},
+                "sort": names,
+                "title": single_line(axis.title),
+                "axis": {"labelAngle": 0, "labelExpr": r"split(datum.label, '\n')"},
             },
-            "xOffset": {"field": "series", "type": "nominal", "sort": list(legend)},
-            "y": _quantity("y", chart.y),
-            "color": _color(chart, legend),
+            **({} if chart.stacked else beside),
+            along: size,
+            "color": _color(legend),
             "tooltip": {"field": "about"},
         },
     }
 
 
-def _marks(chart: Chart, series: Series, legend: Sequence[str]) -> _Spec:
+def _marks(chart: Chart, series: Series, legend: dict[str, str]) -> _Spec:
     crowded = len(series.points) > _CROWD
+    size: _Spec = {"size": 36 if crowded else 80, "opacity": 0.75 if crowded else 1}
     mark: _Spec = {
         "line": {"type": "line", "strokeWidth": 1.5},
-        "dot": {"type": "point", "filled": True, "size": 36 if crowded else 80, "opacity": 0.75},
+        "dot": {"type": "point", "filled": True, **size},
+        "square": {"type": "point", "filled": True, **size},
         "diamond": {"type": "point", "filled": True, "size": 130, "opacity": 1},
     }[series.mark]
     return {
         "data": {"values": _values(series)},
         "mark": mark,
         "encoding": {
-            "x": _place(chart.x),
-            "y": _quantity("y", chart.y),
-            "color": _color(chart, legend),
+            "x": _place("x", chart, "x"),
+            "y": _place("y", chart, "y"),
+            "color": _color(legend),
             **({} if series.mark == "line" else {"shape": _shape(chart, legend)}),
+            "tooltip": {"field": "about"},
+        },
+    }
+
+
+def _intervals(chart: Chart, series: Series, legend: dict[str, str]) -> _Spec:
+    along, across = chart.value_axis, _OTHER[chart.value_axis]
+    known = [point for point in series.points if point.low is not None and point.high is not None]
+    return {
+        "data": {"values": [{**_value(series, p), "low": p.low, "high": p.high} for p in known]},
+        "mark": {"type": "rule", "strokeWidth": 1.5},
+        "encoding": {
+            along: _quantity("low", chart, along),
+            f"{along}2": {"field": "high"},
+            across: _place(across, chart, across),
+            "color": _color(legend),
             "tooltip": {"field": "about"},
         },
     }
@@ -202,58 +225,76 @@ def _marks(chart: Chart, series: Series, legend: Sequence[str]) -> _Spec:
 def _names(chart: Chart, series: Series) -> _Spec:
     return {
         "data": {"values": _values(series)},
-        "mark": {"type": "text", "dy": -13},
-        "encoding": {"x": _place(chart.x), "y": _quantity("y", chart.y), "text": {"field": "name"}},
+        "mark": {"type": "text", "dy": -10 if chart.y.categories else -13},
+        "encoding": {
+            "x": _place("x", chart, "x"),
+            "y": _place("y", chart, "y"),
+            "text": {"field": "name"},
+        },
     }
 
 
 def _values(series: Series) -> list[_Spec]:
-    name = single_line(series.name)
-    return [
-        {"x": p.x, "y": p.y, "series": name, "about": single_line(p.label), "name": single_line(p.name)}
-        for p in series.points
-    ]
+    return [_value(series, point) for point in series.points]
 
 
-def _color(chart: Chart, legend: Sequence[str]) -> _Spec:
-    lines = {single_line(series.name) for series in chart.series if series.mark == "line"}
-    colors = [_MUTED if name in lines else COLORS[index] for index, name in enumerate(legend)]
+def _value(series: Series, point: Point) -> _Spec:
+    return {
+        "x": point.x,
+        "y": point.y,
+        "series": single_line(series.name),
+        "about": single_line(point.label),
+        "name": single_line(point.name),
+    }
+
+
+def _color(legend: dict[str, str]) -> _Spec:
     return {
         "field": "series",
         "type": "nominal",
-        "scale": {"domain": list(legend), "range": colors},
+        "scale": {"domain": list(map(single_line, legend)), "range": list(legend.values())},
         "legend": {"symbolOpacity": 1},
     }
 
 
-def _shape(chart: Chart, legend: Sequence[str]) -> _Spec:
+def _shape(chart: Chart, legend: dict[str, str]) -> _Spec:
     """One legend says colour and shape; a line has no shape of its own but stands in it as one."""
-    marks = {single_line(series.name): series.mark for series in chart.series}
-    shapes = [_SHAPES[marks[name]] for name in legend]
-    scale = {"domain": list(legend), "range": shapes}
+    marks = {series.name: series.mark for series in chart.series}
+    scale = {"domain": list(map(single_line, legend)), "range": [_SHAPES[marks[name]] for name in legend]}
     return {"field": "series", "type": "nominal", "scale": scale, "legend": {"symbolOpacity": 1}}
 
 
-def _place(axis: Axis) -> _Spec:
+# --- axes -------------------------------------------------------------------------------------------------
+
+
+def _place(field: str, chart: Chart, direction: Direction) -> _Spec:
+    """A position on an axis of names or on a number line."""
+    axis = chart.x if direction == "x" else chart.y
     if not axis.categories:
-        return {**_quantity("x", axis), "axis": {"grid": False, "tickCount": 8}}
-    names = [single_line(name) for name in axis.categories]
-    last = len(names) - 1
+        grid = direction == chart.value_axis
+        return {**_quantity(field, chart, direction), "axis": {"grid": grid, "tickCount": 8}}
+    names = [_lines_text(name).split("\n") for name in axis.categories]
     return {
-        "field": "x",
+        "field": field,
         "type": "quantitative",
-        "title": single_line(axis.title),
-        "scale": {"domain": [-0.5, last + 0.5], "nice": False},
+        "title": single_line(axis.title) or None,
+        "scale": {"domain": list(domain(chart, direction)), "nice": False, "reverse": direction == "y"},
         "axis": {
-            "values": list(range(last + 1)),
+            "values": list(range(len(names))),
             "labelExpr": f"{json.dumps(names)}[datum.value]",
             "grid": False,
         },
     }
 
 
-def _quantity(field: str, axis: Axis) -> _Spec:
-    scale: _Spec = {"zero": axis.from_zero, "nice": True}
-    if axis.limits:
-        scale = {"domain": list(axis.limits), "nice": False}
-    return {"field": field, "type": "quantitative", "title": single_line(axis.title), "scale": scale}
+def _quantity(field: str, chart: Chart, direction: Direction) -> _Spec:
+    axis = chart.x if direction == "x" else chart.y
+    scale: _Spec = {"domain": list(domain(chart, direction)), "nice": False}
+    if axis.log:
+        scale["type"] = "log"
+    return {"field": field, "type": "quantitative", "title": single_line(axis.title) or None, "scale": scale}
+
+
+def _lines_text(name: str) -> str:
+    """Each line made harmless, and the newlines between them kept."""
+    return "\n".join(map(single_line, name.split("\n")))

@@ -2,6 +2,7 @@
 
 from sebench.reporting.report.document import report_document
 from sebench.reporting.report.json import report_json
+from sebench.reporting.report.pictures import comparison_picture, report_picture
 from sebench.reporting.report.render import RenderedReport, render_report
 from sebench.reporting.report.values import PairReport, Report, build_report
 
@@ -10,7 +11,9 @@ __all__ = [
     "RenderedReport",
     "Report",
     "build_report",
+    "comparison_picture",
     "render_report",
     "report_document",
     "report_json",
+    "report_picture",
 ]

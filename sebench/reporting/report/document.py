@@ -27,6 +27,7 @@ from sebench.reporting.report.footing import (
     method_section,
     reproduction_section,
 )
+from sebench.reporting.report.ratios import ratios_figure
 from sebench.reporting.report.stages import stages_section
 from sebench.reporting.report.values import PairReport, Report
 from sebench.schema import MetricComparison, Workload, unusual_words
@@ -53,7 +54,7 @@ def report_document(report: Report, change: Document | None = None) -> Document:
         title=_title(pairs),
         body=(
             *(Paragraph(sentence, strong=True) for sentence in sentences or (NOTHING_COMPARED,)),
-            *((Section("Summary", (_summary(pairs),)),) if len(pairs) > 1 else ()),
+            *((_summary_section(pairs),) if len(pairs) > 1 else ()),
             *((_change_section(change),) if change else ()),
             Section("Comparison", compared.tables),
             Section("Static costs", counted.tables, counted.notes),
@@ -116,6 +117,11 @@ _SUMMARY = (
     Column("bytes_ratio", "bytes", "right"),
     Column("result", "result", role="data"),
 )
+
+
+def _summary_section(pairs: Sequence[PairReport]) -> Section:
+    figure = ratios_figure(pairs)
+    return Section("Summary", (*((figure,) if figure else ()), _summary(pairs)))
 
 
 def _summary(pairs: Sequence[PairReport]) -> Table:

@@ -57,7 +57,7 @@ def _blocks_chart(found: Distribution, metric: MetricComparison) -> Chart:
         for place, process in enumerate(processes)
         if process.estimate is not None
     )
-    levels = [Level(1.0, "no difference")]
+    levels = [Level(1.0, "no difference", dashed=True)]
     if ratio.estimate is not None:
         levels.append(Level(ratio.estimate, "ratio"))
     known = ratio.ci_low is not None and ratio.ci_high is not None

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from sebench.installation import extra_hint
 from sebench.reporting.change import change_document
+from sebench.reporting.chart import Panel, Picture
 from sebench.reporting.report.document import report_document
 from sebench.reporting.report.json import report_json
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from sebench.schema import Change
 
 NO_PICTURES_HERE = "tables stand in for the pictures: there is no file to put pictures beside (-o FILE.md)"
-NO_MATPLOTLIB = f"tables stand in for the pictures: matplotlib is not installed ({extra_hint('plot')})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ def render_report(
         color: Emphasis by ANSI codes, ``table`` only.
 
     Raises:
-        UsageError: unknown format, or an extra that it needs is not installed.
+        UsageError: unknown format.
     """
     if report_format == "json":
         return RenderedReport(report_json(report, changes))
@@ -68,14 +67,16 @@ def render_report(
 
 
 def _markdown(document: Document, file: str | None) -> RenderedReport:
-    from sebench.reporting.chart_svg import can_draw, chart_svg  # noqa: PLC0415
+    from sebench.reporting.drawing import picture_svg  # noqa: PLC0415
     from sebench.reporting.markdown import render_markdown  # noqa: PLC0415
 
-    missing = NO_PICTURES_HERE if file is None else None if can_draw() else NO_MATPLOTLIB
-    if file is None or missing:
-        noted = replace(document, notes=(*document.notes, missing or NO_MATPLOTLIB))
+    if file is None:
+        noted = replace(document, notes=(*document.notes, NO_PICTURES_HERE))
         return RenderedReport(render_markdown(noted if document.figures else document))
     folder = f"{PurePath(file).stem}_figures"
     paths = {figure.key: f"{folder}/{figure.key}.svg" for figure in document.figures}
-    pictures = {paths[figure.key]: chart_svg(figure.chart) for figure in document.figures}
+    pictures = {
+        paths[figure.key]: picture_svg(Picture(figure.title, "", (Panel("", figure.chart),)))
+        for figure in document.figures
+    }
     return RenderedReport(render_markdown(document, paths), pictures)

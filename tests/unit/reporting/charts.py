@@ -26,7 +26,7 @@ def chart(text="block"):
             Series("estimate", "diamond", (Point(0, 1.015, "p0", "named"),)),
             Series("front", "line", (Point(0, 1.01, ""), Point(1, 1.02, ""))),
         ),
-        levels=(Level(1.0, "no difference"), Level(1.015, "ratio")),
+        levels=(Level(1.0, "no difference", dashed=True), Level(1.015, "ratio")),
         band=Band(1.01, 1.02, "95 % interval"),
     )
 

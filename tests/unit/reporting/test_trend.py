@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from sebench.analysis.series import select_series
 from sebench.analysis.trend import trend
 from sebench.errors import UsageError
-from sebench.reporting import render, render_trend_picture, trend_document, trend_json
+from sebench.reporting import render, trend_picture, trend_document, trend_json
 from tests import samples
 from tests.history import commit, measured, noisy_history
 
@@ -87,8 +87,8 @@ def test_no_change_point_and_too_few_commits_are_said():
 
 def test_svg_is_well_formed_and_reproducible():
     found = stepped()
-    drawn = render_trend_picture(found, "svg")
-    assert drawn == render_trend_picture(found, "svg")
+    drawn = trend_picture(found, "svg")
+    assert drawn == trend_picture(found, "svg")
     text = " ".join(ElementTree.fromstring(drawn).itertext())  # noqa: S314 - drawn two lines above
     words = ("resnet50: plain -> se, latency", "candidate / baseline", "level", "change point")
     for word in (*words, *(point.label for point in found.points)):
@@ -98,18 +98,18 @@ def test_svg_is_well_formed_and_reproducible():
 
 @pytest.mark.parametrize("found", [counted(), trend(select_series([measured([1.05])], "latency"))])
 def test_pictures_of_exact_and_of_single_figures(found):
-    assert render_trend_picture(found, "png").startswith(b"\x89PNG")
+    assert trend_picture(found, "png").startswith(b"\x89PNG")
 
 
 def test_a_long_history_labels_some_commits_only():
     found = trend(select_series(noisy_history([1.05] * 70, noise=0.01, seed=1, processes=2), "latency"))
-    text = " ".join(ElementTree.fromstring(render_trend_picture(found, "svg")).itertext())  # noqa: S314
+    text = " ".join(ElementTree.fromstring(trend_picture(found, "svg")).itertext())  # noqa: S314
     assert sum(point.label in text for point in found.points) == 35
 
 
 def test_pictures_need_a_known_format_and_matplotlib(monkeypatch):
     with pytest.raises(UsageError, match="--plot draws no 'pdf'; name a file in svg or png"):
-        render_trend_picture(counted(), "pdf")
+        trend_picture(counted(), "pdf")
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(UsageError, match=r"--plot needs matplotlib; pip install 'sebench-torch\[plot\]'"):
-        render_trend_picture(counted(), "svg")
+        trend_picture(counted(), "svg")

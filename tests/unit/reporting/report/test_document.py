@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 
 import pytest
 from msgspec import structs
@@ -66,7 +65,11 @@ def test_the_order_is_answer_tables_figures_footing_command():
 def test_several_pairs_are_summed_up_first():
     document = report_document(report(result(), result("vgg16_bn", 1.1)))
     assert document.title == "Cost report: 2 pairs"
-    (table,) = section(document, "Summary").body
+    figure, table = section(document, "Summary").body
+    assert [(point.x, point.y) for series in figure.chart.series for point in series.points] == [
+        (pytest.approx(1.05), 0),
+        (pytest.approx(1.1), 1),
+    ]
     assert [[cell.text for cell in row][:5] for row in table.rows] == [
         ["resnet50: plain -> se", "cpu inference, batch 1", "2026-01-02 03:04", "1.0500", "B"],
         ["vgg16_bn: plain -> se", "cpu inference, batch 1", "2026-01-02 03:04", "1.1000", "B"],
@@ -78,7 +81,7 @@ def test_a_pair_that_was_measured_twice_is_one_pair_and_its_rows_name_the_time()
     later = result(id="b", created_at="2026-02-03T04:05:06+00:00")
     document = report_document(report(result(id="a"), later))
     assert document.title == "Cost report: 1 pair, 2 results"
-    (table,) = section(document, "Summary").body
+    _, table = section(document, "Summary").body
     assert role(table, "measured") == "value"
     assert [row[2].text for row in table.rows] == ["2026-01-02 03:04", "2026-02-03 04:05"]
 
@@ -86,7 +89,7 @@ def test_a_pair_that_was_measured_twice_is_one_pair_and_its_rows_name_the_time()
 def test_two_networks_are_named_once():
     pair = Pair(baseline=ModelSpec(model="a.py:old"), candidate=ModelSpec(model="a.py:new"))
     document = report_document(report(result(pair=pair), result()))
-    (table,) = section(document, "Summary").body
+    _, table = section(document, "Summary").body
     assert [row[0].text for row in table.rows] == ["a.py:new against a.py:old", "resnet50: plain -> se"]
 
 
@@ -239,11 +242,15 @@ def test_markdown_on_standard_output_has_tables_and_says_why():
     assert "| process | blocks |" in rendered.text
 
 
-def test_markdown_without_matplotlib_has_tables_and_names_the_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    rendered = render_report(report(), "markdown", file="cost.md")
-    assert rendered.files == {}
-    assert "sebench-torch\\[plot" in rendered.text or "sebench-torch[plot]" in rendered.text
+def test_the_headline_is_a_picture_and_no_second_table():
+    several = report(result(), result("vgg16_bn", 1.1))
+    files = render_report(several, "markdown", file="cost.md").files
+    assert "cost_figures/ratios.svg" in files
+    # The summary says the same: without pictures the figure is not there at all.
+    for format_ in ("table", "markdown", "latex"):
+        text = render_report(several, format_).text
+        assert "Latency ratio" not in text
+        assert "Ratios, candidate / baseline" in text
 
 
 @pytest.mark.parametrize("format_", ["table", "markdown", "latex", "csv", "html", "json"])
