@@ -122,7 +122,7 @@ def _spread(ratios: Sequence[Ratio]) -> str:
         return "how fresh processes differ"
     if within == len(ratios):
         return "how the blocks of one process differ"
-    return f"how fresh processes differ (of {within} rows: the blocks of one process)"
+    return f"how fresh processes differ (in {within} of {len(ratios)} rows: the blocks of one process)"
 
 
 def _missing_note(rows: Sequence[RatioRow]) -> Iterator[str]:

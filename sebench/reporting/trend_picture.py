@@ -47,8 +47,9 @@ def trend_picture(trend: Trend) -> Picture:
 def _points(trend: Trend) -> Iterator[Point]:
     for place, point in enumerate(trend.points):
         estimate = point.ratio.estimate
+        ends = (None, None) if trend.exact else (point.ratio.ci_low, point.ratio.ci_high)
         if estimate is not None and math.isfinite(estimate):
-            yield Point(place, estimate, _label(point), low=point.ratio.ci_low, high=point.ratio.ci_high)
+            yield Point(place, estimate, _label(point), low=ends[0], high=ends[1])
 
 
 def _label(point: TrendPoint) -> str:

@@ -13,6 +13,7 @@ COMMANDS = (
     "list results",
     "env",
     "report --format markdown",
+    "report --plot report.svg",
     "trend latency --model resnet50",
     "compare --from .sebench/results .sebench/results",
     "export pyperf .sebench/results",
@@ -28,7 +29,7 @@ for arguments in sys.argv[1:]:
         app(arguments.split())
     except SystemExit as end:
         assert not end.code, (arguments, end.code)
-    assert not {"torch", "torchvision", "pandas", "matplotlib"} & set(sys.modules), arguments
+    assert not {"torch", "torchvision", "pandas", "matplotlib", "vl_convert"} & set(sys.modules), arguments
     if arguments in ("--help", "compare --help", "list"):
         assert not {"numpy", "scipy", "jinja2"} & set(sys.modules), arguments
 """

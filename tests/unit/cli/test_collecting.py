@@ -45,6 +45,38 @@ def test_where_neither_file_can_be_written_it_goes_to_standard_output(tmp_path, 
     assert json.loads(capsys.readouterr().out)["kind"] == "comparison"
 
 
+def test_the_picture_comes_after_the_text(tmp_path, capsys):
+    collector = Collector(None, quiet=True, plot=tmp_path / "made" / "c.svg")
+    collector.add(TIMED)
+    assert collector.present("table", "-") == 0
+    assert "resnet50 with SE against plain on this CPU: ratio 1.100" in capsys.readouterr().out
+    drawn = (tmp_path / "made" / "c.svg").read_text()
+    assert drawn.index("Latency ratio") < drawn.index("Top-1 error against latency")
+    assert "errors: quoted from Hu et al." in drawn
+
+
+def test_a_picture_that_cannot_be_written_is_said_last(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    collector = Collector(ResultStore(tmp_path / "kept"), quiet=True, plot=tmp_path / "file" / "c.svg")
+    collector.add(TIMED)
+    assert collector.present("json", "-") == 1
+    out, err = capsys.readouterr()
+    assert json.loads(out)["kind"] == "comparison"
+    assert err.splitlines()[-1].startswith(
+        f"sebench: error: the picture was not drawn: cannot write {tmp_path}"
+    )
+    assert [path.stem for path in ResultStore(tmp_path / "kept").paths()] == [TIMED.id]
+
+
+def test_nothing_timed_is_drawn_by_counts(tmp_path, capsys):
+    collector = Collector(None, quiet=True, plot=tmp_path / "c.svg")
+    collector.add(UNTIMED)
+    assert collector.present("table", "-") == 1
+    drawn = (tmp_path / "c.svg").read_text()
+    assert "Latency ratio" not in drawn
+    assert "paper GFLOPs, counted" in drawn
+
+
 def test_a_result_is_stored(tmp_path, capsys):
     assert collected(ResultStore(tmp_path), TIMED).present("table", "-") == 0
     assert [path.stem for path in ResultStore(tmp_path).paths()] == [TIMED.id]

@@ -8,8 +8,8 @@ from sebench.cli import app
 COMMANDS = get_command(app).commands
 UNIFORM = (
     "--batch-size", "--cache", "--debug", "--device", "--dtype", "--format", "--image-size",
-    "--memory-format", "--model", "--num-classes", "--output", "--phase", "--quiet", "--results", "--seed",
-    "--stride-in", "--threads", "--variant",
+    "--memory-format", "--model", "--num-classes", "--output", "--phase", "--plot", "--quiet", "--results",
+    "--seed", "--stride-in", "--threads", "--variant",
 )  # fmt: skip
 OWN_WORDS = {
     # Filters of results, and options that mean something else there.

@@ -1,14 +1,12 @@
-"""Pictures of profiles: files of the asked-for kind, the same ones for the same profile."""
+"""Profiles as documents and as pictures."""
 
 import json
-import sys
 from xml.etree import ElementTree
 
 import pytest
 from msgspec.structs import replace
 
-from sebench.errors import UsageError
-from sebench.reporting import profile_document, profile_json, render, render_picture
+from sebench.reporting import draw, profile_document, profile_json, profile_picture, render
 from sebench.schema import AblationCheck, Interval, Machine, ModelSpec, Pair, PartProfile, Profile, Workload
 
 
@@ -47,12 +45,40 @@ PROFILE = Profile(
 )
 
 
-def test_svg_is_well_formed_and_reproducible():
-    drawn = render_picture(PROFILE, "svg")
-    assert drawn == render_picture(PROFILE, "svg")
-    text = " ".join(ElementTree.fromstring(drawn).itertext())  # noqa: S314 - drawn two lines above
-    for word in ("squeeze", "excite", "scale", "FLOP per byte", "resnet50 se, CPU training, batch 8"):
-        assert word in text
+def test_bars_stand_on_each_other_and_the_roof_bends_where_both_bounds_meet():
+    picture = profile_picture([PROFILE])
+    assert (picture.title, picture.subtitle) == (
+        "Where the time of resnet50 se goes",
+        "CPU training, batch 8, 224x224, float32, 2 threads",
+    )
+    times, roofline = (panel.chart for panel in picture.panels)
+    assert times.stacked
+    assert times.x.categories == ("2\nfwd", "2\nbwd")
+    assert {series.name: [(p.x, p.y) for p in series.points] for series in times.series} == {
+        "squeeze": [(0, 2.0)], "excite": [(0, 1.0)], "scale": [(0, 2.0), (1, 3.0)],
+    }  # fmt: skip
+    roof = roofline.series[0]
+    # 200 GFLOP/s over 40 GB/s: 5 FLOP per byte; at 0.01 FLOP per byte memory allows 0.4 GFLOP/s
+    assert [(p.x, pytest.approx(p.y)) for p in roof.points] == [(0.01, 0.4), (5.0, 200.0), (1000.0, 200.0)]
+    shown = [series.name for series in roofline.series if series.points]
+    assert shown == [
+        "measured roof",
+        "squeeze, forward",
+        "excite, forward",
+        "scale, forward",
+        "scale, backward",
+    ]
+    # 1e6 FLOP in 2 ms: 0.5 GFLOP/s, at 1e6 / 2**20 FLOP per byte
+    (squeeze,) = roofline.series[1].points
+    assert (squeeze.x, squeeze.y) == (pytest.approx(0.95367, abs=1e-5), pytest.approx(0.5))
+
+
+def test_all_profiles_are_drawn():
+    picture = profile_picture([PROFILE, PROFILE])
+    assert picture.title == "Where the time of 2 pairs goes"
+    assert [panel.title for panel in picture.panels] == [
+        "resnet50 se: Time by stage", "resnet50 se: Roofline",
+    ] * 2  # fmt: skip
 
 
 def test_unknown_bytes_and_bounds_are_dashes_nulls_and_no_point_under_the_roof():
@@ -70,7 +96,8 @@ def test_unknown_bytes_and_bounds_are_dashes_nulls_and_no_point_under_the_roof()
     found = json.loads(profile_json([profile]))
     assert (found["predicted_difference_s"], found["reason"]) == (None, "autocast casts")
     assert (found["parts"][0]["bytes"], found["parts"][0]["verdict"]) == (None, None)
-    assert render_picture(profile, "svg")
+    _, roofline = profile_picture([profile]).panels
+    assert [series.name for series in roofline.chart.series if series.points] == ["measured roof"]
 
 
 def test_the_day_of_the_bounds_is_said():
@@ -78,22 +105,6 @@ def test_the_day_of_the_bounds_is_said():
     text = render(profile_document([replace(PROFILE, machine=machine)]), "markdown")
     assert "2.0 us per operation (bounds measured 2026-11-21)." in text
     assert "2.0 us per operation. A" in render(profile_document([PROFILE]), "markdown")
-
-
-def test_png():
-    assert render_picture(PROFILE, "png").startswith(b"\x89PNG")
-
-
-@pytest.mark.parametrize("kind", ["pdf", "", "SVG"])
-def test_other_formats_are_refused(kind):
-    with pytest.raises(UsageError, match="--plot draws no .*; name a file in svg or png"):
-        render_picture(PROFILE, kind)
-
-
-def test_without_matplotlib_the_extra_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(UsageError, match=r"--plot needs matplotlib; pip install 'sebench-torch\[plot\]'"):
-        render_picture(PROFILE, "svg")
 
 
 def test_the_document_answers_first():
@@ -117,5 +128,5 @@ def test_several_profiles_are_listed():
 def test_a_name_is_neither_a_formula_nor_a_control_code():
     spec = ModelSpec(model="nets.py:a$_b$^\x1b[31m", variant="plain")
     profile = replace(PROFILE, pair=replace(PROFILE.pair, candidate=spec))
-    text = " ".join(ElementTree.fromstring(render_picture(profile, "svg")).itertext())  # noqa: S314
+    text = " ".join(ElementTree.fromstring(draw(profile_picture([profile]), "svg")).itertext())  # noqa: S314
     assert r"nets.py:a$_b$^\x1b[31m plain" in text

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import sys
 from xml.etree import ElementTree
 
 import pytest
@@ -11,8 +10,7 @@ from msgspec.structs import replace
 
 from sebench.analysis.series import select_series
 from sebench.analysis.trend import trend
-from sebench.errors import UsageError
-from sebench.reporting import render, trend_picture, trend_document, trend_json
+from sebench.reporting import draw, render, trend_document, trend_json, trend_picture
 from tests import samples
 from tests.history import commit, measured, noisy_history
 
@@ -85,31 +83,38 @@ def test_no_change_point_and_too_few_commits_are_said():
     )
 
 
-def test_svg_is_well_formed_and_reproducible():
+def test_the_picture_has_every_commit_the_levels_and_the_change_point():
     found = stepped()
-    drawn = trend_picture(found, "svg")
-    assert drawn == trend_picture(found, "svg")
-    text = " ".join(ElementTree.fromstring(drawn).itertext())  # noqa: S314 - drawn two lines above
-    words = ("resnet50: plain -> se, latency", "candidate / baseline", "level", "change point")
-    for word in (*words, *(point.label for point in found.points)):
-        assert word in text
-    assert b"<dc:date>" not in drawn
+    picture = trend_picture(found)
+    assert picture.title == "resnet50: plain -> se, latency"
+    (panel,) = picture.panels
+    points, *levels = panel.chart.series
+    assert panel.chart.x.categories == tuple(point.label for point in found.points)
+    assert [point.x for point in points.points] == list(range(8))
+    assert all(point.low < point.y < point.high for point in points.points)
+    # The fifth of eight commits begins the second level: 0 to 3, and 4 to 7.
+    ends = [tuple(point.x for point in level.points) for level in levels]
+    assert ends == [(-0.4, 3.4), (3.6, 7.4)]
+    assert [(level.at, level.on) for level in panel.chart.levels] == [(3.5, "x")]
+    assert panel.notes == (
+        "Bar: 95 % confidence interval of the ratio, over the processes of a commit's results.",
+    )
 
 
-@pytest.mark.parametrize("found", [counted(), trend(select_series([measured([1.05])], "latency"))])
-def test_pictures_of_exact_and_of_single_figures(found):
-    assert trend_picture(found, "png").startswith(b"\x89PNG")
+def test_exact_figures_have_no_intervals():
+    (panel,) = trend_picture(counted()).panels
+    assert {(point.low, point.high) for point in panel.chart.series[0].points} == {(None, None)}
+    assert panel.notes == ("Exact figures: there are no intervals.",)
+
+
+def test_one_commit_is_one_mark():
+    (panel,) = trend_picture(trend(select_series([measured([1.05])], "latency"))).panels
+    (series,) = panel.chart.series
+    assert [(point.x, point.low) for point in series.points] == [(0, None)]
 
 
 def test_a_long_history_labels_some_commits_only():
     found = trend(select_series(noisy_history([1.05] * 70, noise=0.01, seed=1, processes=2), "latency"))
-    text = " ".join(ElementTree.fromstring(trend_picture(found, "svg")).itertext())  # noqa: S314
-    assert sum(point.label in text for point in found.points) == 35
-
-
-def test_pictures_need_a_known_format_and_matplotlib(monkeypatch):
-    with pytest.raises(UsageError, match="--plot draws no 'pdf'; name a file in svg or png"):
-        trend_picture(counted(), "pdf")
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(UsageError, match=r"--plot needs matplotlib; pip install 'sebench-torch\[plot\]'"):
-        trend_picture(counted(), "svg")
+    drawn = ElementTree.fromstring(draw(trend_picture(found), "svg"))  # noqa: S314 - our own
+    texts = {element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")}
+    assert sum(point.label in texts for point in found.points) == 35
