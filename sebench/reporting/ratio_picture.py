@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sebench.reporting.answers import confidence_text, ratio_text
 from sebench.reporting.change_rows import pair_name
@@ -22,8 +22,8 @@ class RatioRow:
     """One network under one workload."""
 
     name: str
-    place: str
-    """Device and workload; empty where the picture says them for all rows."""
+    place: tuple[str, ...]
+    """Device and workload in words, but for those that the picture says of all rows."""
     ratio: Ratio
 
     @property
@@ -57,16 +57,15 @@ def latency_rows(comparisons: Sequence[Comparison]) -> tuple[RatioRow, ...]:
     )
 
 
-def _place(workload: Workload | None) -> str:
-    return ", ".join(workload_words(workload)) if workload else ""
+def _place(workload: Workload | None) -> tuple[str, ...]:
+    return tuple(workload_words(workload)) if workload else ()
 
 
 def split_place(rows: Sequence[RatioRow]) -> tuple[str, tuple[RatioRow, ...]]:
-    """The workload that all rows share, said once, and the rows without it; empty where they differ."""
-    places = {row.place for row in rows}
-    if len(places) != 1:
-        return "", tuple(rows)
-    return places.pop(), tuple(RatioRow(row.name, "", row.ratio) for row in rows)
+    """What the workloads of all rows have in common, said once, and the rows with what is left."""
+    common = [word for word in (rows[0].place if rows else ()) if all(word in row.place for row in rows)]
+    left = (tuple(word for word in row.place if word not in common) for row in rows)
+    return ", ".join(common), tuple(replace(row, place=place) for row, place in zip(rows, left, strict=True))
 
 
 def ratio_chart(rows: Sequence[RatioRow], quantity: str = "latency, candidate / baseline") -> Chart:
@@ -85,7 +84,7 @@ def ratio_chart(rows: Sequence[RatioRow], quantity: str = "latency, candidate / 
     ]
     return Chart(
         x=Axis(quantity, log=True),
-        y=Axis("", tuple(f"{row.name}\n{row.place}" if row.place else row.name for _, row in known)),
+        y=Axis("", tuple("\n".join(filter(None, (row.name, ", ".join(row.place)))) for _, row in known)),
         series=(
             Series(_WITH, "dot", tuple(point for with_interval, point in points if with_interval)),
             Series(
@@ -99,7 +98,7 @@ def ratio_chart(rows: Sequence[RatioRow], quantity: str = "latency, candidate / 
 def _point(place: int, estimate: float, row: RatioRow) -> Point:
     low, high = row.interval or (None, None)
     figures = " ".join(part for part in ratio_text(row.ratio) if part)
-    about = ", ".join(part for part in (row.name, row.place) if part)
+    about = ", ".join((row.name, *row.place))
     return Point(estimate, place, f"{about}: {figures}", figures, low, high)
 
 

@@ -67,7 +67,7 @@ def test_it_draws_everything_silently_and_asks_for_nothing(visit, report):
     opened = visit(report)
     drawn(opened.page)
     assert opened.page.title() == "Cost report: 5 pairs, 8 results"
-    assert opened.page.locator("figure").count() == 3 + 8 + 3
+    assert opened.page.locator("figure").count() == 1 + 3 + 8 + 3
     assert opened.page.locator(f"{STAGES} svg [aria-roledescription=bar]").count() == 3 * 6
     assert opened.said == []
     assert opened.requested == [report.as_uri()]
@@ -164,10 +164,13 @@ def test_a_phone_scrolls_tables_and_not_the_page(visit, report):
     assert region.evaluate("box => document.activeElement === box")
 
 
-def test_without_scripts_the_tables_say_everything(visit, report):
+def test_without_scripts_tables_and_pictures_say_everything(visit, report):
     page = visit(report, java_script_enabled=False).page
     figures = page.locator("figure")
-    assert all(figures.nth(n).locator("table").is_visible() for n in range(figures.count()))
+    assert all(figures.nth(n).locator("svg").is_visible() for n in range(figures.count()))
+    tables = page.locator("figure table")
+    assert tables.count() == figures.count() - 1  # the ratios are in the summary
+    assert all(tables.nth(n).is_visible() for n in range(tables.count()))
     assert page.locator("thead button").count() == 0
 
 

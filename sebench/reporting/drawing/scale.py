@@ -10,6 +10,10 @@ from itertools import pairwise
 from sebench.reporting.chart import Axis, Chart, Direction
 
 _PADDING = 0.05
+_SAME = 1e-9
+"""Values that differ by less, relative to the largest, are drawn as equal."""
+_LEAST_FACTOR = 1.001
+"""Room at each end of a logarithmic axis, whose data may all but coincide."""
 _MOST_TICKS = 8
 _ROUND = (1.0, 2.0, 5.0, 10.0)
 _FEW_FOLD = 4.0
@@ -45,7 +49,9 @@ def domain(chart: Chart, direction: Direction) -> tuple[float, float]:
     if axis.log:
         return _log_domain([value for value in values if value > 0])
     low, high = min(values, default=0.0), max(values, default=1.0)
-    room = _PADDING * (high - low or abs(high) or 1.0)
+    largest = max(abs(low), abs(high))
+    span = high - low if high - low > _SAME * largest else 0.0
+    room = _PADDING * (span or largest or 1.0)
     if axis.from_zero:
         return (low - room if low < 0 else 0.0), (high + room if high > 0 else 0.0) or 1.0
     return low - room, high + room
@@ -53,7 +59,7 @@ def domain(chart: Chart, direction: Direction) -> tuple[float, float]:
 
 def _log_domain(values: list[float]) -> tuple[float, float]:
     low, high = min(values, default=0.1), max(values, default=10.0)
-    room = (high / low) ** _PADDING if high > low else 1 + _PADDING
+    room = max((high / low) ** _PADDING, _LEAST_FACTOR) if high > low else 1 + _PADDING
     return low / room, high * room
 
 

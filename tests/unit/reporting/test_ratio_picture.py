@@ -23,7 +23,7 @@ def ratio(estimate, low=None, high=None, **fields):
     return Ratio(estimate=estimate, ci_low=low, ci_high=high, method="m", **fields)
 
 
-def row(name, *figures, place="CPU", **fields):
+def row(name, *figures, place=("CPU",), **fields):
     return RatioRow(name, place, ratio(*figures, **fields))
 
 
@@ -98,12 +98,20 @@ def test_without_an_interval_the_note_is_silent_on_it():
     )
 
 
-def test_a_workload_that_all_rows_share_is_said_once():
+def test_what_workloads_have_in_common_is_said_once():
     assert split_place([row("a", 1.0), row("b", 2.0)]) == (
         "CPU",
-        (row("a", 1.0, place=""), row("b", 2.0, place="")),
+        (row("a", 1.0, place=()), row("b", 2.0, place=())),
     )
-    different = [row("a", 1.0), row("b", 2.0, place="GPU")]
+    partly = [
+        row("a", 1.0, place=("CPU", "batch 1", "float32")),
+        row("b", 2.0, place=("CPU", "batch 8", "float32")),
+    ]
+    assert split_place(partly) == (
+        "CPU, float32",
+        (row("a", 1.0, place=("batch 1",)), row("b", 2.0, place=("batch 8",))),
+    )
+    different = [row("a", 1.0), row("b", 2.0, place=("GPU",))]
     assert split_place(different) == ("", tuple(different))
     assert split_place([]) == ("", ())
 
@@ -113,8 +121,8 @@ def test_each_pair_has_a_row_per_workload(make):
         make.exact("params", "1", 1, 2), make.latency(), make.latency(workload=make.gpu_training)
     )
     assert [(found.name, found.place) for found in latency_rows([pair])] == [
-        ("resnet50: plain -> se", "CPU inference, batch 1, 224x224, float32, 2 threads"),
-        ("resnet50: plain -> se", "cuda training, batch 256, 224x224, float32, 1 thread"),
+        ("resnet50: plain -> se", ("CPU inference", "batch 1", "224x224", "float32", "2 threads")),
+        ("resnet50: plain -> se", ("cuda training", "batch 256", "224x224", "float32", "1 thread")),
     ]
 
 

@@ -26,6 +26,7 @@ def test_data_get_a_twentieth_of_room():
     # Equal values: 5 % of the value; zeros alone: of 1.
     assert domain(chart((4, 4)), "x") == (pytest.approx(3.8), pytest.approx(4.2))
     assert domain(chart((0, 0)), "x") == (-0.05, 0.05)
+    assert domain(chart((1, 0), (1 + 1e-15, 0)), "x") == (pytest.approx(0.95), pytest.approx(1.05))
     assert domain(chart(), "x") == (-0.05, 1.05)
 
 
@@ -56,6 +57,8 @@ def test_intervals_levels_and_the_band_are_inside():
 
 def test_values_that_no_axis_can_show_are_passed_over():
     assert domain(chart((float("inf"), 1), (float("nan"), 1), (1, 1), (2, 1)), "x") == (0.95, 2.05)
+    near = chart((1, 1), (1.000_001, 1), x=LOG)
+    assert domain(near, "x") == (pytest.approx(1 / 1.001), pytest.approx(1.000_001 * 1.001))
     log = chart((0, 1), (-1, 1), (2, 1), x=LOG)
     assert domain(log, "x") == (pytest.approx(2 / 1.05), pytest.approx(2.1))
 
