@@ -14,7 +14,7 @@ import typer
 
 from sebench.cli import _signals as signals
 from sebench.cli._streams import check_out, tell, write_out
-from sebench.errors import EXIT_ERROR, EXIT_OK, DataFileError, Interrupted, SebenchError, UsageError
+from sebench.errors import EXIT_ERROR, DataFileError, Interrupted, SebenchError
 from sebench.installation import find_namesake
 from sebench.schema import Finding
 from sebench.store import check_writable, write_atomic
@@ -22,7 +22,6 @@ from sebench.store import check_writable, write_atomic
 if TYPE_CHECKING:
     from sebench.cli._options import Format
     from sebench.reporting import Document
-    from sebench.reporting.chart import Picture
 
 P = ParamSpec("P")
 _DEFAULT_WIDTH = 100
@@ -185,52 +184,6 @@ def check_output(output: str) -> None:
         check_out()
     else:
         check_writable(Path(output))
-
-
-def check_plot(plot: Path | None, output: str = "-") -> None:
-    """Refuse a picture now rather than after the measurement.
-
-    Args:
-        plot: a path; None asks for no picture.
-        output: where the text goes.
-
-    Raises:
-        DataFileError: it cannot be written.
-        UsageError: it cannot be drawn, or the text goes to the same file.
-    """
-    if plot is not None:
-        from sebench import reporting
-
-        reporting.check_picture(_picture_format(plot))
-        if output != "-" and Path(output).absolute() == plot.absolute():
-            raise UsageError(f"--plot and --output both name {plot}", hint="name two files")
-        check_writable(plot)
-
-
-def draw_plot(plot: Path | None, picture: Callable[[], Picture]) -> int:
-    """Write the picture of what has been shown, and stored, before.
-
-    Args:
-        plot: a path; None asks for no picture.
-        picture: makes it.
-
-    Returns:
-        The exit code: 1, after one line of error, where it cannot be drawn or written.
-    """
-    if plot is None:
-        return EXIT_OK
-    from sebench import reporting
-
-    try:
-        write_atomic(plot, reporting.draw(picture(), _picture_format(plot)))
-    except SebenchError as error:
-        complain(f"the picture was not drawn: {error}")
-        return EXIT_ERROR
-    return EXIT_OK
-
-
-def _picture_format(plot: Path) -> str:
-    return plot.suffix.removeprefix(".").lower()
 
 
 def emit(text: str, output: str, *, measured: bool = False) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sebench.cli import _options as options
-from sebench.cli._boundary import complain, complain_of_unstored, draw_plot, present, show_findings
+from sebench.cli._boundary import complain, complain_of_unstored, present, show_findings
+from sebench.cli._pictures import draw_plot
 from sebench.cli._published import as_published
 from sebench.errors import EXIT_ERROR, EXIT_OK, DataFileError
 from sebench.schema import Finding

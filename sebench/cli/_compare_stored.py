@@ -10,7 +10,8 @@ import typer
 
 from sebench.cli import _options as options
 from sebench.cli import _stored as stored
-from sebench.cli._boundary import check_output, check_plot, complain, draw_plot, present
+from sebench.cli._boundary import check_output, complain, present
+from sebench.cli._pictures import check_plot, draw_plot
 from sebench.errors import EXIT_INCONCLUSIVE, UsageError
 
 # What chooses results, and what presents them; everything else is about measuring.

@@ -11,9 +11,10 @@ import typer
 
 from sebench.cli import _options as options
 from sebench.cli import _stored as stored
-from sebench.cli._boundary import check_output, check_plot, guarded
+from sebench.cli._boundary import check_output, guarded
 from sebench.cli._collecting import Collector
 from sebench.cli._compare_stored import compare_stored, given, refuse_measuring_options
+from sebench.cli._pictures import check_plot
 from sebench.cli._progress import progress_bar
 from sebench.errors import UsageError
 from sebench.schema import Execution, Optimizer, Phase

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from sebench.cli import _options as options
-from sebench.cli._boundary import check_output, check_plot, complain, draw_plot, guarded, present, say
+from sebench.cli._boundary import check_output, complain, guarded, present, say
+from sebench.cli._pictures import check_plot, draw_plot
 from sebench.errors import EXIT_GATE_FAILED, EXIT_OK, UsageError
 
 if TYPE_CHECKING:
@@ -83,8 +84,8 @@ def count(
         for text in variant or dict.fromkeys((PLAIN, source_of(name).default_variant))
     ]
     specs = list(dict.fromkeys(specs))
-    if plot is not None and len(specs) < 2:
-        raise UsageError("--plot compares counted networks, and there is one", hint="add a -v or a --model")
+    if plot is not None:
+        reporting.check_cost_picture(len(specs))
     if cross_check:
         return _cross_check(
             [(spec, shape_of[spec.model]) for spec in specs],

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from sebench.cli import _options as options
-from sebench.cli._boundary import check_output, check_plot, draw_plot, guarded, present, say, show_findings
+from sebench.cli._boundary import check_output, guarded, present, say, show_findings
+from sebench.cli._pictures import check_plot, draw_plot
 from sebench.cli._progress import waiting_text
 
 

@@ -13,14 +13,13 @@ from sebench.cli import _stored as stored
 from sebench.cli._boundary import (
     FORMAT_OF_SUFFIX,
     check_output,
-    check_plot,
     complain,
     display_width,
-    draw_plot,
     emit,
     guarded,
     use_color,
 )
+from sebench.cli._pictures import check_plot, draw_plot
 from sebench.cli._published import as_published
 from sebench.errors import EXIT_INCONCLUSIVE, UsageError
 from sebench.store import write_atomic

@@ -10,7 +10,8 @@ import typer
 
 from sebench.cli import _options as options
 from sebench.cli import _stored as stored
-from sebench.cli._boundary import check_output, check_plot, complain_of_unstored, draw_plot, guarded, present
+from sebench.cli._boundary import check_output, complain_of_unstored, guarded, present
+from sebench.cli._pictures import check_plot, draw_plot
 from sebench.cli._progress import progress_bar
 from sebench.errors import EXIT_ERROR, DataFileError, UsageError
 

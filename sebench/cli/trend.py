@@ -8,7 +8,8 @@ import typer
 
 from sebench.cli import _options as options
 from sebench.cli import _stored as stored
-from sebench.cli._boundary import check_output, check_plot, complain, draw_plot, guarded, present
+from sebench.cli._boundary import check_output, complain, guarded, present
+from sebench.cli._pictures import check_plot, draw_plot
 from sebench.errors import EXIT_INCONCLUSIVE
 from sebench.schema import Phase
 

@@ -17,7 +17,7 @@ from sebench.reporting.contract import (
     gate_json,
 )
 from sebench.reporting.conventions import conventions_document, conventions_json
-from sebench.reporting.cost_picture import cost_picture
+from sebench.reporting.cost_picture import check_cost_picture, cost_picture
 from sebench.reporting.counts import count_document
 from sebench.reporting.cross_check import cross_check_document, cross_check_json, unexplained
 from sebench.reporting.document import Document
@@ -51,6 +51,7 @@ __all__ = [
     "change_document",
     "change_json",
     "change_picture",
+    "check_cost_picture",
     "check_picture",
     "check_table_picture",
     "comparison_document",

@@ -17,6 +17,19 @@ _MARKS: tuple[Mark, Mark] = ("dot", "diamond")
 _QUANTITIES = (("params", "parameters"), ("macs", "MACs"))
 
 
+def check_cost_picture(networks: int) -> None:
+    """Refuse before anything is counted.
+
+    Args:
+        networks: How many there will be.
+
+    Raises:
+        UsageError: one alone, which is relative to nothing.
+    """
+    if networks < 2:
+        raise UsageError("--plot compares counted networks, and there is one", hint="add a -v or a --model")
+
+
 def cost_picture(models: Sequence[ModelCost]) -> Picture:
     """Each network against the first one of its name, or, where no name has two, against the first of all.
 
@@ -26,8 +39,7 @@ def cost_picture(models: Sequence[ModelCost]) -> Picture:
     Raises:
         UsageError: one network alone.
     """
-    if len(models) < 2:
-        raise UsageError("--plot compares counted networks, and there is one", hint="add a -v or a --model")
+    check_cost_picture(len(models))
     rows = _against_own(models) or [(cost, models[0]) for cost in models[1:]]
     first = {reference.spec for _, reference in rows}
     shapes = {cost.cost.input_shape for cost in models}
