@@ -63,7 +63,7 @@ Output = Annotated[
 Plot = Annotated[
     Path | None,
     typer.Option(
-        "--plot", metavar="FILE", help="Draw it, too: FILE.svg, or FILE.png with the html extra installed."
+        "--plot", metavar="FILE", help="Picture to draw as well: FILE.svg; FILE.png needs the html extra."
     ),
 ]
 BatchSize = Annotated[

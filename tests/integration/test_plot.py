@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from sebench.cli import app
@@ -107,6 +108,15 @@ COMMANDS = (
     ("trend", "latency", "-m", "resnet50"),
     ("profile", "-m", "resnet50"),
 )
+
+
+def test_every_command_with_a_picture_is_among_them():
+    having = {
+        name
+        for name, command in get_command(app).commands.items()
+        if any("--plot" in parameter.opts for parameter in command.params)
+    }
+    assert having == {command[0] for command in COMMANDS}
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command[:2])[:14])
