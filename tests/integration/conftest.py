@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.interpreter import FRESH
+
 QUIET = Path(__file__).parent / "quiet"
 
 
@@ -28,8 +30,10 @@ def sebench(tmp_path, environ):
     """Run ``sebench ARGUMENTS`` in a fresh directory; returns the completed process."""
 
     def run(arguments, *, check=True, **variables):
+        # What is asked of the interpreter itself, only a fresh one does.
+        python = FRESH if any(name.startswith("PYTHON") for name in variables) else sys.executable
         done = subprocess.run(
-            [sys.executable, "-m", "sebench", *arguments.split()],
+            [python, "-m", "sebench", *arguments.split()],
             cwd=tmp_path,
             env={**environ, **variables},
             capture_output=True,

@@ -18,7 +18,11 @@ PDEATHSIG = 1  # linux/prctl.h
 
 
 def asks_for_a_program(arguments):
-    """Whether it is one of the three forms that the server knows."""
+    """Whether it is one of the three forms that the server knows, in a folder that there is."""
+    try:
+        os.getcwd()  # noqa: PTH109 - pathlib takes time
+    except FileNotFoundError:
+        return False
     rest = arguments[1:] if arguments[:1] == ["-P"] else arguments
     return len(rest) > 0 and (rest[0] in {"-m", "-c"} or not rest[0].startswith("-"))
 
@@ -44,7 +48,7 @@ def main(real, address, executable):
     request = {
         "argv": [executable, *arguments],
         "environ": dict(os.environ),
-        "directory": os.getcwd(),  # noqa: PTH109 - pathlib takes time
+        "directory": os.getcwd(),  # noqa: PTH109
         "affinity": sorted(os.sched_getaffinity(0)),
         "ignored": [int(number) for number in FORWARDED if signal.getsignal(number) == signal.SIG_IGN],
     }
