@@ -1,7 +1,7 @@
-"""Draw the layers of the package, from its code, into docs/architecture.md: ``python scripts/draw_layers.py``.
+"""Draw the layers of the package, from its code, into docs/architecture.md.
 
-Layers are those that import-linter checks (pyproject.toml), arrows are the imports that there are. An arrow that
-others imply is left out: what cli reaches through runner needs no arrow of its own.
+Usage: ``python scripts/draw_layers.py``. Layers are those that import-linter checks (pyproject.toml), arrows are
+the imports that there are. An arrow that others imply is left out: cli reaches errors through runner.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ def drawing() -> str:
     edges = without_implied(imports([name for row in rows for name in row]))
     lines = ["```mermaid", "flowchart TB"]
     for number, row in enumerate(rows):
-        lines += [f"  subgraph layer{number}[ ]", "    direction LR", *(f"    {name}" for name in row), "  end"]
+        members = (f"    {name}" for name in row)
+        lines += [f"  subgraph layer{number}[ ]", "    direction LR", *members, "  end"]
     lines += [f"  {name} --> {each}" for row in rows for name in row for each in sorted(edges[name])]
     return "\n".join([*lines, "```", ""])
 
