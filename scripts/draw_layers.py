@@ -1,7 +1,7 @@
 """Draw the layers of the package, from its code, into docs/architecture.md.
 
-Usage: ``python scripts/draw_layers.py``. Layers are those that import-linter checks (pyproject.toml), arrows are
-the imports that there are. An arrow that others imply is left out: cli reaches errors through runner.
+Usage: ``python scripts/draw_layers.py``. Layers are those that import-linter checks (pyproject.toml), arrows
+are the imports that there are. An arrow that others imply is left out: cli reaches errors through runner.
 """
 
 from __future__ import annotations
