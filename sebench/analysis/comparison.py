@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -14,7 +14,7 @@ from sebench.analysis.headlines import interval_of, ratio_of
 from sebench.analysis.memory import memory_metrics, saved_by_stage, saved_metric
 from sebench.analysis.metrics import unavailable
 from sebench.analysis.sampled import (
-    SAMPLED,
+    READS,
     Read,
     differences_s,
     log_ratios,
@@ -22,6 +22,7 @@ from sebench.analysis.sampled import (
     valid_by_process,
 )
 from sebench.schema import (
+    METRICS,
     Block,
     Comparison,
     Finding,
@@ -35,14 +36,14 @@ from sebench.schema import (
     Side,
 )
 
-# metric, unit, how to read it off the totals
-_STATIC: tuple[tuple[str, str, Callable[[Totals], int]], ...] = (
-    ("params", "1", lambda cost: cost.params),
-    ("macs", "MAC", lambda cost: cost.macs),
-    ("paper_macs", "MAC", lambda cost: cost.paper_macs),
-    ("flops", "FLOP", lambda cost: cost.flops),
-    ("bytes", "B", lambda cost: cost.moved_bytes),
-)
+_COUNTS: Mapping[str, Callable[[Totals], int]] = {
+    "params": lambda cost: cost.params,
+    "macs": lambda cost: cost.macs,
+    "paper_macs": lambda cost: cost.paper_macs,
+    "flops": lambda cost: cost.flops,
+    "bytes": lambda cost: cost.moved_bytes,
+}
+"""How the totals of a network give a metric."""
 
 
 def compare(result: Result) -> Comparison:
@@ -96,25 +97,25 @@ def _static_metrics(result: Result) -> list[MetricComparison]:
     if result.baseline_cost is None or result.candidate_cost is None:
         return list(_not_counted(result))
     baseline, candidate = totals(result.baseline_cost), totals(result.candidate_cost)
-    return [_exact(metric, unit, read(baseline), read(candidate)) for metric, unit, read in _STATIC]
+    return [_exact(metric, read(baseline), read(candidate)) for metric, read in _COUNTS.items()]
 
 
 def _not_counted(result: Result) -> Iterator[MetricComparison]:
     """Rows of a pair of which at most one side could be counted."""
     reason = "; ".join(dict.fromkeys(result.not_counted.values())) or "it was not counted"
     known = [None if cost is None else totals(cost) for cost in (result.baseline_cost, result.candidate_cost)]
-    for name, unit, read in _STATIC:
+    for name, read in _COUNTS.items():
         baseline, candidate = (Quantity(value=None if side is None else read(side)) for side in known)
-        missing = unavailable(name, unit, None, reason)
+        missing = unavailable(name, None, reason)
         yield replace(missing, baseline=baseline, candidate=candidate)
 
 
-def _exact(metric: str, unit: str, baseline: int, candidate: int) -> MetricComparison:
+def _exact(metric: str, baseline: int, candidate: int) -> MetricComparison:
     ratio = candidate / baseline if baseline else None
     difference = candidate - baseline
     return MetricComparison(
         metric=metric,
-        unit=unit,
+        unit=METRICS[metric].unit,
         exact=True,
         baseline=Quantity(value=baseline),
         candidate=Quantity(value=candidate),
@@ -146,14 +147,14 @@ def _sampled_metrics(measurement: Measurement, machine: Sequence[Finding]) -> It
 def _gradient_metric(measurement: Measurement) -> Iterator[MetricComparison]:
     """What data-parallel ranks average in a step; nothing where there is one rank."""
     for found in [run.gradient_bytes for run in measurement.processes if run.gradient_bytes][:1]:
-        metric = _exact("gradient_bytes", "B", found["baseline"], found["candidate"])
+        metric = _exact("gradient_bytes", found["baseline"], found["candidate"])
         yield replace(metric, workload=measurement.workload)
 
 
 def _sampled_metric(
     name: str, measurement: Measurement, valid: Sequence[Sequence[Block]], graded: Grade
 ) -> MetricComparison:
-    read, confidence, sigma = SAMPLED[name], measurement.policy.confidence, measurement.sigma_process
+    read, confidence, sigma = READS[name], measurement.policy.confidence, measurement.sigma_process
     candidate = _quantity(valid, read, "candidate")
     headline = statistics.headline(log_ratios(valid, read), confidence=confidence, sigma_process=sigma)
     difference = statistics.difference_headline(
@@ -164,7 +165,7 @@ def _sampled_metric(
     )
     return MetricComparison(
         metric=name,
-        unit=measurement.unit,
+        unit=METRICS[name].unit,
         exact=False,
         workload=measurement.workload,
         baseline=_quantity(valid, read, "baseline"),
@@ -196,7 +197,6 @@ def _unavailable(measurement: Measurement) -> MetricComparison:
     missing = Finding(code="not-measured", severity="error", message=reason)
     return unavailable(
         measurement.metric,
-        measurement.unit,
         measurement.workload,
         reason,
         (*measurement.findings, missing),

@@ -8,6 +8,7 @@ from sebench import statistics
 from sebench.analysis.headlines import interval_of, ratio_of
 from sebench.analysis.metrics import unavailable
 from sebench.schema import (
+    METRICS,
     EnergyMeasurement,
     EnergyRun,
     EnergyWindow,
@@ -35,20 +36,18 @@ def energy_metrics(measurement: EnergyMeasurement) -> Iterator[MetricComparison]
     """
     reason = _missing(measurement)
     if reason is not None:
-        yield unavailable("energy", "J", measurement.workload, reason)
+        yield unavailable("energy", measurement.workload, reason)
         return
     findings = tuple(_findings(measurement))
-    images = measurement.workload.batch_size
-    yield _metric("energy", measurement, _gross, findings)
-    yield _metric("energy_per_image", measurement, lambda run, window: _gross(run, window) / images)
+    yield _metric("energy", measurement, findings)
+    yield _metric("energy_per_image", measurement)
     if _has_net(measurement):
-        yield _metric("net_energy", measurement, _net)
+        yield _metric("net_energy", measurement)
 
 
 def energy_log_ratios(measurement: EnergyMeasurement, metric: str) -> list[list[float]]:
     """One log-ratio per block of a metric of `energy_metrics`, grouped by process; images cancel out."""
-    read = _net if metric == "net_energy" else _gross
-    return _by_block(measurement, read, statistics.block_log_ratio)
+    return _by_block(measurement, _READS[metric](measurement), statistics.block_log_ratio)
 
 
 def is_measured(measurement: EnergyMeasurement) -> bool:
@@ -81,20 +80,34 @@ def _net(run: EnergyRun, window: EnergyWindow) -> float:
     return (window.energy_joules - run.idle_w * window.duration_s) / window.steps
 
 
+def _per_image(measurement: EnergyMeasurement) -> Read:
+    images = measurement.workload.batch_size
+    return lambda run, window: _gross(run, window) / images
+
+
+_READS: Mapping[str, Callable[[EnergyMeasurement], Read]] = {
+    "energy": lambda _: _gross,
+    "energy_per_image": _per_image,
+    "net_energy": lambda _: _net,
+}
+"""How the windows of a measurement give a metric."""
+
+
 def _has_net(measurement: EnergyMeasurement) -> bool:
     return all(_net(run, window) > 0 for run in measurement.processes for window in _windows(run))
 
 
 def _metric(
-    name: str, measurement: EnergyMeasurement, read: Read, findings: tuple[Finding, ...] = ()
+    name: str, measurement: EnergyMeasurement, findings: tuple[Finding, ...] = ()
 ) -> MetricComparison:
+    read = _READS[name](measurement)
     ratios = _by_block(measurement, read, statistics.block_log_ratio)
     headline = statistics.headline(ratios, confidence=CONFIDENCE)
     differences = _by_block(measurement, read, statistics.block_difference)
     difference = statistics.difference_headline(differences, confidence=CONFIDENCE)
     return MetricComparison(
         metric=name,
-        unit="J",
+        unit=METRICS[name].unit,
         exact=False,
         workload=measurement.workload,
         baseline=_quantity(measurement, read, "baseline"),

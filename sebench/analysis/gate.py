@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from sebench import statistics
 from sebench.analysis.comparison import compare
-from sebench.analysis.pool import NOISY, is_same_load, pool
+from sebench.analysis.pool import is_same_load, pool
 from sebench.analysis.question import (
     Answer,
     Question,
@@ -21,7 +21,7 @@ from sebench.analysis.question import (
     too_few,
     within_limit,
 )
-from sebench.schema import Check, GateStatus, MetricComparison, Reason, Result
+from sebench.schema import METRICS, Check, GateStatus, MetricComparison, Reason, Result
 
 _SEVERITY: tuple[GateStatus | None, ...] = ("passed", "inconclusive", "not_comparable", "failed")
 
@@ -34,7 +34,7 @@ def answer(question: Question, results: Sequence[Result], *, attempts: int = 1) 
         results: of one pair, oldest first; at least one.
         attempts: invocations they come from.
     """
-    if question.metric in NOISY:
+    if METRICS[question.metric].kind == "sampled":
         return _sampled(question, results, attempts)
     found = _rows(question, results)
     measured = [metric for metric in found if metric.status == "ok"]

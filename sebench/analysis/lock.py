@@ -25,9 +25,11 @@ from sebench.schema import (
 Count = Callable[[ModelSpec, tuple[int, ...], Phase], StaticCost]
 """Counts a network at one input."""
 
-_FIXED = ("params", "buffers", "macs", "paper_macs")
+_FIXED = tuple(
+    field for field in LockEntry.__struct_fields__ if field not in {*LockedNetwork.__struct_fields__, "torch"}
+)
 """Follow from the network alone."""
-_BY_TORCH = ("flops", "bytes_read", "bytes_written", "saved_bytes")
+_BY_TORCH = tuple(field for field in TorchCosts.__struct_fields__ if field != "ops")
 """Follow from the ops that a torch release runs for it."""
 
 

@@ -15,14 +15,14 @@ from sebench.analysis.lock import (
     version_order,
 )
 from sebench.errors import SebenchError, WorkerError
-from sebench.schema import Check, Finding, GateStatus, Lock, LockEntry, Ratio, Reason
+from sebench.schema import METRICS, Check, Finding, GateStatus, Lock, LockEntry, Ratio, Reason
 from sebench.units import change_of_value, format_percent
 
 BASELINE = "lock"
 """What the ratios of these checks are over."""
 EQUAL, DIFFERS, NOT_BUILT, NO_TORCH = "lock-equal", "lock-differs", "lock-not-built", "lock-no-torch"
-_UNITS = {"macs": "MAC", "paper_macs": "MAC", "flops": "FLOP"}
-_UNITS |= dict.fromkeys(("bytes_read", "bytes_written", "saved_bytes"), "B")
+_UNITS = {name: metric.unit for name, metric in METRICS.items()}
+_UNITS |= dict.fromkeys(("bytes_read", "bytes_written"), METRICS["bytes"].unit)
 _UPDATE = "`sebench lock --update` accepts it, if it is meant"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from sebench import statistics
 from sebench.analysis.metrics import unavailable
 from sebench.schema import (
+    METRICS,
     Finding,
     Interval,
     MemoryMeasurement,
@@ -20,22 +21,22 @@ from sebench.schema import (
     Side,
 )
 
-# metric, field of a run, whether the figure has to repeat
-_METRICS = (
-    ("peak_memory", "peak_bytes", True),
-    ("reserved_memory", "reserved_bytes", False),
-    ("resident_memory", "resident_bytes", False),
-)
+_FIELDS = {
+    "peak_memory": "peak_bytes",
+    "reserved_memory": "reserved_bytes",
+    "resident_memory": "resident_bytes",
+}
+"""By metric: the field of a process that holds it."""
 
 
 def memory_metrics(measurement: MemoryMeasurement) -> Iterator[MetricComparison]:
     """One row per kind of memory that both sides have a figure for; one without a figure if none has."""
     errors = [run.error for run in measurement.processes if run.error]
-    rows = [row for name, field, exact in _METRICS for row in _metric(measurement, name, field, exact=exact)]
+    rows = [row for name in _FIELDS for row in _metric(measurement, name)]
     yield from rows
     if not rows:
         reason = errors[0] if errors else "torch reports no allocations here"
-        yield unavailable("peak_memory", "B", measurement.workload, reason)
+        yield unavailable("peak_memory", measurement.workload, reason)
 
 
 def saved_metric(saved: SavedForBackward) -> MetricComparison:
@@ -73,10 +74,9 @@ def _sum(items: Iterable[SavedBytes], stage: str) -> int:
     return sum(item.saved_bytes for item in items if item.stage == stage)
 
 
-def _metric(
-    measurement: MemoryMeasurement, name: str, field: str, *, exact: bool
-) -> Iterator[MetricComparison]:
-    values = {side: _values(measurement.processes, side, field) for side in _SIDES}
+def _metric(measurement: MemoryMeasurement, name: str) -> Iterator[MetricComparison]:
+    exact = METRICS[name].kind == "exact"
+    values = {side: _values(measurement.processes, side, _FIELDS[name]) for side in _SIDES}
     if not all(values.values()):
         return
     middles = [statistics.quartiles(values[side]).median for side in _SIDES]
@@ -130,7 +130,7 @@ def _row(
     difference = candidate - baseline
     return MetricComparison(
         metric=name,
-        unit="B",
+        unit=METRICS[name].unit,
         exact=exact,
         workload=measurement.workload if measurement else None,
         baseline=Quantity(value=baseline, n=n),

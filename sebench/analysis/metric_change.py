@@ -9,6 +9,7 @@ from sebench import statistics
 from sebench.analysis.matching import Match, Unmatched
 from sebench.analysis.readings import Reading
 from sebench.schema import (
+    METRICS,
     AbsoluteChange,
     ChangeVerdict,
     Difference,
@@ -53,27 +54,28 @@ def metric_change(found: Match | Unmatched) -> MetricChange:
         after_grade=after.metric.grade,
         overhead=overhead,
         degrees_of_freedom=freedom,
-        verdict=change_verdict(overhead, after.metric.unit, exact=exact),
+        verdict=change_verdict(overhead, after.metric.metric, exact=exact),
         reason=obstacle or _caveat(overhead, before, after),
         differences=found.differences,
         candidate=_no_absolute(obstacle) if obstacle else _absolute(before, after, exact=exact),
     )
 
 
-def change_verdict(ratio: Ratio, unit: str, *, exact: bool) -> ChangeVerdict:
+def change_verdict(ratio: Ratio, metric: str, *, exact: bool) -> ChangeVerdict:
     """What an interval for after / before says; how much would matter is for the reader or the gate to say.
 
     Args:
         ratio: after over before.
-        unit: of the metric; seconds get slower or faster.
+        metric: of which; times get slower or faster, everything else larger or smaller.
         exact: the ratio has no uncertainty.
     """
     if ratio.estimate is None:
         return "not comparable"
+    is_time = METRICS[metric].unit == "s"
     if ratio.ci_low is not None and ratio.ci_low > 1:
-        return "slower" if unit == "s" else "larger"
+        return "slower" if is_time else "larger"
     if ratio.ci_high is not None and ratio.ci_high < 1:
-        return "faster" if unit == "s" else "smaller"
+        return "faster" if is_time else "smaller"
     return "unchanged" if exact else "no change shown"
 
 

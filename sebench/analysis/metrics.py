@@ -1,22 +1,12 @@
-"""Names of metrics, and metrics that have no figure."""
+"""Metrics that have no figure."""
 
 from __future__ import annotations
 
-from sebench.schema import Finding, Interval, MetricComparison, Quantity, Ratio, Workload
-
-ENERGY_METRICS = ("energy", "energy_per_image", "net_energy")
-METRICS = (
-    *("params", "macs", "paper_macs", "flops", "bytes"),
-    *("latency", "forward_latency", "backward_latency", "device_latency"),
-    *("saved_bytes", "peak_memory", "reserved_memory", "resident_memory"),
-    *ENERGY_METRICS,
-)
-"""All that a stored result may have."""
+from sebench.schema import METRICS, Finding, Interval, MetricComparison, Quantity, Ratio, Workload
 
 
 def unavailable(
     metric: str,
-    unit: str,
     workload: Workload | None,
     reason: str,
     findings: tuple[Finding, ...] = (),
@@ -25,14 +15,13 @@ def unavailable(
 
     Args:
         metric: its name.
-        unit: of what was to be measured.
-        workload: likewise; None for what would have been counted.
+        workload: that it was to be measured under; None for what would have been counted.
         reason: one line.
         findings: beside it.
     """
     return MetricComparison(
         metric=metric,
-        unit=unit,
+        unit=METRICS[metric].unit,
         exact=workload is None,
         workload=workload,
         baseline=Quantity(value=None),

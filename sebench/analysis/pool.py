@@ -14,13 +14,14 @@ from sebench.analysis.energy import energy_log_ratios, energy_metrics, is_measur
 from sebench.analysis.grading import disqualifying, grade, latency_findings
 from sebench.analysis.headlines import ratio_of
 from sebench.analysis.sampled import (
-    SAMPLED,
+    READS,
     log_ratios,
     log_times,
     valid_by_process,
     worst_cases,
 )
 from sebench.schema import (
+    METRICS,
     Block,
     EnergyMeasurement,
     Finding,
@@ -30,9 +31,6 @@ from sebench.schema import (
     Result,
     Workload,
 )
-
-NOISY = (*SAMPLED, "energy")
-"""Metrics that need samples; the others are exact, or cannot be gated."""
 
 T = TypeVar("T", Measurement, EnergyMeasurement)
 
@@ -80,13 +78,14 @@ def pool(results: Sequence[Result], metric: str, workload: Workload) -> Pool | N
 
     Args:
         results: of one pair and set-up, oldest first.
-        metric: one of `NOISY`.
+        metric: one that a limit on samples may be set on.
         workload: as it was asked for.
 
     Returns:
         None where there are no samples.
     """
-    return _energy(results, workload) if metric == "energy" else _timed(results, metric, workload)
+    of_energy = METRICS[metric].source == "energy"
+    return _energy(results, workload) if of_energy else _timed(results, metric, workload)
 
 
 def is_same_load(found: Workload, asked: Workload) -> bool:
@@ -95,7 +94,7 @@ def is_same_load(found: Workload, asked: Workload) -> bool:
 
 
 def _timed(results: Sequence[Result], metric: str, workload: Workload) -> Pool | None:
-    read = SAMPLED[metric]
+    read = READS[metric]
     found = _of_latest_load(
         ((result, measurement) for result in results for measurement in result.measurements),
         workload,
@@ -173,7 +172,7 @@ def _of_latest_load(
 
 def _with_metric(measurement: Measurement, metric: str) -> list[tuple[Block, ...]]:
     """The blocks that count, by fresh process; only of processes that have the metric."""
-    read = SAMPLED[metric]
+    read = READS[metric]
     return [
         blocks
         for blocks in valid_by_process(measurement)

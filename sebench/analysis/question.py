@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sebench import statistics
 from sebench.analysis.pool import Pool
-from sebench.schema import CheckKind, Finding, GateStatus, Grade, Ratio, Reason, Workload
+from sebench.schema import METRICS, CheckKind, Finding, GateStatus, Grade, Ratio, Reason, Workload
 
 _MORE = "allow --effort rigorous or a larger --budget, or a wider margin"
 _QUIETER = "quieten the machine or take another one (`sebench env` says what disturbs it), and run it again"
@@ -140,7 +140,7 @@ def too_few(question: Question, processes: int) -> Reason:
     """Why what was measured cannot be judged."""
     # Two sides in processes of their own vary more than two in one, which is what a calibration knows; and it
     # knows times only.
-    unknown = question.kind in ("base-ref", "stored") or question.metric == "energy"
+    unknown = question.kind in ("base-ref", "stored") or METRICS[question.metric].source == "energy"
     calibrate = "" if unknown else ", or know this machine's noise (sebench calibrate)"
     return Reason(
         code="not-enough-processes",

@@ -13,10 +13,9 @@ from msgspec.structs import asdict
 from sebench import statistics
 from sebench.analysis.comparison import compare
 from sebench.analysis.energy import energy_log_ratios
-from sebench.analysis.metrics import ENERGY_METRICS
-from sebench.analysis.sampled import SAMPLED, log_ratios, log_times, valid_by_process
+from sebench.analysis.sampled import READS, log_ratios, log_times, valid_by_process
 from sebench.errors import DataFileError
-from sebench.schema import Block, MetricComparison, Origin, Result, Workload, fingerprint, moment
+from sebench.schema import METRICS, Block, MetricComparison, Origin, Result, Workload, fingerprint, moment
 
 Conditions = tuple[tuple[str, Any], ...]
 """Names and values of everything that must be equal before two figures of a metric may be compared."""
@@ -52,9 +51,9 @@ class Reading:
         name = self.metric.metric
         if self.metric.status != "ok":
             return ()
-        if name in SAMPLED:
-            return statistics.process_estimates(log_ratios(self._blocks, SAMPLED[name]))
-        if name in ENERGY_METRICS:
+        if name in READS:
+            return statistics.process_estimates(log_ratios(self._blocks, READS[name]))
+        if METRICS[name].source == "energy":
             found = (energy for energy in self.result.energy if energy.workload == self.workload)
             blocks = (process for energy in found for process in energy_log_ratios(energy, name))
             return statistics.process_estimates(list(blocks))
@@ -63,9 +62,9 @@ class Reading:
     @cached_property
     def candidate_log_times(self) -> tuple[float, ...]:
         """Estimate of each process, ln of the candidate's seconds per step; empty for all but times."""
-        if self.metric.metric not in SAMPLED or self.metric.status != "ok":
+        if self.metric.metric not in READS or self.metric.status != "ok":
             return ()
-        return statistics.process_estimates(log_times(self._blocks, "candidate", SAMPLED[self.metric.metric]))
+        return statistics.process_estimates(log_times(self._blocks, "candidate", READS[self.metric.metric]))
 
     @cached_property
     def _blocks(self) -> list[tuple[Block, ...]]:

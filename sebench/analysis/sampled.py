@@ -25,13 +25,14 @@ def _timed(values_s: tuple[float, ...]) -> tuple[float, ...]:
     return values_s if all(value > 0 for value in values_s) else ()
 
 
-SAMPLED: Mapping[str, Read] = {
+READS: Mapping[str, Read] = {
     "latency": lambda segment: segment.steps_s,
     "forward_latency": lambda segment: _timed(segment.forward_s),
     "backward_latency": _backward_s,
     "device_latency": lambda segment: () if segment.device_s is None else _timed((segment.device_s,)),
 }
-"""By metric; the first is the headline, the others are shown where there is something to read."""
+"""How a block gives a metric; the first is the headline, the others are shown where there is something to
+read."""
 
 
 def valid_blocks(run: ProcessRun) -> tuple[Block, ...]:
@@ -47,10 +48,10 @@ def valid_by_process(measurement: Measurement) -> list[tuple[Block, ...]]:
 def metrics_of(valid: Sequence[Sequence[Block]]) -> tuple[str, ...]:
     """The metrics that every segment of these blocks has."""
     segments = [segment for blocks in valid for block in blocks for segment in block.segments]
-    return tuple(name for name, read in SAMPLED.items() if all(read(segment) for segment in segments))
+    return tuple(name for name, read in READS.items() if all(read(segment) for segment in segments))
 
 
-def log_ratios(valid: Sequence[Sequence[Block]], read: Read = SAMPLED["latency"]) -> list[list[float]]:
+def log_ratios(valid: Sequence[Sequence[Block]], read: Read = READS["latency"]) -> list[list[float]]:
     """One log-ratio per block, grouped by process."""
     return [
         [statistics.block_log_ratio(block.order, _segment_values(block, read)) for block in blocks]
@@ -58,7 +59,7 @@ def log_ratios(valid: Sequence[Sequence[Block]], read: Read = SAMPLED["latency"]
     ]
 
 
-def differences_s(valid: Sequence[Sequence[Block]], read: Read = SAMPLED["latency"]) -> list[list[float]]:
+def differences_s(valid: Sequence[Sequence[Block]], read: Read = READS["latency"]) -> list[list[float]]:
     """One difference per block, candidate minus baseline, grouped by process."""
     return [
         [statistics.block_difference(block.order, _segment_values(block, read)) for block in blocks]
@@ -67,7 +68,7 @@ def differences_s(valid: Sequence[Sequence[Block]], read: Read = SAMPLED["latenc
 
 
 def log_times(
-    valid: Sequence[Sequence[Block]], side: Side, read: Read = SAMPLED["latency"]
+    valid: Sequence[Sequence[Block]], side: Side, read: Read = READS["latency"]
 ) -> list[list[float]]:
     """Mean logarithm of one side's two segments (ln s) per block, grouped by process."""
     return [
@@ -83,7 +84,7 @@ def log_times(
     ]
 
 
-def worst_cases(valid: Sequence[Sequence[Block]], read: Read = SAMPLED["latency"]) -> list[float]:
+def worst_cases(valid: Sequence[Sequence[Block]], read: Read = READS["latency"]) -> list[float]:
     """`sebench.statistics.worst_case` of the segments of each process that has an estimate."""
     return [
         statistics.worst_case(side_values(blocks, "baseline", read), side_values(blocks, "candidate", read))
@@ -92,7 +93,7 @@ def worst_cases(valid: Sequence[Sequence[Block]], read: Read = SAMPLED["latency"
     ]
 
 
-def side_values(blocks: Sequence[Block], side: Side, read: Read = SAMPLED["latency"]) -> list[float]:
+def side_values(blocks: Sequence[Block], side: Side, read: Read = READS["latency"]) -> list[float]:
     """One value per segment of a side, in the order they were taken."""
     return [
         stdlib_statistics.median(read(segment))

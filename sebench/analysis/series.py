@@ -8,11 +8,9 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from sebench.analysis.metrics import METRICS
 from sebench.analysis.readings import Reading, newest_first, readings
-from sebench.analysis.sampled import SAMPLED
 from sebench.errors import UsageError, near_matches
-from sebench.schema import LeftOut, Result, Workload, fingerprint
+from sebench.schema import METRICS, LeftOut, Result, Workload, fingerprint
 
 FINGERPRINT_DIGITS = 12
 
@@ -102,8 +100,9 @@ def _lead(results: Iterable[Result], metric: str, workloads: WorkloadFilter) -> 
 
 
 def _figures(result: Result, metric: str) -> list[Reading]:
-    # Times are the expensive part, and nothing else depends on them.
-    needed = result if metric in SAMPLED else replace(result, measurements=())
+    # Times are the expensive part, and few metrics are read off them.
+    of_times = metric in METRICS and METRICS[metric].source == "measurements"
+    needed = result if of_times else replace(result, measurements=())
     return [
         reading
         for reading in readings(needed)
@@ -141,5 +140,5 @@ def check_metric(metric: str) -> None:
         UsageError: there is no such metric.
     """
     if metric not in METRICS:
-        hint = near_matches(metric, METRICS) or f"choose from {', '.join(METRICS)}"
+        hint = near_matches(metric, tuple(METRICS)) or f"choose from {', '.join(METRICS)}"
         raise UsageError(f"unknown metric {metric!r}", hint=hint)

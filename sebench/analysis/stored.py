@@ -19,13 +19,21 @@ from sebench.analysis.question import (
     not_comparable,
     too_few,
 )
-from sebench.analysis.sampled import SAMPLED
-from sebench.schema import Finding, MetricComparison, Noise, Ratio, Reason, Result, fingerprint, moment
+from sebench.analysis.sampled import READS
+from sebench.schema import (
+    METRICS,
+    Finding,
+    MetricComparison,
+    Noise,
+    Ratio,
+    Reason,
+    Result,
+    fingerprint,
+    moment,
+)
 
 MAX_AGE_DAYS = 30
 _CONFIDENCE = 0.95
-_OF_THE_NETWORK = ("params", "macs", "paper_macs")
-"""Other exact figures depend on the ops that a version of torch runs."""
 _MEASURE_BOTH = "gate against a ref (--base-ref), which measures both now"
 
 
@@ -58,7 +66,7 @@ def answer_stored(
         noise: the calibration of this set-up, network and workload.
         attempts: invocations that `results` come from.
     """
-    if question.metric not in SAMPLED:
+    if question.metric not in READS:
         return _exact(question, results[-1], stored)
     now, then = (pool(measured, question.metric, question.workload) for measured in (results, (stored,)))
     if now is None or then is None:
@@ -161,7 +169,7 @@ def _ratio(evidence: statistics.Evidence, sides: Sequence[Sequence[Sequence[floa
 def _exact(question: Question, now: Result, then: Result) -> Answer:
     """The candidate's own figure now over then."""
     torch = [_minor(result.environment.versions.get("torch")) for result in (now, then)]
-    if question.metric not in _OF_THE_NETWORK and torch[0] != torch[1]:
+    if not METRICS[question.metric].follows_network and torch[0] != torch[1]:
         message = f"{question.metric} depends on torch: {torch[1]} in {question.baseline}, {torch[0]} now"
         return not_comparable(question, "another-torch", message)
     values: list[tuple[int | float, str]] = []

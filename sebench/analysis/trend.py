@@ -45,7 +45,7 @@ def trend(series: Series, *, confidence: float = CONFIDENCE) -> Trend:
         workload=first.workload,
         fingerprint=series.fingerprint,
         points=points,
-        change_points=tuple(_change_points(points, places, first.metric.unit, confidence, exact=exact)),
+        change_points=tuple(_change_points(points, places, first.metric.metric, confidence, exact=exact)),
         noise=noise,
         penalty=statistics.penalty(len(points)) if sought else None,
         reason=reason,
@@ -86,7 +86,7 @@ def _exact_changes(points: Sequence[TrendPoint]) -> tuple[int, ...]:
 
 
 def _change_points(
-    points: Sequence[TrendPoint], places: Sequence[int], unit: str, confidence: float, *, exact: bool
+    points: Sequence[TrendPoint], places: Sequence[int], metric: str, confidence: float, *, exact: bool
 ) -> Iterator[ChangePoint]:
     bounds = (0, *places, len(points))
     levels = [points[start:end] for start, end in pairwise(bounds)]
@@ -101,7 +101,7 @@ def _change_points(
             points_before=len(before),
             points_after=len(after),
             change=change,
-            verdict=change_verdict(change, unit, exact=exact),
+            verdict=change_verdict(change, metric, exact=exact),
         )
 
 

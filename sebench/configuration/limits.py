@@ -75,9 +75,8 @@ def problem_of_text(text: str) -> Problem | None:
 
 
 def _metric(name: str, text: str) -> LimitMetric:
-    for metric in LIMIT_METRICS:
-        if metric == name:
-            return metric
+    if name in LIMIT_METRICS:
+        return name
     hint = near_matches(name, LIMIT_METRICS) or f"choose from {', '.join(LIMIT_METRICS)}"
     raise UsageError(f"limit {text!r}: unknown metric {name!r}", hint=hint)
 

@@ -11,7 +11,6 @@ from sebench.reporting.change_answers import answers
 from sebench.reporting.change_rows import (
     columns,
     difference_text,
-    metric_name,
     missing_columns,
     missing_row,
     pair_name,
@@ -20,7 +19,7 @@ from sebench.reporting.change_rows import (
 from sebench.reporting.comparison import workload_text
 from sebench.reporting.contract import document_json
 from sebench.reporting.document import Document, Paragraph, Table
-from sebench.schema import COMMIT_LENGTH, AbsoluteChange, Change, MetricChange, Origin, Workload
+from sebench.schema import COMMIT_LENGTH, AbsoluteChange, Change, MetricChange, Origin, Workload, metric_label
 
 NOTHING = "Nothing to compare: there are no results."
 _DAY = 10
@@ -116,7 +115,7 @@ def _notes(changes: Sequence[Change], compared: Sequence[MetricChange]) -> Itera
         yield SESSIONS
     for metric in sampled:
         if metric.reason:
-            yield f"{metric_name(metric.metric)}: {metric.reason}"
+            yield f"{metric_label(metric.metric)}: {metric.reason}"
     for metric in compared:
         yield from _absolute(metric.candidate)
     for change in changes:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sebench.reporting.answers import confidence_text, ratio_text
-from sebench.reporting.change_rows import difference_text, metric_name, subject
+from sebench.reporting.change_rows import difference_text, subject
 from sebench.reporting.comparison import workload_text
-from sebench.schema import Change, MetricChange, Pair, Ratio
+from sebench.schema import Change, MetricChange, Pair, Ratio, metric_label
 
 _UNKNOWN = "unknown"
 
@@ -64,7 +64,7 @@ def _plain(ratio: Ratio | None) -> str:
 def _counted(change: Change) -> str:
     by_verdict: dict[str, list[str]] = {}
     for metric in change.metrics:
-        by_verdict.setdefault(metric.verdict, []).append(metric_name(metric.metric))
+        by_verdict.setdefault(metric.verdict, []).append(metric_label(metric.metric))
     return f"{subject(change.pair)}: {_listed(by_verdict.items())}; no time was compared"
 
 

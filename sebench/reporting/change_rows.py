@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from sebench.reporting.answers import attention_name, ratio_text
 from sebench.reporting.document import EMPTY, Cell, Column, Row, text_cell
-from sebench.reporting.metric_row import LABELS
-from sebench.schema import Change, Difference, MetricChange, Pair, Ratio
+from sebench.schema import Change, Difference, MetricChange, Pair, Ratio, metric_label
 from sebench.units import UNKNOWN, format_ratio
 
 _DATA_KEYS = (
@@ -15,11 +14,6 @@ _DATA_KEYS = (
     *("confidence", "method", "degrees_of_freedom", "before_processes", "after_processes"),
     *("candidate_ci_low", "candidate_ci_high", "reason"),
 )
-
-
-def metric_name(metric: str) -> str:
-    """A metric as a reader knows it, without a unit."""
-    return "paper FLOPs" if metric == "paper_macs" else LABELS.get(metric, metric)
 
 
 def pair_name(pair: Pair) -> str:
@@ -79,7 +73,7 @@ def row(change: Change, metric: MetricChange, *, alone: bool) -> Row:
     exact, name = metric.exact, pair_name(change.pair)
     return (
         Cell("" if alone else name, name),
-        Cell(metric_name(metric.metric), metric.metric),
+        Cell(metric_label(metric.metric), metric.metric),
         ratio_cell(metric.before, exact=exact),
         ratio_cell(metric.after, exact=exact),
         ratio_cell(metric.overhead, exact=exact),
@@ -107,7 +101,7 @@ def missing_row(change: Change, metric: MetricChange) -> Row:
     """The cells for `missing_columns`."""
     return (
         text_cell(pair_name(change.pair)),
-        Cell(metric_name(metric.metric), metric.metric),
+        Cell(metric_label(metric.metric), metric.metric),
         ratio_cell(metric.before, exact=metric.exact),
         ratio_cell(metric.after, exact=metric.exact),
         text_cell(metric.reason or "no reason was given"),

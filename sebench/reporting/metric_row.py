@@ -8,27 +8,16 @@ from dataclasses import dataclass
 from sebench.paper.quotation import PaperFigure, latency_metric, paper_figures
 from sebench.reporting.answers import ratio_text
 from sebench.reporting.document import EMPTY, Cell, Column, Row
-from sebench.schema import WORKLOAD_COLUMNS, Comparison, MetricComparison, Quantity, workload_values
+from sebench.schema import (
+    WORKLOAD_COLUMNS,
+    Comparison,
+    MetricComparison,
+    Quantity,
+    metric_label,
+    workload_values,
+)
 from sebench.units import UNKNOWN, Scale, decimals_for, format_ratio, significant, unit_scale
 
-LABELS = {
-    "params": "params",
-    "macs": "MACs",
-    "flops": "FLOPs",
-    "bytes": "bytes",
-    "latency": "latency",
-    "forward_latency": "forward",
-    "backward_latency": "backward",
-    "device_latency": "device time",
-    "peak_memory": "peak memory",
-    "reserved_memory": "reserved memory",
-    "resident_memory": "peak RSS",
-    "saved_bytes": "saved for backward",
-    "gradient_bytes": "gradients",
-    "energy": "energy",
-    "energy_per_image": "energy per image",
-    "net_energy": "energy net of idle",
-}
 _MAX_DIGITS = 5
 _MAX_DECIMALS = 4
 
@@ -112,7 +101,7 @@ def label(metric: MetricComparison, scale: Scale | None = None) -> str:
     """A metric as a reader knows it; the paper prints multiply-adds as GFLOPs or MFLOPs."""
     if metric.metric == "paper_macs":
         return f"paper {(scale or _scale(metric)).unit}FLOPs"
-    return LABELS.get(metric.metric, metric.metric)
+    return metric_label(metric.metric)
 
 
 def _label_with_unit(metric: MetricComparison, scale: Scale) -> str:

@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from sebench.reporting.change_rows import metric_name, pair_name
+from sebench.reporting.change_rows import pair_name
 from sebench.reporting.contract import document_json
 from sebench.reporting.document import Document, Paragraph
 from sebench.reporting.trend_answers import commits_text, trend_answers
 from sebench.reporting.trend_tables import change_table, point_table
-from sebench.schema import Trend
+from sebench.schema import Trend, metric_label
 
 _FINGERPRINT_DIGITS = 12
 RATIO = "ratio: candidate / baseline, mean over the processes of all results of a commit, on the log scale"
@@ -38,7 +38,7 @@ def trend_document(trend: Trend) -> Document:
         trend: from `sebench.analysis.trend.trend`.
     """
     return Document(
-        title=f"{pair_name(trend.pair)}: {metric_name(trend.metric)} over {commits_text(len(trend.points))}",
+        title=f"{pair_name(trend.pair)}: {metric_label(trend.metric)} over {commits_text(len(trend.points))}",
         body=(
             *(Paragraph(sentence, strong=True) for sentence in trend_answers(trend)),
             *((change_table(trend),) if trend.change_points else ()),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sebench.reporting.answers import confidence_text, ratio_text
-from sebench.reporting.change_rows import metric_name, subject
-from sebench.schema import ChangePoint, Interval, Ratio, Trend
+from sebench.reporting.change_rows import subject
+from sebench.schema import ChangePoint, Interval, Ratio, Trend, metric_label
 from sebench.units import UNKNOWN, format_ratio
 
 
@@ -31,7 +31,7 @@ def level_ratio(level: Interval) -> Ratio:
 
 
 def _subject(trend: Trend) -> str:
-    return f"{metric_name(trend.metric)} overhead of {subject(trend.pair)}"
+    return f"{metric_label(trend.metric)} overhead of {subject(trend.pair)}"
 
 
 def _change_answer(found: ChangePoint, what: str, *, exact: bool) -> str:

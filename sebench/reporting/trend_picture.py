@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from sebench.reporting.answers import confidence_text, ratio_text
-from sebench.reporting.change_rows import metric_name, pair_name
+from sebench.reporting.change_rows import pair_name
 from sebench.reporting.chart import Axis, Chart, Level, Panel, Picture, Point, Series
 from sebench.reporting.comparison import workload_text
-from sebench.schema import Trend, TrendPoint
+from sebench.schema import Trend, TrendPoint, metric_label
 
 _POINTS, _LEVELS = 0, 2
 """Colours."""
@@ -38,7 +38,7 @@ def trend_picture(trend: Trend) -> Picture:
         ),
     )
     return Picture(
-        f"{pair_name(trend.pair)}, {metric_name(trend.metric)}",
+        f"{pair_name(trend.pair)}, {metric_label(trend.metric)}",
         workload_text(trend.workload, sizes),
         (Panel("", chart, tuple(_notes(trend))),),
     )

@@ -69,7 +69,7 @@ def _headline(measurement: Measurement, machine: Sequence[Finding]) -> Headline:
     except (SebenchError, ArithmeticError, LookupError, ValueError) as error:
         # Samples may be well-formed and yet make no sense; one such file must not end a listing.
         reason = f"the samples make no sense: {error}"
-        metric = unavailable(measurement.metric, measurement.unit, measurement.workload, reason)
+        metric = unavailable(measurement.metric, measurement.workload, reason)
     return Headline(
         workload=measurement.workload,
         baseline_s=metric.baseline.value,

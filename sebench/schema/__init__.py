@@ -100,7 +100,10 @@ from sebench.schema.measurements import (
 )
 from sebench.schema.metrics import (
     LIMIT_METRICS,
+    METRICS,
     LimitMetric,
+    Metric,
+    metric_label,
 )
 from sebench.schema.options import (
     WORKLOAD_COLUMNS,
@@ -152,6 +155,7 @@ __all__ = [
     "COMMIT_LENGTH",
     "LIMIT_METRICS",
     "MAX_BLOCKS",
+    "METRICS",
     "SCHEMA",
     "WORKLOAD_COLUMNS",
     "WORKLOAD_OPTIONS",
@@ -201,6 +205,7 @@ __all__ = [
     "MemoryFormat",
     "MemoryMeasurement",
     "MemoryRun",
+    "Metric",
     "MetricChange",
     "MetricComparison",
     "ModelCost",
@@ -252,6 +257,7 @@ __all__ = [
     "fingerprint",
     "fingerprint_facts",
     "image_text",
+    "metric_label",
     "moment",
     "require_coherence",
     "threads_text",

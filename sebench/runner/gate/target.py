@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sebench.analysis.pool import NOISY
-from sebench.schema import CheckKind, Result, Session, Value
+from sebench.schema import METRICS, CheckKind, Result, Session, Value
 
 
 class Target(Value, frozen=True, kw_only=True):
@@ -21,4 +20,4 @@ class Target(Value, frozen=True, kw_only=True):
     @property
     def timed(self) -> bool:
         """Whether a limit needs more than counts and memory."""
-        return any(metric in NOISY for metric, _ in self.limits)
+        return any(METRICS[metric].kind == "sampled" for metric, _ in self.limits)

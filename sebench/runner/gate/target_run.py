@@ -17,7 +17,7 @@ from sebench import statistics
 from sebench.analysis.calibration import noise
 from sebench.analysis.gate import answer
 from sebench.analysis.question import Answer, Question, unanswered
-from sebench.analysis.sampled import SAMPLED
+from sebench.analysis.sampled import READS
 from sebench.analysis.stored import answer_stored
 from sebench.errors import DataFileError, Interrupted, SebenchError, UsageError, raise_it
 from sebench.runner.counting.counter import Counter
@@ -31,6 +31,7 @@ from sebench.runner.progress import Observer
 from sebench.runner.workers.session import WORKER_COMMAND
 from sebench.runner.workers.side_by_side import Trees
 from sebench.schema import (
+    METRICS,
     Environment,
     Finding,
     Noise,
@@ -42,7 +43,6 @@ from sebench.schema import (
 )
 from sebench.store import CountCache, ResultStore, check_directory
 
-MEMORY_METRICS = ("peak_memory", "reserved_memory", "resident_memory")
 _MARGIN_KINDS = ("factories", "base-ref", "stored")
 
 
@@ -139,15 +139,15 @@ class TargetRun:
 
     def _measure(self, budget_s: float) -> None:
         settings, looks = self._settings, len(self._results)
-        metrics = {metric for target in self._targets for metric, _ in target.limits}
+        sources = {METRICS[metric].source for target in self._targets for metric, _ in target.limits}
         plan = Plan(
             sessions=(self._session,),
             policy=replace(settings.policy, budget_s=budget_s),
             seed=settings.seed if looks == 0 else Random(f"{settings.seed}/{looks}").getrandbits(31),
             timed=self._timed,
-            energy="energy" in metrics,
+            energy="energy" in sources,
             repeat_energy=settings.policy.effort != "quick",
-            memory=not metrics.isdisjoint(MEMORY_METRICS),
+            memory="memory" in sources,
         )
         for result in run(
             plan,
@@ -255,7 +255,7 @@ def _refuse_below_floor(target: Target, known: Noise, planned: int) -> None:
         return
     floor = statistics.noise_floor(known.sigma_process, planned)
     for metric, limit in target.limits:
-        if metric in SAMPLED and 0 < math.log(limit) < floor:
+        if metric in READS and 0 < math.log(limit) < floor:
             needed = statistics.needed_processes(known.sigma_process, math.log(limit))
             raise UsageError(
                 f"--margin {metric}:{limit:g} is below the noise floor of this machine: {planned} "

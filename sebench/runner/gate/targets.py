@@ -28,10 +28,19 @@ from sebench.runner.planning.plan import input_shape
 from sebench.runner.repository.tree_state import is_this_tree
 from sebench.runner.repository.worktree import Checkout, checked_out, repository_root
 from sebench.runner.workers.side_by_side import Trees
-from sebench.schema import CheckKind, LimitMetric, Measurement, ModelSpec, Pair, Phase, Reason, Session
+from sebench.schema import (
+    METRICS,
+    CheckKind,
+    LimitMetric,
+    Measurement,
+    ModelSpec,
+    Pair,
+    Phase,
+    Reason,
+    Session,
+)
 from sebench.store import load_result
 
-TRAINING_ONLY = frozenset({"peak_memory", "saved_bytes", "forward_latency", "backward_latency"})
 Limits = Mapping[LimitMetric, float]
 
 
@@ -137,7 +146,7 @@ def _base_ref(asked: BaseRefSettings, checkout: Checkout, *, same: bool) -> Iter
             hint="name a factory of yours (nets.py:net), or set a ceiling (--max-overhead)",
         )
     _require_inside(asked)
-    if "energy" in asked.margin:
+    if any(METRICS[metric].source == "energy" for metric in asked.margin):
         raise UsageError(
             "energy cannot be held against a ref: both sides have to be read in one process",
             hint="compare two factories (--baseline, --candidate)",
@@ -221,7 +230,7 @@ def _on_device(
 
 def _phase_of(metric: str, device: str) -> Phase:
     """What a metric is measured in where nobody says: as `sebench compare` does it."""
-    return "training" if metric in TRAINING_ONLY or device != "cpu" else "inference"
+    return METRICS[metric].phases[0] if device == "cpu" else "training"
 
 
 def _stored(asked: StoredSettings, resolve: Callable[[str], Path]) -> Iterator[Target | Unjudged]:

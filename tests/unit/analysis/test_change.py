@@ -76,10 +76,10 @@ def test_verdicts_of_times(level, verdict):
 def test_verdicts_of_other_units():
     larger = Ratio(estimate=1.2, ci_low=1.1, ci_high=1.3, method="x")
     smaller = Ratio(estimate=0.8, ci_low=0.7, ci_high=0.9, method="x")
-    assert change_verdict(larger, "B", exact=False) == "larger"
-    assert change_verdict(smaller, "J", exact=False) == "smaller"
-    assert change_verdict(Ratio(estimate=1.5, method="x"), "s", exact=False) == "no change shown"
-    assert change_verdict(Ratio(estimate=None, method="none"), "s", exact=False) == "not comparable"
+    assert change_verdict(larger, "peak_memory", exact=False) == "larger"
+    assert change_verdict(smaller, "energy", exact=False) == "smaller"
+    assert change_verdict(Ratio(estimate=1.5, method="x"), "latency", exact=False) == "no change shown"
+    assert change_verdict(Ratio(estimate=None, method="none"), "latency", exact=False) == "not comparable"
 
 
 def test_counts_change_exactly():

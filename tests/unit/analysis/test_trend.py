@@ -6,11 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from sebench.analysis.comparison import compare
-from sebench.analysis.metrics import METRICS
 from sebench.analysis.series import WorkloadFilter, select_series
 from sebench.analysis.trend import trend
 from sebench.errors import UsageError
-from sebench.schema import ModelSpec, Pair, fingerprint
+from sebench.schema import METRICS, ModelSpec, Pair, fingerprint
 from tests import samples
 from tests.history import commit, measured, noisy_history
 
