@@ -50,7 +50,7 @@ def joules_scale(value: float) -> Scale:
 
 
 def unit_scale(unit: str, value: float) -> Scale:
-    """The scale for a value in base unit `unit` (``s``, ``B``, ``J``; everything else is a count).
+    """The scale for a value in base unit `unit` (``s``, ``B``, ``J``, ``images/s``; all else is a count).
 
     Counts keep their prefix only (``G`` for 1e9 ``MAC``): what is counted is the name of the metric.
     """
@@ -58,6 +58,8 @@ def unit_scale(unit: str, value: float) -> Scale:
         return seconds_scale(value)
     if unit == "J":
         return joules_scale(value)
+    if unit == "images/s":
+        return Scale(1.0, unit)
     return bytes_scale(value) if unit == "B" else count_scale(value)
 
 

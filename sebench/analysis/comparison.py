@@ -16,11 +16,12 @@ from sebench.analysis.metrics import unavailable
 from sebench.analysis.sampled import (
     READS,
     Read,
-    differences_s,
+    differences,
     log_ratios,
     metrics_of,
     valid_by_process,
 )
+from sebench.analysis.step_metrics import percentile_metrics, throughput_metric
 from sebench.schema import (
     METRICS,
     Block,
@@ -138,9 +139,13 @@ def _sampled_metrics(measurement: Measurement, machine: Sequence[Finding]) -> It
     )
     findings = (*measurement.findings, *latency_findings(measurement, valid, ratios, headline))
     graded = grade(headline, (*machine, *findings))
+    latency = replace(_sampled_metric("latency", measurement, valid, graded), findings=findings)
+    yield latency
     for name in metrics_of(valid):
-        metric = _sampled_metric(name, measurement, valid, graded)
-        yield replace(metric, findings=findings) if name == "latency" else metric
+        if name != "latency":
+            yield _sampled_metric(name, measurement, valid, graded)
+    yield throughput_metric(measurement, latency)
+    yield from percentile_metrics(measurement, machine, findings)
     yield from _gradient_metric(measurement)
 
 
@@ -158,7 +163,7 @@ def _sampled_metric(
     candidate = _quantity(valid, read, "candidate")
     headline = statistics.headline(log_ratios(valid, read), confidence=confidence, sigma_process=sigma)
     difference = statistics.difference_headline(
-        differences_s(valid, read),
+        differences(valid, read),
         confidence=confidence,
         # d(B - A) = B d(ln B/A)
         sigma_process_s=None if sigma is None or candidate.value is None else sigma * candidate.value,

@@ -82,7 +82,7 @@ def latency_findings(
     """
     blocks = [block for process in valid for block in process]
     checks: tuple[Iterator[Finding], ...] = (
-        _interval(headline),
+        interval_findings(headline),
         _luck(log_ratios, headline),
         _dropped(measurement),
         _steadiness(log_ratios),
@@ -97,7 +97,8 @@ def latency_findings(
     return tuple(finding for check in checks for finding in check)
 
 
-def _interval(headline: statistics.Headline) -> Iterator[Finding]:
+def interval_findings(headline: statistics.Headline) -> Iterator[Finding]:
+    """What a reader should know of an interval: that there is none, how wide it is, what it holds for."""
     if headline.ci_low is None or headline.ci_high is None or headline.ratio is None:
         yield _warning("no-interval", headline.reason or "no interval", "allow a larger --budget")
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sebench import statistics
 from sebench.analysis.matching import Match, Unmatched
@@ -23,6 +23,11 @@ METHOD = "welch-t over processes"
 NOT_INTERLEAVED = "between sessions: not interleaved"
 FINGERPRINT = "fingerprint"
 """Reason without an absolute change: the two machines or their software differ in what decides a time."""
+_VERDICTS: Mapping[str, tuple[ChangeVerdict, ChangeVerdict]] = {
+    "s": ("slower", "faster"),
+    "images/s": ("faster", "slower"),
+}
+"""By unit: what more of it is called, and what less."""
 _NO_RATIO = Ratio(estimate=None, method="none")
 _ONE_PROCESS = "no interval: it takes two processes or more before and after (--effort standard)"
 _NO_NOISE = "all processes of a side gave the very same ratio: is the clock real?"
@@ -66,16 +71,16 @@ def change_verdict(ratio: Ratio, metric: str, *, exact: bool) -> ChangeVerdict:
 
     Args:
         ratio: after over before.
-        metric: of which; times get slower or faster, everything else larger or smaller.
+        metric: of which; steps get slower or faster, everything else larger or smaller.
         exact: the ratio has no uncertainty.
     """
     if ratio.estimate is None:
         return "not comparable"
-    is_time = METRICS[metric].unit == "s"
+    more, less = _VERDICTS.get(METRICS[metric].unit, ("larger", "smaller"))
     if ratio.ci_low is not None and ratio.ci_low > 1:
-        return "slower" if is_time else "larger"
+        return more
     if ratio.ci_high is not None and ratio.ci_high < 1:
-        return "faster" if is_time else "smaller"
+        return less
     return "unchanged" if exact else "no change shown"
 
 
@@ -174,7 +179,7 @@ def _absolute(before: Reading, after: Reading, *, exact: bool) -> AbsoluteChange
         return _no_absolute("there is no value to divide by")
     if exact:
         return AbsoluteChange(ratio=exact_ratio(new / old))
-    logs = (before.candidate_log_times, after.candidate_log_times)
+    logs = (before.candidate_logs, after.candidate_logs)
     estimate = new / old
     if all(logs):
         estimate = math.exp(statistics.welch_difference(*logs).estimate)

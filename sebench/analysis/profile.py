@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sebench import statistics
 from sebench.analysis.costs import totals
 from sebench.analysis.headlines import interval_of
-from sebench.analysis.sampled import differences_s, log_ratios, log_times
+from sebench.analysis.sampled import differences, log_ratios, log_times
 from sebench.schema import (
     AblationCheck,
     Block,
@@ -231,7 +231,7 @@ def _span(interval: Interval) -> str:
 
 
 def _difference(contrast: Contrast) -> Interval:
-    found = statistics.difference_headline([differences_s([_valid(contrast)])[0]], confidence=CONFIDENCE)
+    found = statistics.difference_headline([differences([_valid(contrast)])[0]], confidence=CONFIDENCE)
     return interval_of(found)
 
 

@@ -13,9 +13,18 @@ from msgspec.structs import asdict
 from sebench import statistics
 from sebench.analysis.comparison import compare
 from sebench.analysis.energy import energy_log_ratios
-from sebench.analysis.sampled import READS, log_ratios, log_times, valid_by_process
+from sebench.analysis.step_metrics import process_log_ratios, process_log_values
 from sebench.errors import DataFileError
-from sebench.schema import METRICS, Block, MetricComparison, Origin, Result, Workload, fingerprint, moment
+from sebench.schema import (
+    METRICS,
+    Measurement,
+    MetricComparison,
+    Origin,
+    Result,
+    Workload,
+    fingerprint,
+    moment,
+)
 
 Conditions = tuple[tuple[str, Any], ...]
 """Names and values of everything that must be equal before two figures of a metric may be compared."""
@@ -51,8 +60,8 @@ class Reading:
         name = self.metric.metric
         if self.metric.status != "ok":
             return ()
-        if name in READS:
-            return statistics.process_estimates(log_ratios(self._blocks, READS[name]))
+        if METRICS[name].source == "measurements" and not self.metric.exact:
+            return tuple(value for timed in self._timed for value in process_log_ratios(timed, name))
         if METRICS[name].source == "energy":
             found = (energy for energy in self.result.energy if energy.workload == self.workload)
             blocks = (process for energy in found for process in energy_log_ratios(energy, name))
@@ -60,16 +69,16 @@ class Reading:
         return ()
 
     @cached_property
-    def candidate_log_times(self) -> tuple[float, ...]:
-        """Estimate of each process, ln of the candidate's seconds per step; empty for all but times."""
-        if self.metric.metric not in READS or self.metric.status != "ok":
+    def candidate_logs(self) -> tuple[float, ...]:
+        """Estimate of each process, ln of the candidate's own value; of times of steps alone, else empty."""
+        name = self.metric.metric
+        if METRICS[name].source != "measurements" or self.metric.exact or self.metric.status != "ok":
             return ()
-        return statistics.process_estimates(log_times(self._blocks, "candidate", READS[self.metric.metric]))
+        return tuple(value for timed in self._timed for value in process_log_values(timed, name))
 
     @cached_property
-    def _blocks(self) -> list[tuple[Block, ...]]:
-        found = (timed for timed in self.result.measurements if timed.workload == self.metric.workload)
-        return [blocks for timed in found for blocks in valid_by_process(timed)]
+    def _timed(self) -> list[Measurement]:
+        return [timed for timed in self.result.measurements if timed.workload == self.metric.workload]
 
 
 def readings(result: Result) -> Iterator[Reading]:

@@ -59,10 +59,24 @@ def log_ratios(valid: Sequence[Sequence[Block]], read: Read = READS["latency"]) 
     ]
 
 
-def differences_s(valid: Sequence[Sequence[Block]], read: Read = READS["latency"]) -> list[list[float]]:
-    """One difference per block, candidate minus baseline, grouped by process."""
+def differences(
+    valid: Sequence[Sequence[Block]],
+    read: Read = READS["latency"],
+    *,
+    to: Callable[[float], float] = lambda value: value,
+) -> list[list[float]]:
+    """One difference per block, candidate minus baseline, grouped by process.
+
+    Args:
+        valid: the blocks that count, by process.
+        read: off a segment, in seconds per step.
+        to: makes the value that differs of the seconds of a segment.
+    """
     return [
-        [statistics.block_difference(block.order, _segment_values(block, read)) for block in blocks]
+        [
+            statistics.block_difference(block.order, [to(value) for value in _segment_values(block, read)])
+            for block in blocks
+        ]
         for blocks in valid
     ]
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from sebench import statistics
 from sebench.analysis.readings import Reading, measured_at
-from sebench.schema import Ratio, TrendPoint
+from sebench.schema import METRICS, Ratio, TrendPoint
 
-METHOD = "hodges-lehmann/process-t"
+_METHOD, _OF_PERCENTILES = "hodges-lehmann/process-t", "process-t"
 WITHOUT_COMMIT = "no commit was recorded"
 
 
@@ -55,7 +55,7 @@ def _pooled(readings: Sequence[Reading], logs: Sequence[float], confidence: floa
         ci_low=math.exp(limits.low) if limits else None,
         ci_high=math.exp(limits.high) if limits else None,
         confidence=confidence,
-        method=METHOD,
+        method=_METHOD if METRICS[readings[0].metric.metric].percent is None else _OF_PERCENTILES,
         scope="process",
         processes=len(logs),
         blocks=sum(reading.metric.ratio.blocks for reading in readings),

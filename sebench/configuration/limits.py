@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 
 from sebench.errors import UsageError, near_matches
-from sebench.schema import LIMIT_METRICS, LimitMetric
+from sebench.schema import LIMIT_METRICS, METRICS, LimitMetric
 
 LOWEST, HIGHEST = 0.5, 5.0
 """A limit below asks for less than half and is a fraction; one from `HIGHEST` on is a percentage."""
@@ -77,8 +77,12 @@ def problem_of_text(text: str) -> Problem | None:
 def _metric(name: str, text: str) -> LimitMetric:
     if name in LIMIT_METRICS:
         return name
-    hint = near_matches(name, LIMIT_METRICS) or f"choose from {', '.join(LIMIT_METRICS)}"
-    raise UsageError(f"limit {text!r}: unknown metric {name!r}", hint=hint)
+    known = f"choose from {', '.join(LIMIT_METRICS)}"
+    if name in METRICS:
+        raise UsageError(f"limit {text!r}: {name} takes no limit", hint=known)
+    raise UsageError(
+        f"limit {text!r}: unknown metric {name!r}", hint=near_matches(name, LIMIT_METRICS) or known
+    )
 
 
 def _ratio(number: str, text: str) -> float:

@@ -19,7 +19,16 @@ from sebench.reporting.change_rows import (
 from sebench.reporting.comparison import workload_text
 from sebench.reporting.contract import document_json
 from sebench.reporting.document import Document, Paragraph, Table
-from sebench.schema import COMMIT_LENGTH, AbsoluteChange, Change, MetricChange, Origin, Workload, metric_label
+from sebench.schema import (
+    COMMIT_LENGTH,
+    AbsoluteChange,
+    Change,
+    MetricChange,
+    Origin,
+    Workload,
+    is_printed,
+    metric_label,
+)
 
 NOTHING = "Nothing to compare: there are no results."
 _DAY = 10
@@ -46,7 +55,8 @@ def change_document(changes: Sequence[Change]) -> Document:
     sentences = [sentence for change in changes for sentence in answers(change)]
     entries = [(change, metric) for change in changes for metric in change.metrics]
     compared = [entry for entry in entries if entry[1].verdict != "not comparable"]
-    missing = [entry for entry in entries if entry[1].verdict == "not comparable"]
+    printed = [metric for _, metric in compared if _is_printed(metric)]
+    missing = [entry for entry in entries if entry[1].verdict == "not comparable" and _is_printed(entry[1])]
     return Document(
         title=f"{_title(changes)}: old results against new ones",
         body=(
@@ -54,7 +64,7 @@ def change_document(changes: Sequence[Change]) -> Document:
             *_tables(compared),
             *((_missing_table(missing),) if missing else ()),
         ),
-        notes=tuple(dict.fromkeys(_notes(changes, [metric for _, metric in compared]))),
+        notes=tuple(dict.fromkeys(_notes(changes, printed))),
     )
 
 
@@ -73,6 +83,10 @@ def change_value(change: Change) -> dict[str, Any]:
         "only_in": change.only_in,
         **plain,
     }
+
+
+def _is_printed(metric: MetricChange) -> bool:
+    return is_printed(metric.metric, metric.workload)
 
 
 def _title(changes: Sequence[Change]) -> str:
@@ -96,7 +110,8 @@ def _tables(entries: Sequence[_Entry]) -> Iterator[Table]:
         yield Table(
             title=workload_text(workload, sizes),
             columns=columns(),
-            rows=tuple(row(change, metric, alone=alone) for change, metric in members),
+            rows=tuple(row(*entry, alone=alone) for entry in members if _is_printed(entry[1])),
+            data_rows=tuple(row(*entry, alone=alone) for entry in members if not _is_printed(entry[1])),
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sebench.reporting.answers import confidence_text, ratio_text
 from sebench.reporting.change_rows import difference_text, subject
 from sebench.reporting.comparison import workload_text
-from sebench.schema import Change, MetricChange, Pair, Ratio, metric_label
+from sebench.schema import Change, MetricChange, Pair, Ratio, is_printed, metric_label
 
 _UNKNOWN = "unknown"
 
@@ -64,6 +64,8 @@ def _plain(ratio: Ratio | None) -> str:
 def _counted(change: Change) -> str:
     by_verdict: dict[str, list[str]] = {}
     for metric in change.metrics:
+        if not is_printed(metric.metric, metric.workload):
+            continue
         by_verdict.setdefault(metric.verdict, []).append(metric_label(metric.metric))
     return f"{subject(change.pair)}: {_listed(by_verdict.items())}; no time was compared"
 

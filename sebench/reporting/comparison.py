@@ -18,6 +18,7 @@ from sebench.schema import (
     MetricComparison,
     Workload,
     image_text,
+    is_printed,
     workload_words,
 )
 
@@ -31,6 +32,11 @@ class Entry:
     comparison: Comparison
     metric: MetricComparison
     paper: PaperPair | None
+
+    @property
+    def is_printed(self) -> bool:
+        """Whether people see it, too."""
+        return is_printed(self.metric.metric, self.metric.workload)
 
 
 def comparison_document(
@@ -130,19 +136,21 @@ def _table(workload: Workload | None, entries: Sequence[Entry], *, alone: bool) 
     groups = {id(entry.comparison): _group(entry.comparison, sizes) for entry in entries}
     if alone:
         groups = dict.fromkeys(groups, "")
+    rows = [
+        row(
+            entry.comparison,
+            entry.metric,
+            group=groups[id(entry.comparison)],
+            paper=entry.paper,
+            with_paper=with_paper,
+        )
+        for entry in entries
+    ]
     return Table(
         title=workload_text(workload, sizes),
         columns=columns(confidence=confidence, with_paper=with_paper),
-        rows=tuple(
-            row(
-                entry.comparison,
-                entry.metric,
-                group=groups[id(entry.comparison)],
-                paper=entry.paper,
-                with_paper=with_paper,
-            )
-            for entry in entries
-        ),
+        rows=tuple(made for entry, made in zip(entries, rows, strict=True) if entry.is_printed),
+        data_rows=tuple(made for entry, made in zip(entries, rows, strict=True) if not entry.is_printed),
     )
 
 

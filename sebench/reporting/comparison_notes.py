@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from msgspec.structs import replace
+
 from sebench.reporting.answers import confidence_text
 from sebench.reporting.environment import environment_lines
 from sebench.reporting.metric_row import PaperPair, label
 from sebench.reporting.uncounted import uncounted_text
-from sebench.schema import Comparison, Environment, Finding, MetricComparison
+from sebench.schema import Comparison, Environment, Finding, MetricComparison, is_printed
 
 CONVENTION = (
     "{paper} = MACs + 1 per residual-add element + 1 per squeezed element; the paper prints "
@@ -36,6 +38,7 @@ def notes(
     """All notes under a comparison, in the order in which a reader needs them."""
     if not comparisons:
         return ()
+    comparisons = [_printed(comparison) for comparison in comparisons]
     timed = [m for comparison in comparisons for m in comparison.metrics if not m.exact]
     lines = (
         CONVENTION.format(paper=_paper_names(comparisons)),
@@ -50,6 +53,12 @@ def notes(
         *((ABSOLUTE_TIMES,) if timed else ()),
     )
     return tuple(dict.fromkeys(lines))
+
+
+def _printed(comparison: Comparison) -> Comparison:
+    """Without the metrics that are in no printed table."""
+    seen = tuple(metric for metric in comparison.metrics if is_printed(metric.metric, metric.workload))
+    return replace(comparison, metrics=seen)
 
 
 def _paper_names(comparisons: Sequence[Comparison]) -> str:

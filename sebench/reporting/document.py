@@ -70,9 +70,11 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
+    data_rows: tuple[Row, ...] = ()
+    """Rows for machine formats only, after the others."""
 
     def __post_init__(self) -> None:
-        for row in self.rows:
+        for row in (*self.rows, *self.data_rows):
             if len(row) != len(self.columns):
                 raise ValueError(f"table {self.title!r}: {len(row)} cells for {len(self.columns)} columns")
 

@@ -38,7 +38,7 @@ def to_frame(table: Table) -> pd.DataFrame:
     """
     import pandas as pd  # noqa: PLC0415 - slow to import
 
-    rows = [[cell.value for cell in row] for row in table.rows]
+    rows = [[cell.value for cell in row] for row in (*table.rows, *table.data_rows)]
     return pd.DataFrame(rows, columns=[column.key for column in table.columns], dtype=object)
 
 
@@ -58,7 +58,7 @@ def render_csv(document: Document) -> str:
     records = [
         {TABLE_KEY: title, **_record(table, row)}
         for title, table in zip(titles, tables, strict=True)
-        for row in table.rows
+        for row in (*table.rows, *table.data_rows)
     ]
     if len(tables) > 1:
         keys.insert(0, TABLE_KEY)
@@ -75,7 +75,7 @@ def render_long_csv(document: Document) -> str:
     records: list[_Record] = [
         dict(zip(keys, (title, number, _name(table, row), key, value), strict=True))
         for title, table in zip(_titles(document), document.tables, strict=True)
-        for number, row in enumerate(table.rows, start=1)
+        for number, row in enumerate((*table.rows, *table.data_rows), start=1)
         for key, value in _record(table, row).items()
         if value is not None and value != ""
     ]

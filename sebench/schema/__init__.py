@@ -103,6 +103,7 @@ from sebench.schema.metrics import (
     METRICS,
     LimitMetric,
     Metric,
+    is_printed,
     metric_label,
 )
 from sebench.schema.options import (
@@ -257,6 +258,7 @@ __all__ = [
     "fingerprint",
     "fingerprint_facts",
     "image_text",
+    "is_printed",
     "metric_label",
     "moment",
     "require_coherence",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from sebench.schema.base import Phase
+from sebench.schema.request import Workload
 
 Kind = Literal["exact", "sampled", "information"]
 """``exact``: the same figure each time, so its interval is the value itself. ``sampled``: a ratio with an
@@ -34,16 +35,41 @@ class Metric:
     kind: Kind
     source: Source
     phases: tuple[Phase, ...] = ("inference", "training")
-    """In which it exists; the first is what a limit on the CPU means where nobody names a phase."""
+    """In which it exists; the first is what a limit on the CPU means where no phase is named."""
     gate: bool = False
     """Whether a limit may be set on it: a ceiling on the ratio, exactly where it is exact, else on its
     interval."""
     better: Literal["lower", "higher"] = "lower"
+    percent: int | None = None
+    """Of the single steps that take no longer, where it is a percentile."""
+    rows: Literal["always", "batches", "never"] = "always"
+    """When printed tables have a row of it: ``batches`` where there is more than one image. JSON and CSV have
+    it always."""
     follows_network: bool = False
     """Whether the network alone decides it; else a count depends on the ops of a torch release."""
 
+    def is_printed(self, workload: Workload | None) -> bool:
+        """Whether tables and notes have it of this workload."""
+        if self.rows == "batches":
+            return workload is not None and workload.batch_size > 1
+        return self.rows == "always"
+
 
 _TRAINING: tuple[Phase, ...] = ("training",)
+
+
+def _percentile(percent: int) -> Metric:
+    return Metric(
+        name=f"latency_p{percent}",
+        label=f"latency p{percent}",
+        meaning=f"time that {percent} % of single steps do not exceed",
+        unit="s",
+        kind="sampled",
+        source="measurements",
+        percent=percent,
+        rows="never",
+    )
+
 
 _ALL = (
     Metric(
@@ -133,6 +159,17 @@ _ALL = (
         gate=True,
     ),
     Metric(
+        name="throughput",
+        label="throughput",
+        meaning="images per second: the batch size over the latency",
+        unit="images/s",
+        kind="sampled",
+        source="measurements",
+        better="higher",
+        rows="batches",
+    ),
+    *map(_percentile, (50, 90, 95, 99)),
+    Metric(
         name="gradient_bytes",
         label="gradients",
         meaning="bytes of the gradients that data-parallel ranks average in a step",
@@ -158,7 +195,7 @@ _ALL = (
         unit="B",
         kind="exact",
         source="memory",
-        phases=("training", "inference"),
+        phases=_TRAINING,
         gate=True,
     ),
     Metric(
@@ -168,7 +205,7 @@ _ALL = (
         unit="B",
         kind="information",
         source="memory",
-        phases=("training", "inference"),
+        phases=_TRAINING,
     ),
     Metric(
         name="resident_memory",
@@ -177,7 +214,7 @@ _ALL = (
         unit="B",
         kind="information",
         source="memory",
-        phases=("training", "inference"),
+        phases=_TRAINING,
     ),
     Metric(
         name="energy",
@@ -218,6 +255,11 @@ if TYPE_CHECKING:
     LimitMetric = str
 else:  # what a configuration file is decoded by
     LimitMetric = Literal[LIMIT_METRICS]
+
+
+def is_printed(name: str, workload: Workload | None) -> bool:
+    """Whether printed tables have a row of a metric; of a name that is none they do."""
+    return name not in METRICS or METRICS[name].is_printed(workload)
 
 
 def metric_label(name: str) -> str:

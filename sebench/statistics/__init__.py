@@ -50,6 +50,7 @@ from sebench.statistics.gate import (
 from sebench.statistics.intervals import (
     Limits,
     hodges_lehmann,
+    median_interval,
     signed_rank_interval,
     t_interval,
 )
@@ -64,6 +65,13 @@ from sebench.statistics.paired import (
     headline,
     process_estimates,
 )
+from sebench.statistics.percentiles import (
+    MIN_STEPS_BEYOND,
+    needed_steps,
+    percentile,
+    percentile_difference,
+    percentile_ratio,
+)
 from sebench.statistics.welch import (
     WelchDifference,
     satterthwaite,
@@ -75,6 +83,7 @@ __all__ = [
     "MIN_POINTS",
     "MIN_PROCESSES",
     "MIN_SEGMENT",
+    "MIN_STEPS_BEYOND",
     "NEGLIGIBLE_LOG_RATIO",
     "NEGLIGIBLE_UNREST",
     "CrossChecks",
@@ -106,11 +115,16 @@ __all__ = [
     "is_far_beyond",
     "lag1_autocorrelation",
     "look_confidence",
+    "median_interval",
     "needed_processes",
+    "needed_steps",
     "noise_floor",
     "order_effect",
     "outlier_counts",
     "penalty",
+    "percentile",
+    "percentile_difference",
+    "percentile_ratio",
     "process_estimates",
     "process_evidence",
     "quartiles",

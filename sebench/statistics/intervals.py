@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import bdtr, stdtrit
 
 from sebench.statistics.samples import (
     FloatArray,
@@ -62,6 +62,25 @@ def signed_rank_interval(values: Values, confidence: float = 0.95) -> Limits | N
         return None
     walsh = np.sort(walsh_averages(sample))
     return Limits(float(walsh[k - 1]), float(walsh[-k]), 1 - 2 * float(cdf[k - 1]))
+
+
+def median_interval(values: Values, confidence: float = 0.95) -> Limits | None:
+    """Exact interval for the median by order statistics: the sign test, inverted.
+
+    The limits are the k-th smallest and k-th largest value, with k the largest rank such that
+    P(Bin(n, 1/2) <= k - 1) <= alpha / 2 (David & Nagaraja, Order Statistics, 3rd ed. 2003, 7.1). It asks
+    for independent values and nothing else: neither symmetry nor any distribution.
+
+    Returns:
+        None where no interval of that confidence exists (at 95 %: fewer than 6 values).
+    """
+    alpha = tail_probability(confidence)
+    ordered = np.sort(checked(values))
+    tails = bdtr(np.arange(ordered.size, dtype=np.float64), ordered.size, 0.5)
+    k = int(np.searchsorted(tails, alpha / 2, side="right"))
+    if k < 1:
+        return None
+    return Limits(float(ordered[k - 1]), float(ordered[-k]), 1 - 2 * float(tails[k - 1]))
 
 
 @lru_cache(maxsize=64)

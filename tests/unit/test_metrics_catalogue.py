@@ -46,6 +46,7 @@ from sebench.schema import (
     SavedForBackward,
     Segment,
     Workload,
+    is_printed,
 )
 from tests import samples
 
@@ -110,7 +111,7 @@ def result(phase="training", day=1):
         id=f"2026010{day}T030405Z-resnet50-plain-se-abcdef",
         created_at=f"2026-01-0{day}T03:04:05+00:00",
         environment=replace(samples.ENVIRONMENT, git={"commit": str(day) * 40}),
-        memory=(memory(workload),),
+        memory=(memory(workload),) if phase == "training" else (),
         energy=(energy(workload),),
         saved=SavedForBackward(workload=workload, baseline=baseline, candidate=candidate)
         if phase == "training"
@@ -123,16 +124,30 @@ def rows(phase="training"):
     return {metric.metric: metric for metric in compare(result(phase)).metrics}
 
 
+def read_csv(document):
+    return list(csv.DictReader(io.StringIO(render(document, "csv"))))
+
+
+@cache
+def compared():
+    return compare(result())
+
+
+@cache
+def changed():
+    (change,) = changes([result(day=1)], [result(day=2)])
+    return change
+
+
 @cache
 def csv_rows():
-    document = comparison_document([compare(result())])
-    return {row["metric"]: row for row in csv.DictReader(io.StringIO(render(document, "csv")))}
+    return {row["metric"]: row for row in read_csv(comparison_document([compared()]))}
 
 
 @cache
 def table_labels():
     """The second column of the comparison table, without units."""
-    lines = render(comparison_document([compare(result())]), "markdown").splitlines()
+    lines = render(comparison_document([compared()]), "markdown").splitlines()
     return {re.sub(r" \([^)]*\)$", "", line.split("|")[1].strip()) for line in lines if line.count("|") > 4}
 
 
@@ -160,14 +175,22 @@ def test_a_row_is_of_the_kind_and_unit_that_the_catalogue_says(name):
 
 
 @EACH
-def test_the_comparison_table_has_a_row(name):
+def test_the_comparison_table_has_a_row_where_the_catalogue_says_so(name):
     label = "paper kFLOPs" if name == "paper_macs" else METRICS[name].label
-    assert label in table_labels()
+    assert (label in table_labels()) == is_printed(name, TRAINING)
+
+
+def test_what_is_printed():
+    single = replace(INFERENCE, batch_size=1, input_shape=(1, 3, 224, 224))
+    files_only = {f"latency_p{percent}" for percent in (50, 90, 95, 99)}
+    assert {name for name in METRICS if not is_printed(name, TRAINING)} == files_only
+    assert {name for name in METRICS if not is_printed(name, single)} == {*files_only, "throughput"}
+    assert is_printed("none of them", None)
 
 
 @EACH
 def test_json_has_an_entry(name):
-    (comparison,) = json.loads(comparison_json([compare(result())], None))["comparisons"]
+    (comparison,) = json.loads(comparison_json([compared()], None))["comparisons"]
     (entry,) = (entry for entry in comparison["metrics"] if entry["metric"] == name)
     assert (entry["unit"], entry["ratio"]["estimate"]) == (METRICS[name].unit, rows()[name].ratio.estimate)
 
@@ -181,8 +204,7 @@ def test_csv_has_a_row(name):
 @EACH
 def test_a_trend_follows_it(name):
     check_metric(name)
-    series = select_series([result(day=1), result(day=2)], name)
-    followed = trend(series)
+    followed = trend(select_series([result(day=1), result(day=2)], name))
     assert [point.ratio.estimate for point in followed.points] == pytest.approx(
         [rows()[name].ratio.estimate] * 2
     )
@@ -194,19 +216,19 @@ def test_a_trend_follows_it(name):
 
 @EACH
 def test_old_results_against_new_ones_have_it(name):
-    (change,) = changes([result(day=1)], [result(day=2)])
+    change = changed()
     (found,) = (metric for metric in change.metrics if metric.metric == name)
     assert found.verdict == ("unchanged" if METRICS[name].kind == "exact" else "no change shown")
     assert found.overhead.estimate == pytest.approx(1)
-    assert name in render(change_document([change]), "csv")
+    assert name in {row["metric"] for row in read_csv(change_document([change]))}
 
 
 @EACH
 def test_exports_and_the_library_have_its_ratio(name):
-    (measures,) = json.loads(bencher_json([compare(result("training"))])).values()
+    (measures,) = json.loads(bencher_json([compared()])).values()
     ratio = rows()[name].ratio.estimate
     assert measures[f"{name.replace('_', '-')}-ratio"]["value"] == ratio
-    overhead = ComparisonResult(compare(result()), result()).overhead(name)
+    overhead = ComparisonResult(compared(), result()).overhead(name)
     assert float(overhead) == ratio
     assert f"{name} overhead" in repr(overhead)
 
@@ -224,7 +246,7 @@ def test_a_limit_is_taken_where_the_catalogue_says_so(name):
     if METRICS[name].gate:
         assert parse_limit(f"{name}:1.05") == (name, 1.05)
     else:
-        with pytest.raises(UsageError, match=f"unknown metric '{name}'"):
+        with pytest.raises(UsageError, match=f"limit '{name}:1.05': {name} takes no limit; choose from lat"):
             parse_limit(f"{name}:1.05")
 
 

@@ -74,6 +74,7 @@ def test_decimals_follow_the_spread(spread, decimals):
     ("unit", "value", "scale"),
     [
         ("s", 0.053, units.Scale(1e-3, "ms")),
+        ("images/s", 12_345.6, units.Scale(1.0, "images/s")),
         ("s", 0.0, units.Scale(1e-9, "ns")),
         ("B", 1_572_864, units.Scale(2.0**20, "MiB")),
         ("MAC", 3.86e9, units.Scale(1e9, "G")),

@@ -12,11 +12,13 @@ from typing import Any
 
 from sebench.reporting.answers import confidence_text, ratio_text, sizes_text
 from sebench.reporting.exports.ratios import RatioPoint, ratio_points
-from sebench.schema import Comparison, MetricComparison
+from sebench.schema import METRICS, Comparison, MetricComparison
 
 
 def action_benchmark_json(comparisons: Sequence[Comparison]) -> str:
     """A list of ``{name, unit, value, range, extra}``; ``range`` is half the width of the interval.
+
+    Without metrics of which more is better, e.g. throughput: the tool would take a gain for a loss.
 
     Args:
         comparisons: Oldest first.
@@ -24,8 +26,12 @@ def action_benchmark_json(comparisons: Sequence[Comparison]) -> str:
     Raises:
         DataFileError: no ratio is known.
     """
-    entries = [_entry(point) for point in ratio_points(comparisons)]
+    entries = [_entry(point) for point in ratio_points(comparisons) if _is_lower_better(point)]
     return json.dumps(entries, indent=2, allow_nan=False) + "\n"
+
+
+def _is_lower_better(point: RatioPoint) -> bool:
+    return METRICS[point.metric.metric].better == "lower"
 
 
 def _entry(point: RatioPoint) -> dict[str, Any]:

@@ -2,8 +2,11 @@ import csv
 import io
 import math
 
+import pytest
+
+from sebench.reporting import render
 from sebench.reporting.document import Cell, Column, Document, Paragraph, Section, Table, text_cell
-from sebench.reporting.frame import render_csv, to_frame
+from sebench.reporting.frame import render_csv, render_long_csv, to_frame
 
 
 def one(title="T", value=1.5, key="x"):
@@ -22,6 +25,19 @@ def test_one_table_has_its_own_columns_only():
     assert (
         render_csv(Document("D", (Paragraph("p"), one()), ("n",))) == "name,x,raw\na,1.5,9007199254740993\n"
     )
+
+
+def test_rows_for_machines_come_last_and_are_not_printed():
+    columns = (Column("name", "Name"),)
+    table = Table("T", columns, ((text_cell("a"),),), data_rows=((text_cell("b"),),))
+    document = Document("D", (table,))
+    assert render_csv(document) == "name\na\nb\n"
+    assert list(to_frame(table)["name"]) == ["a", "b"]
+    assert [row["value"] for row in csv.DictReader(io.StringIO(render_long_csv(document)))] == ["a", "b"]
+    for format_ in ("table", "markdown", "latex", "html"):
+        assert "b" not in [cell.strip("|& \\") for cell in render(document, format_).split("\n")]
+    with pytest.raises(ValueError, match="2 cells for 1 columns"):
+        Table("T", columns, (), data_rows=((text_cell("a"), text_cell("b")),))
 
 
 def test_integers_stay_integers_beside_unknowns():

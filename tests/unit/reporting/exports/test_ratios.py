@@ -4,6 +4,7 @@ import json
 import math
 
 import pytest
+from msgspec.structs import replace
 
 from sebench.errors import DataFileError
 from sebench.reporting.exports import action_benchmark_json, bencher_json
@@ -34,6 +35,13 @@ def test_without_an_interval_there_is_no_range(make):
         make.comparison(make.latency(ratio=(1.018, None, None), processes=1, blocks=3))
     ).values()
     assert entry == {"unit": "ratio", "value": 1.018, "extra": "no interval\n1 process x 3 blocks\ngrade B"}
+
+
+def test_more_that_is_better_is_left_out_where_smaller_is_better(make):
+    throughput = replace(make.latency(), metric="throughput", unit="images/s")
+    comparison = make.comparison(make.latency(), throughput)
+    assert list(entries(comparison)) == [f"{CPU}: latency"]
+    assert list(json.loads(bencher_json([comparison]))[CPU]) == ["latency-ratio", "throughput-ratio"]
 
 
 def test_bencher(make):
