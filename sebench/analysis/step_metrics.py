@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,7 +78,7 @@ def process_log_ratios(measurement: Measurement, name: str) -> tuple[float, ...]
     """One ln(candidate / baseline) per process, of a sampled metric that is read off the times of steps."""
     percent = METRICS[name].percent
     if percent is not None:
-        return _enough_effects(measurement, percent, _log_ratio)
+        return tuple(math.log(new / old) for old, new in _shown_percentiles(measurement, percent))
     if name == "throughput":
         return tuple(-value for value in process_log_ratios(measurement, "latency"))
     return statistics.process_estimates(log_ratios(valid_by_process(measurement), READS[name]))
@@ -88,7 +88,7 @@ def process_log_values(measurement: Measurement, name: str) -> tuple[float, ...]
     """Logarithm of the candidate's own value per process, in the metric's unit."""
     percent = METRICS[name].percent
     if percent is not None:
-        return _enough_effects(measurement, percent, lambda _, new: math.log(new))
+        return tuple(math.log(new) for _, new in _shown_percentiles(measurement, percent))
     if name == "throughput":
         images = math.log(measurement.workload.batch_size)
         return tuple(images - value for value in process_log_values(measurement, "latency"))
@@ -127,11 +127,12 @@ def _percentile_metric(
     name: str, percent: int, measurement: Measurement, steps: Sequence[_Steps], findings: Sequence[Finding]
 ) -> MetricComparison:
     confidence, blocks = measurement.policy.confidence, sum(process.blocks for process in steps)
+    pairs = _percentiles(steps, percent)
     headline = statistics.percentile_ratio(
-        _effects(steps, percent, _log_ratio), confidence=confidence, blocks=blocks
+        [math.log(new / old) for old, new in pairs], confidence=confidence, blocks=blocks
     )
     difference = statistics.percentile_difference(
-        _effects(steps, percent, lambda old, new: new - old), confidence=confidence, blocks=blocks
+        [new - old for old, new in pairs], confidence=confidence, blocks=blocks
     )
     baseline, candidate = (_pooled(steps, percent, side) for side in _SIDES)
     return MetricComparison(
@@ -154,24 +155,18 @@ def _pooled(steps: Sequence[_Steps], percent: int, side: Side) -> Quantity:
     return Quantity(value=statistics.percentile(values, percent), n=values.size)
 
 
-def _effects(
-    steps: Sequence[_Steps], percent: int, effect: Callable[[float, float], float]
-) -> tuple[float, ...]:
-    return tuple(
-        effect(*(statistics.percentile(side, percent) for side in (process.baseline, process.candidate)))
-        for process in steps
-    )
+def _percentiles(steps: Sequence[_Steps], percent: int) -> list[tuple[float, float]]:
+    """Of each process: the baseline's and the candidate's."""
+    return [
+        (statistics.percentile(each.baseline, percent), statistics.percentile(each.candidate, percent))
+        for each in steps
+    ]
 
 
-def _enough_effects(
-    measurement: Measurement, percent: int, effect: Callable[[float, float], float]
-) -> tuple[float, ...]:
+def _shown_percentiles(measurement: Measurement, percent: int) -> list[tuple[float, float]]:
+    """Likewise; nothing where a process has too few steps."""
     steps = _single_steps(measurement)
-    return _effects(steps, percent, effect) if _suffice(steps, percent) else ()
-
-
-def _log_ratio(baseline: float, candidate: float) -> float:
-    return math.log(candidate / baseline)
+    return _percentiles(steps, percent) if _suffice(steps, percent) else []
 
 
 def _suffice(steps: Sequence[_Steps], percent: int) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sebench.statistics.diagnostics import sorted_quantile
 from sebench.statistics.intervals import median_interval
 from sebench.statistics.paired import DifferenceHeadline, Headline
 from sebench.statistics.samples import Values, checked
@@ -31,7 +32,7 @@ def needed_steps(percent: int) -> int:
 
 def percentile(values: Values, percent: int) -> float:
     """By linear interpolation (Hyndman & Fan type 7)."""
-    return float(np.percentile(checked(values), percent))
+    return sorted_quantile(np.sort(checked(values)), percent / 100)
 
 
 def percentile_ratio(
