@@ -56,6 +56,33 @@ class Metric:
 
 
 _TRAINING: tuple[Phase, ...] = ("training",)
+_BOTH: tuple[Phase, ...] = ("inference", "training")
+
+
+def _counted(name: str, label: str, unit: str, meaning: str, *, follows_network: bool = False) -> Metric:
+    return Metric(
+        name=name,
+        label=label,
+        meaning=meaning,
+        unit=unit,
+        kind="exact",
+        source="cost",
+        gate=True,
+        follows_network=follows_network,
+    )
+
+
+def _timed(name: str, label: str, meaning: str, phases: tuple[Phase, ...] = _BOTH) -> Metric:
+    return Metric(
+        name=name,
+        label=label,
+        meaning=meaning,
+        unit="s",
+        kind="sampled",
+        source="measurements",
+        phases=phases,
+        gate=True,
+    )
 
 
 def _percentile(percent: int) -> Metric:
@@ -71,93 +98,46 @@ def _percentile(percent: int) -> Metric:
     )
 
 
-_ALL = (
-    Metric(
-        name="params",
-        label="params",
-        meaning="learnable parameters",
-        unit="1",
-        kind="exact",
-        source="cost",
-        gate=True,
-        follows_network=True,
-    ),
-    Metric(
-        name="macs",
-        label="MACs",
-        meaning="multiply-accumulates of convolutions and linear layers, per image, forward",
-        unit="MAC",
-        kind="exact",
-        source="cost",
-        gate=True,
-        follows_network=True,
-    ),
-    Metric(
-        name="paper_macs",
-        label="paper FLOPs",
-        meaning="MACs as the paper counts them: with residual adds and squeezes, printed as FLOPs",
-        unit="MAC",
-        kind="exact",
-        source="cost",
-        gate=True,
-        follows_network=True,
-    ),
-    Metric(
-        name="flops",
-        label="FLOPs",
-        meaning="2 x MACs + elementwise operations, per image, forward",
-        unit="FLOP",
-        kind="exact",
-        source="cost",
-        gate=True,
-    ),
-    Metric(
-        name="bytes",
-        label="bytes",
-        meaning="tensor bytes in and out of all ops, per image, forward",
+def _bytes(
+    name: str, label: str, meaning: str, source: Source, *, kind: Kind = "exact", gate: bool = False
+) -> Metric:
+    return Metric(
+        name=name,
+        label=label,
+        meaning=meaning,
         unit="B",
-        kind="exact",
-        source="cost",
-        gate=True,
-    ),
-    Metric(
-        name="latency",
-        label="latency",
-        meaning="time of a step",
-        unit="s",
-        kind="sampled",
-        source="measurements",
-        gate=True,
-    ),
-    Metric(
-        name="forward_latency",
-        label="forward",
-        meaning="its forward part",
-        unit="s",
-        kind="sampled",
-        source="measurements",
+        kind=kind,
+        source=source,
         phases=_TRAINING,
-        gate=True,
+        gate=gate,
+    )
+
+
+def _energy(name: str, label: str, meaning: str, *, gate: bool = False) -> Metric:
+    return Metric(
+        name=name, label=label, meaning=meaning, unit="J", kind="sampled", source="energy", gate=gate
+    )
+
+
+_MACS = "multiply-accumulates of convolutions and linear layers, per image, forward"
+_PAPER_MACS = "MACs as the paper counts them: with residual adds and squeezes, printed as FLOPs"
+_RSS = "peak resident set beyond that of a process that only imported torch (CPU)"
+
+_ALL = (
+    _counted("params", "params", "1", "learnable parameters", follows_network=True),
+    _counted("macs", "MACs", "MAC", _MACS, follows_network=True),
+    _counted("paper_macs", "paper FLOPs", "MAC", _PAPER_MACS, follows_network=True),
+    _counted("flops", "FLOPs", "FLOP", "2 x MACs + elementwise operations, per image, forward"),
+    _counted("bytes", "bytes", "B", "tensor bytes in and out of all ops, per image, forward"),
+    _timed("latency", "latency", "time of a step"),
+    _timed("forward_latency", "forward", "its forward part", _TRAINING),
+    _timed(
+        "backward_latency",
+        "backward",
+        "the rest of it: the backward pass, and the optimizer where there is one",
+        _TRAINING,
     ),
-    Metric(
-        name="backward_latency",
-        label="backward",
-        meaning="the rest of it: the backward pass, and the optimizer where there is one",
-        unit="s",
-        kind="sampled",
-        source="measurements",
-        phases=_TRAINING,
-        gate=True,
-    ),
-    Metric(
-        name="device_latency",
-        label="device time",
-        meaning="the step by the accelerator's own events",
-        unit="s",
-        kind="sampled",
-        source="measurements",
-        gate=True,
-    ),
+    _timed("device_latency", "device time", "the step by the accelerator's own events"),
     Metric(
         name="throughput",
         label="throughput",
@@ -169,78 +149,37 @@ _ALL = (
         rows="batches",
     ),
     *map(_percentile, (50, 90, 95, 99)),
-    Metric(
-        name="gradient_bytes",
-        label="gradients",
-        meaning="bytes of the gradients that data-parallel ranks average in a step",
-        unit="B",
-        kind="exact",
-        source="measurements",
-        phases=_TRAINING,
+    _bytes(
+        "gradient_bytes",
+        "gradients",
+        "bytes of the gradients that data-parallel ranks average in a step",
+        "measurements",
     ),
-    Metric(
-        name="saved_bytes",
-        label="saved for backward",
-        meaning="bytes that autograd keeps for the backward pass, at the batch",
-        unit="B",
-        kind="exact",
-        source="saved",
-        phases=_TRAINING,
+    _bytes(
+        "saved_bytes",
+        "saved for backward",
+        "bytes that autograd keeps for the backward pass, at the batch",
+        "saved",
         gate=True,
     ),
-    Metric(
-        name="peak_memory",
-        label="peak memory",
-        meaning="most that torch's allocator held at once during a step",
-        unit="B",
-        kind="exact",
-        source="memory",
-        phases=_TRAINING,
+    _bytes(
+        "peak_memory",
+        "peak memory",
+        "most that torch's allocator held at once during a step",
+        "memory",
         gate=True,
     ),
-    Metric(
-        name="reserved_memory",
-        label="reserved memory",
-        meaning="most that torch had taken from the device",
-        unit="B",
+    _bytes(
+        "reserved_memory",
+        "reserved memory",
+        "most that torch had taken from the device",
+        "memory",
         kind="information",
-        source="memory",
-        phases=_TRAINING,
     ),
-    Metric(
-        name="resident_memory",
-        label="peak RSS",
-        meaning="peak resident set beyond that of a process that only imported torch (CPU)",
-        unit="B",
-        kind="information",
-        source="memory",
-        phases=_TRAINING,
-    ),
-    Metric(
-        name="energy",
-        label="energy",
-        meaning="energy of a step, idle power included",
-        unit="J",
-        kind="sampled",
-        source="energy",
-        gate=True,
-    ),
-    Metric(
-        name="energy_per_image",
-        label="energy per image",
-        meaning="the same over the batch size",
-        unit="J",
-        kind="sampled",
-        source="energy",
-    ),
-    Metric(
-        name="net_energy",
-        label="energy net of idle",
-        meaning="energy of a step beyond the idle power",
-        unit="J",
-        kind="sampled",
-        source="energy",
-    ),
+    _bytes("resident_memory", "peak RSS", _RSS, "memory", kind="information"),
+    _energy("energy", "energy", "energy of a step, idle power included", gate=True),
+    _energy("energy_per_image", "energy per image", "the same over the batch size"),
+    _energy("net_energy", "energy net of idle", "energy of a step beyond the idle power"),
 )
 
 METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}
