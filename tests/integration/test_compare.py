@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from sebench.store import load_result
+from tests.interpreter import FRESH
 
 QUICK = "--device cpu --effort quick --threads 1"
 NO_LOWER_BOUND = 600.0  # seconds to wait for an event before calling it missing
@@ -197,7 +198,7 @@ def start(tmp_path, environ):
 
     def run(arguments):
         process = subprocess.Popen(
-            [sys.executable, "-m", "sebench", *arguments.split()],
+            [FRESH, "-m", "sebench", *arguments.split()],
             cwd=tmp_path,
             env=environ,
             stdout=subprocess.PIPE,
