@@ -12,6 +12,7 @@ from sebench.analysis.headlines import interval_of
 from sebench.analysis.sampled import differences, log_ratios, log_times
 from sebench.schema import (
     AblationCheck,
+    AttentionPart,
     Block,
     Contrast,
     Finding,
@@ -19,7 +20,6 @@ from sebench.schema import (
     Machine,
     OpCost,
     Pair,
-    Part,
     PartProfile,
     Pass,
     Profile,
@@ -27,6 +27,7 @@ from sebench.schema import (
     StaticCost,
     Verdict,
     Workload,
+    parse_variant,
 )
 
 CONFIDENCE = 0.95
@@ -36,7 +37,10 @@ MAX_PACE_CHANGE = 1.25
 _MOSTLY = 0.5
 _ELEMENT_BYTES = {"bfloat16": 2, "float16": 2}
 AUTOCAST = "autocast inserts casts and shortens tensors in ways that the counter does not know"
-Key = tuple[str, Part, Pass]
+Key = tuple[str, str, Pass]
+"""Stage, part and pass."""
+Parts = Sequence[AttentionPart]
+"""Those of the candidate's attention, in order of execution."""
 
 
 def conclude_profile(
@@ -49,21 +53,23 @@ def conclude_profile(
     """Everything that can be said about where the time of an attention module goes.
 
     Args:
-        pair: plain and SE.
+        pair: a plain network and one whose attention has parts.
         workload: of all steps.
         samples: of one process.
         plain_cost: counts of the plain network at this workload.
-        cost: counts of the SE network at this workload.
+        cost: counts of the other network at this workload.
     """
     machine = samples.machine
     unknown = AUTOCAST if workload.dtype.startswith("amp-") else None
-    rows = _timed_parts(samples, cost, unknown) if unknown else _parts(samples, cost, machine)
-    parts = tuple(sorted(rows, key=_reading_order))
+    known = parse_variant(pair.candidate.variant).parts
+    rows = _timed_parts(samples, cost, known, unknown) if unknown else _parts(samples, cost, known, machine)
+    order = {part.name: index for index, part in enumerate(known)}
+    parts = tuple(sorted(rows, key=lambda row: (row.phase == "backward", row.stage, order[row.part])))
     (plain,) = [contrast for contrast in samples.contrasts if contrast.name == "plain"]
     difference, ratio = _difference(plain), _ratio(plain)
     step_s = _median(samples.steps_s)
     profiled_step_s = _median(samples.profiled_steps_s)
-    ablations = tuple(_ablations(samples, parts))
+    ablations = tuple(_ablations(samples, known, parts))
     return Profile(
         pair=pair,
         workload=workload,
@@ -90,11 +96,12 @@ class _Work:
     calls: int = 0
 
 
-def _work_by_part(cost: StaticCost) -> Mapping[Key, _Work]:
+def _work_by_part(cost: StaticCost, parts: Parts) -> Mapping[Key, _Work]:
     found: dict[Key, _Work] = {}
+    names = frozenset(part.name for part in parts)
     for op in cost.ops:
-        part = _part_of(op)
-        if part is not None:
+        part = _child_of_site(op)
+        if part in names:
             key: Key = (op.stage, part, op.phase)
             old = found.get(key, _Work())
             found[key] = _Work(
@@ -103,17 +110,18 @@ def _work_by_part(cost: StaticCost) -> Mapping[Key, _Work]:
     return found
 
 
-def _part_of(op: OpCost) -> Part | None:
+def _child_of_site(op: OpCost) -> str:
+    """Name of the attention module's child that runs an op; empty for what runs elsewhere."""
     if op.site is None or not op.module.startswith(f"{op.site}."):
-        return None
-    name = op.module.removeprefix(f"{op.site}.").split(".")[0]
-    parts: Mapping[str, Part] = {"squeeze": "squeeze", "excite": "excite", "scale": "scale"}
-    return parts.get(name)
+        return ""
+    return op.module.removeprefix(f"{op.site}.").partition(".")[0]
 
 
-def _timed_parts(samples: ProfileSamples, cost: StaticCost, reason: str) -> Iterator[PartProfile]:
+def _timed_parts(
+    samples: ProfileSamples, cost: StaticCost, parts: Parts, reason: str
+) -> Iterator[PartProfile]:
     """Times without anything that follows from bytes or operations."""
-    work = _work_by_part(cost)
+    work = _work_by_part(cost, parts)
     for sample in samples.parts:
         yield PartProfile(
             stage=sample.stage,
@@ -130,8 +138,11 @@ def _timed_parts(samples: ProfileSamples, cost: StaticCost, reason: str) -> Iter
         )
 
 
-def _parts(samples: ProfileSamples, cost: StaticCost, machine: Machine) -> Iterator[PartProfile]:
-    work, weights = _work_by_part(cost), dict[str, int]()
+def _parts(
+    samples: ProfileSamples, cost: StaticCost, parts: Parts, machine: Machine
+) -> Iterator[PartProfile]:
+    work, weights = _work_by_part(cost, parts), dict[str, int]()
+    weighted = frozenset(part.name for part in parts if part.holds_weights)
     for site in cost.sites:
         weights[site.stage] = weights.get(site.stage, 0) + _ELEMENT_BYTES.get(cost.dtype, 4) * site.params
     for sample in samples.parts:
@@ -143,7 +154,7 @@ def _parts(samples: ProfileSamples, cost: StaticCost, machine: Machine) -> Itera
             "launch-bound": done.calls * machine.launch_s,
         }
         verdict = max(bounds, key=lambda name: bounds[name])
-        weight_bytes = weights.get(sample.stage, 0) if sample.part == "excite" else 0
+        weight_bytes = weights.get(sample.stage, 0) if sample.part in weighted else 0
         if verdict == "bandwidth-bound" and weight_bytes > _MOSTLY * done.bytes:
             verdict = "weight-bound"
         yield PartProfile(
@@ -160,10 +171,6 @@ def _parts(samples: ProfileSamples, cost: StaticCost, machine: Machine) -> Itera
         )
 
 
-def _reading_order(row: PartProfile) -> tuple[bool, str, int]:
-    return (row.phase == "backward", row.stage, ("squeeze", "excite", "scale").index(row.part))
-
-
 def _predicted_s(plain: StaticCost, cost: StaticCost, machine: Machine) -> float:
     """Added bytes / bandwidth + added operations x launch cost."""
     moved = totals(cost).moved_bytes - totals(plain).moved_bytes
@@ -171,17 +178,16 @@ def _predicted_s(plain: StaticCost, cost: StaticCost, machine: Machine) -> float
     return moved / machine.copy_bytes_per_s + launches * machine.launch_s
 
 
-def _ablations(samples: ProfileSamples, parts: Sequence[PartProfile]) -> Iterator[AblationCheck]:
-    names: Mapping[str, Part] = {"squeeze": "squeeze", "excite": "excite", "scale": "scale"}
+def _ablations(samples: ProfileSamples, parts: Parts, rows: Sequence[PartProfile]) -> Iterator[AblationCheck]:
+    names = frozenset(part.name for part in parts)
     for contrast in samples.contrasts:
         if contrast.name not in names:
             continue
-        part = names[contrast.name]
-        profiled_s = sum(row.time_s for row in parts if row.part == part)
+        profiled_s = sum(row.time_s for row in rows if row.part == contrast.name)
         ablated = _difference(contrast)
         known = ablated.ci_low is not None and ablated.ci_high is not None
         agrees = known and float(ablated.ci_low or 0) <= profiled_s <= float(ablated.ci_high or 0)
-        yield AblationCheck(part=part, profiled_s=profiled_s, ablated=ablated, agrees=agrees)
+        yield AblationCheck(part=contrast.name, profiled_s=profiled_s, ablated=ablated, agrees=agrees)
 
 
 def _pace_findings(step_s: float, paired_step_s: float) -> Iterator[Finding]:

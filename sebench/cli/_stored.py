@@ -72,7 +72,7 @@ def warn_skipped(skipped: Iterable[SkippedFile], *, quiet: bool) -> None:
 
 def canonical(variant: str) -> str:
     """A variant as results name it."""
-    from sebench.models import parse_variant
+    from sebench.schema import parse_variant
 
     try:
         return str(parse_variant(variant))

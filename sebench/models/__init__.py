@@ -25,7 +25,7 @@ from sebench.models.sources import (
     source_of,
 )
 from sebench.models.usercode import describe, message_of, place_in_own_code
-from sebench.models.variants import PLAIN, Variant, hidden_channels, parse_variant
+from sebench.schema import PLAIN
 
 __all__ = [
     "PLAIN",
@@ -34,13 +34,11 @@ __all__ = [
     "ImageSize",
     "ModelInfo",
     "Source",
-    "Variant",
     "build",
     "describe",
     "factory_running",
     "grammar",
     "height_width",
-    "hidden_channels",
     "image_size_text",
     "is_installed",
     "list_models",
@@ -50,7 +48,6 @@ __all__ = [
     "names_network",
     "near_names",
     "parse_image_size",
-    "parse_variant",
     "place_in_own_code",
     "resolve",
     "search_last",

@@ -1,88 +1,52 @@
-"""Attention modules: shape-preserving, made from a channel count and a variant."""
+"""The torch side of the kinds of attention: a module for a slot, and what the kind's entry attaches to it."""
 
 from __future__ import annotations
 
-import functools
+import importlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from sebench.models import variants
-from sebench.models.variants import Variant, hidden_channels
+from sebench.schema import AttentionKind, Variant
+
+Draw = Callable[[str, float], None]
+"""Fills one parameter, given its name within the attention module and a standard deviation, from a normal
+distribution of mean 0 whose numbers depend on the seed and the parameter's full name alone."""
+
+Rule = Callable[[nn.Module, Draw], None]
+"""Initialises an attention module in place: draws weights, sets constants."""
 
 
-class Squeeze(nn.Module):
-    """Channel descriptors of a feature map: global pooling over the grid (Eq. 2).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Implementation:
+    """What torch has to know of a kind of attention; `AttentionKind.implementation` names one."""
 
-    ``avg`` and ``max`` give one descriptor, ``avgmax`` both, ``none`` the feature map itself
-    (NoSqueeze, TPAMI section 7.1).
+    module: Callable[..., nn.Module]
+    """Makes a module that maps (N, C, H, W) to the same shape, from C and the options as keywords.
+
+    Each part of the kind is a child of the part's name.
+    """
+    stand_ins: Mapping[str, Callable[[], nn.Module]] = field(default_factory=dict)
+    """For each part that may be left out, what takes its place: same inputs and outputs, next to no work."""
+    initialise: Rule | None = None
+    """Sets what the general rules of `sebench.models.initialisation` do not know, or should not decide.
+
+    They know `Conv2d`, `Linear` and `BatchNorm2d`.
     """
 
-    def __init__(self, kind: variants.Squeeze) -> None:
-        super().__init__()
-        self.kind = kind
 
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Map (N, C, H, W) to descriptors (N, C), or to the input alone for ``none``."""
-        match self.kind:
-            case "avg":
-                return (x.mean((2, 3)),)
-            case "max":
-                return (x.amax((2, 3)),)
-            case "avgmax":
-                return x.mean((2, 3)), x.amax((2, 3))
-            case "none":
-                return (x,)
+def implementation(kind: AttentionKind) -> Implementation:
+    """The torch side of a kind.
 
-
-class Excite(nn.Module):
-    """Gate values from descriptors: s = gate(W2 relu(W1 z)) (Eq. 3).
-
-    Several descriptors share both layers and are summed before the gate, as in the channel part of CBAM.
-    Without a squeeze the two layers are 1x1 convolutions with the same parameters.
+    Raises:
+        TypeError: the entry names something else.
     """
-
-    def __init__(self, channels: int, variant: Variant) -> None:
-        super().__init__()
-        hidden = hidden_channels(channels, variant.reduction)
-        if variant.squeeze == "none":
-            self.fc1: nn.Module = nn.Conv2d(channels, hidden, 1, bias=variant.bias)
-            self.fc2: nn.Module = nn.Conv2d(hidden, channels, 1, bias=variant.bias)
-        else:
-            self.fc1 = nn.Linear(channels, hidden, bias=variant.bias)
-            self.fc2 = nn.Linear(hidden, channels, bias=variant.bias)
-        self.relu = nn.ReLU(inplace=True)
-        self.gate = _GATES[variant.excitation]()
-
-    def forward(self, descriptors: tuple[Tensor, ...]) -> Tensor:
-        """Map descriptors (N, C) or (N, C, H, W) to gate values of the same shape."""
-        logits = (self.fc2(self.relu(self.fc1(descriptor))) for descriptor in descriptors)
-        values: Tensor = self.gate(functools.reduce(torch.add, logits))
-        return values
-
-
-class Scale(nn.Module):
-    """Channel-wise multiplication of a feature map with its gate values (Eq. 4)."""
-
-    def forward(self, x: Tensor, gate: Tensor) -> Tensor:
-        """Scale (N, C, H, W) by (N, C) or (N, C, H, W)."""
-        return x * (gate[:, :, None, None] if gate.dim() == 2 else gate)
-
-
-class SqueezeExcitation(nn.Module):
-    """The SE block: squeeze, excite, scale (Eqs. 2-4); no batch normalisation inside."""
-
-    def __init__(self, channels: int, variant: Variant) -> None:
-        super().__init__()
-        self.squeeze = Squeeze(variant.squeeze)
-        self.excite = Excite(channels, variant)
-        self.scale = Scale()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C, H, W) to the same shape."""
-        scaled: Tensor = self.scale(x, self.excite(self.squeeze(x)))
-        return scaled
+    path, _, name = kind.implementation.partition(":")
+    found = getattr(importlib.import_module(path), name)
+    if not isinstance(found, Implementation):
+        raise TypeError(f"{kind.implementation} of attention {kind.name!r} is no Implementation")
+    return found
 
 
 def make_attention(channels: int, variant: Variant) -> nn.Module:
@@ -92,17 +56,13 @@ def make_attention(channels: int, variant: Variant) -> nn.Module:
         channels: Width of the tensor it attends to.
         variant: Any variant but the plain one.
     """
-    if variant.attention is None:
+    if variant.kind is None:
         raise ValueError("the plain variant has no attention module")
-    return _MODULES[variant.attention](channels, variant)
+    return implementation(variant.kind).module(channels, **variant.arguments)
 
 
-_GATES: Mapping[variants.Excitation, type[nn.Module]] = {
-    "sigmoid": nn.Sigmoid,
-    "relu": nn.ReLU,
-    "tanh": nn.Tanh,
-    "hardsigmoid": nn.Hardsigmoid,
-}
-
-_MODULES: Mapping[str, Callable[[int, Variant], nn.Module]] = {"se": SqueezeExcitation}
-"""One module per name in `variants.ATTENTION_OPTIONS`."""
+def stand_in(variant: Variant, part: str) -> nn.Module:
+    """A module that takes the place of one part of a variant's attention, to time the network without it."""
+    if variant.kind is None:
+        raise ValueError("the plain variant has no parts")
+    return implementation(variant.kind).stand_ins[part]()

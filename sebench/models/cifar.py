@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from sebench.models.layers import classifier, sequence
 from sebench.models.slots import Slots, SlottedBlock
-from sebench.models.variants import Position
+from sebench.schema import Position
 
 
 class PreActivation(SlottedBlock):

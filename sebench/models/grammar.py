@@ -1,10 +1,10 @@
-"""The variant grammar as rows for people, read off the options that the parser knows."""
+"""The variant grammar as rows for people, read off the catalogue that the parser knows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-from sebench.models.variants import ATTENTION_OPTIONS, PLAIN, Option, Variant
+from sebench.schema import ATTENTION_KINDS, PLAIN, AttentionKind, AttentionOption
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +19,15 @@ class GrammarRow:
 def grammar() -> tuple[GrammarRow, ...]:
     """Every variant and option, in canonical order."""
     rows = [GrammarRow(PLAIN, "the network without attention", "")]
-    for attention, options in ATTENTION_OPTIONS.items():
-        rows.append(GrammarRow(attention, "attention in every block, with the defaults below", ""))
-        rows += [_row(attention, option) for option in options]
+    for kind in ATTENTION_KINDS.values():
+        rows.append(GrammarRow(kind.name, "attention in every block, with the defaults below", ""))
+        rows += [_row(kind, option) for option in kind.options]
     return tuple(rows)
 
 
-def _row(attention: str, option: Option) -> GrammarRow:
-    default = {field.name: field.default for field in fields(Variant)}[option.field]
+def _row(kind: AttentionKind, option: AttentionOption) -> GrammarRow:
     return GrammarRow(
-        syntax=f"{attention}({option.name}={option.values})",
+        syntax=f"{kind.name}({option.name}={option.type.syntax})",
         meaning=option.meaning,
-        default="all" if default is None else option.render(default),
+        default=option.render(option.default),
     )

@@ -12,6 +12,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from sebench.models.attention import Rule, implementation
 from sebench.models.slots import SlottedBlock
 
 RESIDUAL_GAIN = 0.2
@@ -40,12 +41,14 @@ def initialise(network: nn.Module, seed: int) -> None:
     """Fill every parameter and buffer of a network in place.
 
     Convolutions: Kaiming normal over the fan-out of a group (He et al. 2015); linear layers: normal of
-    standard deviation 1 / sqrt(inputs); biases 0; batch normalisation as torch resets it.
+    standard deviation 1 / sqrt(inputs); biases 0; batch normalisation as torch resets it. Attention whose
+    implementation has rules of its own gets those afterwards.
 
     Raises:
         TypeError: A module with parameters has no rule.
     """
     residual_ends = _residual_ends(network)
+    own_rules = _own_rules(network)
     generator = torch.Generator(device="cpu")
     for name, module in network.named_modules():
         gain = RESIDUAL_GAIN if name in residual_ends else 1.0
@@ -57,14 +60,43 @@ def initialise(network: nn.Module, seed: int) -> None:
                 _fill(module, name, 1 / math.sqrt(module.in_features), seed, generator)
             case nn.BatchNorm2d():
                 module.reset_parameters()
+            case _ if any(name == site or name.startswith(f"{site}.") for site in own_rules):
+                # Values that a rule leaves out must not be whatever the memory held.
+                for parameter in module.parameters(recurse=False):
+                    parameter.fill_(torch.nan)
             case _ if any(True for _ in module.parameters(recurse=False)):
                 raise TypeError(f"no initialisation for {type(module).__name__} at {name!r}")
+    for site, rule in own_rules.items():
+        _apply(rule, network.get_submodule(site), site, seed, generator)
 
 
 def parameter_seed(seed: int, name: str) -> int:
     """Seed of one parameter's generator: 63 bits of a hash of the run's seed and its name."""
     digest = hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
+
+
+def _own_rules(network: nn.Module) -> dict[str, Rule]:
+    """Sites of attention that brings rules of its own -> them."""
+    found: dict[str, Rule] = {}
+    for name, block in network.named_modules():
+        if not isinstance(block, SlottedBlock) or block.attention is None or block.attention_kind is None:
+            continue
+        rule = implementation(block.attention_kind).initialise
+        if rule is not None:
+            found[f"{name}.attention" if name else "attention"] = rule
+    return found
+
+
+def _apply(rule: Rule, attention: nn.Module, site: str, seed: int, generator: torch.Generator) -> None:
+    def draw(name: str, std: float) -> None:
+        generator.manual_seed(parameter_seed(seed, f"{site}.{name}"))
+        attention.get_parameter(name).normal_(0.0, std, generator=generator)
+
+    rule(attention, draw)
+    for name, parameter in attention.named_parameters():
+        if parameter.isnan().any():
+            raise TypeError(f"no initialisation for parameter {name!r} of the attention at {site!r}")
 
 
 def _residual_ends(network: nn.Module) -> set[str]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sebench.errors import UsageError
-from sebench.models.variants import Position
+from sebench.schema import Position
 
 StrideIn = Literal["1x1", "3x3"]
 ImageSize = int | tuple[int, int]

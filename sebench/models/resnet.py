@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from sebench.models.layers import ConvNormAct, classifier, sequence
 from sebench.models.registry import StrideIn
 from sebench.models.slots import Slots, SlottedBlock
-from sebench.models.variants import Position
+from sebench.schema import Position
 
 
 class Widths(NamedTuple):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import get_args
 
 import msgspec
 
 from sebench.errors import UsageError, VariantError
 from sebench.models.registry import ModelInfo, StrideIn, list_models
-from sebench.models.variants import ATTENTION_OPTIONS, Variant, format_stages, parse_variant
-from sebench.schema import ModelSpec
+from sebench.schema import REDUCTION_RATIO, ModelSpec, Variant, format_stages, parse_variant
 
 
 def resolve_native(spec: ModelSpec, info: ModelInfo) -> ModelSpec:
@@ -28,7 +26,7 @@ def resolve_native(spec: ModelSpec, info: ModelInfo) -> ModelSpec:
         UsageError: Number of classes or stride that this network cannot have.
     """
     variant = parse_variant(spec.variant)
-    if variant.attention is not None:
+    if variant.kind is not None:
         variant = _fit(variant, info)
     return msgspec.structs.replace(
         spec,
@@ -50,15 +48,15 @@ def _fit(variant: Variant, info: ModelInfo) -> Variant:
             f"variant {str(variant)!r}: {info.name} has no stage {format_stages(missing)}",
             hint=f"its stages are {format_stages(info.stages)}",
         )
-    has_ratio = any(option.field == "reduction" for option in ATTENTION_OPTIONS[variant.attention or ""])
+    ratio = variant.value(REDUCTION_RATIO.name)
     widest = info.widest_channels(variant.stages, variant.position)
-    if has_ratio and variant.reduction > widest:
+    if ratio is not None and ratio > widest:
         raise VariantError(
             f"variant {str(variant)!r}: r exceeds every attended tensor of {info.name}",
             hint=f"the widest has {widest} channels, where r={widest} leaves h = 1",
         )
     if variant.stages == info.stages:
-        return dataclasses.replace(variant, stages=None)
+        return variant.replaced(stages=None)
     return variant
 
 

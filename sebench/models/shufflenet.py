@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from sebench.models.layers import ConvNormAct, classifier, sequence
 from sebench.models.slots import Slots, SlottedBlock
-from sebench.models.variants import Position
+from sebench.schema import Position
 
 _GROUPS = 3
 _STAGES = ((240, 4), (480, 8), (960, 4))

@@ -11,7 +11,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from sebench.models.attention import make_attention
-from sebench.models.variants import Position, Variant
+from sebench.schema import AttentionKind, Position, Variant
 
 
 class Slots:
@@ -21,6 +21,11 @@ class Slots:
         self._variant = variant
         self.filled: list[nn.Module] = []
         """Attention modules handed out so far."""
+
+    @property
+    def kind(self) -> AttentionKind | None:
+        """The attention of this network, None for the plain one."""
+        return self._variant.kind
 
     @property
     def position(self) -> Position:
@@ -35,7 +40,7 @@ class Slots:
             channels: Width of the tensor found at each position the block has.
         """
         variant = self._variant
-        if variant.attention is None or (variant.stages is not None and stage not in variant.stages):
+        if variant.kind is None or (variant.stages is not None and stage not in variant.stages):
             return None
         attention = make_attention(channels[variant.position], variant)
         self.filled.append(attention)
@@ -51,6 +56,7 @@ class SlottedBlock(nn.Module):
     def __init__(self, slots: Slots, stage: int, channels: Mapping[Position, int]) -> None:
         super().__init__()
         self.attention = slots.fill(stage, channels)
+        self.attention_kind = slots.kind
         self._position = slots.position
 
     def attend(self, position: Position, x: Tensor) -> Tensor:

@@ -54,8 +54,7 @@ def _index() -> Mapping[tuple[str, str], QuotedAccuracy]:
     for figure in published_figures():
         subject = subject_of(figure, known)
         if subject and figure.source in SOURCES and figure.number is not None:
-            variant = "se" if subject.variant == "se(r=16)" else subject.variant
-            found.setdefault((subject.model, variant, figure.source), {})[figure.metric] = figure
+            found.setdefault((subject.model, subject.variant, figure.source), {})[figure.metric] = figure
     index: dict[tuple[str, str], QuotedAccuracy] = {}
     for (model, variant, source), figures in found.items():
         if top1 := figures.get("top1_err"):

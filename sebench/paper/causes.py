@@ -18,7 +18,7 @@ from sebench.paper.figures import PublishedFigure
 from sebench.paper.printing import printed, prints, truncates
 from sebench.paper.quantities import STORED, TRAINABLE, Computed, Count, compute, params_rule
 from sebench.paper.subjects import Subject
-from sebench.schema import StrideIn
+from sebench.schema import PLAIN, StrideIn, parse_variant
 
 SIZES = (224, 299, 320)
 """Inputs that the sources use."""
@@ -105,7 +105,7 @@ def _other_size(case: Case) -> Iterator[Cause]:
 def _published_base(case: Case) -> Iterator[Cause]:
     """A published plain figure, plus what attention adds by our count."""
     figure, subject = case.figure, case.subject
-    if figure.metric not in ("gflops", "mflops") or subject.variant == "plain":
+    if figure.metric not in ("gflops", "mflops") or subject.variant == PLAIN:
         return
     bases = (
         other.number
@@ -131,11 +131,11 @@ def _shufflenet_class(case: Case) -> Iterator[Cause]:
 
 
 def _other_biases(case: Case) -> Iterator[Cause]:
-    variant = case.subject.variant
-    if not case.figure.metric.startswith("params") or variant == "plain":
+    variant = parse_variant(case.subject.variant)
+    biased = variant.value("bias")
+    if biased is None or not case.figure.metric.startswith("params"):
         return
-    biased = "bias=false" not in variant
-    other = _without_biases(variant) if biased else _with_biases(variant)
+    other = str(variant.replaced(bias=not biased))
     word = "without" if biased else "with"
     yield _recomputed(case, replace(case.subject, variant=other), f"{word} the biases of the FC layers")
 
@@ -164,14 +164,6 @@ def _recomputed(case: Case, subject: Subject, words: str) -> Cause:
 
 def _compute(case: Case, subject: Subject) -> Computed | None:
     return compute(case.figure, subject, case.convention, case.count)
-
-
-def _without_biases(variant: str) -> str:
-    return f"{variant[:-1]},bias=false)" if variant.endswith(")") else f"{variant}(bias=false)"
-
-
-def _with_biases(variant: str) -> str:
-    return variant.replace(",bias=false", "").replace("(bias=false)", "")
 
 
 def shufflenet_macs(*, groups: int, outputs: tuple[int, int, int]) -> int:

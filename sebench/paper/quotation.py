@@ -125,18 +125,13 @@ def _quotable(figures: tuple[PublishedFigure, ...]) -> Iterator[PaperFigure]:
             metric, unit = _METRICS[figure.metric]
             yield PaperFigure(
                 model=subject.model,
-                variant=_canonical(subject.variant),
+                variant=subject.variant,
                 metric=metric,
                 text=figure.value,
                 unit=unit,
                 source=_SOURCES[figure.source],
                 note=_note(figure, subject.model),
             )
-
-
-def _canonical(variant: str) -> str:
-    # The grammar leaves its defaults out.
-    return "se" if variant == "se(r=16)" else variant
 
 
 def _note(figure: PublishedFigure, model: str) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from sebench.errors import DataFileError, near_matches
+from sebench.errors import DataFileError, VariantError, near_matches
 from sebench.paper.figures import PublishedFigure
-from sebench.schema import StrideIn, Value
+from sebench.schema import PLAIN, StrideIn, Value, Variant, parse_variant
 
 
 class Subject(Value, frozen=True, kw_only=True):
@@ -16,7 +16,7 @@ class Subject(Value, frozen=True, kw_only=True):
     model: str
     """Name in sebench's registry."""
     variant: str
-    """In the variant grammar."""
+    """Canonical text of a variant."""
     image_size: int | None = None
     """Side of the square input; None is the network's own."""
     stride_in: StrideIn | None = None
@@ -24,9 +24,7 @@ class Subject(Value, frozen=True, kw_only=True):
     @property
     def plain(self) -> Subject:
         """The same network without attention."""
-        return Subject(
-            model=self.model, variant="plain", image_size=self.image_size, stride_in=self.stride_in
-        )
+        return Subject(model=self.model, variant=PLAIN, image_size=self.image_size, stride_in=self.stride_in)
 
 
 MODELS: Mapping[str, str] = {
@@ -63,21 +61,16 @@ _ATTENDED_ALWAYS = frozenset(("senet154",))
 # What the sources call the default SE network, and what says nothing about the network.
 _PLAIN_WORDS = frozenset(("", "plain", "plain (re-implementation)"))
 _SE_WORDS = frozenset(("SE", "SE r=16", "SE all stages", "SE standard", "released caffemodel"))
-_NAMED: Mapping[str, tuple[str, ...]] = {
-    "SE without last stage": ("stages=2-4",),
-    "last block pruned": ("stages=2-4",),
-    "SE_3x3": ("position=3x3",),
-    "SE-PRE": ("position=pre",),
-    "SE-POST": ("position=post",),
-    "SE-Identity": ("position=identity",),
-    "NoSqueeze": ("squeeze=none",),
+_NAMED: Mapping[str, Variant] = {
+    "SE without last stage": Variant("se", {"stages": (2, 3, 4)}),
+    "last block pruned": Variant("se", {"stages": (2, 3, 4)}),
+    "SE_3x3": Variant("se", {"position": "3x3"}),
+    "SE-PRE": Variant("se", {"position": "pre"}),
+    "SE-POST": Variant("se", {"position": "post"}),
+    "SE-Identity": Variant("se", {"position": "identity"}),
+    "NoSqueeze": Variant("se", {"squeeze": "none"}),
 }
-_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"r=(\d+)"), r"r=\1"),
-    (re.compile(r"SE stage (\d) only"), r"stages=\1"),
-    (re.compile(r"squeeze=(avg|max)"), r"squeeze=\1"),
-    (re.compile(r"excitation=(sigmoid|relu|tanh)"), r"excitation=\1"),
-)
+_ONE_STAGE = re.compile(r"SE stage (\d) only")
 _SIZE = re.compile(r"(\d+)x\1")
 # "FC biases removed in all ablations" (TPAMI section 6).
 _UNBIASED_SOURCES = re.compile(r"TPAMI Table 1\d")
@@ -91,16 +84,16 @@ def subject_of(figure: PublishedFigure, known: frozenset[str]) -> Subject | None
         known: sebench's model names.
     """
     if figure.model in known:
-        return Subject(model=figure.model, variant=figure.variant or "plain")
+        return Subject(model=figure.model, variant=figure.variant or PLAIN)
     attended = figure.model.startswith("SE-")
     model = MODELS.get(figure.model.removeprefix("SE-").removesuffix(" (ours)"))
     if model is None:
         return None
     attended = attended or model in _ATTENDED_ALWAYS
     if size := _SIZE.fullmatch(figure.variant):
-        return Subject(model=model, variant="se" if attended else "plain", image_size=int(size[1]))
+        return Subject(model=model, variant="se" if attended else PLAIN, image_size=int(size[1]))
     variant = _variant(figure, attended=attended)
-    return None if variant is None else Subject(model=model, variant=variant)
+    return None if variant is None else Subject(model=model, variant=str(variant))
 
 
 def require_known_model(figure: PublishedFigure, known: frozenset[str], file: str) -> None:
@@ -117,21 +110,24 @@ def require_known_model(figure: PublishedFigure, known: frozenset[str], file: st
         )
 
 
-def _variant(figure: PublishedFigure, *, attended: bool) -> str | None:
-    text = figure.variant
-    if text in _PLAIN_WORDS:
-        if not attended:
-            return "plain"
-        options: tuple[str, ...] = ()
-    elif text in _SE_WORDS:
-        options = ()
-    elif text in _NAMED:
-        options = _NAMED[text]
-    else:
-        found = [pattern.sub(option, text) for pattern, option in _PATTERNS if pattern.fullmatch(text)]
-        if not found:
-            return None
-        options = tuple(found)
-    if _UNBIASED_SOURCES.match(figure.source):
-        options = (*options, "bias=false")
-    return f"se({','.join(options)})" if options else "se"
+def _variant(figure: PublishedFigure, *, attended: bool) -> Variant | None:
+    if figure.variant in _PLAIN_WORDS and not attended:
+        return Variant()
+    variant = _attended(figure.variant)
+    if variant is not None and _UNBIASED_SOURCES.match(figure.source):
+        return variant.replaced(bias=False)
+    return variant
+
+
+def _attended(text: str) -> Variant | None:
+    """The SE variant that the sources print as `text`, None where that is none."""
+    if text in _PLAIN_WORDS or text in _SE_WORDS:
+        return Variant("se")
+    if text in _NAMED:
+        return _NAMED[text]
+    if stage := _ONE_STAGE.fullmatch(text):
+        return Variant("se", {"stages": (int(stage[1]),)})
+    try:  # options are printed as the grammar has them, e.g. r=8
+        return parse_variant(f"se({text})")
+    except VariantError:
+        return None

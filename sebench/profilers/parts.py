@@ -1,4 +1,4 @@
-"""Time of squeeze, excite and scale in a step, by torch.profiler scopes; backward by sequence numbers.
+"""Time of the parts of attention in a step, by torch.profiler scopes; backward by sequence numbers.
 
 The backward of an operation carries the sequence number of the autograd node that its forward made. Numbers
 of one scope lie between the first of its operations and the node of its output.
@@ -6,10 +6,10 @@ of one scope lie between the first of its operations and the node of its output.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from torch import nn
@@ -18,13 +18,13 @@ from torch.profiler import ProfilerActivity, profile, record_function, schedule
 from sebench.errors import DeviceError
 from sebench.profilers.device import Device, Step
 from sebench.profilers.latency import Heartbeat, unheard
-from sebench.schema import Part, PartSample, Pass
+from sebench.schema import PartSample, Pass
 
-PARTS: tuple[Part, ...] = get_args(Part)
 _SCOPE = "sebench:"
 _BACKWARD = "autograd::engine::evaluate_function"
 _MICROSECOND = 1e-6
-Key = tuple[str, Part, Pass]
+Key = tuple[str, str, Pass]
+"""Stage, part and pass."""
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Scope:
     """One part of one site while it is being profiled."""
 
     stage: str
-    part: Part
+    part: str
     running: list[Any] = field(default_factory=list)
     output_number: int | None = None
 
@@ -49,16 +49,18 @@ def profile_parts(
     device: Device,
     repeats: int,
     *,
+    parts: Sequence[str],
     alive: Heartbeat = unheard,
 ) -> tuple[tuple[PartSample, ...], tuple[float, ...], tuple[float, ...]]:
     """Profile some steps, each followed by one without the profiler; both after some that do not count.
 
     Args:
-        module: the network; its attention modules have children ``squeeze``, ``excite`` and ``scale``.
+        module: the network.
         stages: stage by the path of each attention module.
         step: runs one step of `module`.
         device: the clock.
         repeats: how many steps of either kind.
+        parts: children that each attention module has, to be told apart.
         alive: told after every step.
 
     Returns:
@@ -77,7 +79,7 @@ def profile_parts(
         alive()
         return timing.steps_s
 
-    with _scopes(module, stages) as scopes:
+    with _scopes(module, stages, parts) as scopes:
         for _ in range(repeats):
             with profile(activities=_activities(device), schedule=_THIRD_STEP) as recorded:
                 for _ in range(_DISCARDED_STEPS):
@@ -89,11 +91,11 @@ def profile_parts(
             for _ in range(_DISCARDED_STEPS):
                 timed()
             plain_s.extend(timed())
-    parts = tuple(
+    found = tuple(
         PartSample(stage=stage, part=part, phase=phase, times_s=tuple(times))
         for (stage, part, phase), times in samples.items()
     )
-    return parts, tuple(profiled_s), tuple(plain_s)
+    return found, tuple(profiled_s), tuple(plain_s)
 
 
 def _activities(device: Device) -> list[ProfilerActivity]:
@@ -105,11 +107,11 @@ def _activities(device: Device) -> list[ProfilerActivity]:
 
 
 @contextmanager
-def _scopes(module: nn.Module, stages: Mapping[str, str]) -> Iterator[dict[str, Scope]]:
+def _scopes(module: nn.Module, stages: Mapping[str, str], parts: Sequence[str]) -> Iterator[dict[str, Scope]]:
     scopes: dict[str, Scope] = {}
     handles = []
     for site, stage in stages.items():
-        for part in PARTS:
+        for part in parts:
             path = f"{site}.{part}"
             scope = scopes[f"{_SCOPE}{path}"] = Scope(stage, part)
             child = module.get_submodule(path)
@@ -152,7 +154,7 @@ def part_times(events: Iterable[Any], scopes: Mapping[str, Scope], *, on_device:
         on_device: sum the kernels that the host's events have started, instead of the host's time.
     """
     found: dict[Key, float] = {}
-    owners: dict[int, tuple[str, Part]] = {}
+    owners: dict[int, tuple[str, str]] = {}
     events = list(events)
     for event in events:
         scope = scopes.get(event.name)

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from sebench.schema import Comparison, MetricComparison, Ratio, Workload, unusual_words
+from sebench.schema import (
+    ATTENTION_KINDS,
+    PLAIN,
+    Comparison,
+    MetricComparison,
+    Ratio,
+    Workload,
+    unusual_words,
+)
 from sebench.units import format_percent
 
 NOISY_HALF_WIDTH = 0.05
@@ -52,9 +60,15 @@ def confidence_text(confidence: float) -> str:
 
 
 def attention_name(variant: str) -> str:
-    """A variant as running text calls it: 'se(r=8)' -> 'SE(r=8)', 'plain' -> 'plain'."""
+    """A variant as running text calls it: 'se(r=8)' -> 'SE(r=8)', 'plain' -> 'plain'.
+
+    A stored result may name an attention that is unknown here; it is shown in capitals.
+    """
     name, bracket, options = variant.partition("(")
-    return variant if name == "plain" else name.upper() + bracket + options
+    if name == PLAIN:
+        return variant
+    label = ATTENTION_KINDS[name].label if name in ATTENTION_KINDS else name.upper()
+    return f"{label}{bracket}{options}"
 
 
 def place_text(workload: Workload | None) -> str:

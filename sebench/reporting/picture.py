@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sebench.reporting.chart import Axis, Chart, Mark, Panel, Picture, Point, Series
-from sebench.schema import PartProfile, Profile, workload_words
+from sebench.schema import PartProfile, Profile, parse_variant, workload_words
 
-_PARTS = ("squeeze", "excite", "scale")
 _SHORT = {"forward": "fwd", "backward": "bwd"}
 _MARKS: dict[str, Mark] = {"forward": "dot", "backward": "square"}
 _GIGA, _MS = 1e9, 1e3
@@ -33,7 +32,7 @@ def profile_picture(profiles: Sequence[Profile]) -> Picture:
         panel
         for head, profile in zip(heads, profiles, strict=True)
         for panel in (
-            Panel(f"{head}Time by stage", _time_chart(profile.parts), (_BARS_NOTE,)),
+            Panel(f"{head}Time by stage", _time_chart(profile), (_BARS_NOTE,)),
             Panel(f"{head}Roofline", _roofline(profile), (_ROOF_NOTE,)),
         )
     ]
@@ -45,7 +44,14 @@ def _name(profile: Profile) -> str:
     return f"{profile.pair.candidate.model} {profile.pair.candidate.variant}"
 
 
-def _time_chart(parts: Sequence[PartProfile]) -> Chart:
+def _part_names(profile: Profile) -> tuple[str, ...]:
+    """Parts in the order in which they are drawn: those of the candidate's attention, then any others."""
+    known = (part.name for part in parse_variant(profile.pair.candidate.variant).parts)
+    return tuple(dict.fromkeys((*known, *(row.part for row in profile.parts))))
+
+
+def _time_chart(profile: Profile) -> Chart:
+    parts = profile.parts
     places = sorted(
         {(part.stage, part.phase) for part in parts}, key=lambda key: (key[0], key[1] != "forward")
     )
@@ -54,7 +60,7 @@ def _time_chart(parts: Sequence[PartProfile]) -> Chart:
         y=Axis("ms per step", from_zero=True),
         series=tuple(
             Series(name, "bar", tuple(_times(name, parts, places)), color)
-            for color, name in enumerate(_PARTS)
+            for color, name in enumerate(_part_names(profile))
         ),
         stacked=True,
     )
@@ -90,7 +96,7 @@ def _roofline(profile: Profile) -> Chart:
                     color,
                 )
                 for phase in phases
-                for color, name in enumerate(_PARTS)
+                for color, name in enumerate(_part_names(profile))
             ),
         ),
     )

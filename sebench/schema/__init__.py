@@ -4,6 +4,19 @@ History of the format: ``sebench/1`` is the first. Fields may be added within a 
 what they do not know); renaming or removing one makes a new version.
 """
 
+from sebench.schema.attention import (
+    ATTENTION_KINDS,
+    REDUCTION_RATIO,
+    AttentionKind,
+    AttentionPart,
+    Position,
+    hidden_channels,
+)
+from sebench.schema.attention_options import (
+    AttentionOption,
+    OptionValue,
+    format_stages,
+)
 from sebench.schema.base import (
     SCHEMA,
     Dtype,
@@ -120,7 +133,6 @@ from sebench.schema.profile import (
     AblationCheck,
     Contrast,
     Machine,
-    Part,
     PartProfile,
     PartSample,
     Pass,
@@ -151,17 +163,28 @@ from sebench.schema.trend import (
     Trend,
     TrendPoint,
 )
+from sebench.schema.variants import (
+    PLAIN,
+    Variant,
+    parse_variant,
+)
 
 __all__ = [
+    "ATTENTION_KINDS",
     "COMMIT_LENGTH",
     "LIMIT_METRICS",
     "MAX_BLOCKS",
     "METRICS",
+    "PLAIN",
+    "REDUCTION_RATIO",
     "SCHEMA",
     "WORKLOAD_COLUMNS",
     "WORKLOAD_OPTIONS",
     "AblationCheck",
     "AbsoluteChange",
+    "AttentionKind",
+    "AttentionOption",
+    "AttentionPart",
     "Attribution",
     "Block",
     "Calibration",
@@ -215,14 +238,15 @@ __all__ = [
     "OnInconclusive",
     "OpCost",
     "Optimizer",
+    "OptionValue",
     "Origin",
     "Pair",
-    "Part",
     "PartProfile",
     "PartSample",
     "Pass",
     "Phase",
     "Plan",
+    "Position",
     "ProcessRun",
     "Profile",
     "ProfileSamples",
@@ -252,15 +276,19 @@ __all__ = [
     "TrendPoint",
     "UncountedOp",
     "Value",
+    "Variant",
     "Verdict",
     "Workload",
     "WorkloadOption",
     "fingerprint",
     "fingerprint_facts",
+    "format_stages",
+    "hidden_channels",
     "image_text",
     "is_printed",
     "metric_label",
     "moment",
+    "parse_variant",
     "require_coherence",
     "threads_text",
     "unusual_words",

@@ -10,7 +10,6 @@ from sebench.schema.measurements import Block, Finding
 from sebench.schema.ranges import Rate, StepSeconds
 from sebench.schema.request import Pair, Workload
 
-Part = Literal["squeeze", "excite", "scale"]
 Pass = Literal["forward", "backward"]
 Verdict = Literal["bandwidth-bound", "launch-bound", "compute-bound", "weight-bound"]
 
@@ -19,7 +18,8 @@ class PartSample(Value, frozen=True, kw_only=True):
     """One part of one stage in one pass, summed over its sites; as profiled."""
 
     stage: str
-    part: Part
+    part: str
+    """Name of a part of the candidate's kind of attention."""
     phase: Pass
     times_s: tuple[float, ...]
     """One per profiled step."""
@@ -61,7 +61,7 @@ class PartProfile(Value, frozen=True, kw_only=True):
     """One row of a profile."""
 
     stage: str
-    part: Part
+    part: str
     phase: Pass
     time_s: float
     bytes: int | None
@@ -79,10 +79,10 @@ class PartProfile(Value, frozen=True, kw_only=True):
 class AblationCheck(Value, frozen=True, kw_only=True):
     """A part's time by leaving it out, beside the profiler's."""
 
-    part: Part
+    part: str
     profiled_s: float
     ablated: Interval
-    """The whole SE network minus the one without the part, seconds per step."""
+    """The whole network minus the one without the part, seconds per step."""
     agrees: bool
     """Whether the profiler's time lies in the interval."""
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from random import Random
 
 from torch import nn
 
 from sebench import models
-from sebench.profilers.ablation import ABLATABLE, without
+from sebench.models.attention import stand_in
+from sebench.profilers.ablation import without
 from sebench.profilers.device import Device, Step
 from sebench.profilers.latency import (
     Heartbeat,
@@ -21,7 +23,7 @@ from sebench.profilers.latency import (
 from sebench.profilers.parts import profile_parts
 from sebench.profilers.roofline import measure_machine
 from sebench.profilers.workload import compute_dtype
-from sebench.schema import Contrast, ModelSpec, ProfileSamples, Side
+from sebench.schema import Contrast, ModelSpec, ProfileSamples, Side, parse_variant
 from sebench.worker.protocol import ProfileRequest
 
 PREPARED_STEPS = 3
@@ -48,7 +50,10 @@ def profile_pair(
     step = prepare(built.module)
     for _ in range(PREPARED_STEPS):
         step()
-    parts, profiled_s, steps_s = profile_parts(built.module, sites, step, device, request.steps, alive=alive)
+    names = tuple(part.name for part in parse_variant(built.spec.variant).parts)
+    parts, profiled_s, steps_s = profile_parts(
+        built.module, sites, step, device, request.steps, parts=names, alive=alive
+    )
     return ProfileSamples(
         parts=parts,
         profiled_steps_s=profiled_s,
@@ -66,21 +71,23 @@ def _contrasts(
     *,
     alive: Heartbeat,
 ) -> Iterator[Contrast]:
-    """The SE network (candidate) against the plain one and against itself without each part (baselines)."""
+    """The candidate against the plain network and against itself without each part (baselines)."""
     rng = Random(request.process_seed)
     plain = models.build(request.pair.baseline, seed=request.weight_seed).module
     steps: dict[Side, Step] = {"baseline": prepare(plain), "candidate": step}
     yield _contrast(request, device, rng, "plain", steps, alive=alive)
     del plain, steps
-    for part in ABLATABLE[request.workload.phase]:
-        ablated = _ablated(request.pair.candidate, request.weight_seed, part)
-        steps = {"baseline": prepare(ablated), "candidate": step}
-        yield _contrast(request, device, rng, part, steps, alive=alive)
+    for part in parse_variant(request.pair.candidate.variant).parts:
+        if request.workload.phase in part.ablated_in:
+            ablated = _ablated(request.pair.candidate, request.weight_seed, part.name)
+            steps = {"baseline": prepare(ablated), "candidate": step}
+            yield _contrast(request, device, rng, part.name, steps, alive=alive)
 
 
 def _ablated(spec: ModelSpec, seed: int, part: str) -> nn.Module:
     built = models.build(spec, seed=seed)
-    return without(built.module, built.sites, part)  # type: ignore[arg-type]
+    make = functools.partial(stand_in, parse_variant(built.spec.variant), part)
+    return without(built.module, built.sites, part, make)
 
 
 def _contrast(

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from sebench.errors import BuildError, UsageError, VariantError
 from sebench.models.factories import Factory, call_factory
 from sebench.models.sources.source import BuiltModel, Source
-from sebench.models.variants import PLAIN
-from sebench.schema import ModelSpec
+from sebench.schema import PLAIN, ModelSpec
 
 if TYPE_CHECKING:
     import torch

@@ -10,8 +10,7 @@ from sebench.errors import BuildError, UnknownModelError
 from sebench.models.registry import ModelInfo, find_model, height_width, list_models
 from sebench.models.resolution import resolve_native
 from sebench.models.sources.source import USUAL_INPUT, BuiltModel, InputSize, Source, near_names
-from sebench.models.variants import parse_variant
-from sebench.schema import ModelSpec
+from sebench.schema import ModelSpec, parse_variant
 
 if TYPE_CHECKING:
     import torch

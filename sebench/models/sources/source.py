@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from sebench.errors import UsageError, did_you_mean
 from sebench.models.registry import ImageSize, height_width, image_size_text
-from sebench.models.variants import PLAIN
-from sebench.schema import ModelSpec
+from sebench.schema import PLAIN, ModelSpec
 
 if TYPE_CHECKING:
     import torch

@@ -73,8 +73,13 @@ def _leaf_text(leaf: Any) -> str:  # noqa: ANN401 - layers differ in their attri
 
 
 def _attention_widths(module: nn.Module) -> Iterator[str]:
-    """``[hidden,channels]`` of every attention module, equal ones of one block once."""
-    for path, leaf in module.named_modules():
-        if path.endswith("excite"):
-            gate: Any = leaf
-            yield f"[{gate.fc1.out_features},{gate.fc1.in_features}]"
+    """``[hidden,channels]`` of every attention module with fully connected layers, read off the first."""
+    from torch import nn  # noqa: PLC0415
+
+    from sebench.models.slots import SlottedBlock  # noqa: PLC0415
+
+    for block in module.modules():
+        if isinstance(block, SlottedBlock) and block.attention is not None:
+            layers = (leaf for leaf in block.attention.modules() if isinstance(leaf, nn.Linear))
+            if first := next(layers, None):
+                yield f"[{first.out_features},{first.in_features}]"

@@ -17,6 +17,7 @@ from sebench.runner.profiling.bounds import machine_key
 from sebench.runner.workers.placement import worker_environ
 from sebench.runner.workers.session import WORKER_COMMAND, ask
 from sebench.schema import (
+    ATTENTION_KINDS,
     Environment,
     Finding,
     Machine,
@@ -25,6 +26,7 @@ from sebench.schema import (
     Profile,
     Session,
     StaticCost,
+    parse_variant,
 )
 from sebench.store import CountCache, MachineCache
 from sebench.worker.protocol import Profiled, ProfileRequest
@@ -85,11 +87,14 @@ def run_profiles(
 
 
 def _require_parts(session: Session) -> None:
-    candidate = session.pair.candidate.variant
-    if candidate == "plain" or "squeeze=none" in candidate:
-        raise UsageError(
-            f"--variant {candidate} has no squeeze, excite and scale to tell apart", hint="use --variant se"
-        )
+    variant = parse_variant(session.pair.candidate.variant)
+    if variant.parts:
+        return
+    others = (kind for kind in ATTENTION_KINDS.values() if kind.parts)
+    kind = variant.kind if variant.kind and variant.kind.parts else next(others)
+    *earlier, last = kind.part_names
+    listed = f"{', '.join(earlier)} and {last}" if earlier else last
+    raise UsageError(f"--variant {variant} has no {listed} to tell apart", hint=f"use --variant {kind.name}")
 
 
 def _conclude(session: Session, measured: Profiled, count: Counter) -> Profile:

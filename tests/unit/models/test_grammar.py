@@ -1,6 +1,7 @@
 """What `sebench list variants` shows is read off the parser, and the parser accepts it."""
 
-from sebench.models import grammar, parse_variant
+from sebench.models import grammar
+from sebench.schema import parse_variant
 
 
 def test_every_option_is_listed_with_its_default():

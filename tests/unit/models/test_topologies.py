@@ -13,8 +13,7 @@ from sebench.models.layers import Concat, ConvNormAct
 from sebench.models.resnet import Bottleneck, Widths
 from sebench.models.shufflenet import ShuffleUnit
 from sebench.models.slots import Slots
-from sebench.models.variants import Variant
-from sebench.schema import ModelSpec
+from sebench.schema import ModelSpec, Variant
 
 
 def tensor_names(network):
@@ -68,7 +67,7 @@ def test_equals_torchvision(spec, reference, size):
 
 
 def bottleneck(position, *, projection):
-    slots = Slots(Variant("se", reduction=2, position=position))
+    slots = Slots(Variant("se", {"r": 2, "position": position}))
     shortcut = ConvNormAct(4, 8, stride=2, relu=False) if projection else None
     torch.manual_seed(0)
     return Bottleneck(
@@ -111,7 +110,7 @@ def test_bottleneck_attends_at(position, projection):
 def test_pre_activation_unit_attends_at(position):
     torch.manual_seed(0)
     unit = BottleneckUnit(
-        8, 2, Slots(Variant("se", reduction=2, position=position)), stage=2, stride=1
+        8, 2, Slots(Variant("se", {"r": 2, "position": position})), stage=2, stride=1
     ).eval()
     x = torch.randn(2, 8, 6, 6)
     se = unit.attention
@@ -137,7 +136,7 @@ def test_pre_activation_unit_attends_at(position):
 def test_shuffle_unit_attends_at(position, strided):
     torch.manual_seed(0)
     inputs = 12 if strided else 24
-    unit = ShuffleUnit(inputs, 24, Slots(Variant("se", reduction=2, position=position)), 3, 3).eval()
+    unit = ShuffleUnit(inputs, 24, Slots(Variant("se", {"r": 2, "position": position})), 3, 3).eval()
     x = torch.randn(2, inputs, 6, 6)
     se = unit.attention
     shortcut = nn.functional.avg_pool2d(x, 3, 2, padding=1) if strided else x
@@ -162,7 +161,7 @@ def test_shuffle_unit_attends_at(position, strided):
 def test_inception_residual_attends_at(position):
     torch.manual_seed(0)
     branches = Concat(left=nn.Conv2d(6, 2, 1), right=nn.Conv2d(6, 3, 3, padding=1))
-    slots = Slots(Variant("se", reduction=2, position=position))
+    slots = Slots(Variant("se", {"r": 2, "position": position}))
     block = ResidualInception(branches, 5, 6, slots, stage=3, scale=0.17, relu=True).eval()
     x = torch.randn(2, 6, 4, 4)
     se = block.attention

@@ -7,18 +7,27 @@ import torch
 
 from sebench import models
 from sebench.errors import DeviceError
+from sebench.models.attention import stand_in
 from sebench.profilers.ablation import without
 from sebench.profilers.cpu import CpuDevice
 from sebench.profilers.parts import Scope, part_times, profile_parts
 from sebench.profilers.roofline import measure_machine
 from sebench.profilers.workload import inference_step, make_input, training_step
-from sebench.schema import ModelSpec, Workload
+from sebench.schema import ModelSpec, Workload, parse_variant
 from tests.fakes import FakeDevice
 
 
 def network(variant="se"):
     built = models.build(ModelSpec(model="cifar_wrn16_8", variant=variant), seed=0)
     return built.module, {site: built.stages[site.split(".")[0]] for site in built.sites}
+
+
+PARTS = ("squeeze", "excite", "scale")
+
+
+def ablated(sites, part):
+    module, _ = network()
+    return without(module, sites, part, lambda: stand_in(parse_variant("se"), part))
 
 
 def batch(size=2):
@@ -31,7 +40,7 @@ def profiled():
     workload = Workload(phase="training", batch_size=2, input_shape=(2, 3, 8, 8))
     step = training_step(module, batch(), torch.tensor([1, 2]), workload)
     step()
-    return module, profile_parts(module, sites, step, CpuDevice(threads=1), repeats=2)
+    return module, profile_parts(module, sites, step, CpuDevice(threads=1), repeats=2, parts=PARTS)
 
 
 def test_every_part_of_every_stage_has_a_forward_and_a_backward(profiled):
@@ -56,7 +65,7 @@ def test_hooks_are_removed(profiled):
 def test_inference_has_no_backward():
     module, sites = network()
     step = inference_step(module, batch(), Workload(input_shape=(2, 3, 8, 8)))
-    parts, _, _ = profile_parts(module, sites, step, CpuDevice(threads=1), repeats=1)
+    parts, _, _ = profile_parts(module, sites, step, CpuDevice(threads=1), repeats=1, parts=PARTS)
     assert {p.phase for p in parts} == {"forward"}
 
 
@@ -64,16 +73,22 @@ def test_inference_has_no_backward():
 def test_a_network_without_a_part_still_runs_and_lacks_just_that(part):
     module, sites = network()
     whole = module(batch())
-    ablated = without(network()[0], sites, part)
-    assert ablated(batch()).shape == whole.shape
-    kept = {name for name, _ in ablated.get_submodule(next(iter(sites))).named_children()}
+    without_it = ablated(sites, part)
+    assert without_it(batch()).shape == whole.shape
+    kept = {name for name, _ in without_it.get_submodule(next(iter(sites))).named_children()}
     assert kept == {"squeeze", "excite", "scale"}
 
 
 def test_leaving_the_scale_out_is_the_plain_network():
     plain, _ = network("plain")
+    _, sites = network()
+    torch.testing.assert_close(ablated(sites, "scale").eval()(batch()), plain.eval()(batch()))
+
+
+def test_a_part_that_a_network_does_not_have_cannot_be_left_out():
     module, sites = network()
-    torch.testing.assert_close(without(module, sites, "scale").eval()(batch()), plain.eval()(batch()))
+    with pytest.raises(AttributeError, match="has no attribute `gather`"):
+        without(module, sites, "gather", torch.nn.Identity)
 
 
 def test_bounds_are_the_best_of_their_repetitions():
@@ -128,7 +143,7 @@ def test_an_accelerator_that_the_profiler_does_not_know_is_refused():
     device = FakeDevice()
     device.name = "mps:0"
     with pytest.raises(DeviceError, match="torch's profiler cannot trace mps devices; use --device cpu"):
-        profile_parts(module, sites, lambda: None, device, repeats=1)
+        profile_parts(module, sites, lambda: None, device, repeats=1, parts=PARTS)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "amp-bfloat16"])
@@ -139,6 +154,6 @@ def test_parts_in_other_number_formats(dtype):
     targets = torch.tensor([1, 2])
     step = training_step(module, images, targets, load)
     step()
-    parts, _, _ = profile_parts(module, sites, step, CpuDevice(threads=1), repeats=1)
+    parts, _, _ = profile_parts(module, sites, step, CpuDevice(threads=1), repeats=1, parts=PARTS)
     assert len(parts) == 3 * 3 * 2
     assert min(p.times_s[0] for p in parts) > 0

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sebench.errors import VariantError
-from sebench.models.variants import Variant, format_stages, hidden_channels, parse_variant
+from sebench.schema import Variant, format_stages, hidden_channels, parse_variant
 
 
 @pytest.mark.parametrize(
@@ -41,32 +41,87 @@ def test_reads_and_prints_the_canonical_form(text, canonical):
     assert str(parse_variant(text)) == canonical
 
 
-def test_fields():
+def test_options():
     assert parse_variant("plain") == Variant()
-    assert parse_variant(
-        "se(r=8,stages=2-3,position=post,squeeze=none,excitation=relu,bias=false)"
-    ) == Variant(
-        attention="se",
-        reduction=8,
-        stages=(2, 3),
-        position="post",
-        squeeze="none",
-        excitation="relu",
-        bias=False,
-    )
+    options = {
+        "r": 8, "stages": (2, 3), "position": "post", "squeeze": "none", "excitation": "relu", "bias": False,
+    }  # fmt: skip
+    variant = parse_variant("se(r=8,stages=2-3,position=post,squeeze=none,excitation=relu,bias=false)")
+    assert variant == Variant("se", options)
+    assert (variant.stages, variant.position) == ((2, 3), "post")
+    # what says where modules sit is no argument of theirs
+    assert variant.arguments == {"r": 8, "squeeze": "none", "excitation": "relu", "bias": False}
+
+
+def test_options_that_are_not_given_have_their_defaults():
+    variant = parse_variant("se(r=8)")
+    assert variant.options == {"r": 8}
+    assert variant.arguments == {"r": 8, "squeeze": "avg", "excitation": "sigmoid", "bias": True}
+    assert (variant.stages, variant.position) == (None, "standard")
+    plain = Variant()
+    assert (plain.kind, plain.arguments, plain.stages, plain.position) == (None, {}, None, "standard")
+
+
+def test_equal_variants_are_one_key():
+    variants = {Variant("se"), Variant("se", {"r": 16, "stages": None, "bias": True}), parse_variant("se()")}
+    assert variants == {Variant("se")}
+
+
+def test_parts():
+    assert [part.name for part in parse_variant("se(r=4,bias=false)").parts] == ["squeeze", "excite", "scale"]
+    assert parse_variant("se(squeeze=none)").parts == ()
+    assert Variant().parts == ()
+
+
+def test_replaced_options_are_checked_too():
+    variant = parse_variant("se(r=8,stages=2-4)")
+    assert str(variant.replaced(stages=None)) == "se(r=8)"
+    assert str(variant.replaced(bias=False)) == "se(r=8,stages=2-4,bias=false)"
+    with pytest.raises(VariantError, match="unknown option 'ratio'"):
+        variant.replaced(ratio=4)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"reduction": 8}, "unknown option 'reduction'; did you mean 'excitation'?"),
+        ({"r": 0}, "option 'r' cannot be 0; its values are 1, 2, ..."),
+        ({"r": 8.0}, "option 'r' cannot be 8.0; its values are 1, 2, ..."),
+        ({"r": True}, "option 'r' cannot be True; its values are 1, 2, ..."),
+        ({"r": "8"}, "option 'r' cannot be '8'; its values are 1, 2, ..."),
+        ({"r": None}, "option 'r' cannot be None; its values are 1, 2, ..."),
+        ({"stages": (3, 2)}, "option 'stages' cannot be (3, 2); its values are 2-4 or 2+4"),
+        ({"stages": ()}, "option 'stages' cannot be (); its values are 2-4 or 2+4"),
+        ({"stages": 3}, "option 'stages' cannot be 3; its values are 2-4 or 2+4"),
+        ({"bias": 1}, "option 'bias' cannot be 1; its values are true|false"),
+        ({"squeeze": "sum"}, "option 'squeeze' cannot be 'sum'; its values are avg|max|avgmax|none"),
+        ({"squeeze": 3}, "option 'squeeze' cannot be 3; its values are avg|max|avgmax|none"),
+    ],
+)
+def test_values_that_no_text_has_are_refused(options, message):
+    with pytest.raises(VariantError) as caught:
+        Variant("se", options)
+    assert str(caught.value) == message
+
+
+def test_an_unknown_kind_and_options_of_the_plain_network_are_refused():
+    with pytest.raises(VariantError, match="unknown attention 'eca'; choose from plain, se"):
+        Variant("eca")
+    with pytest.raises(VariantError, match="unknown option 'r'; there is none"):
+        Variant(None, {"r": 8})
 
 
 @given(
-    st.builds(
-        Variant,
-        attention=st.just("se"),
-        reduction=st.integers(1, 4096),
-        stages=st.none() | st.sets(st.integers(1, 9), min_size=1).map(lambda stages: tuple(sorted(stages))),
-        position=st.sampled_from(["standard", "pre", "post", "identity", "3x3"]),
-        squeeze=st.sampled_from(["avg", "max", "avgmax", "none"]),
-        excitation=st.sampled_from(["sigmoid", "relu", "tanh", "hardsigmoid"]),
-        bias=st.booleans(),
-    )
+    st.fixed_dictionaries(
+        {
+            "r": st.integers(1, 4096),
+            "stages": st.none() | st.sets(st.integers(1, 9), min_size=1).map(lambda s: tuple(sorted(s))),
+            "position": st.sampled_from(["standard", "pre", "post", "identity", "3x3"]),
+            "squeeze": st.sampled_from(["avg", "max", "avgmax", "none"]),
+            "excitation": st.sampled_from(["sigmoid", "relu", "tanh", "hardsigmoid"]),
+            "bias": st.booleans(),
+        }
+    ).map(lambda options: Variant("se", options))
 )
 def test_printing_and_reading_are_inverse(variant):
     assert parse_variant(str(variant)) == variant

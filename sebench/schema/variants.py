@@ -1,0 +1,164 @@
+"""The variant grammar: one string says which attention a network carries and how.
+
+``plain`` is the network without attention; ``NAME`` or ``NAME(option=value, ...)`` is one with it, for
+example ``se(r=8,stages=2-4)``. ``str(Variant)`` is the canonical form: only options that differ from
+their default, always in the same order, so equal networks have equal names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from sebench.errors import VariantError
+from sebench.schema.attention import ATTENTION_KINDS, STAGES, AttentionKind, AttentionPart, Position
+from sebench.schema.attention_options import AttentionOption, OptionValue, is_run_of_stages, unknown_word
+
+PLAIN = "plain"
+_CALL = re.compile(r"\s*(?P<name>[^()]*?)\s*(?:\((?P<options>[^()]*)\))?\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """Which attention fills a network's slots; without one, the network is plain.
+
+    Raises:
+        VariantError: there is no such kind, it has no such option, or a value is none of the option's.
+    """
+
+    attention: str | None = None
+    """Name of the kind, None for the plain network."""
+    options: Mapping[str, OptionValue] = field(default_factory=dict)
+    """Those that differ from their default, in canonical order; others may be given and are dropped."""
+
+    def __post_init__(self) -> None:
+        known = {} if self.kind is None else {option.name: option for option in self.kind.options}
+        for name, value in self.options.items():
+            _known_option(name, known).require(value)
+        kept = {
+            name: self.options[name]
+            for name, option in known.items()
+            if name in self.options and self.options[name] != option.default
+        }
+        object.__setattr__(self, "options", kept)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __str__(self) -> str:
+        if self.kind is None:
+            return PLAIN
+        options = ",".join(
+            f"{option.name}={option.render(self.options[option.name])}"
+            for option in self.kind.options
+            if option.name in self.options
+        )
+        return f"{self.kind.name}({options})" if options else self.kind.name
+
+    @property
+    def kind(self) -> AttentionKind | None:
+        """The entry of the attention in the catalogue, None for the plain network."""
+        return None if self.attention is None else _known_kind(self.attention)
+
+    def value(self, name: str) -> Any:  # noqa: ANN401 - options differ in type
+        """Value of an option, given or by default; None where the attention has no such option."""
+        default = None if self.kind is None else self.kind.default(name)
+        return self.options.get(name, default)
+
+    def replaced(self, **options: OptionValue) -> Variant:
+        """The same attention with other values of these options.
+
+        Raises:
+            VariantError: the attention has no such option, or a value is none of the option's.
+        """
+        return Variant(self.attention, {**self.options, **options})
+
+    @property
+    def stages(self) -> tuple[int, ...] | None:
+        """Stages whose slots are filled, ascending; None fills all."""
+        return cast("tuple[int, ...] | None", self.value(STAGES.name))
+
+    @property
+    def position(self) -> Position:
+        """Place in the block."""
+        return cast(Position, self.value("position") or "standard")
+
+    @property
+    def arguments(self) -> dict[str, OptionValue]:
+        """Keywords of the attention module's constructor: all options but those that say where it sits."""
+        options = () if self.kind is None else self.kind.options
+        return {option.name: self.value(option.name) for option in options if not option.placing}
+
+    @property
+    def parts(self) -> tuple[AttentionPart, ...]:
+        """Parts whose time can be told apart, in order of execution; none of the plain network."""
+        kind = self.kind
+        if kind is None or any(self.value(name) == value for name, value in kind.inseparable.items()):
+            return ()
+        return kind.parts
+
+
+def parse_variant(text: str) -> Variant:
+    """Read a variant; case and blanks around words do not matter.
+
+    Args:
+        text: For example ``plain``, ``se`` or ``se(r=8, stages=2+4-5)``.
+
+    Raises:
+        VariantError: The text is outside the grammar; names the culprit and near matches.
+    """
+    try:
+        return _parse(text.lower())
+    except VariantError as error:
+        raise VariantError(f"variant {text!r}: {error.message}", hint=error.hint) from None
+
+
+def _parse(text: str) -> Variant:
+    call = _CALL.fullmatch(text)
+    if call is None:
+        raise VariantError("unbalanced parentheses", hint="write it as NAME(option=value,...)")
+    name, options = call["name"], call["options"] or ""
+    if name == PLAIN:
+        if options.strip():
+            raise VariantError("the plain network has no options", hint="write plain, or name an attention")
+        return Variant()
+    return Variant(name, _parse_options(options, _known_kind(name)))
+
+
+def _parse_options(text: str, kind: AttentionKind) -> dict[str, OptionValue]:
+    known = {option.name: option for option in kind.options}
+    values: dict[str, OptionValue] = {}
+    for item in _split_options(text):
+        name, equals, value = (part.strip() for part in item.partition("="))
+        option = _known_option(name, known)
+        if not equals or not value:
+            raise VariantError(f"option {name!r} has no value", hint=f"write {name}=...")
+        if name in values:
+            raise VariantError(f"option {name!r} is given twice", hint="keep one of them")
+        values[name] = option.parse(value)
+    return values
+
+
+def _split_options(text: str) -> list[str]:
+    """Split at commas, except those that separate stages: ``stages=2,4`` is one option."""
+    items: list[str] = []
+    for item in text.split(",") if text.strip() else []:
+        if items and items[-1].strip().startswith(STAGES.name) and is_run_of_stages(item.strip()):
+            items[-1] = f"{items[-1]}+{item}"
+        else:
+            items.append(item)
+    return items
+
+
+def _known_kind(name: str) -> AttentionKind:
+    if name not in ATTENTION_KINDS:
+        raise unknown_word("attention", name, (PLAIN, *ATTENTION_KINDS))
+    return ATTENTION_KINDS[name]
+
+
+def _known_option(name: str, known: Mapping[str, AttentionOption]) -> AttentionOption:
+    if name not in known:
+        raise unknown_word("option", name, known)
+    return known[name]
