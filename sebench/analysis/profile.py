@@ -6,11 +6,14 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from sebench import statistics
 from sebench.analysis.costs import totals
 from sebench.analysis.headlines import interval_of
 from sebench.analysis.sampled import differences, log_ratios, log_times
 from sebench.schema import (
+    PLAIN,
     AblationCheck,
     AttentionPart,
     Block,
@@ -62,10 +65,12 @@ def conclude_profile(
     machine = samples.machine
     unknown = AUTOCAST if workload.dtype.startswith("amp-") else None
     known = parse_variant(pair.candidate.variant).parts
-    rows = _timed_parts(samples, cost, known, unknown) if unknown else _parts(samples, cost, known, machine)
+    rows = _parts(samples, cost, known, machine)
+    if unknown:
+        rows = (_timed_alone(row, unknown) for row in rows)
     order = {part.name: index for index, part in enumerate(known)}
     parts = tuple(sorted(rows, key=lambda row: (row.phase == "backward", row.stage, order[row.part])))
-    (plain,) = [contrast for contrast in samples.contrasts if contrast.name == "plain"]
+    (plain,) = [contrast for contrast in samples.contrasts if contrast.name == PLAIN]
     difference, ratio = _difference(plain), _ratio(plain)
     step_s = _median(samples.steps_s)
     profiled_step_s = _median(samples.profiled_steps_s)
@@ -117,27 +122,6 @@ def _child_of_site(op: OpCost) -> str:
     return op.module.removeprefix(f"{op.site}.").partition(".")[0]
 
 
-def _timed_parts(
-    samples: ProfileSamples, cost: StaticCost, parts: Parts, reason: str
-) -> Iterator[PartProfile]:
-    """Times without anything that follows from bytes or operations."""
-    work = _work_by_part(cost, parts)
-    for sample in samples.parts:
-        yield PartProfile(
-            stage=sample.stage,
-            part=sample.part,
-            phase=sample.phase,
-            time_s=_median(sample.times_s),
-            bytes=None,
-            flops=work.get((sample.stage, sample.part, sample.phase), _Work()).flops,
-            calls=None,
-            achieved_bytes_per_s=None,
-            bound_s=None,
-            verdict=None,
-            reason=reason,
-        )
-
-
 def _parts(
     samples: ProfileSamples, cost: StaticCost, parts: Parts, machine: Machine
 ) -> Iterator[PartProfile]:
@@ -169,6 +153,13 @@ def _parts(
             bound_s=max(bounds.values()),
             verdict=verdict,
         )
+
+
+def _timed_alone(row: PartProfile, reason: str) -> PartProfile:
+    """A row without anything that follows from bytes or the number of operations."""
+    return replace(
+        row, bytes=None, calls=None, achieved_bytes_per_s=None, bound_s=None, verdict=None, reason=reason
+    )
 
 
 def _predicted_s(plain: StaticCost, cost: StaticCost, machine: Machine) -> float:

@@ -23,7 +23,7 @@ from sebench.profilers.latency import (
 from sebench.profilers.parts import profile_parts
 from sebench.profilers.roofline import measure_machine
 from sebench.profilers.workload import compute_dtype
-from sebench.schema import Contrast, ModelSpec, ProfileSamples, Side, parse_variant
+from sebench.schema import PLAIN, Contrast, ModelSpec, ProfileSamples, Side, parse_variant
 from sebench.worker.protocol import ProfileRequest
 
 PREPARED_STEPS = 3
@@ -75,7 +75,7 @@ def _contrasts(
     rng = Random(request.process_seed)
     plain = models.build(request.pair.baseline, seed=request.weight_seed).module
     steps: dict[Side, Step] = {"baseline": prepare(plain), "candidate": step}
-    yield _contrast(request, device, rng, "plain", steps, alive=alive)
+    yield _contrast(request, device, rng, PLAIN, steps, alive=alive)
     del plain, steps
     for part in parse_variant(request.pair.candidate.variant).parts:
         if request.workload.phase in part.ablated_in:
