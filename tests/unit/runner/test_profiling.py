@@ -1,20 +1,23 @@
 """Bounds of a machine are measured once per set-up; the worker's answers are set."""
 
+import dataclasses
+
 import pytest
 from filelock import FileLock
 from msgspec.structs import replace
 
-from sebench.errors import BuildError
+from sebench.errors import BuildError, UsageError
 from sebench.runner.measuring.device_lock import lock_file
 from sebench.runner.planning.conditions import Conditions
 from sebench.runner.planning.plan import make_plan
 from sebench.runner.profiling import run as profiling
 from sebench.runner.profiling.bounds import machine_key
 from sebench.runner.profiling.run import run_profiles
-from sebench.schema import Contrast, Machine, PartSample, ProfileSamples, Workload
+from sebench.schema import ATTENTION_KINDS, Contrast, Machine, PartSample, ProfileSamples, Workload
 from sebench.store import MachineCache
 from sebench.worker.protocol import Profiled
 from tests import samples
+from tests.toy_attention import TOY
 
 MACHINE = Machine(
     copy_bytes_per_s=1e9, matmul_flops_per_s=1e9, launch_s=1e-6, measured_at="2026-11-21T07:30:00+00:00"
@@ -22,9 +25,9 @@ MACHINE = Machine(
 RUNTIME = {"num_threads": 2, "device": {}}
 
 
-def plan(**conditions):
+def plan(variant="se", **conditions):
     return make_plan(
-        names=["cifar_wrn16_8"], variants=["se"], baseline="plain", seed=1, effort="quick",
+        names=["cifar_wrn16_8"], variants=[variant], baseline="plain", seed=1, effort="quick",
         image_size=8, conditions=Conditions(phase="inference", **conditions),
     )  # fmt: skip
 
@@ -123,3 +126,20 @@ def test_autocast_is_counted_in_single_precision(known):
     (profile,), _ = run_profiles(plan(dtype="amp-bfloat16"), samples.ENVIRONMENT)
     assert profile.parts[0].flops > 0
     assert profile.parts[0].bytes is None
+
+
+@pytest.mark.parametrize(
+    ("parts", "variant", "lacks", "offered"),
+    [
+        (TOY.parts, "toy(offset=false)", "gather, weigh and multiply", "toy"),
+        (TOY.parts, "se(squeeze=none)", "squeeze, excite and scale", "se"),
+        ((), "toy", "squeeze, excite and scale", "se"),
+    ],
+)
+def test_parts_that_cannot_be_told_apart_are_refused(parts, variant, lacks, offered, known, monkeypatch):
+    kind = dataclasses.replace(TOY, parts=parts, inseparable={"offset": False})
+    monkeypatch.setitem(ATTENTION_KINDS, "toy", kind)
+    with pytest.raises(UsageError) as caught:
+        run_profiles(plan(variant), samples.ENVIRONMENT)
+    assert str(caught.value) == f"--variant {variant} has no {lacks} to tell apart; use --variant {offered}"
+    assert known == []
