@@ -122,7 +122,7 @@ def profiled(kind, contrasts=()):
 def test_a_kind_is_listed_under_its_name_and_parts_have_names_of_their_own(kind):
     assert ATTENTION_KINDS[kind.name] is kind
     assert kind.name == kind.name.lower() != PLAIN
-    assert kind.label.lower() == kind.name
+    assert kind.label
     assert len(set(kind.part_names)) == len(kind.part_names)
     # contrasts of a profile are named after the part that is left out, or PLAIN
     assert all(name.isidentifier() and name != PLAIN for name in kind.part_names)
@@ -193,7 +193,7 @@ def test_it_sits_at_each_of_its_positions_and_at_no_other(kind):
             assert unit(torch.zeros(2, 8, 4, 4)).shape == (2, 8, 4, 4)
             assert ran == [1]
         else:
-            with pytest.raises(VariantError, match=f"unknown position value '{position}'"):
+            with pytest.raises(VariantError, match="unknown (option 'position'|position value)"):
                 parse_variant(f"{kind.name}(position={position})")
 
 
@@ -202,8 +202,8 @@ def test_every_parameter_is_initialised_by_its_seed(kind):
         one, same, other = (network(variant, seed).state_dict() for seed in (0, 0, 1))
         assert all(values.isfinite().all() for values in one.values())
         assert all(torch.equal(values, same[name]) for name, values in one.items())
-        weights = [name for name in one if name.startswith(SITE) and name.endswith("weight")]
-        assert all(not torch.equal(one[name], other[name]) for name in weights)
+        drawn = [name for name in one if name.startswith(SITE) and not torch.equal(one[name], other[name])]
+        assert bool(drawn) == any(part.holds_weights for part in kind.parts)
 
 
 def test_weights_lie_in_the_part_that_is_said_to_hold_them(kind):
