@@ -84,7 +84,10 @@ def test_a_recurrent_network_costs_the_same_in_every_grad_mode(own):
     command = "count --image-size 16 --format json -m nets.py:"
     plain, inference = (counted(own(command + name)) for name in ("plain", "inference"))
     assert plain["macs"] == plain["paper_macs"] == 16 * 4 * 5 * (48 + 5)
-    assert {**inference, "model": ""} == {**plain, "model": ""}
+    # torch 2.11 multiplies by another op under inference_mode (bmm, not mm); it costs the same.
+    for model in (plain, inference):
+        model["model"], model["by_op"] = "", [{**row, "op": ""} for row in model["by_op"]]
+    assert inference == plain
 
 
 def test_a_lock_knows_no_training_costs_of_a_network_that_cannot_be_trained(own, tmp_path):
