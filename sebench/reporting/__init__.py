@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
-from sebench.errors import UsageError, near_matches
 from sebench.reporting.calibration import calibration_document, calibration_json
 from sebench.reporting.catalog import catalog_document
 from sebench.reporting.change import change_document, change_json
@@ -23,6 +20,7 @@ from sebench.reporting.cross_check import cross_check_document, cross_check_json
 from sebench.reporting.document import Document
 from sebench.reporting.drawing import check_picture, draw
 from sebench.reporting.environment import environment_document
+from sebench.reporting.formats import Format, render
 from sebench.reporting.gate import gate_document
 from sebench.reporting.lock import lock_document, lock_json
 from sebench.reporting.paper_table import (
@@ -37,9 +35,6 @@ from sebench.reporting.table_picture import check_table_picture, tables_picture
 from sebench.reporting.trend import trend_document, trend_json
 from sebench.reporting.trend_picture import trend_picture
 from sebench.reporting.verification import verification_document, verification_json
-
-Format = Literal["table", "markdown", "csv", "latex", "html"]
-"""Formats of a document; JSON is a contract of its own (`sebench.reporting.contract`)."""
 
 __all__ = [
     "Document",
@@ -86,42 +81,3 @@ __all__ = [
     "verification_document",
     "verification_json",
 ]
-
-
-def render(document: Document, format: str, *, width: int | None = None, color: bool = False) -> str:  # noqa: A002
-    """`document` as text.
-
-    Args:
-        document: What to say.
-        format: ``table`` (terminal), ``markdown`` (GitHub), ``csv`` (raw values), ``latex`` (booktabs) or
-            ``html`` (one self-contained page).
-        width: Characters per line of ``table``; None where there is no terminal.
-        color: Emphasis by ANSI codes, ``table`` only.
-
-    Raises:
-        UsageError: `format` is none of these.
-    """
-    if format == "table":
-        from sebench.reporting.text import render_text  # noqa: PLC0415 - each format loads its own
-
-        return render_text(document, width=width, color=color)
-    if format == "markdown":
-        from sebench.reporting.markdown import render_markdown  # noqa: PLC0415
-
-        return render_markdown(document)
-    if format == "csv":
-        from sebench.reporting.frame import render_csv  # noqa: PLC0415
-
-        return render_csv(document)
-    if format == "latex":
-        from sebench.reporting.latex import render_latex  # noqa: PLC0415
-
-        return render_latex(document)
-    if format == "html":
-        from sebench import __version__  # noqa: PLC0415
-        from sebench.reporting.html import render_html  # noqa: PLC0415
-
-        return render_html(document, generator=f"sebench {__version__}")
-    formats = get_args(Format)
-    hint = near_matches(format, formats) or f"use {', '.join(formats)}"
-    raise UsageError(f"--format {format!r} is not a document format", hint=hint)

@@ -11,6 +11,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from sebench import __version__
 from sebench.lines import exact_line, single_line
 from sebench.reporting.document import (
     Cell,
@@ -39,7 +40,7 @@ _KINDS = {
 }
 
 
-def render_html(document: Document, *, generator: str = "sebench") -> str:
+def render_html(document: Document, *, generator: str = f"sebench {__version__}") -> str:
     """`document` as one page that opens from disk, without network, in light and in dark.
 
     Its security policy admits the page's own scripts by their digest and nothing else. Tables and pictures
