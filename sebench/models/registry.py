@@ -90,12 +90,12 @@ def image_size_text(size: ImageSize) -> str:
 
 def list_models() -> tuple[ModelInfo, ...]:
     """All native networks, in the order of the paper's tables."""
-    return _MODELS
+    return tuple(MODELS.values())
 
 
 def find_model(name: str) -> ModelInfo | None:
     """The native network of this name; None where there is none."""
-    return _BY_NAME.get(name)
+    return MODELS.get(name)
 
 
 def height_width(size: ImageSize) -> tuple[int, int]:
@@ -166,7 +166,7 @@ def _faster_rcnn(depth: int) -> ModelInfo:
     )
 
 
-_MODELS: tuple[ModelInfo, ...] = (
+_ALL = (
     _resnet(50),
     _resnet(101),
     _resnet(152),
@@ -255,4 +255,8 @@ _MODELS: tuple[ModelInfo, ...] = (
     _faster_rcnn(101),
 )
 
-_BY_NAME = {info.name: info for info in _MODELS}
+MODELS: dict[str, ModelInfo] = {info.name: info for info in _ALL}
+"""Every native network by name, in the order of the paper's tables.
+
+A new one is an entry here and a factory in the module of its family.
+"""
