@@ -20,7 +20,7 @@ measure resnet50_tf32 --model resnet50 "${training[@]}" --dtype tf32
 measure resnet50_bf16 --model resnet50 "${training[@]}" --dtype amp-bfloat16
 measure resnet50_bf16_channels_last --model resnet50 "${training[@]}" --dtype amp-bfloat16 --memory-format channels_last
 # Compiling alone may take longer than that.
-measure resnet50_bf16_compile --model resnet50 "${step[@]}" --dtype amp-bfloat16 --exec compile --effort quick
+measure resnet50_bf16_compile --model resnet50 "${step[@]}" --dtype amp-bfloat16 --runtime compile --effort quick
 measure resnet101_tf32 --model resnet101 "${training[@]}" --dtype tf32
 measure resnext50_tf32 --model resnext50_32x4d "${training[@]}" --dtype tf32
 measure mobilenet_v1_tf32 --model mobilenet_v1 "${training[@]}" --dtype tf32

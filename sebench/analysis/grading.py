@@ -238,7 +238,7 @@ def _accelerator(blocks: Sequence[Block]) -> Iterator[Finding]:
             code="launch-bound",
             severity="info",
             message="handing the step over takes as long as the step: the host sets the pace, not the device",
-            hint="a larger batch, --exec compile or --exec cudagraph",
+            hint="a larger batch, --runtime compile or --runtime cudagraph",
         )
     states = [state for block in blocks for state in block.device_states]
     if any(state.other_processes for state in states):

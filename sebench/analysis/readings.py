@@ -8,8 +8,6 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from msgspec.structs import asdict
-
 from sebench import statistics
 from sebench.analysis.comparison import compare
 from sebench.analysis.energy import energy_log_ratios
@@ -17,6 +15,7 @@ from sebench.analysis.step_metrics import process_log_ratios, process_log_values
 from sebench.errors import DataFileError
 from sebench.schema import (
     METRICS,
+    WORKLOAD_OPTIONS,
     Measurement,
     MetricComparison,
     Origin,
@@ -25,9 +24,6 @@ from sebench.schema import (
     fingerprint,
     moment,
 )
-
-Conditions = tuple[tuple[str, Any], ...]
-"""Names and values of everything that must be equal before two figures of a metric may be compared."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +41,13 @@ class Reading:
         return self.metric.workload
 
     @cached_property
-    def conditions(self) -> Conditions:
-        """The whole workload, or what a count depends on."""
+    def conditions(self) -> tuple[tuple[str, Any], ...]:
+        """What must be equal before two figures of the metric may be compared, by name.
+
+        That is the whole workload, or what of it a count depends on.
+        """
         if self.workload is not None:
-            return tuple(asdict(self.workload).items())
+            return tuple((option.field, getattr(self.workload, option.field)) for option in WORKLOAD_OPTIONS)
         cost = self.result.candidate_cost
         if cost is None:
             return ()

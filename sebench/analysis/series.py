@@ -10,30 +10,9 @@ from msgspec.structs import replace
 
 from sebench.analysis.readings import Reading, newest_first, readings
 from sebench.errors import UsageError, near_matches
-from sebench.schema import METRICS, LeftOut, Result, Workload, fingerprint
+from sebench.schema import METRICS, NOTHING_SAID, LeftOut, Result, WorkloadRequest, allows, fingerprint
 
 FINGERPRINT_DIGITS = 12
-
-
-@dataclass(frozen=True, slots=True)
-class WorkloadFilter:
-    """Restricts a series; None takes anything. What was counted per image has no workload and passes."""
-
-    device: str | None = None
-    """``cuda`` takes every ``cuda:N``."""
-    phase: str | None = None
-    batch_size: int | None = None
-
-    def allows(self, workload: Workload | None) -> bool:
-        """Whether figures under `workload` are asked for."""
-        if workload is None:
-            return True
-        devices = (workload.device, workload.device.partition(":")[0])
-        return (
-            self.device in (None, *devices)
-            and self.phase in (None, workload.phase)
-            and self.batch_size in (None, workload.batch_size)
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +28,7 @@ def select_series(
     results: Sequence[Result],
     metric: str,
     *,
-    workloads: WorkloadFilter = WorkloadFilter(),
+    workloads: WorkloadRequest = NOTHING_SAID,
     fingerprint_prefix: str | None = None,
 ) -> Series | None:
     """The newest reading of `metric`, and all others that may be compared with it.
@@ -57,7 +36,7 @@ def select_series(
     Args:
         results: of one model, candidate and baseline.
         metric: its name.
-        workloads: which to consider.
+        workloads: which to consider; what was counted per image has none, and passes.
         fingerprint_prefix: of the set-up; None takes that of the newest reading.
 
     Returns:
@@ -89,12 +68,12 @@ def select_series(
     )
 
 
-def _lead(results: Iterable[Result], metric: str, workloads: WorkloadFilter) -> Reading | None:
+def _lead(results: Iterable[Result], metric: str, workloads: WorkloadRequest) -> Reading | None:
     usable = (
         reading
         for result in results
         for reading in _figures(result, metric)
-        if workloads.allows(reading.workload)
+        if reading.workload is None or allows(workloads, reading.workload)
     )
     return next(usable, None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sebench.models import image_size_text, names_network
+from sebench.models import names_network
 from sebench.schema import WORKLOAD_OPTIONS, Pair, Plan, Workload
 
 
@@ -32,11 +32,8 @@ def _workload_options(workload: Workload, *, with_phase: bool) -> Iterator[tuple
     for option in WORKLOAD_OPTIONS:
         if option.option is None or (option.is_usual(workload) and not option.always):
             continue
-        if option.field == "input_shape":
-            height, width = workload.input_shape[-2:]
-            yield option.option, image_size_text((height, width))
-        elif option.field != "phase" or with_phase:
-            yield option.option, option.value(workload)
+        if option.field != "phase" or with_phase:
+            yield option.option, option.argument(workload)
 
 
 def _pair_options(pair: Pair) -> dict[str, str]:

@@ -11,15 +11,25 @@ from sebench.api.command import equivalent_command
 from sebench.api.comparison_result import ComparisonResult
 from sebench.api.naming import Network, network_name
 from sebench.errors import DataFileError, Interrupted, UsageError
-from sebench.models import PLAIN, ImageSize, factory_running
+from sebench.models import PLAIN, ImageSize, factory_running, image_size_text
 from sebench.runner.counting.cached import default_cache
 from sebench.runner.counting.counter import Counter
 from sebench.runner.measuring.run import run
-from sebench.runner.planning.conditions import conditions_here
 from sebench.runner.planning.pairs import resolve_spec
 from sebench.runner.planning.plan import input_shape, make_plan
+from sebench.runner.planning.workloads import on_this_machine
 from sebench.runner.progress import Observer, Progress
-from sebench.schema import Dtype, Effort, Execution, MemoryFormat, Optimizer, Phase, Plan, Result
+from sebench.schema import (
+    Dtype,
+    Effort,
+    MemoryFormat,
+    Optimizer,
+    Phase,
+    Plan,
+    Result,
+    Runtime,
+    WorkloadRequest,
+)
 from sebench.store import ResultStore, check_directory
 
 
@@ -29,21 +39,23 @@ def compare(
     variant: str | None = None,
     baseline: Network = PLAIN,
     candidate: Network | None = None,
-    device: str = "cpu",
-    phase: Phase | None = "inference",
+    device: str = "auto",
+    phase: Phase | None = None,
     batch_size: int | None = None,
     image_size: ImageSize | None = None,
     dtype: Dtype = "float32",
     memory_format: MemoryFormat = "contiguous",
     threads: int | None = None,
-    execution: Execution = "eager",
+    runtime: Runtime = "eager",
     optimizer: Optimizer = "none",
+    world_size: int = 1,
     memory: bool | None = None,
     effort: Effort = "standard",
     budget_s: float | None = None,
     seed: int | None = None,
     save: Path | None = None,
     progress: Observer | None = None,
+    execution: Runtime | None = None,
 ) -> ComparisonResult:
     """Count and time a pair of networks together, in worker processes of their own.
 
@@ -56,16 +68,17 @@ def compare(
         variant: of the candidate; None is ``se``.
         baseline: a variant of `model`, or a network.
         candidate: a network (or variant), instead of `variant`.
-        device: ``cpu``, ``cuda``, ``cuda:N`` or ``auto``.
+        device: ``cpu``, ``cuda``, ``cuda:N`` or ``auto``: the accelerator that torch finds, else the CPU.
         phase: ``inference``, or ``training``: forward + backward. None is what the paper reports:
             inference on the CPU, on a GPU both.
         batch_size: images per step; None is 1, in training 16 on the CPU and 256 elsewhere.
         image_size: side or (height, width) in pixels; None is the network's own.
         dtype: number format.
         memory_format: of input and weights.
-        threads: intra-op threads on the CPU; None is every core that this process may use.
-        execution: how steps run.
+        threads: intra-op threads on the CPU, of each process; None is every core that this process may use.
+        runtime: how steps run.
         optimizer: ``sgd`` includes the update of the weights in a training step.
+        world_size: train data-parallel over so many processes, which split the batch.
         memory: measure peak memory of training steps; None does, but for ``quick``.
         effort: how many processes and blocks to measure.
         budget_s: seconds for the whole call; a hard limit.
@@ -75,6 +88,7 @@ def compare(
             it has taken and will take, the ratio so far. From the first ``measuring`` on, which comes before
             any block is timed, the time left is what the networks take. Timing goes on meanwhile in another
             process, so it should return at once; what it raises ends the measurement.
+        execution: the name of `runtime` until 1.0.
 
     Raises:
         UsageError: names or numbers that cannot be meant.
@@ -90,20 +104,23 @@ def compare(
         variants=() if variant is None else (variant,),
         baseline=network_name(baseline),
         candidate=None if candidate is None else network_name(candidate),
-        conditions=conditions_here(
-            device=device,
-            phase=phase,
-            batch_size=batch_size,
-            dtype=dtype,
-            memory_format=memory_format,
-            threads=threads,
-            execution=execution,
-            optimizer=optimizer,
+        workload=on_this_machine(
+            WorkloadRequest(
+                device=device,
+                phase=phase,
+                batch_size=batch_size,
+                image_size=None if image_size is None else image_size_text(image_size),
+                dtype=dtype,
+                memory_format=memory_format,
+                threads=threads,
+                runtime=execution or runtime,
+                optimizer=optimizer,
+                world_size=world_size,
+            )
         ),
         seed=seed,
         effort=effort,
         budget_s=budget_s,
-        image_size=image_size,
         memory=memory,
     )
     result = _measure(plan, None if save is None else ResultStore(save), progress or _unobserved)

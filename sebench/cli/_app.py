@@ -8,6 +8,7 @@ import typer
 
 from sebench import __version__
 from sebench.cli._usage import Commands, Strict
+from sebench.cli._workload import present_name
 from sebench.cli.calibrate import calibrate
 from sebench.cli.check import check
 from sebench.cli.compare import compare
@@ -35,6 +36,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"token_normalize_func": present_name},
 )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from msgspec.structs import asdict
 
 from sebench.configuration import (
     BaseRefSettings,
@@ -16,7 +17,7 @@ from sebench.configuration import (
     parse_limit,
 )
 from sebench.errors import UsageError
-from sebench.schema import LimitMetric
+from sebench.schema import LimitMetric, WorkloadRequest, said
 
 DEFAULT_VARIANTS = ("se",)
 
@@ -33,8 +34,8 @@ class Asked:
     against: Sequence[Path]
     max_overhead: Sequence[str]
     margin: Sequence[str]
-    workload: dict[str, Any]
-    """Fields of `WorkloadSettings` that were given."""
+    workload: WorkloadRequest
+    """What was said of it."""
 
     @property
     def nothing(self) -> bool:
@@ -60,13 +61,13 @@ def settings_of(asked: Asked) -> CheckSettings:
     if asked.base_ref is not None:
         return CheckSettings(
             base_ref=tuple(
-                BaseRefSettings(model=model, ref=asked.base_ref, margin=margins, **asked.workload)
+                BaseRefSettings(model=model, ref=asked.base_ref, margin=margins, **asdict(asked.workload))
                 for model in dict.fromkeys(asked.models)
             )
         )
     if asked.candidate is not None:
         pair = FactoriesSettings(
-            baseline=asked.baseline or "", candidate=asked.candidate, margin=margins, **asked.workload
+            baseline=asked.baseline or "", candidate=asked.candidate, margin=margins, **asdict(asked.workload)
         )
         return CheckSettings(factories=(pair,))
     return CheckSettings(
@@ -76,17 +77,12 @@ def settings_of(asked: Asked) -> CheckSettings:
                 variant=variant,
                 baseline=asked.baseline or "plain",
                 max_overhead=ceilings,
-                **asked.workload,
+                **asdict(asked.workload),
             )
             for model in dict.fromkeys(asked.models)
             for variant in dict.fromkeys(asked.variants or DEFAULT_VARIANTS)
         )
     )
-
-
-def option_name(field: str) -> str:
-    """How a field of `WorkloadSettings` is spelled on the command line."""
-    return "--exec" if field == "execution" else f"--{field.replace('_', '-')}"
 
 
 def _limits(texts: Iterable[str]) -> dict[LimitMetric, float]:
@@ -145,7 +141,7 @@ def _check_subject(asked: Asked, way: str) -> None:
             "--variant": asked.variants,
             "--baseline": asked.baseline,
             "--model": asked.models,
-            **{option_name(field): value for field, value in asked.workload.items()},
+            **{str(option.option): value for option, value in said(asked.workload)},
         },
         "--max-overhead": {},
     }

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from sebench.schema import Dtype, Effort, MemoryFormat, Phase, StrideIn
+from sebench.schema import COLUMN_OPTIONS, Effort, Phase, StrideIn
 
 RESULTS = Path(".sebench/results")
 CALIBRATIONS = Path(".sebench/calibrations")
@@ -21,11 +21,15 @@ def _complete_model(incomplete: str) -> list[str]:
     return [info.name for info in models.list_models() if info.name.startswith(incomplete)]
 
 
-def parse_image_size(text: str | None) -> int | tuple[int, int] | None:
-    """The value of `ImageSize`; None where nothing was said."""
+def parse_image_size(text: int | str | None) -> int | tuple[int, int] | None:
+    """A size as it was given; None where nothing was said.
+
+    Raises:
+        UsageError: no size.
+    """
     from sebench import models
 
-    return None if text is None else models.parse_image_size(text)
+    return None if text is None else models.parse_image_size(str(text))
 
 
 Models = Annotated[
@@ -39,10 +43,7 @@ Models = Annotated[
 ]
 VARIANT_HELP = "Variant, e.g. se or 'se(r=8,stages=2-4)'; repeatable"
 Variants = Annotated[list[str], typer.Option("--variant", "-v", help=f"{VARIANT_HELP}.")]
-ImageSize = Annotated[
-    str | None,
-    typer.Option("--image-size", help="Side of the input, or HEIGHTxWIDTH; default: the network's own."),
-]
+ImageSize = Annotated[str | None, typer.Option("--image-size", help=COLUMN_OPTIONS["input_shape"].help)]
 NumClasses = Annotated[
     int | None, typer.Option("--num-classes", help="Width of the classifier; default: the network's own.")
 ]
@@ -52,9 +53,7 @@ Stride = Annotated[
         "--stride-in", help="Convolution that strides in bottleneck ResNets: 1x1 is v1, 3x3 is v1.5."
     ),
 ]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
-PhaseOption = Annotated[Phase, typer.Option("--phase", help="training = forward + backward, no optimizer.")]
-DtypeOption = Annotated[Dtype, typer.Option("--dtype", help="Number format.")]
+PhaseOption = Annotated[Phase, typer.Option("--phase", help=COLUMN_OPTIONS["phase"].help)]
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="Output format.")]
 Output = Annotated[
     str,
@@ -65,16 +64,6 @@ Plot = Annotated[
     typer.Option(
         "--plot", metavar="FILE", help="Picture to draw as well: FILE.svg; FILE.png needs the html extra."
     ),
-]
-BatchSize = Annotated[
-    int | None,
-    typer.Option(
-        "--batch-size", "-b", help="Images per step; default: 1, in training 16 on the CPU and 256 elsewhere."
-    ),
-]
-Threads = Annotated[
-    int | None,
-    typer.Option("--threads", help="Intra-op threads; default: the cores this process may use."),
 ]
 Seed = Annotated[
     int | None,
@@ -87,7 +76,6 @@ Cache = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Errors only on standard error.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Calibrations = Annotated[Path, typer.Option("--calibrations", help="Where calibrations are kept.")]
-Layout = Annotated[MemoryFormat, typer.Option("--memory-format", help="Layout of input and weights.")]
 EffortOption = Annotated[
     Effort, typer.Option("--effort", help="quick: one process; standard: six; rigorous: twelve or more.")
 ]

@@ -11,6 +11,7 @@ import typer
 from sebench.cli._boundary import say
 from sebench.cli._options import RESULTS
 from sebench.errors import NoResultsError, VariantError
+from sebench.schema import NOTHING_SAID, WorkloadRequest
 
 if TYPE_CHECKING:
     from sebench.schema import Pair, Result, SkippedFile
@@ -22,9 +23,6 @@ NAMES = "files, directories, ids or beginnings of ids"
 ModelFilter = Annotated[list[str], typer.Option("--model", "-m", help="Results of this network; repeatable.")]
 VariantFilter = Annotated[
     list[str], typer.Option("--variant", "-v", help="Results with this variant as candidate; repeatable.")
-]
-DeviceFilter = Annotated[
-    str | None, typer.Option("--device", help="Results from cpu, from cuda:N, or with cuda from any.")
 ]
 CommitFilter = Annotated[
     str | None, typer.Option("--commit", help="Results at the commit that begins like this.")
@@ -42,7 +40,7 @@ def chosen(
     *,
     model: Sequence[str] = (),
     variant: Sequence[str] = (),
-    device: str | None = None,
+    workload: WorkloadRequest = NOTHING_SAID,
     commit: str | None = None,
     since: str | None = None,
 ) -> tuple[Criterion, ...]:
@@ -56,7 +54,7 @@ def chosen(
     return criteria(
         model=model,
         variant=[canonical(text) for text in variant],
-        device=device,
+        workload=workload,
         commit=commit,
         since=None if since is None else parse_since(since),
     )

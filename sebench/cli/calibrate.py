@@ -10,26 +10,21 @@ import typer
 from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, complain_of_unstored, guarded, present
 from sebench.cli._progress import progress_bar
+from sebench.cli._workload import takes_workload
 from sebench.errors import EXIT_ERROR, EXIT_OK, DataFileError
-from sebench.schema import Execution, Phase
+from sebench.schema import NOTHING_SAID, WorkloadRequest
 from sebench.store import check_directory
 
 
 @guarded
+@takes_workload(phase_help="training = forward + backward.", phase_default="inference")
 def calibrate(
     model: Annotated[str, typer.Option("--model", "-m", help="Network to compare with itself.")],
     variant: Annotated[
         str | None,
         typer.Option("--variant", "-v", help="Default: se, as in a gate; plain for networks of your own."),
     ] = None,
-    device: options.Device = "auto",
-    phase: Annotated[Phase, typer.Option("--phase", help="training = forward + backward.")] = "inference",
-    batch_size: options.BatchSize = None,
-    image_size: options.ImageSize = None,
-    dtype: options.DtypeOption = "float32",
-    memory_format: options.Layout = "contiguous",
-    threads: options.Threads = None,
-    execution: Annotated[Execution, typer.Option("--exec", help="How steps run.")] = "eager",
+    workload: WorkloadRequest = NOTHING_SAID,
     processes: Annotated[
         int, typer.Option("--processes", min=5, max=1000, help="Fresh processes to measure, at least.")
     ] = 12,
@@ -51,26 +46,18 @@ def calibrate(
     from sebench.runner.counting.cached import default_cache
     from sebench.runner.measuring import calibrating
     from sebench.runner.measuring.calibrations import Calibrations
-    from sebench.runner.planning.conditions import conditions_here, workloads
     from sebench.runner.planning.plan import drawn_seed, input_shape, resolve_spec
+    from sebench.runner.planning.workloads import image_size, on_this_machine, workloads
 
     check_output(output)
     check_directory(calibrations)
-    conditions = conditions_here(
-        device=device,
-        phase=phase,
-        batch_size=batch_size,
-        dtype=dtype,
-        memory_format=memory_format,
-        threads=threads,
-        execution=execution,
-    )
-    shape = input_shape(model, 1, options.parse_image_size(image_size))[1:]
+    request = on_this_machine(workload)
+    shape = input_shape(model, 1, image_size(request))[1:]
     not_stored: list[DataFileError] = []
     with progress_bar(quiet=quiet) as observer:
         calibration = calibrating.calibrate(
             resolve_spec(model, variant or source_of(model).default_variant),
-            workloads(conditions, shape)[0],
+            workloads(request, shape)[0],
             Calibrations(calibrations),
             policy=calibrating.calibration_policy(processes=processes, budget_s=budget),
             seed=drawn_seed(seed),

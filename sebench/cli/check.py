@@ -24,8 +24,9 @@ from sebench.cli._boundary import (
     show_findings,
 )
 from sebench.cli._ci import write_ci_outputs
-from sebench.cli._gate_options import Asked, option_name, settings_of
+from sebench.cli._gate_options import Asked, settings_of
 from sebench.cli._progress import progress_bar
+from sebench.cli._workload import takes_workload
 from sebench.errors import (
     EXIT_ERROR,
     EXIT_GATE_FAILED,
@@ -34,7 +35,7 @@ from sebench.errors import (
     DataFileError,
     UsageError,
 )
-from sebench.schema import Dtype, Effort, Execution, Gate, MemoryFormat, OnInconclusive, Phase
+from sebench.schema import NOTHING_SAID, Effort, Gate, OnInconclusive, WorkloadRequest, said
 from sebench.store import check_writable
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ _EXITS = {
 
 
 @guarded
+@takes_workload(phase_help="Default: as the metric asks, on a GPU training.", defaults=False)
 def check(
     model: options.Models = [],  # noqa: B006 - Typer reads it, nobody mutates it
     variant: options.Variants = [],  # noqa: B006
@@ -77,16 +79,7 @@ def check(
         Path | None,
         typer.Option("--lock", help="Lock file to hold exact costs against; default: as configured."),
     ] = None,
-    device: Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = None,
-    phase: Annotated[
-        Phase | None, typer.Option("--phase", help="Default: as the metric asks, on a GPU training.")
-    ] = None,
-    batch_size: options.BatchSize = None,
-    image_size: options.ImageSize = None,
-    dtype: Annotated[Dtype | None, typer.Option("--dtype", help="Number format.")] = None,
-    memory_format: Annotated[MemoryFormat | None, typer.Option("--memory-format", help="Layout.")] = None,
-    threads: options.Threads = None,
-    execution: Annotated[Execution | None, typer.Option("--exec", help="How steps run.")] = None,
+    workload: WorkloadRequest = NOTHING_SAID,
     effort: Annotated[
         Effort | None, typer.Option("--effort", help="quick: one process; standard: six; rigorous: twelve.")
     ] = None,
@@ -119,7 +112,7 @@ def check(
     inconclusive after one extension.
     """
     check_output(output)
-    options.parse_image_size(image_size)
+    options.parse_image_size(workload.image_size)
     if junit is not None:
         check_writable(junit)
     asked = Asked(
@@ -131,18 +124,13 @@ def check(
         against=against,
         max_overhead=max_overhead,
         margin=margin,
-        workload=_given(
-            device=device,
-            phase=phase,
-            batch_size=batch_size,
-            image_size=image_size,
-            dtype=dtype,
-            memory_format=memory_format,
-            threads=threads,
-            execution=execution,
-        ),
+        workload=workload,
     )
-    how = _given(effort=effort, budget=budget, on_inconclusive=on_inconclusive)
+    how = {
+        name: value
+        for name, value in (("effort", effort), ("budget", budget), ("on_inconclusive", on_inconclusive))
+        if value is not None
+    }
     configuration = _configuration(asked, how)
     if dump_config:
         from sebench.configuration import dump_configuration
@@ -166,19 +154,16 @@ def check(
     return _exit_code(gate) or (EXIT_ERROR if not_stored else EXIT_OK)
 
 
-def _given(**options: object) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}
-
-
 def _configuration(asked: Asked, how: dict[str, Any]) -> Configuration:
     """What the file says, unless the command line says what to compare; how hard, likewise."""
     from sebench.configuration import Configuration, load_configuration
 
     configured = load_configuration(Path())
     if asked.nothing:
-        if asked.workload:
-            option = option_name(next(iter(asked.workload)))
-            raise UsageError(f"{option} needs a --model", hint="the configuration has its own workloads")
+        for option, _ in said(asked.workload):
+            raise UsageError(
+                f"{option.option} needs a --model", hint="the configuration has its own workloads"
+            )
         return replace(configured, check=replace(configured.check, **how))
     inherited = {
         name: value

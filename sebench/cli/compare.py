@@ -16,12 +16,14 @@ from sebench.cli._collecting import Collector
 from sebench.cli._compare_stored import compare_stored, given, refuse_measuring_options
 from sebench.cli._pictures import check_plot
 from sebench.cli._progress import progress_bar
+from sebench.cli._workload import takes_workload
 from sebench.errors import UsageError
-from sebench.schema import Execution, Optimizer, Phase
+from sebench.schema import NOTHING_SAID, WorkloadRequest
 from sebench.store import ResultStore
 
 
 @guarded
+@takes_workload(phase_help="training = forward + backward; default: inference, on a GPU both.")
 def compare(
     context: typer.Context,
     model: options.Models = [],  # noqa: B006 - Typer reads it, nobody mutates it
@@ -36,31 +38,9 @@ def compare(
         str | None,
         typer.Option("--candidate", help="Variant or network (FILE.py:new) to compare; instead of -v."),
     ] = None,
-    device: options.Device = "auto",
-    phase: Annotated[
-        Phase | None,
-        typer.Option(
-            "--phase",
-            help="training = forward + backward; default: inference, on a GPU both.",
-        ),
-    ] = None,
-    batch_size: options.BatchSize = None,
-    image_size: options.ImageSize = None,
+    workload: WorkloadRequest = NOTHING_SAID,
     num_classes: options.NumClasses = None,
     stride_in: options.Stride = None,
-    dtype: options.DtypeOption = "float32",
-    memory_format: options.Layout = "contiguous",
-    threads: options.Threads = None,
-    execution: Annotated[
-        Execution, typer.Option("--exec", help="How steps run; compile and capture times are kept apart.")
-    ] = "eager",
-    optimizer: Annotated[
-        Optimizer, typer.Option("--optimizer", help="Include the update of the weights in the training step.")
-    ] = "none",
-    world_size: Annotated[
-        int,
-        typer.Option("--world-size", help="Train data-parallel over N processes; splits the batch (DDP)."),
-    ] = 1,
     sides: Annotated[
         tuple[Path, Path] | None,
         typer.Option(
@@ -115,8 +95,8 @@ def compare(
     from sebench.runner.counting.cached import default_cache
     from sebench.runner.measuring.calibrations import Calibrations
     from sebench.runner.measuring.run import run
-    from sebench.runner.planning.conditions import conditions_here
     from sebench.runner.planning.plan import make_plan
+    from sebench.runner.planning.workloads import on_this_machine
 
     check_output(output)
     check_plot(plot, output)
@@ -128,22 +108,11 @@ def compare(
         seed=seed,
         effort=effort,
         budget_s=budget,
-        image_size=options.parse_image_size(image_size),
         num_classes=num_classes,
         stride_in=stride_in,
         memory=memory,
         energy=energy,
-        conditions=conditions_here(
-            device=device,
-            phase=phase,
-            batch_size=batch_size,
-            dtype=dtype,
-            memory_format=memory_format,
-            threads=threads,
-            execution=execution,
-            optimizer=optimizer,
-            world_size=world_size,
-        ),
+        workload=on_this_machine(workload),
     )
     collector = Collector(None if no_save else ResultStore(save), quiet=quiet, plot=plot)
     collector.check()

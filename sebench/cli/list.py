@@ -13,7 +13,9 @@ import typer
 from sebench.cli import _options as options
 from sebench.cli import _stored as stored
 from sebench.cli._boundary import check_output, guarded, present, say
+from sebench.cli._workload import takes_filters
 from sebench.errors import DataFileError, UsageError
+from sebench.schema import NOTHING_SAID, WorkloadRequest, said
 
 if TYPE_CHECKING:
     from sebench.store import Criterion
@@ -24,13 +26,14 @@ _LONG = 200
 
 
 @guarded
+@takes_filters
 def list_(
     subject: Annotated[
         Subject, typer.Argument(metavar="SUBJECT", help="What to list; all is everything but results.")
     ] = "all",
     model: stored.ModelFilter = [],  # noqa: B006 - Typer reads it, nobody mutates it
     variant: stored.VariantFilter = [],  # noqa: B006
-    device: stored.DeviceFilter = None,
+    workload: WorkloadRequest = NOTHING_SAID,
     commit: stored.CommitFilter = None,
     since: stored.SinceFilter = None,
     limit: Annotated[
@@ -47,7 +50,7 @@ def list_(
     of_results = {
         "--model": model,
         "--variant": variant,
-        "--device": device,
+        **{str(option.option): value for option, value in said(workload)},
         "--commit": commit,
         "--since": since,
         "--limit": limit,
@@ -55,7 +58,7 @@ def list_(
     }
     given = [name for name, value in of_results.items() if value not in (None, [])]
     if subject == "results":
-        wanted = stored.chosen(model=model, variant=variant, device=device, commit=commit, since=since)
+        wanted = stored.chosen(model=model, variant=variant, workload=workload, commit=commit, since=since)
         _list_results(directory, wanted, limit, output_format=output_format, output=output, quiet=quiet)
     elif given:
         raise UsageError(

@@ -8,19 +8,16 @@ from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, guarded, present, say, show_findings
 from sebench.cli._pictures import check_plot, draw_plot
 from sebench.cli._progress import waiting_text
+from sebench.cli._workload import takes_workload
+from sebench.schema import NOTHING_SAID, WorkloadRequest
 
 
 @guarded
+@takes_workload(phase_default="inference", by_part=True)
 def profile(
     model: options.Models,
     variant: options.Variants = ["se"],  # noqa: B006 - Typer reads it, nobody mutates it
-    device: options.Device = "auto",
-    phase: options.PhaseOption = "inference",
-    batch_size: options.BatchSize = None,
-    image_size: options.ImageSize = None,
-    dtype: options.DtypeOption = "float32",
-    memory_format: options.Layout = "contiguous",
-    threads: options.Threads = None,
+    workload: WorkloadRequest = NOTHING_SAID,
     seed: options.Seed = None,
     plot: options.Plot = None,
     cache: options.Cache = True,
@@ -31,11 +28,10 @@ def profile(
 ) -> int:
     """Take attention apart: time of squeeze, excite and scale by stage, against what is possible."""
     from sebench import reporting
-    from sebench.profilers.environment import capture_environment, usable_cores
-    from sebench.profilers.selection import resolve_device
+    from sebench.profilers.environment import capture_environment
     from sebench.runner.counting.cached import default_cache
-    from sebench.runner.planning.conditions import Conditions
     from sebench.runner.planning.plan import make_plan
+    from sebench.runner.planning.workloads import on_this_machine
     from sebench.runner.profiling.bounds import default_machine_cache
     from sebench.runner.profiling.run import run_profiles
 
@@ -47,15 +43,7 @@ def profile(
         baseline="plain",
         seed=seed,
         effort="quick",
-        image_size=options.parse_image_size(image_size),
-        conditions=Conditions(
-            device=resolve_device(device),
-            phase=phase,
-            batch_size=batch_size,
-            dtype=dtype,
-            memory_format=memory_format,
-            threads=usable_cores() if threads is None else threads,
-        ),
+        workload=on_this_machine(workload),
     )
     measured_at = datetime.now(UTC).isoformat(timespec="seconds")
     profiles, environment = run_profiles(

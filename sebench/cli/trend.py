@@ -10,11 +10,13 @@ from sebench.cli import _options as options
 from sebench.cli import _stored as stored
 from sebench.cli._boundary import check_output, complain, guarded, present
 from sebench.cli._pictures import check_plot, draw_plot
+from sebench.cli._workload import takes_filters
 from sebench.errors import EXIT_INCONCLUSIVE
-from sebench.schema import Phase
+from sebench.schema import NOTHING_SAID, WorkloadRequest
 
 
 @guarded
+@takes_filters
 def trend(
     metric: Annotated[
         str, typer.Argument(metavar="METRIC", help="latency, params, macs, bytes, peak_memory, ...")
@@ -31,11 +33,7 @@ def trend(
     baseline: Annotated[
         str, typer.Option("--baseline", help="Results with this variant as baseline.")
     ] = "plain",
-    device: stored.DeviceFilter = None,
-    phase: Annotated[Phase | None, typer.Option("--phase", help="Results of this phase.")] = None,
-    batch_size: Annotated[
-        int | None, typer.Option("--batch-size", "-b", help="Results at this batch size.")
-    ] = None,
+    workload: WorkloadRequest = NOTHING_SAID,
     since: stored.SinceFilter = None,
     fingerprint: Annotated[
         str | None,
@@ -52,7 +50,7 @@ def trend(
 ) -> int:
     """Follow a metric's overhead ratio over commits on one set-up, and find where its level changed."""
     from sebench import reporting
-    from sebench.analysis.series import WorkloadFilter, check_metric, select_series
+    from sebench.analysis.series import check_metric, select_series
     from sebench.analysis.trend import trend as follow
     from sebench.models import source_of
 
@@ -67,7 +65,7 @@ def trend(
     series = select_series(
         found,
         metric,
-        workloads=WorkloadFilter(device, phase, batch_size),
+        workloads=workload,
         fingerprint_prefix=fingerprint,
     )
     if series is None:

@@ -12,7 +12,6 @@ from sebench.configuration.settings import (
     Limits,
     LockSettings,
     StoredSettings,
-    WorkloadSettings,
 )
 
 __all__ = [
@@ -24,7 +23,6 @@ __all__ = [
     "Limits",
     "LockSettings",
     "StoredSettings",
-    "WorkloadSettings",
     "dump_configuration",
     "load_configuration",
     "parse_limit",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn, TypeVar
 
@@ -16,10 +16,12 @@ from msgspec import NODEFAULT, inspect
 
 from sebench.configuration.limits import Problem
 from sebench.errors import ConfigurationError, near_matches
-from sebench.schema import Value
+from sebench.schema import ASKED_OPTIONS, Value
 
 T = TypeVar("T", bound=Value)
 
+_NOW = {former: option.parameter.replace("_", "-") for option in ASKED_OPTIONS for former in option.former}
+"""Keys by their former names, understood until 1.0."""
 _TOML_NAMES = {str: "a string", bool: "a boolean", int: "a whole number", float: "a number"}
 _TOML_NAMES |= {list: "an array", dict: "a table"}
 
@@ -95,18 +97,31 @@ def _member(value: object, rule: inspect.UnionType) -> inspect.Type:
 
 
 def _struct(value: object, rule: inspect.StructType, place: Place) -> Any:  # noqa: ANN401
-    table = _expect(value, dict, place)
     fields = {field.encode_name: field for field in rule.fields}
-    _refuse_unknown(table, fields, "key", place)
+    table = _expect(value, dict, place)
+    written = _by_present_name(table, fields, place)
+    _refuse_unknown(written, fields, "key", place)
     for name, field in fields.items():
-        if field.required and field.default is NODEFAULT and name not in table:
+        if field.required and field.default is NODEFAULT and name not in written:
             place.refuse(f"has no key {name!r}", hint="it is required")
     return rule.cls(
         **{
-            fields[key].name: _decode(item, fields[key].type, replace(place, key=key))
-            for key, item in table.items()
+            fields[name].name: _decode(table[key], fields[name].type, replace(place, key=key))
+            for name, key in written.items()
         }
     )
+
+
+def _by_present_name(table: Iterable[str], known: Collection[str], place: Place) -> dict[str, str]:
+    """Keys as they are written, by what each is called now."""
+    written: dict[str, str] = {}
+    for key in table:
+        now = _NOW.get(key, key)
+        name = now if now in known else key
+        if name in written:
+            place.refuse(f"has both {written[name]!r} and {key!r}", hint=f"keep {name!r}")
+        written[name] = key
+    return written
 
 
 def _mapping(value: object, rule: inspect.DictType, place: Place) -> dict[str, Any]:

@@ -5,35 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from msgspec import Meta, field
+from msgspec import Meta
 
 from sebench.configuration.limits import problem_of_ratio, problem_of_text
-from sebench.schema import (
-    Dtype,
-    Effort,
-    Execution,
-    LimitMetric,
-    MemoryFormat,
-    OnInconclusive,
-    Phase,
-    Value,
-)
+from sebench.schema import Effort, LimitMetric, OnInconclusive, Value, WorkloadRequest
 
 DEFAULT_LOCK_FILE = "sebench.lock.json"
 
-# Patterns match as a whole; `expects` completes "... is not" in the message where one does not.
 Name = Annotated[str, Meta(min_length=1)]
-Device = Annotated[
-    str, Meta(pattern=r"auto|cpu|cuda(:[0-9]+)?", extra={"expects": "auto, cpu, cuda or cuda:N"})
-]
-Pixels = Annotated[
-    str,
-    Meta(
-        pattern=r"[1-9][0-9]*(x[1-9][0-9]*)?",
-        extra={"expects": "a side or a height and width, e.g. 224 or 800x1333"},
-    ),
-]
-Positive = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
 LimitRatio = Annotated[float, Meta(extra={"problem": problem_of_ratio, "problem_of_text": problem_of_text})]
 Limits = Annotated[dict[LimitMetric, LimitRatio], Meta(min_length=1)]
@@ -54,28 +33,7 @@ class LockSettings(Settings, frozen=True, kw_only=True):
     """Of the native models; plain is always locked beside them."""
 
 
-class WorkloadSettings(Settings, frozen=True, kw_only=True):
-    """What is measured; None leaves a choice to the defaults of the command."""
-
-    device: Device | None = None
-    phase: Phase | None = None
-    batch_size: Positive | None = None
-    image_size: Positive | Pixels | None = None
-    dtype: Dtype | None = None
-    memory_format: MemoryFormat | None = None
-    threads: Positive | None = None
-    execution: Execution | None = field(default=None, name="exec")
-
-    @property
-    def pixels(self) -> int | tuple[int, int] | None:
-        """`image_size` as a side, or as height and width."""
-        if not isinstance(self.image_size, str):
-            return self.image_size
-        height, _, width = self.image_size.partition("x")
-        return int(height) if width in ("", height) else (int(height), int(width))
-
-
-class CeilingSettings(WorkloadSettings, frozen=True, kw_only=True):
+class CeilingSettings(WorkloadRequest, frozen=True, kw_only=True):
     """``[[check.ceiling]]``: how much a variant may cost over its baseline."""
 
     model: Name
@@ -84,7 +42,7 @@ class CeilingSettings(WorkloadSettings, frozen=True, kw_only=True):
     max_overhead: Limits
 
 
-class FactoriesSettings(WorkloadSettings, frozen=True, kw_only=True):
+class FactoriesSettings(WorkloadRequest, frozen=True, kw_only=True):
     """``[[check.factories]]``: one factory against another."""
 
     baseline: Name
@@ -92,7 +50,7 @@ class FactoriesSettings(WorkloadSettings, frozen=True, kw_only=True):
     margin: Limits
 
 
-class BaseRefSettings(WorkloadSettings, frozen=True, kw_only=True):
+class BaseRefSettings(WorkloadRequest, frozen=True, kw_only=True):
     """``[[check.base-ref]]``: this tree against the one at a git ref."""
 
     model: Name

@@ -17,9 +17,17 @@ from sebench.schema import Workload
 # Small enough that random targets do not drive the weights out of range during a measurement.
 SGD_LEARNING_RATE = 1e-6
 _LOGITS_RANK = 2
-_CAPTURE_WARMUP_STEPS = 3
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+
+
+Executable = Callable[[nn.Module], Callable[[torch.Tensor], Any]]
+"""Makes of a network, placed on its device, what a step calls."""
+
+
+def as_it_is(module: nn.Module) -> Callable[[torch.Tensor], Any]:
+    """The network itself, op by op."""
+    return module
 
 
 def make_input(workload: Workload, *, seed: int, rank: int = 0) -> torch.Tensor:
@@ -37,16 +45,23 @@ def make_input(workload: Workload, *, seed: int, rank: int = 0) -> torch.Tensor:
     )
 
 
-def inference_step(module: nn.Module, batch: torch.Tensor, workload: Workload) -> Callable[[], torch.Tensor]:
+def inference_step(
+    module: nn.Module, batch: torch.Tensor, workload: Workload, executable: Executable = as_it_is
+) -> Callable[[], torch.Tensor]:
     """A forward pass of `module` in eval mode, in the workload's dtype and layout.
+
+    Args:
+        module: the network; left in eval mode.
+        batch: of the workload's shape.
+        workload: dtype and layout.
+        executable: makes of the network what is called.
 
     Returns:
         A callable that runs one step and returns the network's output.
     """
     with suppress(NotImplementedError):  # programs made by torch.export have the mode of their export
         module.eval()
-    network = _executable(_placed(module, workload), workload)
-    autocast = _autocast(workload)
+    network, autocast = executable(_placed(module, workload)), _autocast(workload)
 
     def step() -> torch.Tensor:
         with torch.inference_mode(), autocast:
@@ -90,6 +105,8 @@ def training_step(
     targets: torch.Tensor,
     workload: Workload,
     mark: Callable[[], None] = lambda: None,
+    *,
+    executable: Executable = as_it_is,
 ) -> Callable[[], torch.Tensor]:
     """Zero the gradients, forward, cross-entropy, backward; then the optimizer, if the workload has one.
 
@@ -104,13 +121,14 @@ def training_step(
         targets: one class per image.
         workload: dtype, layout, optimizer, micro-batch.
         mark: called between forward and backward, where there is one of each.
+        executable: makes of the network what is called.
 
     Returns:
         A callable that runs one step and returns the detached loss.
     """
     module, autocast = _placed(module.train(), workload), _autocast(workload)
     parallel = _parallel(module, workload)
-    network = _executable(parallel, workload)
+    network = executable(parallel)
     size = (workload.micro_batch_size or len(batch) * workload.world_size) // workload.world_size
     *chunks, last = _micro_batches(batch, targets, size)
     mark_forward = mark if not chunks else lambda: None
@@ -201,36 +219,6 @@ def _placed(module: nn.Module, workload: Workload) -> nn.Module:
         memory_format=_MEMORY_FORMATS[workload.memory_format],  # type: ignore[call-overload]
     )
     return placed
-
-
-def _executable(module: nn.Module, workload: Workload) -> Callable[[torch.Tensor], Any]:
-    """`module` as the workload runs it; compiling happens at the first call."""
-    if workload.execution != "compile":
-        return module
-    compiled: Callable[[torch.Tensor], Any] = torch.compile(module, dynamic=False)
-    return compiled
-
-
-def captured(step: Callable[[], torch.Tensor]) -> Callable[[], torch.Tensor]:
-    """`step` recorded as one CUDA graph; calling it replays the graph on the tensors of the recording.
-
-    Warm-up runs on a stream of its own, as capturing needs (torch's notes on CUDA graphs).
-    """
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(_CAPTURE_WARMUP_STEPS):
-            step()
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        output = step()
-
-    def replay() -> torch.Tensor:
-        graph.replay()
-        return output
-
-    return replay
 
 
 def _autocast(workload: Workload) -> torch.autocast:

@@ -14,7 +14,7 @@ from sebench.reporting.answers import ratio_text
 from sebench.reporting.contract import document_json
 from sebench.reporting.document import EMPTY, Cell, Column, Document, Role, Row, Table, Value, text_cell
 from sebench.schema import (
-    WORKLOAD_OPTIONS,
+    COLUMN_OPTIONS,
     Headline,
     ListedResult,
     ResultListing,
@@ -39,8 +39,7 @@ _read_facts, _read_figures = attrgetter(*_FACTS), attrgetter(*_FIGURES)
 # Columns are never moved: these options stand before the figures, those that came later behind them.
 _LEADING = ("device", "phase", "batch_size", "dtype")
 _EARLY = ("input_shape", "memory_format", "threads", "execution", "optimizer", "micro_batch_size")
-_OPTIONS = {option.field: option for option in WORKLOAD_OPTIONS}
-_LATER = tuple(field for field in _OPTIONS if field not in (*_LEADING, *_EARLY))
+_LATER = tuple(field for field in COLUMN_OPTIONS if field not in (*_LEADING, *_EARLY))
 
 
 def results_json(listing: ResultListing) -> str:
@@ -67,9 +66,9 @@ def results_document(listing: ResultListing) -> Document:
     columns = (
         *(column for column, _ in fields),
         *_data_columns(_FACTS),
-        *(_option_column(_OPTIONS[field], workloads) for field in _EARLY),
+        *(_option_column(field, workloads) for field in _EARLY),
         *_data_columns(_FIGURES),
-        *(_option_column(_OPTIONS[field], workloads) for field in _LATER),
+        *(_option_column(field, workloads) for field in _LATER),
     )
     rows = tuple((*(read(*entry) for _, read in fields), *_data(*entry)) for entry in entries)
     return Document("Stored results", (Table(f"Results in {listing.directory}", columns, rows, notes),))
@@ -102,7 +101,7 @@ def _shown(entries: Sequence[_Entry], workloads: Collection[Workload]) -> tuple[
         (Column("device", "device"), _of_workload("device")),
         (Column("phase", "phase", role="fold"), _of_workload("phase")),
         (Column("batch_size", "batch", "right"), _of_workload("batch_size")),
-        (_option_column(_OPTIONS["dtype"], workloads), _of_workload("dtype")),
+        (_option_column("dtype", workloads), _of_workload("dtype")),
         (Column("ratio", "ratio", "right", detail="[CI]"), _ratio),
         (
             Column("grade", "grade"),
@@ -117,8 +116,11 @@ def _role(special: bool) -> Role:
     return "value" if special else "data"
 
 
-def _option_column(option: WorkloadOption, workloads: Collection[Workload]) -> Column:
-    """Shown where one is not as usual; where nothing is usual, where they differ."""
+def _option_column(key: str, workloads: Collection[Workload]) -> Column:
+    """Shown where one is not as usual; where nothing is usual, where they differ; under its present name."""
+    option = COLUMN_OPTIONS[key]
+    if key != option.field:
+        return Column(key, key, role="data")
     if option.usual is NODEFAULT:
         special = len({_told_apart(option, workload) for workload in workloads}) > 1
     else:
@@ -159,7 +161,7 @@ def _machine(summary: ResultSummary, _: Headline | None) -> Cell:
 
 
 def _of_workload(name: str) -> _Read:
-    option = _OPTIONS[name]
+    option = COLUMN_OPTIONS[name]
     return lambda _, headline: EMPTY if headline is None else _cell(option.value(headline.workload))
 
 
@@ -189,7 +191,7 @@ def _data(summary: ResultSummary, headline: Headline | None) -> Row:
     if headline is None:
         return tuple(map(_cell, (*facts, *(None,) * (len(_EARLY) + len(_FIGURES) + len(_LATER)))))
     early, later = (
-        (_OPTIONS[field].value(headline.workload) for field in fields) for fields in (_EARLY, _LATER)
+        (COLUMN_OPTIONS[field].value(headline.workload) for field in fields) for fields in (_EARLY, _LATER)
     )
     return tuple(map(_cell, (*facts, *early, *_read_figures(headline), *later)))
 

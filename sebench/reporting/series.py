@@ -12,9 +12,9 @@ def workload_name(workload: Workload) -> str:
     """E.g. ``cpu inference 1x3x224x224 float32, 2 threads``; what is as usual is left out."""
     shape = "x".join(map(str, workload.input_shape))
     threads = f"{workload.threads} thread{'' if workload.threads == 1 else 's'}"
-    # Names of fields rather than words: what a series is called must outlive better words for it.
+    # First names of fields rather than words: what a series is called must outlive better words for it.
     unusual = [
-        f"{option.field}={option.value(workload)}"
+        f"{option.stored_name}={option.value(workload)}"
         for option in WORKLOAD_OPTIONS
         if not option.always and not option.is_usual(workload)
     ]

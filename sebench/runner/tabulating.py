@@ -18,14 +18,13 @@ from sebench.paper.tables.architecture import MODELS, table1
 from sebench.paper.tables.section4 import Measured, section4
 from sebench.paper.tables.sheet import Builder, Sheet
 from sebench.paper.tables.values import PaperTable
-from sebench.profilers.environment import usable_cores
 from sebench.runner.counting.architecture import stage_architectures
 from sebench.runner.counting.auditing import counter, known_models
 from sebench.runner.measuring.run import run
-from sebench.runner.planning.conditions import Conditions
 from sebench.runner.planning.plan import make_plan
+from sebench.runner.planning.workloads import on_this_machine
 from sebench.runner.progress import Observer
-from sebench.schema import Result
+from sebench.schema import Result, WorkloadRequest
 from sebench.store import CountCache, ResultStore, check_directory, load_result
 
 _BUILDERS: Mapping[str, Builder] = {
@@ -107,7 +106,7 @@ def measure_section4(
         names=["resnet50"],
         variants=["se"],
         baseline="plain",
-        conditions=Conditions(threads=usable_cores()),
+        workload=on_this_machine(WorkloadRequest(device="cpu")),
         seed=secrets.randbits(31),
         effort="quick",
     )

@@ -21,11 +21,11 @@ from sebench.schema.base import (
     SCHEMA,
     Dtype,
     Effort,
-    Execution,
     Grade,
     MemoryFormat,
     Optimizer,
     Phase,
+    Runtime,
     Severity,
     Side,
     Status,
@@ -120,12 +120,17 @@ from sebench.schema.metrics import (
     metric_label,
 )
 from sebench.schema.options import (
+    ASKED_OPTIONS,
+    COLUMN_OPTIONS,
     WORKLOAD_COLUMNS,
     WORKLOAD_OPTIONS,
     WorkloadOption,
+    allows,
     image_text,
+    said,
     threads_text,
     unusual_words,
+    workload_identity,
     workload_values,
     workload_words,
 )
@@ -142,13 +147,16 @@ from sebench.schema.profile import (
 )
 from sebench.schema.request import (
     COMMIT_LENGTH,
+    NOTHING_SAID,
     ModelSpec,
     Pair,
     Plan,
     Session,
     TimingPolicy,
     Workload,
+    WorkloadRequest,
 )
+from sebench.schema.runtimes import RUNTIMES, RuntimeInfo, runtime_info
 from sebench.schema.stored import (
     Headline,
     ListedResult,
@@ -170,13 +178,17 @@ from sebench.schema.variants import (
 )
 
 __all__ = [
+    "ASKED_OPTIONS",
     "ATTENTION_KINDS",
+    "COLUMN_OPTIONS",
     "COMMIT_LENGTH",
     "LIMIT_METRICS",
     "MAX_BLOCKS",
     "METRICS",
+    "NOTHING_SAID",
     "PLAIN",
     "REDUCTION_RATIO",
+    "RUNTIMES",
     "SCHEMA",
     "WORKLOAD_COLUMNS",
     "WORKLOAD_OPTIONS",
@@ -207,7 +219,6 @@ __all__ = [
     "EnergyRun",
     "EnergyWindow",
     "Environment",
-    "Execution",
     "Finding",
     "Gate",
     "GateStatus",
@@ -256,6 +267,8 @@ __all__ = [
     "Result",
     "ResultListing",
     "ResultSummary",
+    "Runtime",
+    "RuntimeInfo",
     "SavedBytes",
     "SavedForBackward",
     "SavedStage",
@@ -280,6 +293,8 @@ __all__ = [
     "Verdict",
     "Workload",
     "WorkloadOption",
+    "WorkloadRequest",
+    "allows",
     "fingerprint",
     "fingerprint_facts",
     "format_stages",
@@ -290,8 +305,11 @@ __all__ = [
     "moment",
     "parse_variant",
     "require_coherence",
+    "runtime_info",
+    "said",
     "threads_text",
     "unusual_words",
+    "workload_identity",
     "workload_values",
     "workload_words",
 ]

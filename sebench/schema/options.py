@@ -1,18 +1,23 @@
-"""The options of a workload in one place: what each is called, how it is shown, and when.
+"""The options of a workload in one place: what each is called, what it may be, how it is shown, and when.
 
-Columns of CSV and frames, lists of results, titles of tables, names of series and the stored command derive
-from `WORKLOAD_OPTIONS`. A new field of `Workload` needs one entry here, at the end: columns are added, never
-moved.
+Command-line options and filters, keys of configuration files, parameters of the library, columns of CSV and
+frames, lists of results, titles of tables, names of series and the stored command derive from
+`WORKLOAD_OPTIONS`, or are held against it by the tests. A new field of `Workload` needs one entry here, and
+its place in `WorkloadRequest` if people can set it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from typing import get_args
 
 from msgspec import NODEFAULT
+from msgspec.structs import asdict
 
-from sebench.schema.request import Workload
+from sebench.schema.base import Dtype, MemoryFormat, Optimizer, Phase
+from sebench.schema.request import Workload, WorkloadRequest
+from sebench.schema.runtimes import RUNTIMES
 
 Fact = str | int | None
 """What a column holds."""
@@ -34,6 +39,34 @@ class WorkloadOption:
     """What a reader takes for granted; `NODEFAULT` where nothing is."""
     always: bool = False
     """Whether titles, names of series and commands state it even where it is as usual."""
+    noun: str = ""
+    """What a filter calls it: results with this ..."""
+    help: str = ""
+    """Of the command-line option."""
+    default: object = None
+    """What holds where nothing is said; None where it depends on the command, the machine or the network."""
+    kind: type[str] | type[int] = str
+    """Of its value on the command line."""
+    choices: tuple[str, ...] = ()
+    """All that it may be; empty where the values cannot be listed."""
+    short: str | None = None
+    """A second, shorter option."""
+    asked: str = ""
+    """Name of the parameter and of the field of `WorkloadRequest`, where it is another than `field`."""
+    former: tuple[str, ...] = ()
+    """Names that it had before, understood until 1.0: first that in stored files, then that of the option."""
+    by_part: bool = True
+    """Whether it has a meaning where the parts of a network are timed one by one."""
+
+    @property
+    def parameter(self) -> str:
+        """Its name where somebody asks for it."""
+        return self.asked or self.field
+
+    @property
+    def stored_name(self) -> str:
+        """Its name in the first stored files, which keys and names of series are made of."""
+        return (self.former or (self.field,))[0]
 
     def value(self, workload: Workload) -> Fact:
         """For columns: shapes as ``1x3x224x224``."""
@@ -43,6 +76,27 @@ class WorkloadOption:
     def is_usual(self, workload: Workload) -> bool:
         """Whether it is what a reader takes for granted."""
         return bool(getattr(workload, self.field) == self.usual)
+
+    def argument(self, workload: Workload) -> Fact:
+        """As it is given on the command line: of a shape the image alone, as ``224`` or ``800x1333``."""
+        if self.field != "input_shape":
+            return self.value(workload)
+        height, width = workload.input_shape[-2:]
+        return str(height) if height == width else f"{height}x{width}"
+
+    def allows(self, asked: object, workload: Workload) -> bool:
+        """Whether a workload is as it was asked for; ``cuda`` takes every ``cuda:N``.
+
+        Args:
+            asked: the value of this option.
+            workload: of a figure.
+        """
+        if self.field == "device":
+            return asked in (workload.device, workload.device.partition(":")[0])
+        if self.field == "input_shape":
+            height, _, width = str(asked).partition("x")
+            return f"{height}x{width or height}" == image_text(workload)
+        return bool(getattr(workload, self.field) == asked)
 
 
 def image_text(workload: Workload) -> str:
@@ -66,34 +120,163 @@ def _nothing(_: Workload) -> str:
 
 
 WORKLOAD_OPTIONS: tuple[WorkloadOption, ...] = (
-    WorkloadOption("device", "--device", "device", _device_and_phase, always=True),
-    WorkloadOption("phase", "--phase", "phase", _nothing, always=True),  # said with the device
-    WorkloadOption("batch_size", "--batch-size", "batch", lambda w: f"batch {w.batch_size}", always=True),
-    WorkloadOption("input_shape", "--image-size", "input", image_text, always=True),
-    WorkloadOption("dtype", "--dtype", "dtype", lambda w: w.dtype, usual="float32", always=True),
     WorkloadOption(
-        "memory_format", "--memory-format", "layout", lambda w: w.memory_format, usual="contiguous"
+        "device",
+        "--device",
+        "device",
+        _device_and_phase,
+        always=True,
+        noun="device",
+        help="auto, cpu, cuda or cuda:N.",
+        default="auto",
     ),
-    WorkloadOption("threads", "--threads", "threads", threads_text, always=True),
-    WorkloadOption("execution", "--exec", "exec", lambda w: w.execution, usual="eager"),
-    WorkloadOption("optimizer", "--optimizer", "optimizer", lambda w: f"with {w.optimizer}", usual="none"),
+    WorkloadOption(
+        "phase",
+        "--phase",
+        "phase",
+        _nothing,  # said with the device
+        always=True,
+        noun="phase",
+        help="training = forward + backward, no optimizer.",
+        choices=get_args(Phase),
+    ),
+    WorkloadOption(
+        "batch_size",
+        "--batch-size",
+        "batch",
+        lambda w: f"batch {w.batch_size}",
+        always=True,
+        noun="batch size",
+        help="Images per step; default: 1, in training 16 on the CPU and 256 elsewhere.",
+        kind=int,
+        short="-b",
+    ),
+    WorkloadOption(
+        "input_shape",
+        "--image-size",
+        "input",
+        image_text,
+        always=True,
+        noun="image size",
+        help="Side of the input, or HEIGHTxWIDTH; default: the network's own.",
+        asked="image_size",
+    ),
+    WorkloadOption(
+        "dtype",
+        "--dtype",
+        "dtype",
+        lambda w: w.dtype,
+        usual="float32",
+        always=True,
+        noun="number format",
+        help="Number format.",
+        default="float32",
+        choices=get_args(Dtype),
+    ),
+    WorkloadOption(
+        "memory_format",
+        "--memory-format",
+        "layout",
+        lambda w: w.memory_format,
+        usual="contiguous",
+        noun="layout",
+        help="Layout of input and weights.",
+        default="contiguous",
+        choices=get_args(MemoryFormat),
+    ),
+    WorkloadOption(
+        "threads",
+        "--threads",
+        "threads",
+        threads_text,
+        always=True,
+        noun="number of threads",
+        help="Intra-op threads; default: the cores this process may use.",
+        kind=int,
+    ),
+    WorkloadOption(
+        "runtime",
+        "--runtime",
+        "runtime",
+        lambda w: w.runtime,
+        usual="eager",
+        noun="runtime",
+        help="How steps run; compile and capture times are kept apart.",
+        default="eager",
+        choices=tuple(runtime.name for runtime in RUNTIMES),
+        former=("execution", "exec"),
+        by_part=False,
+    ),
+    WorkloadOption(
+        "optimizer",
+        "--optimizer",
+        "optimizer",
+        lambda w: f"with {w.optimizer}",
+        usual="none",
+        noun="optimizer",
+        help="Include the update of the weights in the training step.",
+        default="none",
+        choices=get_args(Optimizer),
+        by_part=False,
+    ),
     WorkloadOption(
         "micro_batch_size", None, "emulated by", lambda w: f"emulated by {w.micro_batch_size}", usual=None
     ),
     WorkloadOption(
-        "world_size", "--world-size", "world size", lambda w: f"world size {w.world_size}", usual=1
+        "world_size",
+        "--world-size",
+        "world size",
+        lambda w: f"world size {w.world_size}",
+        usual=1,
+        noun="world size",
+        help="Train data-parallel over N processes; splits the batch (DDP).",
+        default=1,
+        kind=int,
+        by_part=False,
     ),
     WorkloadOption("cudnn_benchmark", None, "cuDNN search", lambda _: "without cuDNN search", usual=True),
 )
-"""One per field of `Workload`, in the order of the columns."""
+"""One per field of `Workload`, in the order in which titles name them."""
 
-WORKLOAD_COLUMNS: tuple[str, ...] = tuple(option.field for option in WORKLOAD_OPTIONS)
+ASKED_OPTIONS: tuple[WorkloadOption, ...] = tuple(option for option in WORKLOAD_OPTIONS if option.option)
+"""Those that people can set: one per field of `WorkloadRequest`."""
+
+COLUMN_OPTIONS: dict[str, WorkloadOption] = {
+    **{option.stored_name: option for option in WORKLOAD_OPTIONS},
+    **{option.field: option for option in WORKLOAD_OPTIONS if option.former},
+}
+"""By key of a column. Columns are added at the end and never moved: what is called anew has two until 1.0."""
+
+WORKLOAD_COLUMNS: tuple[str, ...] = tuple(COLUMN_OPTIONS)
 """Keys of the columns that `workload_values` fills."""
 
 
 def workload_values(workload: Workload | None) -> tuple[Fact, ...]:
     """One value per column; None throughout where there is no workload."""
-    return tuple(None if workload is None else option.value(workload) for option in WORKLOAD_OPTIONS)
+    options = COLUMN_OPTIONS.values()
+    return tuple(None if workload is None else option.value(workload) for option in options)
+
+
+def said(request: WorkloadRequest) -> Iterator[tuple[WorkloadOption, object]]:
+    """What was said, with its option, in the order of the catalogue."""
+    for option in ASKED_OPTIONS:
+        value = getattr(request, option.parameter)
+        if value is not None:
+            yield option, value
+
+
+def allows(request: WorkloadRequest, workload: Workload) -> bool:
+    """Whether a workload is in everything as was said."""
+    return all(option.allows(value, workload) for option, value in said(request))
+
+
+def workload_identity(workload: Workload) -> dict[str, object]:
+    """What names and keys are made of; the same as ever for the same workload.
+
+    Fields by their names in the first stored files, in the order of those.
+    """
+    later = {option.field for option in WORKLOAD_OPTIONS if option.former}
+    return {name: value for name, value in asdict(workload).items() if name not in later}
 
 
 def workload_words(workload: Workload, *, without: Collection[str] = ()) -> Iterator[str]:
@@ -111,7 +294,7 @@ def workload_words(workload: Workload, *, without: Collection[str] = ()) -> Iter
 
 
 def unusual_words(workload: Workload) -> tuple[str, ...]:
-    """What a sentence has to add to device, phase and batch: precision, execution and the like."""
+    """What a sentence has to add to device, phase and batch: precision, runtime and the like."""
     left_out = [
         option.field for option in WORKLOAD_OPTIONS if option.usual is NODEFAULT or option.is_usual(workload)
     ]

@@ -28,5 +28,20 @@ Joules = Annotated[float, Meta(ge=0, le=1e12)]
 Watts = Annotated[float, Meta(ge=0, le=1e9)]
 Rate = Annotated[float, Meta(ge=1, le=1e18)]
 """Bytes or operations per second."""
+# Patterns of settings match as a whole; `expects` completes "... is not" in the message where one does not.
+DeviceName = Annotated[
+    str, Meta(pattern=r"auto|cpu|cuda(:[0-9]+)?", extra={"expects": "auto, cpu, cuda or cuda:N"})
+]
+Pixels = (
+    Positive
+    | Annotated[
+        str,
+        Meta(
+            pattern=r"[1-9][0-9]*(x[1-9][0-9]*)?",
+            extra={"expects": "a side or a height and width, e.g. 224 or 800x1333"},
+        ),
+    ]
+)
+"""Of an image: a side, or a height and width as ``800x1333``."""
 Id = Annotated[str, Meta(pattern=r"^\w[\w.+-]{0,199}\Z")]
 """Names a file and stands in addresses: letters, digits, ``_``, ``-``, ``.`` and ``+``."""

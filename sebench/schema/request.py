@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from sebench.schema.base import Effort, Execution, MemoryFormat, Optimizer, Phase, StrideIn, Value
-from sebench.schema.ranges import Confidence, Count, Positive, Seconds, Seed, Shape
+from typing import Any
+
+from msgspec import UNSET
+from msgspec.structs import force_setattr
+
+from sebench.schema.base import Dtype, Effort, MemoryFormat, Optimizer, Phase, Runtime, StrideIn, Value
+from sebench.schema.ranges import (
+    Confidence,
+    Count,
+    DeviceName,
+    Pixels,
+    Positive,
+    Seconds,
+    Seed,
+    Shape,
+)
 
 COMMIT_LENGTH = 12
 """Digits of a commit that are shown."""
+_UNSAID: Any = UNSET
 
 
 class ModelSpec(Value, frozen=True, kw_only=True):
@@ -83,7 +98,10 @@ class Workload(Value, frozen=True, kw_only=True):
     memory_format: MemoryFormat = "contiguous"
     threads: Positive = 1
     """Intra-op threads on the CPU, of each process and each rank."""
-    execution: Execution = "eager"
+    runtime: Runtime = _UNSAID
+    """How steps run; eager where nothing is said."""
+    execution: Runtime = _UNSAID
+    """The name of `runtime` until 1.0: always equal to it, and read where a file has no `runtime`."""
     optimizer: Optimizer = "none"
     """``none`` leaves the update of the weights out, as the paper's forward + backward does."""
     world_size: Positive = 1
@@ -93,6 +111,11 @@ class Workload(Value, frozen=True, kw_only=True):
     those, so the result is never compared with a native one."""
     cudnn_benchmark: bool = True
     """cuDNN searches for its fastest convolution plans (CUDA only)."""
+
+    def __post_init__(self) -> None:
+        if self.runtime is _UNSAID:
+            force_setattr(self, "runtime", "eager" if self.execution is _UNSAID else self.execution)
+        force_setattr(self, "execution", self.runtime)
 
     @property
     def emulated(self) -> bool:
@@ -109,6 +132,28 @@ class Workload(Value, frozen=True, kw_only=True):
         """The device that `rank` runs on: ranks share the CPU, and have an accelerator each."""
         kind = self.device.partition(":")[0]
         return self.device if kind == "cpu" or self.world_size == 1 else f"{kind}:{rank}"
+
+
+class WorkloadRequest(Value, frozen=True, kw_only=True, rename="kebab"):
+    """What somebody says of a workload, on the command line, in a file or in a call; None is not said.
+
+    Keys in files are the names in kebab-case. `sebench.schema.WORKLOAD_OPTIONS` has an entry for each field.
+    """
+
+    device: DeviceName | None = None
+    phase: Phase | None = None
+    batch_size: Positive | None = None
+    image_size: Pixels | None = None
+    dtype: Dtype | None = None
+    memory_format: MemoryFormat | None = None
+    threads: Positive | None = None
+    runtime: Runtime | None = None
+    optimizer: Optimizer | None = None
+    world_size: Positive | None = None
+
+
+NOTHING_SAID = WorkloadRequest()
+"""Leaves everything to the defaults; as a filter, takes everything."""
 
 
 class TimingPolicy(Value, frozen=True, kw_only=True):

@@ -7,14 +7,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
 from sebench.errors import DataFileError
 from sebench.files import read_file
-from sebench.schema import Result, ResultSummary, SkippedFile, StoreContents
+from sebench.schema import Result, ResultSummary, SkippedFile, StoreContents, WorkloadRequest
 from sebench.store.directory import Stamp, stamp, stamps
 from sebench.store.files import write_atomic
 from sebench.store.index import INDEX_NAME, Derivation, Entry, Index
@@ -78,23 +78,29 @@ class ResultStore:
         *,
         model: str | Collection[str] | None = None,
         variant: str | Collection[str] | None = None,
-        device: str | None = None,
         commit: str | None = None,
         since: datetime | None = None,
         fingerprint: str | None = None,
+        **workload: Any,  # noqa: ANN401 - as the fields are
     ) -> tuple[ResultSummary, ...]:
         """The results that meet all conditions, newest last.
 
         Args:
             model: one or several names.
             variant: of the candidate, in canonical form; one or several.
-            device: ``cpu``, ``cuda:1``, or ``cuda`` for any of them.
             commit: how the commit measured in begins.
             since: the earliest time of measurement.
             fingerprint: `sebench.schema.fingerprint` of the environment.
+            workload: options that one of its workloads was measured with, e.g. ``phase="training"``, by the
+                names in `WorkloadRequest`; ``device="cuda"`` means any ``cuda:N``.
         """
         wanted = criteria(
-            model=model, variant=variant, device=device, commit=commit, since=since, fingerprint=fingerprint
+            model=model,
+            variant=variant,
+            workload=WorkloadRequest(**workload),
+            commit=commit,
+            since=since,
+            fingerprint=fingerprint,
         )
         return tuple(
             summary

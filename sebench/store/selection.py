@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sebench.errors import UsageError, near_matches
-from sebench.schema import ResultSummary
+from sebench.schema import NOTHING_SAID, ResultSummary, WorkloadOption, WorkloadRequest, allows, said
 
 _DURATION = re.compile(r"(?P<number>\d{1,6})(?P<unit>[mhdw])", re.ASCII)
 _UNIT_S = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -31,7 +31,7 @@ def criteria(
     *,
     model: str | Collection[str] | None = None,
     variant: str | Collection[str] | None = None,
-    device: str | None = None,
+    workload: WorkloadRequest = NOTHING_SAID,
     commit: str | None = None,
     since: datetime | None = None,
     fingerprint: str | None = None,
@@ -40,7 +40,7 @@ def criteria(
     return (
         *_any_of("model", model, lambda summary: summary.models),
         *_any_of("variant", variant, lambda summary: (summary.pair.candidate.variant,)),
-        *((_on_device(device),) if device else ()),
+        *_under(workload),
         *((_at_commit(commit),) if commit else ()),
         *((_after(since),) if since else ()),
         *_any_of("fingerprint", fingerprint, lambda summary: (summary.fingerprint,)),
@@ -96,14 +96,30 @@ def _any_of(
     return (Criterion(text, lambda summary: not set(values).isdisjoint(names(summary)), values, names),)
 
 
-def _on_device(wanted: str) -> Criterion:
-    def devices(summary: ResultSummary) -> tuple[str, ...]:
-        return tuple(workload.device for workload in summary.workloads)
+def _under(request: WorkloadRequest) -> tuple[Criterion, ...]:
+    """One per option, so that a message can name it; of several, one workload has to meet all."""
+    asked = tuple(said(request))
+    each = tuple(_with(option, value) for option, value in asked)
+    if len(each) < 2:
+        return each
+    text = " and ".join(criterion.text for criterion in each)
+    together = Criterion(
+        f"{text} in one workload",
+        lambda summary: any(allows(request, workload) for workload in summary.workloads),
+    )
+    return (*each, together)
+
+
+def _with(option: WorkloadOption, wanted: object) -> Criterion:
+    def values(summary: ResultSummary) -> tuple[str, ...]:
+        return tuple(str(option.argument(workload)) for workload in summary.workloads)
 
     def holds(summary: ResultSummary) -> bool:
-        return any(name == wanted or name.startswith(f"{wanted}:") for name in devices(summary))
+        return any(option.allows(wanted, workload) for workload in summary.workloads)
 
-    return Criterion(f"device {wanted!r}", holds, (wanted,), devices)
+    # A choice or a number that nothing was measured with is no misspelt one.
+    names = (str(wanted),) if option.field == "device" else ()
+    return Criterion(f"{option.noun} {wanted!r}", holds, names, values)
 
 
 def _at_commit(prefix: str) -> Criterion:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
-from msgspec.structs import replace
 from torch import nn
 
 from sebench import models
@@ -16,31 +14,20 @@ from sebench.errors import WorkerError
 from sebench.profilers.device import Device, RestoredStep, Step
 from sebench.profilers.inputs import OwnInput, make_source
 from sebench.profilers.latency import Heartbeat, unheard
+from sebench.profilers.runtimes import Batch, PreparedStep, prepare_with
 from sebench.profilers.workload import (
-    captured,
     check_finite,
     check_finite_gradients,
     check_gradients,
     gradient_bytes,
-    inference_step,
-    make_targets,
-    training_step,
 )
-from sebench.schema import ModelSpec, Side, Workload
+from sebench.schema import ModelSpec, Side, Workload, runtime_info
 from sebench.worker.failures import Fatal, guarded
 from sebench.worker.protocol import Request, SideRequest
 
 Build = Callable[[ModelSpec, int], nn.Module]
 About = Callable[[str], None]
 """Told which network's code runs from now on."""
-
-
-class PreparedStep(NamedTuple):
-    """A step, and what lives through it."""
-
-    run: Step
-    held: tuple[torch.Tensor, ...]
-    """Tensors beside the input."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +43,7 @@ class PreparedSide:
     input: OwnInput
     writes_input: bool
     compile_s: float | None
-    """What compiling or capturing took; eager steps have no such time."""
+    """What compiling or capturing took; None where the runtime does neither."""
     gradient_bytes: int | None
     """What ranks exchange in a step; a single one does not."""
 
@@ -178,7 +165,7 @@ def prepare_side(
         restored=RestoredStep(prepared.run, own.restore),
         input=own,
         writes_input=own.is_changed(),
-        compile_s=None if workload.execution == "eager" else took_s,
+        compile_s=took_s if runtime_info(workload.runtime).prepares else None,
         gradient_bytes=exchanged,
     )
 
@@ -190,19 +177,8 @@ def prepare_step(
 
     The input is left as the network leaves it.
     """
-    captures = workload.execution == "cudagraph"
-    if workload.phase == "inference":
-        forward = inference_step(module, own.tensor, workload)
-        return PreparedStep(captured(forward) if captures else forward, ())
-    logits = inference_step(module, own.tensor, replace(workload, execution="eager"))()
-    targets = make_targets(workload, logits, seed=seed, rank=rank)
-    del logits
-    if own.is_written():
-        own.restore()
-    # No event can be recorded for the host inside a graph, so its steps are not split.
-    mark = _nothing if captures else device.mark
-    step = training_step(module, own.tensor, targets, workload, mark)
-    return PreparedStep(captured(step) if captures else step, (targets,))
+    batch = Batch(input=own, seed=seed, rank=rank, mark=device.mark)
+    return prepare_with(workload.runtime)(module, batch, workload)
 
 
 def ready_step(
@@ -214,7 +190,3 @@ def ready_step(
     own.restore()
     run()
     return RestoredStep(run, own.restore) if own.is_changed() else run
-
-
-def _nothing() -> None:
-    pass

@@ -12,7 +12,8 @@ from sebench.profilers.device import RestoredStep
 from sebench.profilers.distributed import DistributedDevice, lone_rank, maximum
 from sebench.profilers.energy_counter import joules_between
 from sebench.profilers.inputs import OwnInput, make_source
-from sebench.profilers.workload import captured, make_input, make_targets, training_step
+from sebench.profilers.runtimes.cudagraph import captured
+from sebench.profilers.workload import make_input, make_targets, training_step
 from sebench.schema import Workload
 
 pytestmark = pytest.mark.gpu
@@ -78,12 +79,12 @@ def test_facts_name_the_gpu():
     assert device_facts("cuda:0")["name"] == torch.cuda.get_device_name(0)
 
 
-@pytest.mark.parametrize("execution", ["eager", "cudagraph"])
-def test_compare(execution, tmp_path):
+@pytest.mark.parametrize("runtime", ["eager", "cudagraph"])
+def test_compare(runtime, tmp_path):
     result = CliRunner().invoke(
         app,
-        ["compare", "-m", "cifar_resnet110", "--device", "cuda", "--phase", "training", "-b", "64", "--exec",
-         execution, "--effort", "quick", "--save", str(tmp_path), "-f", "json", "-q"],
+        ["compare", "-m", "cifar_resnet110", "--device", "cuda", "--phase", "training", "-b", "64",
+         "--runtime", runtime, "--effort", "quick", "--save", str(tmp_path), "-f", "json", "-q"],
     )  # fmt: skip
     assert result.exit_code == 0
     metrics = {m["metric"]: m for m in json.loads(result.stdout)["comparisons"][0]["metrics"]}

@@ -113,7 +113,11 @@ def test_names_and_numbers_that_cannot_be_meant(command, arguments, code, messag
         ("--budget 0", 2, "--budget 0 is not a positive number of seconds"),
         ("--budget nan", 2, "--budget nan is not a positive number of seconds"),
         ("--dtype tf32", 2, "--dtype tf32 exists on CUDA devices only; use --dtype float32"),
-        ("--exec cudagraph", 2, "--exec cudagraph exists on CUDA devices only, not on cpu; use --exec eager"),
+        (
+            "--runtime cudagraph",
+            2,
+            "--runtime cudagraph exists on CUDA devices only, not on cpu; use --runtime eager",
+        ),
         ("--optimizer sgd", 2, "--optimizer sgd needs a training step; add --phase training"),
         ("--phase training --batch-size 0", 2, "--batch-size 0 is not positive"),
         (
@@ -135,9 +139,9 @@ def test_names_and_numbers_that_cannot_be_meant(command, arguments, code, messag
         ),
         ("--phase training --world-size 9999 -b 9999", 1, r"--world-size 9999: this process may use \d+ CPU"),
         (
-            "--phase training --world-size 2 --exec cudagraph",
+            "--phase training --world-size 2 --runtime cudagraph",
             2,
-            "--exec cudagraph exists on CUDA devices only",
+            "--runtime cudagraph exists on CUDA devices only",
         ),
     ],
 )

@@ -1,19 +1,44 @@
-"""Nothing that sets two workloads apart is lost on the way to a reader: every field, in every consumer."""
+"""Every option of a workload can be said wherever it has a meaning, and is lost on no way to a reader."""
 
 import csv
+import inspect
 import io
+import json
+import tomllib
+from pathlib import Path
+from typing import get_args
 
 import pytest
 from msgspec import NODEFAULT
 from msgspec.structs import fields, replace
+from typer.main import get_command
 
+import sebench
+from sebench.analysis.readings import Reading
 from sebench.api.command import equivalent_command
-from sebench.reporting import comparison_document, gate_document, render, results_document
+from sebench.cli import app
+from sebench.cli._gate_options import Asked, settings_of
+from sebench.configuration import BaseRefSettings, CeilingSettings, FactoriesSettings, load_configuration
+from sebench.reporting import (
+    comparison_document,
+    comparison_json,
+    gate_document,
+    gate_json,
+    render,
+    results_document,
+    results_json,
+)
 from sebench.reporting.answers import place_text
 from sebench.reporting.comparison import workload_text
 from sebench.reporting.report.document import _summary_place
 from sebench.reporting.series import workload_name
+from sebench.runner.measuring.calibrations import Calibrations
+from sebench.runner.planning.workloads import workloads
 from sebench.schema import (
+    ASKED_OPTIONS,
+    COLUMN_OPTIONS,
+    NOTHING_SAID,
+    WORKLOAD_COLUMNS,
     WORKLOAD_OPTIONS,
     Check,
     Comparison,
@@ -33,9 +58,13 @@ from sebench.schema import (
     Session,
     TimingPolicy,
     Workload,
+    WorkloadRequest,
+    allows,
     unusual_words,
     workload_values,
 )
+from sebench.store import criteria
+from tests import samples
 
 USUAL = Workload(phase="training", batch_size=8, input_shape=(8, 3, 224, 224), threads=2)
 OTHER = {
@@ -46,7 +75,7 @@ OTHER = {
     "dtype": "bfloat16",
     "memory_format": "channels_last",
     "threads": 1,
-    "execution": "compile",
+    "runtime": "compile",
     "optimizer": "sgd",
     "micro_batch_size": 4,
     "world_size": 2,
@@ -111,14 +140,23 @@ def listing(*workloads):
         headline = Headline(workload=workload, baseline_s=0.05, candidate_s=0.0525, ratio=RATIO, grade="B")
         return ListedResult(summary=summary, latency=(headline,))
 
-    return results_document(ResultListing(directory="results", results=tuple(map(listed, workloads))))
+    return ResultListing(directory="results", results=tuple(map(listed, workloads)))
 
 
 DOCUMENTS = {
     "comparison": lambda workload: comparison_document([comparison(workload)]),
     "gate": lambda workload: gate_document(gate(workload)),
-    "results": listing,
+    "results": lambda workload: results_document(listing(workload)),
 }
+JSON = {
+    "comparison": lambda workload: comparison_json([comparison(workload)], None),
+    "gate": lambda workload: gate_json(gate(workload), None),
+    "results": lambda workload: results_json(listing(workload)),
+}
+COMMANDS = get_command(app).commands
+DOCUMENTATION = (Path(__file__).parents[2] / "docs" / "python.md").read_text(encoding="utf-8")
+MEASURING, FILTERING = ("compare", "calibrate", "check", "profile"), ("trend", "list")
+ASKED = pytest.mark.parametrize("option", ASKED_OPTIONS, ids=lambda option: option.parameter)
 
 
 def csv_row(document):
@@ -127,10 +165,13 @@ def csv_row(document):
 
 
 def test_the_catalogue_has_every_field_with_its_default():
-    defaults = {field.name: field.default for field in fields(Workload)}
-    assert {option.field for option in WORKLOAD_OPTIONS} == set(defaults) == set(OTHER)
+    names = {field.name for field in fields(Workload)}
+    assert {option.field for option in WORKLOAD_OPTIONS} == set(OTHER) == names - {"execution"}
+    plain = Workload(input_shape=(1, 3, 224, 224))
     usual = {o.field: o.usual for o in WORKLOAD_OPTIONS if o.usual is not NODEFAULT}
-    assert usual == {field: defaults[field] for field in usual}
+    assert usual == {field: getattr(plain, field) for field in usual}
+    defaults = {o.field: o.default for o in ASKED_OPTIONS if o.usual is not NODEFAULT}
+    assert defaults == {field: usual[field] for field in defaults}
     # What is left out of a title has to be what everybody expects.
     assert {o.field for o in WORKLOAD_OPTIONS if not o.always} <= set(usual)
 
@@ -144,6 +185,37 @@ def test_csv_has_a_column_for_every_field(kind, field):
 
 
 @FIELDS
+@pytest.mark.parametrize("kind", JSON)
+def test_json_has_every_field(kind, field):
+    (found,) = workloads_of(json.loads(JSON[kind](changed(field))))
+    assert found[field] == (list(OTHER[field]) if field == "input_shape" else OTHER[field])
+    assert found["execution"] == found["runtime"]
+
+
+def workloads_of(document):
+    """All workloads in a document, wherever they stand."""
+    if isinstance(document, list):
+        return [found for item in document for found in workloads_of(item)]
+    if not isinstance(document, dict):
+        return []
+    if "workload" in document:
+        return [document["workload"]]
+    return workloads_of(list(document.values()))
+
+
+@FIELDS
+def test_figures_under_different_workloads_are_kept_apart(field):
+    result = samples.result(())
+    readings = [
+        Reading(result, comparison(workload).metrics[0]).conditions for workload in (USUAL, changed(field))
+    ]
+    assert readings[0] != readings[1]
+    assert dict(readings[1])[field] == OTHER[field]
+    paths = {Calibrations(Path()).path("f", PAIR.candidate, workload) for workload in (USUAL, changed(field))}
+    assert len(paths) == 2
+
+
+@FIELDS
 def test_titles_and_names_of_series_tell_every_field_apart(field):
     usual, other = USUAL, changed(field)
     assert workload_name(usual) != workload_name(other)
@@ -154,9 +226,9 @@ def test_titles_and_names_of_series_tell_every_field_apart(field):
 @FIELDS
 def test_the_list_of_results_shows_what_differs(field):
     usual, other = USUAL, changed(field)
-    alone = render(listing(usual), "markdown")
+    alone = render(results_document(listing(usual)), "markdown")
     assert "compile" not in alone
-    both = render(listing(usual, other), "markdown").splitlines()
+    both = render(results_document(listing(usual, other)), "markdown").splitlines()
     first, second = (line for line in both if "20260101T" in line or "2026-01-01" in line)
     assert first != second
 
@@ -193,7 +265,7 @@ def test_pairs_under_different_workloads_have_tables_of_their_own(field):
 
 def test_words():
     odd = replace(
-        USUAL, dtype="bfloat16", execution="compile", optimizer="sgd", world_size=2, micro_batch_size=4
+        USUAL, dtype="bfloat16", runtime="compile", optimizer="sgd", world_size=2, micro_batch_size=4
     )
     assert workload_text(odd, {odd.input_shape}) == (
         "CPU training, batch 8, 224x224, bfloat16, 2 threads per rank, compile, with sgd, emulated by 4, "
@@ -203,13 +275,167 @@ def test_words():
         "on this CPU in training at batch 8 (bfloat16, compile, with sgd, emulated by 4, world size 2)"
     )
     assert unusual_words(USUAL) == ()
-    assert workload_values(None) == (None,) * len(WORKLOAD_OPTIONS)
+    assert workload_values(None) == (None,) * len(WORKLOAD_COLUMNS)
 
 
 def test_the_columns_of_a_csv_never_move():
-    header = render(listing(USUAL), "csv").splitlines()[0].split(",")
-    assert header[-2:] == ["world_size", "cudnn_benchmark"]
+    header = render(results_document(listing(USUAL)), "csv").splitlines()[0].split(",")
+    assert header[-3:] == ["world_size", "cudnn_benchmark", "runtime"]
+    # Earlier names stay where they were until 1.0.
+    assert (
+        WORKLOAD_COLUMNS
+        == tuple(COLUMN_OPTIONS)
+        == (
+            *(
+                "device",
+                "phase",
+                "batch_size",
+                "input_shape",
+                "dtype",
+                "memory_format",
+                "threads",
+                "execution",
+            ),
+            *("optimizer", "micro_batch_size", "world_size", "cudnn_benchmark", "runtime"),
+        )
+    )
     assert header[header.index("interrupted") + 1 :][:8] == [
         *("input_shape", "memory_format", "threads", "execution", "optimizer", "micro_batch_size"),
         *("baseline_s", "candidate_s"),
     ]
+
+
+# --- saying them ----------------------------------------------------------------------------------------
+
+
+def parameter(command, option):
+    """Of a command, the parameter with the name and spelling of `option`."""
+    (found,) = (each for each in COMMANDS[command].params if each.name == option.parameter)
+    assert option.option in found.opts
+    assert (option.short is None) or option.short in found.opts
+    return found
+
+
+def request(option):
+    return WorkloadRequest(**{option.parameter: asked(option)})
+
+
+def asked(option):
+    """Another value than usual, as it is said."""
+    return "299x224" if option.field == "input_shape" else OTHER[option.field]
+
+
+def test_everything_that_can_be_said_is_in_the_catalogue():
+    assert [option.parameter for option in ASKED_OPTIONS] == [field.name for field in fields(WorkloadRequest)]
+    for option in ASKED_OPTIONS:
+        assert option.noun
+        assert option.help.endswith(".")
+
+
+@ASKED
+@pytest.mark.parametrize("command", MEASURING)
+def test_commands_that_measure_take_every_option_that_they_can_mean(command, option):
+    if command == "profile" and not option.by_part:
+        assert option.parameter not in {each.name for each in COMMANDS[command].params}
+        return
+    found = parameter(command, option)
+    if option.field == "phase":
+        assert found.default == ("inference" if command in ("calibrate", "profile") else None)
+        return
+    assert found.help == option.help
+    # What is not said is left to the configuration by `check`, which takes the same defaults in the end.
+    assert found.default == (None if command == "check" else option.default)
+    annotation = found.type_descriptor.annotation
+    assert (get_args(annotation) if option.choices else annotation) == (option.choices or option.kind)
+
+
+@ASKED
+@pytest.mark.parametrize("command", FILTERING)
+def test_commands_that_choose_results_filter_by_every_option(command, option):
+    found = parameter(command, option)
+    assert found.default is None
+    assert found.help.startswith("Results ")
+
+
+@ASKED
+@pytest.mark.parametrize("command", [*MEASURING, *FILTERING])
+def test_former_names_are_understood_and_not_shown(command, option):
+    if command == "profile" and not option.by_part:
+        return
+    context = COMMANDS[command].make_context
+    for former in option.former:
+        parsed = COMMANDS[command].make_parser(context("x", [], resilient_parsing=True, **NAMES))
+        values, _, _ = parsed.parse_args([f"--{former}", str(asked(option))])
+        assert values[option.parameter] == asked(option)
+        assert f"--{former}" not in parameter(command, option).opts
+
+
+NAMES = {"token_normalize_func": get_command(app).context_settings["token_normalize_func"]}
+
+
+@ASKED
+def test_the_library_has_the_same_defaults_as_the_command_line(option):
+    found = inspect.signature(sebench.compare).parameters[option.parameter]
+    assert found.default == option.default
+    assert found.default == parameter("compare", option).default
+    assert f"        {option.parameter}: " in inspect.getdoc(sebench.compare).replace("\n", "\n    ")
+
+
+@ASKED
+def test_files_have_a_key_for_every_option(option, tmp_path):
+    key = option.parameter.replace("_", "-")
+    value = json.dumps("cuda" if option.field == "device" else asked(option))
+    for name in (key, *option.former):
+        text = f"[[check.ceiling]]\nmodel = 'm'\nmax-overhead = {{ latency = 1.1 }}\n{name} = {value}\n"
+        (tmp_path / "sebench.toml").write_text(text)
+        (found,) = load_configuration(tmp_path).check.ceiling
+        assert getattr(found, option.parameter) == tomllib.loads(text)["check"]["ceiling"][0][name]
+    assert all(
+        option.parameter in kind.__struct_fields__
+        for kind in (CeilingSettings, FactoriesSettings, BaseRefSettings)
+    )
+
+
+@ASKED
+def test_a_gate_measures_what_the_command_line_says(option):
+    said = dict.fromkeys(("baseline", "candidate", "base_ref"))
+    nothing = dict.fromkeys(("variants", "against", "margin"), ())
+    (found,) = settings_of(
+        Asked(models=["m"], max_overhead=["latency:1.1"], workload=request(option), **said, **nothing)
+    ).ceiling
+    assert getattr(found, option.parameter) == asked(option)
+
+
+@ASKED
+def test_what_is_said_is_planned(option):
+    # Several ranks and optimizers are for training, as is everything that may go with it.
+    said = {"phase": "training", "batch_size": 8, option.parameter: asked(option)}
+    (planned,) = workloads(WorkloadRequest(**said), (3, 299, 224))
+    if option.field == "input_shape":
+        assert planned.input_shape == (8, 3, 299, 224)
+    else:
+        assert getattr(planned, option.field) == OTHER[option.field]
+
+
+@ASKED
+def test_the_store_and_trends_filter_by_every_option(option):
+    (usual,), (other,) = (
+        [each.summary for each in listing(workload).results] for workload in (USUAL, changed(option.field))
+    )
+    (criterion,) = criteria(workload=request(option))
+    assert (criterion.holds(usual), criterion.holds(other)) == (False, True)
+    assert option.noun in criterion.text
+    assert (allows(request(option), USUAL), allows(request(option), changed(option.field))) == (False, True)
+    assert criteria(workload=NOTHING_SAID) == ()
+    assert allows(NOTHING_SAID, changed(option.field))
+
+
+@ASKED
+def test_the_documentation_names_every_option(option):
+    key = option.parameter.replace("_", "-")
+    row = next(line for line in DOCUMENTATION.splitlines() if line.startswith(f"| `{option.option}` |"))
+    assert f"| `{option.parameter}` | `{key}` |" in row
+    if option.default is not None:
+        assert row.endswith(f"| `{option.default}` |")
+    for choice in option.choices:
+        assert f"`{choice}`" in row

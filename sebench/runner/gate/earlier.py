@@ -13,7 +13,7 @@ import msgspec
 from sebench.errors import DataFileError
 from sebench.models import source_of
 from sebench.runner.repository.tree_state import tree_digest
-from sebench.schema import Environment, Result, Session, fingerprint
+from sebench.schema import Environment, Result, Session, fingerprint, workload_identity
 from sebench.store import ResultStore, load_result
 
 
@@ -63,7 +63,7 @@ def attempt_key(session: Session, environment: Environment, *, written: Collecti
     if digest is None and _is_users_own(session):
         return None
     described: Sequence[object] = (
-        session,
+        {"pair": session.pair, "workload": workload_identity(session.workload)},
         fingerprint(environment),
         sorted(environment.versions.items()),
         digest,

@@ -17,14 +17,13 @@ from sebench.configuration import (
     CheckSettings,
     FactoriesSettings,
     StoredSettings,
-    WorkloadSettings,
 )
 from sebench.errors import DataFileError, DeviceError, UsageError
 from sebench.profilers.selection import resolve_device
 from sebench.runner.gate.target import Target
-from sebench.runner.planning.conditions import conditions_here, workloads
 from sebench.runner.planning.pairs import make_pairs, resolve_spec
-from sebench.runner.planning.plan import input_shape
+from sebench.runner.planning.plan import input_shape, require_one_device
+from sebench.runner.planning.workloads import image_size, on_this_machine, workloads
 from sebench.runner.repository.tree_state import is_this_tree
 from sebench.runner.repository.worktree import Checkout, checked_out, repository_root
 from sebench.runner.workers.side_by_side import Trees
@@ -38,6 +37,7 @@ from sebench.schema import (
     Phase,
     Reason,
     Session,
+    WorkloadRequest,
 )
 from sebench.store import load_result
 
@@ -178,7 +178,7 @@ def _require_inside(asked: BaseRefSettings) -> None:
 
 
 def _targets(
-    kind: CheckKind, pair: Pair, labels: tuple[str, str], limits: Limits, asked: WorkloadSettings
+    kind: CheckKind, pair: Pair, labels: tuple[str, str], limits: Limits, asked: WorkloadRequest
 ) -> Iterator[Target | Unjudged]:
     """One target per phase that the limits need; a device that is not there leaves them unjudged."""
     try:
@@ -202,33 +202,28 @@ def _unjudged(
 
 
 def _on_device(
-    kind: CheckKind, pair: Pair, labels: tuple[str, str], limits: Limits, asked: WorkloadSettings
+    kind: CheckKind, pair: Pair, labels: tuple[str, str], limits: Limits, asked: WorkloadRequest
 ) -> Iterator[Target]:
-    conditions = conditions_here(
-        device=asked.device or "auto",
-        phase=asked.phase,
-        batch_size=asked.batch_size,
-        dtype=asked.dtype or "float32",
-        memory_format=asked.memory_format or "contiguous",
-        threads=asked.threads,
-        execution=asked.execution or "eager",
-    )
-    image = input_shape(pair.candidate.model, 1, asked.pixels)[1:]
+    request = on_this_machine(asked)
+    image = input_shape(pair.candidate.model, 1, image_size(request))[1:]
     by_phase: dict[Phase, list[tuple[str, float]]] = {}
     for metric, limit in limits.items():
-        by_phase.setdefault(asked.phase or _phase_of(metric, conditions.device), []).append((metric, limit))
+        by_phase.setdefault(asked.phase or _phase_of(metric, request.device), []).append((metric, limit))
     for phase, of_phase in by_phase.items():
-        for workload in workloads(replace(conditions, phase=phase), image):
+        for workload in workloads(replace(request, phase=phase), image):
+            session = Session(pair=pair, workload=workload)
+            if "energy" in limits:
+                require_one_device([session], f"limit energy:{limits['energy']:g}")
             yield Target(
                 kind=kind,
-                session=Session(pair=pair, workload=workload),
+                session=session,
                 limits=tuple(of_phase),
                 baseline=labels[0],
                 candidate=labels[1],
             )
 
 
-def _phase_of(metric: str, device: str) -> Phase:
+def _phase_of(metric: str, device: str | None) -> Phase:
     """What a metric is measured in where nobody says: as `sebench compare` does it."""
     return METRICS[metric].phases[0] if device == "cpu" else "training"
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from sebench.errors import DataFileError
 from sebench.files import Unreadable, describe_damage, read_file
-from sebench.schema import Calibration, CalibrationSession, ModelSpec, Workload
+from sebench.schema import Calibration, CalibrationSession, ModelSpec, Workload, workload_identity
 from sebench.store import check_header, write_atomic
 
 
@@ -71,7 +71,7 @@ class Calibrations:
 
     def path(self, fingerprint: str, spec: ModelSpec, workload: Workload) -> Path:
         """Of the file, whether it exists or not."""
-        described = msgspec.json.encode((fingerprint, _anywhere(spec), workload))
+        described = msgspec.json.encode((fingerprint, _anywhere(spec), workload_identity(workload)))
         return self.directory / f"{hashlib.sha256(described).hexdigest()[:32]}.json"
 
 

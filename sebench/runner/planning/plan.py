@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sebench import models
 from sebench.errors import UsageError, near_matches
-from sebench.runner.planning.conditions import Conditions, require_batch_size, workloads
 from sebench.runner.planning.pairs import make_pairs, resolve_spec
+from sebench.runner.planning.workloads import image_size, require_batch_size, workloads
 from sebench.schema import (
+    NOTHING_SAID,
     Effort,
     ModelSpec,
     Pair,
@@ -18,6 +19,7 @@ from sebench.schema import (
     Session,
     StrideIn,
     TimingPolicy,
+    WorkloadRequest,
 )
 
 __all__ = ["drawn_seed", "input_shape", "make_plan", "resolve_spec", "timing_policy"]
@@ -62,30 +64,28 @@ def make_plan(
     variants: Sequence[str],
     baseline: str = models.PLAIN,
     candidate: str | None = None,
-    conditions: Conditions,
+    workload: WorkloadRequest = NOTHING_SAID,
     seed: int | None = None,
     effort: Effort = "standard",
     budget_s: float | None = None,
     num_classes: int | None = None,
     stride_in: StrideIn | None = None,
-    image_size: models.ImageSize | None = None,
     memory: bool | None = None,
     energy: bool = False,
 ) -> Plan:
-    """Every pair that is asked for, under the same conditions.
+    """Every pair that is asked for, under the same workload.
 
     Args:
         names: see `make_pairs`, as for the next three.
         variants: of the candidates.
         baseline: variant or network that they are compared with.
         candidate: variant or network, instead of `variants`.
-        conditions: device, phase, batch and the like.
+        workload: device, phase, batch, image size and the like; see `workloads`.
         seed: fixes weights, orders and pauses; None draws one.
         effort: see `timing_policy`.
         budget_s: see `timing_policy`.
         num_classes: see `ModelSpec`.
         stride_in: see `ModelSpec`.
-        image_size: of the input; None is each network's own.
         memory: measure peak memory of training steps; None does, but for quick runs.
         energy: measure energy per step.
 
@@ -96,13 +96,13 @@ def make_plan(
     def sessions() -> Iterator[Session]:
         pairs = make_pairs(names, variants, baseline, candidate, num_classes=num_classes, stride_in=stride_in)
         for pair in pairs:
-            image_shape = _image_shape(pair, image_size)
-            for workload in workloads(conditions, image_shape):
-                yield Session(pair=pair, workload=workload)
+            image_shape = _image_shape(pair, image_size(workload))
+            for each in workloads(workload, image_shape):
+                yield Session(pair=pair, workload=each)
 
     planned = tuple(sessions())
-    if energy and any(session.workload.world_size > 1 for session in planned):
-        raise UsageError("--energy reads the counter of one device", hint="leave out --world-size")
+    if energy:
+        require_one_device(planned, "--energy")
     return Plan(
         sessions=planned,
         policy=timing_policy(effort, budget_s=budget_s, sessions=len(planned)),
@@ -110,6 +110,20 @@ def make_plan(
         memory=effort != "quick" if memory is None else memory,
         energy=energy,
     )
+
+
+def require_one_device(sessions: Iterable[Session], asked: str) -> None:
+    """Energy is that of one device.
+
+    Args:
+        sessions: whose energy is to be measured.
+        asked: what asks for it, e.g. ``--energy``.
+
+    Raises:
+        UsageError: a session has several ranks.
+    """
+    if any(session.workload.world_size > 1 for session in sessions):
+        raise UsageError(f"{asked} reads the counter of one device", hint="leave out --world-size")
 
 
 def drawn_seed(seed: int | None) -> int:
@@ -125,10 +139,10 @@ def drawn_seed(seed: int | None) -> int:
     return seed
 
 
-def _image_shape(pair: Pair, image_size: models.ImageSize | None) -> tuple[int, ...]:
+def _image_shape(pair: Pair, size: models.ImageSize | None) -> tuple[int, ...]:
     """One input for both: of a network that limits it, or else of one that says what it was made for."""
     specs = sorted((pair.baseline, pair.candidate), key=_priority)
-    return input_shape(specs[0].model, 1, image_size)[1:]
+    return input_shape(specs[0].model, 1, size)[1:]
 
 
 def _priority(spec: ModelSpec) -> tuple[bool, bool]:
@@ -136,7 +150,7 @@ def _priority(spec: ModelSpec) -> tuple[bool, bool]:
     return source.smallest_image(spec.model) is None, source.published_input(spec.model) is None
 
 
-def input_shape(name: str, batch_size: int, image_size: models.ImageSize | None) -> tuple[int, int, int, int]:
+def input_shape(name: str, batch_size: int, size: models.ImageSize | None) -> tuple[int, int, int, int]:
     """Shape of the input of model `name`: its own channels, and its own image size unless another is given.
 
     Raises:
@@ -146,7 +160,7 @@ def input_shape(name: str, batch_size: int, image_size: models.ImageSize | None)
     require_batch_size(batch_size)
     source = models.source_of(name)
     channels, *own = source.input_size(name)
-    height, width = own if image_size is None else models.height_width(image_size)
+    height, width = own if size is None else models.height_width(size)
     source.check_image_size(name, (height, width))
     if batch_size * channels * height * width > _MAX_ELEMENTS:
         pixels = models.image_size_text((height, width))

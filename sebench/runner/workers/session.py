@@ -17,13 +17,11 @@ import msgspec
 import sebench
 from sebench.errors import WorkerError
 from sebench.runner.workers.child import STOP_S, Child, ChildGone
-from sebench.schema import TimingPolicy, Workload
+from sebench.schema import TimingPolicy, Workload, runtime_info
 from sebench.worker.protocol import Alive, Asked, Code, Failed, Finish, Go, Reply, Request, Run
 
 # By its file and with -P: nothing in the current folder stands in for a module of Python's or of ours.
 WORKER_COMMAND = (sys.executable, "-P", str(Path(sebench.__path__[0], "worker", "__main__.py")))
-# Compiling a network says nothing for minutes.
-COMPILE_PATIENCE = 5
 # A block may take this many times as long as those before it.
 BLOCK_PATIENCE = 10
 _LATE = "a worker process was not ready in time"
@@ -75,10 +73,10 @@ def silence_limit_s(policy: TimingPolicy, workload: Workload, *, block_s: float 
 
     Args:
         policy: its `timeout_s` is the least.
-        workload: whether it is compiled.
+        workload: how long its runtime may be silent.
         block_s: what a block is expected to take, once that is known.
     """
-    base_s = policy.timeout_s * (1 if workload.execution == "eager" else COMPILE_PATIENCE)
+    base_s = policy.timeout_s * runtime_info(workload.runtime).patience
     return max(base_s, BLOCK_PATIENCE * block_s)
 
 

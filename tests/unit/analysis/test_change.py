@@ -144,7 +144,7 @@ def test_other_workloads_are_not_compared_and_the_fields_are_named():
         ("batch_size", 2),
         ("input_shape", (1, 3, 299, 299)),
         ("memory_format", "channels_last"),
-        ("execution", "compile"),
+        ("runtime", "compile"),
         ("optimizer", "sgd"),
         ("world_size", 2),
         ("micro_batch_size", 1),

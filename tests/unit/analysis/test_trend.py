@@ -6,10 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from sebench.analysis.comparison import compare
-from sebench.analysis.series import WorkloadFilter, select_series
+from sebench.analysis.series import select_series
 from sebench.analysis.trend import trend
 from sebench.errors import UsageError
-from sebench.schema import METRICS, ModelSpec, Pair, fingerprint
+from sebench.schema import METRICS, ModelSpec, Pair, WorkloadRequest, fingerprint
 from tests import samples
 from tests.history import commit, measured, noisy_history
 
@@ -111,16 +111,16 @@ def test_filters_choose_the_workload():
     both = [measured([1.0, 1.1], day=0, workload=TRAINING), measured([1.5, 1.6], day=1, commit="b" * 40)]
     assert follow(both).workload == samples.WORKLOAD
     for wanted in (
-        WorkloadFilter(phase="training"),
-        WorkloadFilter(batch_size=8),
-        WorkloadFilter("cpu", "training", 8),
+        WorkloadRequest(phase="training"),
+        WorkloadRequest(batch_size=8),
+        WorkloadRequest(device="cpu", phase="training", batch_size=8),
     ):
         assert follow(both, workloads=wanted).workload == TRAINING
-    assert select_series(both, "latency", workloads=WorkloadFilter(device="cuda")) is None
+    assert select_series(both, "latency", workloads=WorkloadRequest(device="cuda")) is None
     gpu = measured([1.0, 1.1], day=2, workload=replace(TRAINING, device="cuda:1"))
-    assert follow([*both, gpu], workloads=WorkloadFilter(device="cuda")).workload.device == "cuda:1"
+    assert follow([*both, gpu], workloads=WorkloadRequest(device="cuda")).workload.device == "cuda:1"
     # What was counted per image holds for every workload.
-    assert len(follow(both, "params", workloads=WorkloadFilter(phase="training")).points) == 2
+    assert len(follow(both, "params", workloads=WorkloadRequest(phase="training")).points) == 2
 
 
 def test_unknown_and_absent_metrics():

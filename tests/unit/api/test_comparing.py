@@ -8,8 +8,8 @@ import sebench
 from sebench.api import comparing
 from sebench.api.command import equivalent_command
 from sebench.errors import Interrupted, UsageError
-from sebench.runner.planning.conditions import Conditions
 from sebench.runner.planning.plan import make_plan
+from sebench.schema import WorkloadRequest
 from sebench.store import ResultStore, load_result
 from tests.interpreter import FRESH
 
@@ -34,7 +34,7 @@ def asked(monkeypatch, comparison_result):
 
 
 def test_defaults(asked):
-    result = sebench.compare("cifar_resnet110")
+    result = sebench.compare("cifar_resnet110", device="cpu")
     ((plan, _),) = asked
     (session,) = plan.sessions
     assert session.pair.title == "cifar_resnet110: se against plain"
@@ -55,8 +55,9 @@ def test_every_option_reaches_the_plan_and_the_stored_command(asked):
         dtype="bfloat16",
         memory_format="channels_last",
         threads=1,
-        execution="compile",
+        runtime="compile",
         optimizer="sgd",
+        world_size=2,
         memory=False,
         effort="quick",
         budget_s=30,
@@ -66,7 +67,7 @@ def test_every_option_reaches_the_plan_and_the_stored_command(asked):
     assert " ".join(command) == (
         "sebench compare --model resnet50 --baseline se --variant se(r=8) --device cpu --phase training "
         "--batch-size 2 --image-size 64x96 --dtype bfloat16 --memory-format channels_last --threads 1 "
-        "--exec compile --optimizer sgd --effort quick --budget 30 --seed 5 --no-memory"
+        "--runtime compile --optimizer sgd --world-size 2 --effort quick --budget 30 --seed 5 --no-memory"
     )
     assert (plan.policy.budget_s, plan.policy.hard_budget, plan.seed) == (30, True, 5)
     assert plan.sessions[0].workload.input_shape == (2, 3, 64, 96)
@@ -83,7 +84,7 @@ def test_every_option_reaches_the_plan_and_the_stored_command(asked):
 )
 def test_the_command_names_the_same_pair(names, baseline, candidate, words):
     plan = make_plan(
-        names=names, variants=[], baseline=baseline, candidate=candidate, conditions=Conditions(), seed=1
+        names=names, variants=[], baseline=baseline, candidate=candidate, workload=WorkloadRequest(), seed=1
     )
     assert f"compare {words} --device cpu" in " ".join(equivalent_command(plan))
 
@@ -175,3 +176,10 @@ def test_importing_the_package_loads_nothing_heavy():
     )
     done = subprocess.run([FRESH, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "module 'sebench' has no attribute 'compar'\n"
+
+
+def test_a_runtime_goes_by_its_former_name_too(asked):
+    sebench.compare("resnet50", device="cpu", threads=1, execution="compile")
+    ((plan, command),) = asked
+    assert plan.sessions[0].workload.runtime == "compile"
+    assert "--runtime compile" in " ".join(command)

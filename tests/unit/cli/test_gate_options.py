@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sebench.cli._gate_options import Asked, option_name, settings_of
+from sebench.cli._gate_options import Asked, settings_of
 from sebench.errors import UsageError
+from sebench.schema import NOTHING_SAID, WorkloadRequest
 
 NOTHING = {
     "models": (),
@@ -16,7 +17,7 @@ NOTHING = {
     "against": (),
     "max_overhead": (),
     "margin": (),
-    "workload": {},
+    "workload": NOTHING_SAID,
 }
 
 
@@ -26,7 +27,7 @@ def asked(**given):
 
 def test_nothing_said_leaves_it_to_the_configuration():
     assert asked().nothing
-    assert asked(workload={"threads": 1}).nothing
+    assert asked(workload=WorkloadRequest(threads=1)).nothing
     for given in (
         {"models": ["resnet50"]},
         {"variants": ["se"]},
@@ -47,7 +48,7 @@ def test_ceilings_for_every_model_and_variant():
             models=["resnet50", "vgg16_bn", "resnet50"],
             variants=["se", "se(r=8)"],
             max_overhead=["latency:1.1", "params:1.2"],
-            workload={"threads": 2},
+            workload=WorkloadRequest(threads=2),
         )
     )
     assert [(each.model, each.variant) for each in settings.ceiling] == [
@@ -64,9 +65,7 @@ def test_ceilings_for_every_model_and_variant():
 
 
 def test_a_ref_for_every_model():
-    settings = settings_of(
-        asked(models=["nets.py:a", "nets.py:b"], base_ref="main", margin=["latency:1.05"], workload={})
-    )
+    settings = settings_of(asked(models=["nets.py:a", "nets.py:b"], base_ref="main", margin=["latency:1.05"]))
     assert [(each.model, each.ref) for each in settings.base_ref] == [
         ("nets.py:a", "main"), ("nets.py:b", "main"),
     ]  # fmt: skip
@@ -135,8 +134,8 @@ LIMIT, MARGIN = ["latency:1.1"], ["latency:1.1"]
             "--model has no place beside --against",
         ),
         (
-            {"against": [Path("a")], "margin": MARGIN, "workload": {"execution": "eager"}},
-            "--exec has no place beside --against",
+            {"against": [Path("a")], "margin": MARGIN, "workload": WorkloadRequest(runtime="eager")},
+            "--runtime has no place beside --against",
         ),
         ({"models": ["a"], "max_overhead": ["latency:1.1", "latency:1.2"]}, "latency has two limits"),
         ({"models": ["a"], "max_overhead": ["latncy:1.1"]}, "unknown metric 'latncy'; did you mean"),
@@ -152,9 +151,3 @@ def test_contradictions_and_gaps_are_one_line(given, message):
         settings_of(asked(**given))
     assert message in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
-
-
-def test_options_are_named_as_they_are_written():
-    assert [option_name(field) for field in ("execution", "batch_size", "device")] == [
-        "--exec", "--batch-size", "--device",
-    ]  # fmt: skip

@@ -4,21 +4,21 @@ import pytest
 from typer.main import get_command
 
 from sebench.cli import app
+from sebench.schema import ASKED_OPTIONS
 
 COMMANDS = get_command(app).commands
 UNIFORM = (
     "--batch-size", "--cache", "--debug", "--device", "--dtype", "--format", "--image-size",
-    "--memory-format", "--model", "--num-classes", "--output", "--phase", "--plot", "--quiet", "--results",
-    "--seed", "--stride-in", "--threads", "--variant",
+    "--memory-format", "--model", "--num-classes", "--optimizer", "--output", "--phase", "--plot", "--quiet",
+    "--results", "--runtime", "--seed", "--stride-in", "--threads", "--variant", "--world-size",
 )  # fmt: skip
 OWN_WORDS = {
     # Filters of results, and options that mean something else there.
     ("--format", "report"), ("--output", "lock"), ("--batch-size", "count"),
     *((option, "calibrate") for option in ("--model", "--variant", "--phase")),
-    *((option, "check") for option in ("--phase", "--memory-format")),
-    *((option, "trend") for option in ("--model", "--variant", "--phase", "--batch-size")),
-    *((option, "list") for option in ("--model", "--variant", "--device")),
-    ("--device", "trend"), ("--model", "verify"), ("--variant", "count"), ("--phase", "compare"),
+    *((option, command) for command in ("trend", "list") for option in ("--model", "--variant")),
+    *((option.option, command) for command in ("trend", "list") for option in ASKED_OPTIONS),
+    ("--model", "verify"), ("--variant", "count"), ("--phase", "compare"), ("--phase", "check"),
 }  # fmt: skip
 
 

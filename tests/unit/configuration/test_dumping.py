@@ -32,7 +32,7 @@ WORKLOAD = {
     "dtype": st.none() | st.sampled_from(["float32", "amp-bfloat16"]),
     "memory_format": st.none() | st.sampled_from(["contiguous", "channels_last"]),
     "threads": st.none() | positive,
-    "execution": st.none() | st.sampled_from(["eager", "compile", "cudagraph"]),
+    "runtime": st.none() | st.sampled_from(["eager", "compile", "cudagraph"]),
 }
 
 
@@ -73,7 +73,7 @@ def test_the_text_has_kebab_case_keys_and_the_defaults():
             lock=LockSettings(models=("resnet50",)),
             check=CheckSettings(
                 on_inconclusive="fail",
-                ceiling=(CeilingSettings(model="resnet50", execution="compile", max_overhead=limit),),
+                ceiling=(CeilingSettings(model="resnet50", runtime="compile", max_overhead=limit),),
             ),
         )
     )
@@ -86,7 +86,7 @@ def test_the_text_has_kebab_case_keys_and_the_defaults():
                     "model": "resnet50",
                     "variant": "se",
                     "baseline": "plain",
-                    "exec": "compile",
+                    "runtime": "compile",
                     "max-overhead": {"latency": 1.05},
                 }
             ],

@@ -13,6 +13,7 @@ from sebench.configuration import (
     load_configuration,
 )
 from sebench.errors import ConfigurationError
+from sebench.runner.planning.workloads import image_size
 
 COMPLETE = """
 [lock]
@@ -98,7 +99,7 @@ def test_everything_that_can_be_said(tmp_path):
                     dtype="amp-bfloat16",
                     memory_format="channels_last",
                     threads=2,
-                    execution="compile",
+                    runtime="compile",
                     max_overhead={"peak_memory": 1.1},
                 ),
             ),
@@ -129,7 +130,7 @@ def test_pyproject_says_the_same_under_its_own_table(tmp_path):
 )
 def test_image_sizes(tmp_path, size, pixels):
     text = f'[[check.ceiling]]\nmodel = "m"\nmax-overhead = {{ latency = 1 }}\nimage-size = {size}'
-    assert load(tmp_path, text).check.ceiling[0].pixels == pixels
+    assert image_size(load(tmp_path, text).check.ceiling[0]) == pixels
 
 
 # --- where it is looked for -----------------------------------------------------------------------------
@@ -268,10 +269,12 @@ WORKLOAD = f"{CEILING}{LIMIT}"
         (f"{WORKLOAD}device = 'gpu'", "device: 'gpu' is not auto, cpu, cuda or cuda:N"),
         (f'{WORKLOAD}device = "cpu\\n"', "device: 'cpu\\n' is not auto, cpu, cuda or cuda:N"),
         (f"{WORKLOAD}dtype = 'half'", "dtype: unknown value 'half'; choose from amp-bfloat16, bfloat16,"),
+        (f"{WORKLOAD}exec = 'eagr'", "[check.ceiling #1] exec: unknown value 'eagr'; did you mean 'eager'?"),
         (
-            f"{WORKLOAD}execution = 'eager'",
-            "unknown key 'execution'; did you mean 'exec'?",
+            f"{WORKLOAD}exec = 'eager'\nruntime = 'eager'",
+            "has both 'exec' and 'runtime'; keep 'runtime'",
         ),
+        ("[lock]\nexec = 'eager'", "unknown key 'exec'"),
         ("[[check.stored]]\nresult = 'r'\nmargin = { latency = 1 }\nbatch-size = 2", "unknown key 'batch-si"),
     ],
 )
@@ -313,3 +316,9 @@ def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
     monkeypatch.setattr("pathlib.Path.read_bytes", denied)
     with pytest.raises(ConfigurationError, match="cannot read sebench.toml: Permission denied"):
         load_configuration(tmp_path)
+
+
+@pytest.mark.parametrize("key", ["runtime", "exec", "execution"])
+def test_a_runtime_goes_by_its_former_names_too(tmp_path, key):
+    text = f"[[check.ceiling]]\nmodel = 'm'\nmax-overhead = {{ latency = 1 }}\n{key} = 'compile'"
+    assert load(tmp_path, text).check.ceiling[0].runtime == "compile"

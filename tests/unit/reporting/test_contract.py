@@ -23,6 +23,7 @@ WORKLOAD = {
     "dtype": str,
     "memory_format": {"contiguous", "channels_last"},
     "threads": int,
+    "runtime": {"eager", "cudagraph", "compile"},
     "execution": {"eager", "cudagraph", "compile"},
     "optimizer": {"none", "sgd"},
     "world_size": int,

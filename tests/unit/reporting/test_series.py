@@ -27,7 +27,7 @@ def result(day, *workloads, **fields):
 
 def test_a_workload_names_what_is_unusual_about_it():
     assert workload_name(samples.WORKLOAD) == "cpu inference 1x3x224x224 float32, 2 threads"
-    unusual = replace(TRAINING, execution="compile", micro_batch_size=64, cudnn_benchmark=False)
+    unusual = replace(TRAINING, runtime="compile", micro_batch_size=64, cudnn_benchmark=False)
     assert workload_name(unusual) == (
         "cuda training 256x3x224x224 float32, 1 thread, "
         "execution=compile, micro_batch_size=64, cudnn_benchmark=False"

@@ -11,9 +11,9 @@ from sebench.errors import DeviceError, UsageError
 from sebench.reporting import comparison_document, render
 from sebench.runner.measuring import run as measuring
 from sebench.runner.measuring.energy import measure_energy, require_counters
-from sebench.runner.planning.conditions import Conditions, workloads
 from sebench.runner.planning.plan import make_plan
-from sebench.schema import ModelSpec, Pair, Plan, Session, StaticCost, TimingPolicy
+from sebench.runner.planning.workloads import workloads
+from sebench.schema import ModelSpec, Pair, Plan, Session, StaticCost, TimingPolicy, WorkloadRequest
 from sebench.worker.protocol import CounterFound
 
 WORKER = Path(__file__).parents[2] / "workers" / "fake_gpu.py"
@@ -27,7 +27,9 @@ def plan(*devices, **policy):
         Session(pair=PAIR, workload=workload)
         for device in devices or ("cuda:0",)
         for workload in workloads(
-            Conditions(device=device, phase="training" if device != "cpu" else "inference", batch_size=8),
+            WorkloadRequest(
+                device=device, phase="training" if device != "cpu" else "inference", batch_size=8
+            ),
             (3, 2, 2),
         )
     )
@@ -153,7 +155,7 @@ def test_one_counter_cannot_speak_for_several_devices(monkeypatch):
             names=["resnet50"],
             variants=["se"],
             baseline="plain",
-            conditions=Conditions(),
+            workload=WorkloadRequest(),
             seed=1,
             energy=True,
         )

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from sebench.analysis.comparison import compare
 from sebench.reporting import comparison_document, render
 from sebench.runner.measuring import run as measuring
-from sebench.runner.planning.conditions import Conditions, workloads
-from sebench.schema import ModelSpec, Pair, Plan, Session, StaticCost, TimingPolicy
+from sebench.runner.planning.workloads import workloads
+from sebench.schema import ModelSpec, Pair, Plan, Session, StaticCost, TimingPolicy, WorkloadRequest
 from tests.interpreter import FRESH
 
 WORKER = Path(__file__).parents[2] / "workers" / "fake_gpu.py"
@@ -29,7 +29,7 @@ def measured(monkeypatch):
     def run(condition, *, phase="training", batch_size=8, processes=POLICY.processes, **asked):
         # A rank looks for the process that started it.
         python = FRESH if asked.get("world_size", 1) > 1 else sys.executable
-        conditions = Conditions(device="cuda:0", phase=phase, batch_size=batch_size, **asked)
+        conditions = WorkloadRequest(device="cuda:0", phase=phase, batch_size=batch_size, **asked)
         sessions = tuple(Session(pair=PAIR, workload=w) for w in workloads(conditions, (3, 2, 2)))
         plan = Plan(sessions=sessions, policy=replace(POLICY, processes=processes), seed=5)
         (result,) = measuring.run(plan, command=(python, str(WORKER), condition))

@@ -3,10 +3,9 @@
 import pytest
 
 from sebench.errors import UsageError, VariantError
-from sebench.runner.planning.conditions import Conditions
 from sebench.runner.planning.pairs import make_pairs
 from sebench.runner.planning.plan import make_plan
-from sebench.schema import ModelSpec
+from sebench.schema import ModelSpec, WorkloadRequest
 
 OLD, NEW = "nets.py:old", "nets.py:new"
 
@@ -82,8 +81,7 @@ def test_two_networks_share_the_input_of_the_native_one():
             variants=[],
             baseline=baseline,
             candidate=candidate,
-            conditions=Conditions(),
-            **options,
+            workload=WorkloadRequest(**options),
         )
         return plan.sessions[0].workload.input_shape
 
@@ -94,5 +92,5 @@ def test_two_networks_share_the_input_of_the_native_one():
 
 
 def test_a_seed_is_drawn_where_none_is_given():
-    seeds = {make_plan(names=["resnet50"], variants=[], conditions=Conditions()).seed for _ in range(3)}
+    seeds = {make_plan(names=["resnet50"], variants=[]).seed for _ in range(3)}
     assert len(seeds) > 1

@@ -3,14 +3,13 @@
 import pytest
 
 from sebench.errors import UsageError
-from sebench.runner.planning.conditions import Conditions
 from sebench.runner.planning.plan import input_shape, make_plan, timing_policy
-from sebench.schema import ModelSpec
+from sebench.schema import ModelSpec, WorkloadRequest
 
 
 def plan(**fields):
     values = {"names": ["resnet50"], "variants": ["se"], "baseline": "plain", "seed": 1}
-    return make_plan(**{**values, "conditions": Conditions(threads=2), **fields})
+    return make_plan(**{**values, "workload": WorkloadRequest(threads=2), **fields})
 
 
 def test_every_model_meets_every_variant_at_its_own_size():
@@ -53,14 +52,14 @@ def test_a_seed_has_64_bits(seed):
 )
 def test_numbers_that_no_machine_has_are_refused(conditions, reason):
     with pytest.raises(UsageError, match=reason):
-        plan(conditions=Conditions(**conditions))
+        plan(workload=WorkloadRequest(**conditions))
 
 
 def test_inputs_that_no_machine_holds_are_refused():
     with pytest.raises(UsageError, match="--image-size is more than 65536"):
-        plan(image_size=2**16 + 1)
+        plan(workload=WorkloadRequest(image_size=2**16 + 1))
     with pytest.raises(UsageError, match="--image-size is more than 65536"):
-        plan(image_size=(224, 10**30))
+        plan(workload=WorkloadRequest(image_size=f"224x{10**30}"))
     with pytest.raises(UsageError, match="--num-classes is more than 2147483648"):
         plan(num_classes=10**30)
     assert input_shape("resnet50", 2**31, 224) == (2**31, 3, 224, 224)  # 2^31 * 150,528 is below 2^50

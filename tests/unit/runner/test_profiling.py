@@ -8,12 +8,19 @@ from msgspec.structs import replace
 
 from sebench.errors import BuildError, UsageError
 from sebench.runner.measuring.device_lock import lock_file
-from sebench.runner.planning.conditions import Conditions
 from sebench.runner.planning.plan import make_plan
 from sebench.runner.profiling import run as profiling
 from sebench.runner.profiling.bounds import machine_key
 from sebench.runner.profiling.run import run_profiles
-from sebench.schema import ATTENTION_KINDS, Contrast, Machine, PartSample, ProfileSamples, Workload
+from sebench.schema import (
+    ATTENTION_KINDS,
+    Contrast,
+    Machine,
+    PartSample,
+    ProfileSamples,
+    Workload,
+    WorkloadRequest,
+)
 from sebench.store import MachineCache
 from sebench.worker.protocol import Profiled
 from tests import samples
@@ -28,7 +35,7 @@ RUNTIME = {"num_threads": 2, "device": {}}
 def plan(variant="se", **conditions):
     return make_plan(
         names=["cifar_wrn16_8"], variants=[variant], baseline="plain", seed=1, effort="quick",
-        image_size=8, conditions=Conditions(phase="inference", **conditions),
+        workload=WorkloadRequest(phase="inference", image_size=8, **conditions),
     )  # fmt: skip
 
 

@@ -104,7 +104,7 @@ def test_signs_of_life_are_waited_through():
 
 def test_the_limit_grows_with_what_a_block_takes():
     policy, eager = TimingPolicy(timeout_s=120.0), Workload(input_shape=(1, 3, 8, 8))
-    compiled = replace(eager, execution="compile")
+    compiled = replace(eager, runtime="compile")
     assert silence_limit_s(policy, eager) == 120.0
     assert silence_limit_s(policy, eager, block_s=5.0) == 120.0
     assert silence_limit_s(policy, eager, block_s=60.0) == 600.0

@@ -1,6 +1,7 @@
 """From settings to what is measured; nothing is."""
 
 import pytest
+from msgspec.structs import replace
 
 from sebench.configuration import (
     BaseRefSettings,
@@ -252,3 +253,23 @@ def test_a_base_that_is_this_tree_is_not_measured(repo):
 def test_phases_on_an_accelerator_are_those_of_training():
     assert targets._phase_of("latency", "cuda:0") == "training"
     assert targets._phase_of("latency", "cpu") == "inference"
+
+
+def test_energy_is_that_of_one_device():
+    asked = ceiling({"energy": 1.1, "latency": 1.1}, phase="training", world_size=1)
+    (found,) = opened(ceiling=asked)
+    assert found.session.workload.world_size == 1
+    with pytest.raises(
+        UsageError, match="limit energy:1.1 reads the counter of one device; leave out --world"
+    ):
+        opened(ceiling=replace(asked, world_size=2))
+
+
+def test_a_gate_takes_an_optimizer_and_a_world_size():
+    asked = ceiling({"latency": 1.1}, phase="training", optimizer="sgd", world_size=2, batch_size=4)
+    (found,) = opened(ceiling=asked)
+    workload = found.session.workload
+    assert (workload.optimizer, workload.world_size) == ("sgd", 2)
+    assert workload.rank_input_shape == (2, 3, 224, 224)
+    with pytest.raises(UsageError, match="--optimizer sgd needs a training step"):
+        opened(ceiling=ceiling({"latency": 1.1}, optimizer="sgd"))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from sebench.errors import UsageError
-from sebench.schema import ModelSpec, Pair, ResultSummary, Workload
+from sebench.schema import ModelSpec, Pair, ResultSummary, Workload, WorkloadRequest
 from sebench.store import criteria, parse_since, unmatched
 
 NOW = datetime(2026, 11, 8, 12, tzinfo=UTC)
@@ -39,8 +39,8 @@ def holds(one, **conditions):
         ({"model": ()}, True),
         ({"variant": "se"}, True),
         ({"variant": "plain"}, False),
-        ({"device": "cpu"}, True),
-        ({"device": "cuda"}, False),
+        ({"workload": WorkloadRequest(device="cpu")}, True),
+        ({"workload": WorkloadRequest(device="cuda")}, False),
         ({"commit": "0123"}, True),
         ({"commit": "0123ABCD"}, True),
         ({"commit": "123"}, False),
@@ -49,7 +49,7 @@ def holds(one, **conditions):
         ({"since": datetime(2026, 11, 1, 12, tzinfo=UTC)}, True),
         ({"since": datetime(2026, 11, 1, 12, 0, 1, tzinfo=UTC)}, False),
         ({"since": datetime(2026, 11, 1, 14, tzinfo=timezone(timedelta(hours=2)))}, True),
-        ({"model": "resnet50", "device": "cuda"}, False),
+        ({"model": "resnet50", "workload": WorkloadRequest(device="cuda")}, False),
     ],
 )
 def test_conditions(conditions, expected):
@@ -68,12 +68,12 @@ def test_two_networks_are_found_by_either_name():
 
 @pytest.mark.parametrize(("wanted", "expected"), [("cuda", True), ("cuda:1", True), ("cuda:0", False)])
 def test_an_accelerator_is_meant_with_or_without_its_number(wanted, expected):
-    assert holds(summary(device="cuda:1"), device=wanted) is expected
+    assert holds(summary(device="cuda:1"), workload=WorkloadRequest(device=wanted)) is expected
 
 
 def test_a_result_without_a_commit_or_a_workload_is_at_none():
     assert not holds(summary(commit=None), commit="0")
-    assert not holds(summary(workloads=()), device="cpu")
+    assert not holds(summary(workloads=()), workload=WorkloadRequest(device="cpu"))
 
 
 def test_a_time_without_a_zone_is_utc():
@@ -117,9 +117,49 @@ def test_the_condition_that_nothing_meets_is_named():
         "no result has model 'x' or 'vgg16'; did you mean 'vgg16_bn'?"
     )
     assert explain(known, variant="eca") == "no result has variant 'eca'; there is se, se(r=8)"
-    assert explain(known, device="mps") == "no result has device 'mps'; there is cpu, cuda:1"
+    assert (
+        explain(known, workload=WorkloadRequest(device="mps"))
+        == "no result has device 'mps'; there is cpu, cuda:1"
+    )
     assert explain(known, model="resnet50", commit="ff") == "no result has commit 'ff'"
     assert explain(known, since=NOW) == "no result has a time since 2026-11-08 12:00 UTC"
-    assert explain(known, model="resnet50", device="cuda") == (
+    assert explain(known, model="resnet50", workload=WorkloadRequest(device="cuda")) == (
         "no result has all of: model 'resnet50', device 'cuda'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"phase": "training"}, True),
+        ({"batch_size": 1}, True),
+        # Each is so of one of the two workloads, and both of none.
+        ({"phase": "training", "batch_size": 1}, False),
+        ({"phase": "training", "batch_size": 256, "device": "cuda"}, True),
+        ({"runtime": "compile"}, True),
+        ({"runtime": "cudagraph"}, False),
+        ({"image_size": "224"}, True),
+        ({"image_size": "224x224"}, True),
+        ({"image_size": "224x96"}, False),
+    ],
+)
+def test_one_workload_meets_all_options(asked, expected):
+    inference = Workload(input_shape=(1, 3, 224, 224))
+    training = Workload(
+        device="cuda:0", phase="training", batch_size=256, input_shape=(256, 3, 96, 96), runtime="compile"
+    )
+    found = summary(workloads=(inference, training))
+    assert holds(found, workload=WorkloadRequest(**asked)) is expected
+
+
+def test_what_no_workload_is_in_all_is_said():
+    inference = Workload(input_shape=(1, 3, 224, 224))
+    training = Workload(phase="training", batch_size=16, input_shape=(16, 3, 224, 224))
+    found = [summary(workloads=(inference, training))]
+    asked = WorkloadRequest(phase="training", batch_size=1)
+    assert explain(found, workload=asked) == (
+        "no result has phase 'training' and batch size 1 in one workload"
+    )
+    assert explain(found, workload=WorkloadRequest(dtype="float16")) == (
+        "no result has number format 'float16'; there is float32"
     )

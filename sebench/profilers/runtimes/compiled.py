@@ -1,0 +1,22 @@
+"""``compile``: torch.compile with its defaults, for one shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from sebench.profilers.runtimes.step import Batch, PreparedStep, torch_step
+from sebench.schema import Workload
+
+
+def prepare(module: nn.Module, batch: Batch, workload: Workload, /) -> PreparedStep:
+    """See `Prepare`: compiling happens at the first call of the step."""
+    return torch_step(module, batch, workload, _compiled)
+
+
+def _compiled(module: nn.Module) -> Callable[[torch.Tensor], Any]:
+    compiled: Callable[[torch.Tensor], Any] = torch.compile(module, dynamic=False)
+    return compiled

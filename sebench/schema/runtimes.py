@@ -1,0 +1,69 @@
+"""How steps can be run, in one place: what each runtime is called, and what it can do.
+
+`sebench.profilers.runtimes` has the same names and does the work; this catalogue is what may be known without
+loading torch. A new runtime needs an entry here, a file there, and its name in `Runtime`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import get_args
+
+from sebench.schema.base import Dtype, Phase, Runtime
+
+_EVERY_PHASE: tuple[Phase, ...] = get_args(Phase)
+_EVERY_DTYPE: tuple[Dtype, ...] = get_args(Dtype)
+_EVERY_DEVICE = ("cpu", "cuda", "xpu", "mps")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeInfo:
+    """What a runtime can do, and how long it takes about it."""
+
+    name: Runtime
+    help: str
+    """What it does with a step, in a few words."""
+    verb: str
+    """The same as one word that takes a step as its object, e.g. ``capture``."""
+    phases: tuple[Phase, ...] = _EVERY_PHASE
+    dtypes: tuple[Dtype, ...] = _EVERY_DTYPE
+    devices: tuple[str, ...] = _EVERY_DEVICE
+    """Kinds, without an index: ``cuda`` stands for every ``cuda:N``."""
+    world_sizes: tuple[int, int | None] = (1, None)
+    """Fewest and most ranks of a data-parallel step; None is any number."""
+    patience: int = 1
+    """How many times as long as an eager step's worker its own may say nothing."""
+    prepares: bool = True
+    """Whether it spends time on a network before the first step that is reported on its own."""
+
+    def runs_on(self, device: str) -> bool:
+        """Whether it exists on a device, e.g. ``cuda:1``."""
+        return device.partition(":")[0] in self.devices
+
+    def takes_ranks(self, world_size: int) -> bool:
+        """Whether so many processes can train together."""
+        fewest, most = self.world_sizes
+        return fewest <= world_size and (most is None or world_size <= most)
+
+
+RUNTIMES: tuple[RuntimeInfo, ...] = (
+    RuntimeInfo(name="eager", help="op by op", verb="run", prepares=False),
+    RuntimeInfo(
+        name="cudagraph",
+        help="replays one CUDA graph",
+        verb="capture",
+        devices=("cuda",),
+        world_sizes=(1, 1),
+        patience=5,
+    ),
+    # Compiling a network says nothing for minutes.
+    RuntimeInfo(name="compile", help="torch.compile", verb="compile", patience=5),
+)
+"""One per `Runtime`, in its order."""
+
+_BY_NAME = {info.name: info for info in RUNTIMES}
+
+
+def runtime_info(name: Runtime) -> RuntimeInfo:
+    """The entry of a runtime."""
+    return _BY_NAME[name]
