@@ -125,14 +125,8 @@ from sebench.schema.options import (
     WORKLOAD_COLUMNS,
     WORKLOAD_OPTIONS,
     WorkloadOption,
-    allows,
     image_text,
-    said,
     threads_text,
-    unusual_words,
-    workload_identity,
-    workload_values,
-    workload_words,
 )
 from sebench.schema.profile import (
     AblationCheck,
@@ -175,6 +169,14 @@ from sebench.schema.variants import (
     PLAIN,
     Variant,
     parse_variant,
+)
+from sebench.schema.workloads import (
+    allows,
+    said,
+    unusual_words,
+    workload_identity,
+    workload_values,
+    workload_words,
 )
 
 __all__ = [

@@ -91,7 +91,7 @@ class ProcessRun(Value, frozen=True, kw_only=True):
     steps_per_segment: Count
     prepare_s: Seconds
     compile_s: dict[Side, Seconds] = msgspec.field(default_factory=dict)
-    """What compiling or capturing took, where `Workload.execution` does; it is in no other time."""
+    """What compiling or capturing took, where `Workload.runtime` does; it is in no other time."""
     gradient_bytes: dict[Side, Count] = msgspec.field(default_factory=dict)
     """Gradients that the ranks average in a step; empty where there is one rank."""
     blocks: Annotated[tuple[Block, ...], Meta(max_length=MAX_BLOCKS)] = ()

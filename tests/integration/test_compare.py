@@ -66,6 +66,7 @@ def test_json_satisfies_the_contract_and_the_raw_result_is_stored(sebench, tmp_p
         "dtype": "float32",
         "memory_format": "contiguous",
         "threads": 1,
+        "runtime": "eager",
         "execution": "eager",
         "optimizer": "none",
         "world_size": 1,
