@@ -119,6 +119,8 @@ def _nothing(_: Workload) -> str:
     return ""
 
 
+_RUNTIMES_TEXT = "; ".join(f"{runtime.name}, {runtime.help}" for runtime in RUNTIMES)
+
 WORKLOAD_OPTIONS: tuple[WorkloadOption, ...] = (
     WorkloadOption(
         "device",
@@ -201,7 +203,7 @@ WORKLOAD_OPTIONS: tuple[WorkloadOption, ...] = (
         lambda w: w.runtime,
         usual="eager",
         noun="runtime",
-        help="How steps run; compile and capture times are kept apart.",
+        help=f"How steps run: {_RUNTIMES_TEXT}. Compiling and capturing are timed apart.",
         default="eager",
         choices=tuple(runtime.name for runtime in RUNTIMES),
         former=("execution", "exec"),

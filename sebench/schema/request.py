@@ -101,7 +101,7 @@ class Workload(Value, frozen=True, kw_only=True):
     runtime: Runtime = _UNSAID
     """How steps run; eager where nothing is said."""
     execution: Runtime = _UNSAID
-    """The name of `runtime` until 1.0: always equal to it, and read where a file has no `runtime`."""
+    """The name of `runtime` until 1.0: follows it, and is read where a file has no `runtime`."""
     optimizer: Optimizer = "none"
     """``none`` leaves the update of the weights out, as the paper's forward + backward does."""
     world_size: Positive = 1

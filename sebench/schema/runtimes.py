@@ -32,7 +32,7 @@ class RuntimeInfo:
     world_sizes: tuple[int, int | None] = (1, None)
     """Fewest and most ranks of a data-parallel step; None is any number."""
     patience: int = 1
-    """How many times as long as an eager step's worker its own may say nothing."""
+    """How many times as long as with eager steps a worker may say nothing."""
     prepares: bool = True
     """Whether it spends time on a network before the first step that is reported on its own."""
 
@@ -50,7 +50,7 @@ RUNTIMES: tuple[RuntimeInfo, ...] = (
     RuntimeInfo(name="eager", help="op by op", verb="run", prepares=False),
     RuntimeInfo(
         name="cudagraph",
-        help="replays one CUDA graph",
+        help="one CUDA graph replayed",
         verb="capture",
         devices=("cuda",),
         world_sizes=(1, 1),

@@ -7,13 +7,18 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from sebench.profilers.runtimes import prepare_with
 from sebench.reporting.series import workload_name
 from sebench.runner.measuring.calibrations import Calibrations
+from sebench.runner.planning.workloads import require_support
+from sebench.runner.workers.session import silence_limit_s
 from sebench.schema import (
+    COLUMN_OPTIONS,
     RUNTIMES,
     ModelSpec,
     Runtime,
     RuntimeInfo,
+    TimingPolicy,
     Workload,
     fingerprint,
     runtime_info,
@@ -29,6 +34,19 @@ decode = msgspec.json.Decoder(Workload).decode
 def test_the_catalogue_has_every_runtime_in_order():
     assert tuple(info.name for info in RUNTIMES) == get_args(Runtime)
     assert [runtime_info(info.name) for info in RUNTIMES] == list(RUNTIMES)
+
+
+@pytest.mark.parametrize("info", RUNTIMES, ids=lambda info: info.name)
+def test_a_runtime_reaches_every_consumer(info):
+    assert callable(prepare_with(info.name))
+    option = COLUMN_OPTIONS["runtime"]
+    assert info.name in option.choices
+    assert f"{info.name}, {info.help}" in option.help
+    workload = Workload(input_shape=IMAGE, runtime=info.name)
+    assert silence_limit_s(TimingPolicy(timeout_s=10.0), workload) == 10.0 * info.patience
+    # What it says of itself does not contradict itself.
+    device, ranks = info.devices[0], info.world_sizes[0]
+    require_support(info, device=device, phase=info.phases[0], dtype=info.dtypes[0], world_size=ranks)
 
 
 def test_what_a_runtime_can_do():
