@@ -54,6 +54,9 @@ class WorkloadOption:
     """Name of the parameter and of the field of `WorkloadRequest`, where it is another than `field`."""
     former: tuple[str, ...] = ()
     """Names that it had before, understood until 1.0: first that in stored files, then that of the option."""
+    later: bool = False
+    """Whether it came after the first release. Then its column stands behind all others, and keys of stored
+    files hold it only where it is not as usual, so that what was stored without it is found."""
     by_part: bool = True
     """Whether it has a meaning where the parts of a network are timed one by one."""
 
@@ -244,8 +247,9 @@ ASKED_OPTIONS: tuple[WorkloadOption, ...] = tuple(option for option in WORKLOAD_
 """Those that people can set: one per field of `WorkloadRequest`."""
 
 COLUMN_OPTIONS: dict[str, WorkloadOption] = {
-    **{option.stored_name: option for option in WORKLOAD_OPTIONS},
+    **{option.stored_name: option for option in WORKLOAD_OPTIONS if not option.later},
     **{option.field: option for option in WORKLOAD_OPTIONS if option.former},
+    **{option.field: option for option in WORKLOAD_OPTIONS if option.later},
 }
 """By key of a column. Columns are added at the end and never moved: what is called anew has two until 1.0."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from msgspec import NODEFAULT
 from msgspec.structs import asdict
@@ -30,13 +30,23 @@ def allows(request: WorkloadRequest, workload: Workload) -> bool:
     return all(option.allows(value, workload) for option, value in said(request))
 
 
-def workload_identity(workload: Workload) -> dict[str, object]:
+def workload_identity(
+    workload: Workload, options: Sequence[WorkloadOption] = WORKLOAD_OPTIONS
+) -> dict[str, object]:
     """What names and keys are made of; the same as ever for the same workload.
 
-    Fields by their names in the first stored files, in the order of those.
+    Args:
+        workload: what the name is for.
+        options: the catalogue.
+
+    Returns:
+        Its fields by their names in the first stored files, in the order of those; what came later only
+        where it is not as usual.
     """
-    later = {option.field for option in WORKLOAD_OPTIONS if option.former}
-    return {name: value for name, value in asdict(workload).items() if name not in later}
+    left_out = {
+        option.field for option in options if option.former or (option.later and option.is_usual(workload))
+    }
+    return {name: value for name, value in asdict(workload).items() if name not in left_out}
 
 
 def workload_words(workload: Workload, *, without: Collection[str] = ()) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """What a runtime is called and can do, and the two names that a workload has for it."""
 
+import dataclasses
 from pathlib import Path
 from typing import get_args
 
@@ -135,3 +136,10 @@ def test_keys_and_names_of_series_are_those_of_the_first_version():
         b'"memory_format":"contiguous","threads":1,"execution":"compile","optimizer":"sgd","world_size":2,'
         b'"micro_batch_size":8,"cudnn_benchmark":true}'
     )
+
+
+def test_a_later_field_is_part_of_a_key_only_where_it_is_not_as_usual():
+    option = dataclasses.replace(COLUMN_OPTIONS["threads"], usual=1, later=True)
+    usual, other = (Workload(input_shape=IMAGE, threads=threads) for threads in (1, 2))
+    assert "threads" not in workload_identity(usual, [option])
+    assert workload_identity(other, [option])["threads"] == 2
