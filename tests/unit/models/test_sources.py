@@ -22,9 +22,8 @@ from sebench.runner.counting.cached import count_model
 from sebench.runner.counting.counter import Counter
 from sebench.runner.counting.locking import locked_networks
 from sebench.runner.gate.targets import open_targets
-from sebench.runner.planning.conditions import Conditions
 from sebench.runner.planning.plan import input_shape, make_plan
-from sebench.schema import ModelSpec, Pair
+from sebench.schema import ModelSpec, Pair, WorkloadRequest
 from sebench.store import ResultStore
 from sebench.worker.counting import count_network
 from tests import samples
@@ -76,7 +75,7 @@ def plan_of(source):
         if source.takes_variants
         else {"names": [], "variants": [], "baseline": first, "candidate": second}
     )
-    return make_plan(**asked, conditions=Conditions(threads=1), seed=1)
+    return make_plan(**asked, workload=WorkloadRequest(threads=1), seed=1)
 
 
 def test_every_source_has_networks_here():
@@ -280,7 +279,11 @@ def toy(monkeypatch):
 @pytest.mark.usefixtures("toy")
 def test_a_new_source_is_one_entry():
     plan = make_plan(
-        names=[], variants=[], baseline="toy:narrow", candidate="toy:wide", conditions=Conditions(threads=1)
+        names=[],
+        variants=[],
+        baseline="toy:narrow",
+        candidate="toy:wide",
+        workload=WorkloadRequest(threads=1),
     )
     (session,) = plan.sessions
     assert session.workload.input_shape == (1, 3, 32, 32)
