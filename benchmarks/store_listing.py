@@ -1,9 +1,10 @@
-"""How long does `sebench list results` take with many stored results?
+"""What does the index of stored results save? `sebench list results` with it and without, run in turn.
 
-Fills a directory with copies of a real result, each with its own id, time, network and commit, then runs the
-real command: cold (no index), warm, with each filter, and after one more result. Median of a few runs::
+Fills a directory with copies of real results, each with its own id, time, network and commit, then runs the
+real command: with the index in place, after it was deleted (so that all files are read, and the index is made
+anew), and after one more result::
 
-    python benchmarks/store_listing.py --results 10000 --output reports/store_listing.md
+    python benchmarks/store_listing.py --output reports/store_listing.md
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,48 +26,58 @@ from msgspec.structs import replace
 
 from sebench.schema import Result
 from sebench.store import ResultStore, load_result
+from sebench.store.index import INDEX_NAME
 
 TEMPLATES = sorted((Path(__file__).parents[1] / "reports/cpu-amd-epyc/data").glob("*.json"))
 MODELS = ("resnet50", "resnet101", "mobilenet_v1", "vgg16_bn", "inception_v3")
 VARIANTS = ("se", "se(r=8)", "se(stages=2-4)")
 NEWEST = datetime(2026, 11, 1, tzinfo=UTC)
 LISTINGS: Sequence[tuple[str, str]] = (
-    ("everything, as a table", ""),
-    ("everything, as JSON", "--format json"),
-    ("everything, as CSV", "--format csv"),
+    ("everything", ""),
     ("newest 20", "--limit 20"),
     ("one model", "--model vgg16_bn"),
-    ("one variant", "--variant se(r=8)"),
     ("one commit", "--commit 00000007"),
-    ("since a date", "--since 2026-10-30"),
-    ("one device", "--device cpu"),
-    ("nothing found", "--model resnet5"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One listing of one directory; medians in seconds, of runs in turn."""
+
+    results: int
+    listing: str
+    with_index_s: float
+    without_s: float
+    ratios: tuple[float, ...]
+    """Without over with, of each pair of runs."""
 
 
 def main() -> None:
     """Fill, list, report."""
     arguments = _parse()
-    with tempfile.TemporaryDirectory() as folder:
-        store = ResultStore(Path(folder))
-        templates = [load_result(path) for path in TEMPLATES]
-        for number in range(arguments.results):
-            store.add(_variation(templates[number % len(templates)], number))
-        size_bytes = sum(path.stat().st_size for path in store.paths())
-        rows = [("first time, no index", _seconds(store, "")), *_warm(store, arguments.repeats)]
-        store.add(_variation(templates[0], arguments.results))
-        rows.append(("after one more result", _seconds(store, "--limit 20")))
-    text = _report(rows, arguments.results, size_bytes)
+    rows: list[Row] = []
+    for results in arguments.results:
+        with tempfile.TemporaryDirectory() as folder:
+            store = ResultStore(Path(folder))
+            templates = [load_result(path) for path in TEMPLATES]
+            for number in range(results):
+                store.add(_variation(templates[number % len(templates)], number))
+            rows += [_row(store, results, listing, arguments.repeats) for listing in LISTINGS]
+    text = _report(rows, arguments.repeats)
     print(text)
     if arguments.output:
         Path(arguments.output).write_text(text + "\n", encoding="utf-8")
 
 
-def _warm(store: ResultStore, repeats: int) -> list[tuple[str, float]]:
-    return [
-        (name, statistics.median(_seconds(store, options) for _ in range(repeats)))
-        for name, options in LISTINGS
-    ]
+def _row(store: ResultStore, results: int, listing: tuple[str, str], repeats: int) -> Row:
+    name, options = listing
+    without, with_index = [], []
+    for _ in range(repeats):
+        (store.directory / INDEX_NAME).unlink(missing_ok=True)
+        without.append(_seconds(store, options))
+        with_index.append(_seconds(store, options))
+    ratios = tuple(slow / fast for slow, fast in zip(without, with_index, strict=True))
+    return Row(results, name, statistics.median(with_index), statistics.median(without), ratios)
 
 
 def _variation(template: Result, number: int) -> Result:
@@ -94,7 +106,7 @@ def _seconds(store: ResultStore, options: str) -> float:
         "sebench",
         "list",
         "results",
-        "--from",
+        "--results",
         str(store.directory),
         *options.split(),
     ]
@@ -103,24 +115,32 @@ def _seconds(store: ResultStore, options: str) -> float:
     return time.perf_counter() - began_s
 
 
-def _report(rows: Sequence[tuple[str, float]], results: int, size_bytes: int) -> str:
+def _report(rows: Sequence[Row], repeats: int) -> str:
     lines = [
-        f"# `sebench list results` with {results} stored results",
+        "# What the index of stored results saves",
         "",
-        f"{size_bytes / 2**30:.2f} GiB of files; whole command, start of the interpreter included. "
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}.",
+        "`sebench list results`, whole command, start of the interpreter included; medians of "
+        f"{repeats} runs in turn, the ratio with its smallest and largest value. Without the index all files "
+        f"are read, and it is made anew. {platform.machine()}, {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}.",
         "",
-        "| listing | s |",
-        "|---|---:|",
-        *(f"| {name} | {seconds:.2f} |" for name, seconds in rows),
+        "| results | listing | with (s) | without (s) | without / with |",
+        "|---:|---|---:|---:|---:|",
+        *(
+            f"| {row.results} | {row.listing} | {row.with_index_s:.2f} | {row.without_s:.2f} | "
+            f"{statistics.median(row.ratios):.1f} ({min(row.ratios):.1f} to {max(row.ratios):.1f}) |"
+            for row in rows
+        ),
     ]
     return "\n".join(lines)
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--results", type=int, default=10_000, help="how many to store")
-    parser.add_argument("--repeats", type=int, default=3, help="runs of each listing")
+    parser.add_argument(
+        "--results", type=int, nargs="+", default=[100, 1_000, 10_000], help="how many to store, one by one"
+    )
+    parser.add_argument("--repeats", type=int, default=5, help="pairs of runs of each listing")
     parser.add_argument("--output", help="file for the report (Markdown)")
     return parser.parse_args()
 
