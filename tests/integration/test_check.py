@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.interpreter import FRESH
 from tests.repositories import commit, git, repository, state, worktrees, write
 
 STORED = Path(__file__).parents[2] / "reports" / "cpu-amd-epyc" / "data"
@@ -432,7 +433,7 @@ with open("builders", "a") as stream:
 def test_a_signal_leaves_no_worktree_but_the_samples(repo, environ, number, said):
     write(repo, {"nets.py": nets()["nets.py"] + SIGNED})
     process = subprocess.Popen(
-        [sys.executable, "-m", "sebench", "check", *against_main("--margin", "latency:2")],
+        [FRESH, "-m", "sebench", "check", *against_main("--margin", "latency:2")],
         cwd=repo,
         env=environ,
         stdin=subprocess.DEVNULL,
