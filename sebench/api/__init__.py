@@ -1,8 +1,19 @@
-"""sebench as a library: `compare` and `count`. ``import sebench`` offers them without loading them."""
+"""sebench as a library. ``import sebench`` offers all of it without loading it."""
 
 from sebench.api.comparing import compare, count
-from sebench.api.comparison_result import ComparisonResult
+from sebench.api.comparison_result import ComparisonResult, ComparisonResults
+from sebench.api.loading import load
 from sebench.api.overhead import Judgement, Overhead, Verdict
 from sebench.runner.progress import Progress
 
-__all__ = ["ComparisonResult", "Judgement", "Overhead", "Progress", "Verdict", "compare", "count"]
+__all__ = [
+    "ComparisonResult",
+    "ComparisonResults",
+    "Judgement",
+    "Overhead",
+    "Progress",
+    "Verdict",
+    "compare",
+    "count",
+    "load",
+]

@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from sebench import store
 from sebench.schema import COLUMN_OPTIONS, Effort, Phase, StrideIn
 
-RESULTS = Path(".sebench/results")
+RESULTS = store.RESULTS
 CALIBRATIONS = Path(".sebench/calibrations")
 
 Format = Literal["table", "json", "markdown", "csv", "latex", "html"]
