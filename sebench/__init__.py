@@ -8,12 +8,22 @@ TYPE_CHECKING = (
     False  # typing is not imported here: `python -m sebench` first looks for it in the current folder
 )
 if TYPE_CHECKING:
-    from sebench.api import ComparisonResult, ComparisonResults, Overhead, Progress, compare, count, load
+    from sebench.api import (
+        ComparisonResult,
+        ComparisonResults,
+        CountResult,
+        Overhead,
+        Progress,
+        compare,
+        count,
+        load,
+    )
 
 __version__ = "0.1.0"
 __all__ = [
     "ComparisonResult",
     "ComparisonResults",
+    "CountResult",
     "Overhead",
     "Progress",
     "__version__",

@@ -1,7 +1,9 @@
 """sebench as a library. ``import sebench`` offers all of it without loading it."""
 
-from sebench.api.comparing import compare, count
+from sebench.api.comparing import compare
 from sebench.api.comparison_result import ComparisonResult, ComparisonResults
+from sebench.api.count_result import CountResult
+from sebench.api.counting import count
 from sebench.api.loading import load
 from sebench.api.overhead import Judgement, Overhead, Verdict
 from sebench.runner.progress import Progress
@@ -9,6 +11,7 @@ from sebench.runner.progress import Progress
 __all__ = [
     "ComparisonResult",
     "ComparisonResults",
+    "CountResult",
     "Judgement",
     "Overhead",
     "Progress",

@@ -1,4 +1,4 @@
-"""`compare` and `count` for programs: the same plan, processes and statistics as on the command line."""
+"""`compare` for programs: the same plan, processes and statistics as on the command line."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ import warnings
 from pathlib import Path
 
 from sebench.analysis.comparison import compare as conclude
-from sebench.analysis.costs import Totals, totals
 from sebench.api.command import equivalent_command
 from sebench.api.comparison_result import ComparisonResult
-from sebench.api.naming import Network, network_name
-from sebench.errors import DataFileError, Interrupted, UsageError
-from sebench.models import PLAIN, ImageSize, factory_running, image_size_text
+from sebench.api.naming import Network, network_name, refuse_while_a_network_is_built
+from sebench.errors import DataFileError, Interrupted
+from sebench.models import PLAIN, ImageSize, image_size_text
 from sebench.runner.counting.cached import default_cache
-from sebench.runner.counting.counter import Counter
 from sebench.runner.measuring.run import run
-from sebench.runner.planning.pairs import resolve_spec
-from sebench.runner.planning.plan import input_shape, make_plan
+from sebench.runner.planning.plan import make_plan
 from sebench.runner.planning.workloads import on_this_machine
 from sebench.runner.progress import Observer, Progress
 from sebench.schema import (
@@ -98,7 +95,7 @@ def compare(
             and the result is returned.
         KeyboardInterrupt: Ctrl-C; with `save`, what was measured until then is stored.
     """
-    _refuse_while_a_network_is_built()
+    refuse_while_a_network_is_built()
     plan = make_plan(
         names=() if model is None else (network_name(model),),
         variants=() if variant is None else (variant,),
@@ -127,37 +124,6 @@ def compare(
     return ComparisonResult(comparison=conclude(result), result=result)
 
 
-def count(
-    model: Network,
-    *,
-    variant: str = PLAIN,
-    phase: Phase = "inference",
-    batch_size: int = 1,
-    image_size: ImageSize | None = None,
-    dtype: Dtype = "float32",
-) -> Totals:
-    """Count one network exactly: parameters, MACs, FLOPs, bytes; nothing is run.
-
-    Args:
-        model: a name, or a function or class at the top of a module.
-        variant: of a native network.
-        phase: ``training`` adds the backward pass and the bytes saved for it.
-        batch_size: images per step.
-        image_size: side or (height, width) in pixels; None is the network's own.
-        dtype: sets the bytes per element.
-
-    Raises:
-        UsageError: names or numbers that cannot be meant.
-        BuildError: a network that cannot be built or does not accept the input.
-        WorkerError: a network's own code ended the process that counted it.
-    """
-    _refuse_while_a_network_is_built()
-    name = network_name(model)
-    spec, shape = resolve_spec(name, variant), input_shape(name, batch_size, image_size)
-    with Counter(default_cache()) as counter:
-        return totals(counter(spec, shape, phase, dtype))
-
-
 def _unobserved(_: Progress) -> None:
     """Nobody asked."""
 
@@ -183,13 +149,3 @@ def _keep(result: Result, store: ResultStore) -> None:
         store.add(result)
     except DataFileError as error:  # no reason to lose what was measured
         warnings.warn(f"the result is not stored: {error}", stacklevel=4)
-
-
-def _refuse_while_a_network_is_built() -> None:
-    """A module that measures when it is imported would start itself without end."""
-    name = factory_running()
-    if name is not None:
-        raise UsageError(
-            f"the file of {name} measures as soon as it is imported, also by worker processes",
-            hint="put that under `if __name__ == '__main__':`",
-        )

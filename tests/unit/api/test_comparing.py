@@ -151,11 +151,6 @@ def test_what_cannot_be_meant(asked, options, message):
     assert asked == []
 
 
-def test_counting():
-    assert sebench.count("cifar_resnet110").params == 1_730_522
-    assert sebench.count("cifar_resnet110", variant="se").macs == 253_161_920
-
-
 def test_a_file_that_measures_when_it_is_imported_does_not_start_itself_again(tmp_path, monkeypatch):
     (tmp_path / "eager.py").write_text(
         "import sebench\nfrom torch import nn\n"
