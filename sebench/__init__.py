@@ -14,9 +14,11 @@ if TYPE_CHECKING:
         CountResult,
         Overhead,
         Progress,
+        TableResult,
         compare,
         count,
         load,
+        table,
     )
 
 __version__ = "0.1.0"
@@ -26,10 +28,12 @@ __all__ = [
     "CountResult",
     "Overhead",
     "Progress",
+    "TableResult",
     "__version__",
     "compare",
     "count",
     "load",
+    "table",
 ]
 
 

@@ -6,6 +6,7 @@ from sebench.api.count_result import CountResult
 from sebench.api.counting import count
 from sebench.api.loading import load
 from sebench.api.overhead import Judgement, Overhead, Verdict
+from sebench.api.tables import TableResult, table
 from sebench.runner.progress import Progress
 
 __all__ = [
@@ -15,8 +16,10 @@ __all__ = [
     "Judgement",
     "Overhead",
     "Progress",
+    "TableResult",
     "Verdict",
     "compare",
     "count",
     "load",
+    "table",
 ]

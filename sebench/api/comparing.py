@@ -8,14 +8,15 @@ from pathlib import Path
 from sebench.analysis.comparison import compare as conclude
 from sebench.api.command import equivalent_command
 from sebench.api.comparison_result import ComparisonResult
-from sebench.api.naming import Network, network_name, refuse_while_a_network_is_built
-from sebench.errors import DataFileError, Interrupted
+from sebench.api.guard import guarded
+from sebench.api.naming import Network, network_name
+from sebench.errors import DataFileError
 from sebench.models import PLAIN, ImageSize, image_size_text
 from sebench.runner.counting.cached import default_cache
 from sebench.runner.measuring.run import run
 from sebench.runner.planning.plan import make_plan
 from sebench.runner.planning.workloads import on_this_machine
-from sebench.runner.progress import Observer, Progress
+from sebench.runner.progress import Observer, unobserved
 from sebench.schema import (
     Dtype,
     Effort,
@@ -95,7 +96,6 @@ def compare(
             and the result is returned.
         KeyboardInterrupt: Ctrl-C; with `save`, what was measured until then is stored.
     """
-    refuse_while_a_network_is_built()
     plan = make_plan(
         names=() if model is None else (network_name(model),),
         variants=() if variant is None else (variant,),
@@ -120,12 +120,9 @@ def compare(
         budget_s=budget_s,
         memory=memory,
     )
-    result = _measure(plan, None if save is None else ResultStore(save), progress or _unobserved)
+    with guarded():
+        result = _measure(plan, None if save is None else ResultStore(save), progress or unobserved)
     return ComparisonResult(comparison=conclude(result), result=result)
-
-
-def _unobserved(_: Progress) -> None:
-    """Nobody asked."""
 
 
 def _measure(plan: Plan, store: ResultStore | None, observer: Observer) -> Result:
@@ -133,13 +130,10 @@ def _measure(plan: Plan, store: ResultStore | None, observer: Observer) -> Resul
     if store is not None:
         check_directory(store.directory)
     results = []
-    try:
-        for result in run(plan, cache=default_cache(), argv=equivalent_command(plan), observer=observer):
-            if store is not None and result.has_samples:
-                _keep(result, store)
-            results.append(result)
-    except Interrupted:  # a program expects Python's own exception
-        raise KeyboardInterrupt from None
+    for result in run(plan, cache=default_cache(), argv=equivalent_command(plan), observer=observer):
+        if store is not None and result.has_samples:
+            _keep(result, store)
+        results.append(result)
     (result,) = results
     return result
 

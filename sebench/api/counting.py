@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from sebench import counters
 from sebench.api.count_result import CountResult
-from sebench.api.naming import Network, network_name, refuse_while_a_network_is_built
+from sebench.api.guard import guarded
+from sebench.api.naming import Network, network_name
 from sebench.errors import UsageError
 from sebench.models import PLAIN, ImageSize
 from sebench.runner.counting.cached import default_cache
@@ -72,13 +73,12 @@ def count(
         "a network by name",
         "its size goes by batch_size and image_size",
     )
-    refuse_while_a_network_is_built()
     name = network_name(model)
     spec = resolve_spec(
         name, PLAIN if variant is None else variant, num_classes=num_classes, stride_in=stride_in
     )
     shape = shape_of(name, batch_size, image_size)
-    with Counter(default_cache()) as counter:
+    with guarded(), Counter(default_cache()) as counter:
         return CountResult(ModelCost(spec=spec, cost=counter(spec, shape, phase, dtype)))
 
 

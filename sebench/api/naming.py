@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from sebench.errors import UsageError
-from sebench.models import factory_running, is_installed
+from sebench.models import is_installed
 
 Network: TypeAlias = str | Callable[[], object]
 """A name as on the command line, or a function or class of a module that makes the network."""
@@ -44,20 +44,6 @@ def network_name(network: Network) -> str:
     if module is None or getattr(module, function, None) is not network:
         raise _refusal(f"{function!r} is not what module {network.__module__} has under that name")
     return f"{_source(module, function)}:{function}"
-
-
-def refuse_while_a_network_is_built() -> None:
-    """A module that measures when it is imported would start itself without end.
-
-    Raises:
-        UsageError: a network's file is being imported, and asks for this.
-    """
-    name = factory_running()
-    if name is not None:
-        raise UsageError(
-            f"the file of {name} measures as soon as it is imported, also by worker processes",
-            hint="put that under `if __name__ == '__main__':`",
-        )
 
 
 def _source(module: object, function: str) -> str:
