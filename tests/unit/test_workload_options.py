@@ -17,8 +17,14 @@ import sebench
 from sebench.analysis.readings import Reading
 from sebench.api.command import equivalent_command
 from sebench.cli import app
-from sebench.cli._gate_options import Asked, settings_of
-from sebench.configuration import BaseRefSettings, CeilingSettings, FactoriesSettings, load_configuration
+from sebench.configuration import (
+    Asked,
+    BaseRefSettings,
+    CeilingSettings,
+    FactoriesSettings,
+    load_configuration,
+    settings_of,
+)
 from sebench.reporting import (
     comparison_document,
     comparison_json,
