@@ -13,6 +13,7 @@ from sebench.api.naming import Network, network_name
 from sebench.errors import DataFileError
 from sebench.models import PLAIN, ImageSize, image_size_text
 from sebench.runner.counting.cached import default_cache
+from sebench.runner.measuring.calibrations import Calibrations
 from sebench.runner.measuring.run import run
 from sebench.runner.planning.plan import make_plan
 from sebench.runner.planning.workloads import on_this_machine
@@ -26,9 +27,10 @@ from sebench.schema import (
     Plan,
     Result,
     Runtime,
+    StrideIn,
     WorkloadRequest,
 )
-from sebench.store import ResultStore, check_directory
+from sebench.store import CALIBRATIONS, ResultStore, check_directory
 
 
 def compare(
@@ -47,7 +49,10 @@ def compare(
     runtime: Runtime = "eager",
     optimizer: Optimizer = "none",
     world_size: int = 1,
+    num_classes: int | None = None,
+    stride_in: StrideIn | None = None,
     memory: bool | None = None,
+    energy: bool = False,
     effort: Effort = "standard",
     budget_s: float | None = None,
     seed: int | None = None,
@@ -77,7 +82,10 @@ def compare(
         runtime: how steps run.
         optimizer: ``sgd`` includes the update of the weights in a training step.
         world_size: train data-parallel over so many processes, which split the batch.
+        num_classes: width of the classifier; None is the network's own.
+        stride_in: convolution that strides in bottleneck ResNets: ``1x1`` (None) is v1, ``3x3`` is v1.5.
         memory: measure peak memory of training steps; None does, but for ``quick``.
+        energy: measure energy per step, beyond the budget: about 2.5 minutes per workload.
         effort: how many processes and blocks to measure.
         budget_s: seconds for the whole call; a hard limit.
         seed: fixes weights, orders and pauses; None draws one, which the result records.
@@ -118,7 +126,10 @@ def compare(
         seed=seed,
         effort=effort,
         budget_s=budget_s,
+        num_classes=num_classes,
+        stride_in=stride_in,
         memory=memory,
+        energy=energy,
     )
     with guarded():
         result = _measure(plan, None if save is None else ResultStore(save), progress or unobserved)
@@ -130,7 +141,14 @@ def _measure(plan: Plan, store: ResultStore | None, observer: Observer) -> Resul
     if store is not None:
         check_directory(store.directory)
     results = []
-    for result in run(plan, cache=default_cache(), argv=equivalent_command(plan), observer=observer):
+    measured = run(
+        plan,
+        cache=default_cache(),
+        argv=equivalent_command(plan),
+        observer=observer,
+        calibrations=Calibrations(CALIBRATIONS),
+    )
+    for result in measured:
         if store is not None and result.has_samples:
             _keep(result, store)
         results.append(result)

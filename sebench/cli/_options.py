@@ -11,7 +11,7 @@ from sebench import store
 from sebench.schema import COLUMN_OPTIONS, Effort, Phase, StrideIn
 
 RESULTS = store.RESULTS
-CALIBRATIONS = Path(".sebench/calibrations")
+CALIBRATIONS = store.CALIBRATIONS
 
 Format = Literal["table", "json", "markdown", "csv", "latex", "html"]
 

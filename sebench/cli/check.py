@@ -33,12 +33,11 @@ from sebench.errors import (
     DataFileError,
 )
 from sebench.schema import NOTHING_SAID, Effort, Gate, OnInconclusive, WorkloadRequest
-from sebench.store import check_writable
+from sebench.store import ATTEMPTS, check_writable
 
 if TYPE_CHECKING:
     from sebench.configuration import Configuration
 
-_ATTEMPTS = Path(".sebench/attempts")
 _EXITS = {
     "passed": EXIT_OK,
     "failed": EXIT_GATE_FAILED,
@@ -90,7 +89,7 @@ def check(
     ] = None,
     attempts: Annotated[
         Path, typer.Option("--attempts", help="Where samples are kept, to be pooled when a gate is repeated.")
-    ] = _ATTEMPTS,
+    ] = ATTEMPTS,
     calibrations: options.Calibrations = options.CALIBRATIONS,
     no_save: Annotated[bool, typer.Option("--no-save", help="Neither keep samples nor pool them.")] = False,
     junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML too.")] = None,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from types import UnionType
 from typing import TYPE_CHECKING, Literal, Union, get_args, get_origin, get_type_hints
 
+from msgspec import Struct
+
 from sebench.schema import COLUMN_OPTIONS, Workload
 
 if TYPE_CHECKING:
@@ -65,6 +67,11 @@ class Records:
         )
 
 
+def fields_of(kind: type[Struct]) -> tuple[Field, ...]:
+    """One column per field of a struct without structs inside."""
+    return tuple(Field(name, _kind(hint), "") for name, hint in get_type_hints(kind).items())
+
+
 def _workload_fields() -> tuple[Field, ...]:
     types = get_type_hints(Workload)
     return tuple(
@@ -83,6 +90,8 @@ def _kind(annotation: object) -> Kind:
     types = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
     if bool in types:
         return "flag"
+    if float in types:
+        return "number"
     return "integer" if int in types else "text"
 
 

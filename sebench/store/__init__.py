@@ -3,14 +3,17 @@
 from sebench.store.cache import CountCache, MachineCache
 from sebench.store.files import check_directory, check_writable, write_atomic
 from sebench.store.index import Derivation
+from sebench.store.places import ATTEMPTS, CALIBRATIONS, RESULTS
 from sebench.store.reading import check_header, load_result
 from sebench.store.resolve import resolve_results
-from sebench.store.results import RESULTS, ResultStore
+from sebench.store.results import ResultStore
 from sebench.store.selection import Criterion, criteria, parse_since, unmatched
 from sebench.store.sources import sources_digest
 from sebench.store.temporary import temporary_file, temporary_folder
 
 __all__ = [
+    "ATTEMPTS",
+    "CALIBRATIONS",
     "RESULTS",
     "CountCache",
     "Criterion",

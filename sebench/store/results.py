@@ -25,9 +25,6 @@ from sebench.store.summary import summarise
 
 T = TypeVar("T")
 
-RESULTS = Path(".sebench/results")
-"""Where results are stored unless another directory is named."""
-
 _Facts = ResultSummary | str
 """What a file is in a listing: a result, or the reason why it is none."""
 _BATCH = 256

@@ -387,16 +387,6 @@ def test_the_library_has_the_same_defaults_as_the_command_line(option):
     assert f"        {option.parameter}: " in inspect.getdoc(sebench.compare).replace("\n", "\n    ")
 
 
-def test_whatever_the_library_shares_with_the_command_line_has_one_default():
-    library = inspect.signature(sebench.compare).parameters
-    commands = {each.name: each.default for each in COMMANDS["compare"].params}
-    shared = [name for name in library if name in commands]
-    assert {"baseline", "candidate", "device", "effort", "memory", "seed", "variant"} <= set(shared)
-    # Nothing said of a repeatable option is an empty list there. A program's folders are left alone.
-    different = [name for name in shared if (commands[name] or None) != (library[name].default or None)]
-    assert different == ["save"]
-
-
 @ASKED
 def test_files_have_a_key_for_every_option(option, tmp_path):
     key = option.parameter.replace("_", "-")
