@@ -1,6 +1,7 @@
 """Stored results come back as they were, by any of their names."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from msgspec.structs import replace
 import sebench
 from sebench.errors import DataFileError, NoResultsError
 from sebench.store import ResultStore
+from tests.interpreter import FRESH
 
 
 @pytest.fixture
@@ -83,3 +85,16 @@ def test_a_file_that_is_no_result_is_warned_of_among_others_and_refused_by_name(
         assert len(sebench.load(stored[0].parent)) == 2
     with pytest.raises(DataFileError, match="20260104T000000Z-c.json"):
         sebench.load(damaged)
+
+
+def test_nothing_heavy_is_imported_before_it_is_used(stored):
+    code = (
+        "import sys, sebench\n"
+        "found = sebench.load()\n"
+        "print(found), repr(found), found[0].overhead('latency') < 1.10\n"
+        "assert not {'torch', 'pandas'} & set(sys.modules)\n"
+        "found.to_frame()\n"
+        "assert 'pandas' in sys.modules and 'torch' not in sys.modules\n"
+    )
+    done = subprocess.run([FRESH, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
