@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _IN_REPR = ("latency", "params", "macs")
 """Metrics of the representation, where they were measured."""
+_SHOWN = 10
+"""Results of a representation; the others are only counted."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -138,8 +140,11 @@ class ComparisonResults(Sequence[ComparisonResult], Display):
         return iter(self.results)
 
     def __repr__(self) -> str:
-        lines = "".join(f"\n  {result!r}," for result in self.results)
-        return f"<{len(self)} result{'s' * (len(self) != 1)}{':' if lines else ''}{lines.rstrip(',')}>"
+        shown = [repr(result) for result in self.results[:_SHOWN]]
+        if len(self) > _SHOWN:
+            shown.append(f"and {len(self) - _SHOWN} more")
+        head = f"{len(self)} result{'s' * (len(self) != 1)}{':' * bool(shown)}"
+        return "<" + "\n  ".join((head, *shown)) + ">"
 
 
 def _document(results: Sequence[ComparisonResult]) -> Document:

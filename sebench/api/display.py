@@ -32,7 +32,7 @@ class Display(ABC):
         from rich.text import Text  # noqa: PLC0415 - rich itself asks for it
 
         shown = reporting.render(self.document(), "table", width=options.max_width, color=True)
-        yield Text.from_ansi(shown, no_wrap=True, overflow="ignore")
+        yield Text.from_ansi(shown.rstrip("\n"), no_wrap=True, overflow="ignore")
 
     def _repr_markdown_(self) -> str:
         """For notebooks."""

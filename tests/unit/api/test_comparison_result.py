@@ -47,6 +47,7 @@ def test_consoles_and_notebooks_show_what_is_printed(comparison_result):
     console = Console(width=60, file=io.StringIO(), force_terminal=False)
     console.print(result)
     shown = console.file.getvalue()
+    assert shown.endswith("was measured.\n")
     assert shown.split() == render(result.document(), "table", width=60).split()
     assert max(map(len, shown.splitlines())) <= 60
     assert result._repr_markdown_() == render(result.document(), "markdown")

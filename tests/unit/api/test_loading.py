@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 import sebench
+from sebench.api import ComparisonResults
 from sebench.errors import DataFileError, NoResultsError
 from sebench.store import ResultStore
 from tests.interpreter import FRESH
@@ -29,6 +30,9 @@ def test_everything_that_is_stored_oldest_first(stored, comparison_result):
     assert found[0] == comparison_result()
     assert found[0].overhead("latency") < 1.10
     assert len(found[1:]) == 1
+    many = ComparisonResults((found[0],) * 12)
+    assert repr(many).splitlines()[-1] == "  and 2 more>"
+    assert repr(found[:0]) == "<0 results>"
     assert repr(found).startswith("<2 results:\n  ComparisonResult('resnet50: plain -> se', latency 1.073")
 
 
