@@ -8,14 +8,50 @@ TYPE_CHECKING = (
     False  # typing is not imported here: `python -m sebench` first looks for it in the current folder
 )
 if TYPE_CHECKING:
-    from sebench.api import ComparisonResult, Overhead, Progress, compare, count
+    from sebench.api import (
+        ComparisonResult,
+        ComparisonResults,
+        CountResult,
+        GateResult,
+        Overhead,
+        ProfileResult,
+        Progress,
+        TableResult,
+        check,
+        compare,
+        count,
+        load,
+        profile,
+        table,
+    )
 
 __version__ = "0.1.0"
-__all__ = ["ComparisonResult", "Overhead", "Progress", "__version__", "compare", "count"]
+__all__ = [
+    "ComparisonResult",
+    "ComparisonResults",
+    "CountResult",
+    "GateResult",
+    "Overhead",
+    "ProfileResult",
+    "Progress",
+    "TableResult",
+    "__version__",
+    "check",
+    "compare",
+    "count",
+    "load",
+    "profile",
+    "table",
+]
 
 
 def __getattr__(name: str) -> object:
     """The library is loaded when it is first used (PEP 562): ``import sebench`` stays instant."""
-    if name in ("ComparisonResult", "Overhead", "Progress", "compare", "count"):
+    if name in __all__:
         return getattr(importlib.import_module("sebench.api"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What there is, loaded or not: for completion."""
+    return sorted({*globals(), *__all__})

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import pytest
 
 if TYPE_CHECKING:
-    from sebench.analysis.costs import Totals
-    from sebench.api import ComparisonResult, Judgement
+    from sebench.api import ComparisonResult, CountResult, Judgement
     from sebench.api.overhead import Operator
     from sebench.schema import Effort
 
@@ -55,7 +54,7 @@ class Sebench:
         except SebenchError as error:  # the message is written for the user, the frames are not
             raise error.with_traceback(None) from None
 
-    def count(self, *network: Any, **options: Any) -> Totals:  # noqa: ANN401 - as `sebench.count`
+    def count(self, *network: Any, **options: Any) -> CountResult:  # noqa: ANN401 - as `sebench.count`
         """`sebench.count`."""
         from sebench.api import count  # noqa: PLC0415
 

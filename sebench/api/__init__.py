@@ -1,8 +1,31 @@
-"""sebench as a library: `compare` and `count`. ``import sebench`` offers them without loading them."""
+"""sebench as a library. ``import sebench`` offers all of it without loading it."""
 
-from sebench.api.comparing import compare, count
-from sebench.api.comparison_result import ComparisonResult
+from sebench.api.checking import GateResult, check
+from sebench.api.comparing import compare
+from sebench.api.comparison_result import ComparisonResult, ComparisonResults
+from sebench.api.count_result import CountResult
+from sebench.api.counting import count
+from sebench.api.loading import load
 from sebench.api.overhead import Judgement, Overhead, Verdict
+from sebench.api.profiling import ProfileResult, profile
+from sebench.api.tables import TableResult, table
 from sebench.runner.progress import Progress
 
-__all__ = ["ComparisonResult", "Judgement", "Overhead", "Progress", "Verdict", "compare", "count"]
+__all__ = [
+    "ComparisonResult",
+    "ComparisonResults",
+    "CountResult",
+    "GateResult",
+    "Judgement",
+    "Overhead",
+    "ProfileResult",
+    "Progress",
+    "TableResult",
+    "Verdict",
+    "check",
+    "compare",
+    "count",
+    "load",
+    "profile",
+    "table",
+]

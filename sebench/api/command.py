@@ -16,15 +16,19 @@ def equivalent_command(plan: Plan) -> tuple[str, ...]:
     """
     session, policy = plan.sessions[-1], plan.policy
     workload = session.workload
+    network = session.pair.candidate
     options = {
         **_pair_options(session.pair),
+        **({} if network.num_classes is None else {"--num-classes": network.num_classes}),
+        **({} if network.stride_in is None else {"--stride-in": network.stride_in}),
         **dict(_workload_options(workload, with_phase=len(plan.sessions) == 1)),
         "--effort": policy.effort,
         **({"--budget": f"{policy.budget_s:g}"} if policy.hard_budget else {}),
         "--seed": plan.seed,
     }
     memory = () if workload.phase == "inference" else ("--memory" if plan.memory else "--no-memory",)
-    return ("sebench", "compare", *(str(word) for item in options.items() for word in item), *memory)
+    energy = ("--energy",) if plan.energy else ()
+    return ("sebench", "compare", *(str(word) for item in options.items() for word in item), *memory, *energy)
 
 
 def _workload_options(workload: Workload, *, with_phase: bool) -> Iterator[tuple[str, object]]:

@@ -1,4 +1,4 @@
-"""`compare` and `count` for programs: the same plan, processes and statistics as on the command line."""
+"""`compare` for programs: the same plan, processes and statistics as on the command line."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ import warnings
 from pathlib import Path
 
 from sebench.analysis.comparison import compare as conclude
-from sebench.analysis.costs import Totals, totals
 from sebench.api.command import equivalent_command
 from sebench.api.comparison_result import ComparisonResult
+from sebench.api.guard import guarded
 from sebench.api.naming import Network, network_name
-from sebench.errors import DataFileError, Interrupted, UsageError
-from sebench.models import PLAIN, ImageSize, factory_running, image_size_text
+from sebench.errors import DataFileError
+from sebench.models import PLAIN, ImageSize, image_size_text
 from sebench.runner.counting.cached import default_cache
-from sebench.runner.counting.counter import Counter
+from sebench.runner.measuring.calibrations import Calibrations
 from sebench.runner.measuring.run import run
-from sebench.runner.planning.pairs import resolve_spec
-from sebench.runner.planning.plan import input_shape, make_plan
+from sebench.runner.planning.plan import make_plan
 from sebench.runner.planning.workloads import on_this_machine
-from sebench.runner.progress import Observer, Progress
+from sebench.runner.progress import Observer, unobserved
 from sebench.schema import (
     Dtype,
     Effort,
@@ -28,9 +27,10 @@ from sebench.schema import (
     Plan,
     Result,
     Runtime,
+    StrideIn,
     WorkloadRequest,
 )
-from sebench.store import ResultStore, check_directory
+from sebench.store import CALIBRATIONS, ResultStore, check_directory
 
 
 def compare(
@@ -49,7 +49,10 @@ def compare(
     runtime: Runtime = "eager",
     optimizer: Optimizer = "none",
     world_size: int = 1,
+    num_classes: int | None = None,
+    stride_in: StrideIn | None = None,
     memory: bool | None = None,
+    energy: bool = False,
     effort: Effort = "standard",
     budget_s: float | None = None,
     seed: int | None = None,
@@ -79,7 +82,10 @@ def compare(
         runtime: how steps run.
         optimizer: ``sgd`` includes the update of the weights in a training step.
         world_size: train data-parallel over so many processes, which split the batch.
+        num_classes: width of the classifier; None is the network's own.
+        stride_in: convolution that strides in bottleneck ResNets: ``1x1`` (None) is v1, ``3x3`` is v1.5.
         memory: measure peak memory of training steps; None does, but for ``quick``.
+        energy: measure energy per step, beyond the budget: about 2.5 minutes per workload.
         effort: how many processes and blocks to measure.
         budget_s: seconds for the whole call; a hard limit.
         seed: fixes weights, orders and pauses; None draws one, which the result records.
@@ -98,7 +104,6 @@ def compare(
             and the result is returned.
         KeyboardInterrupt: Ctrl-C; with `save`, what was measured until then is stored.
     """
-    _refuse_while_a_network_is_built()
     plan = make_plan(
         names=() if model is None else (network_name(model),),
         variants=() if variant is None else (variant,),
@@ -121,45 +126,14 @@ def compare(
         seed=seed,
         effort=effort,
         budget_s=budget_s,
+        num_classes=num_classes,
+        stride_in=stride_in,
         memory=memory,
+        energy=energy,
     )
-    result = _measure(plan, None if save is None else ResultStore(save), progress or _unobserved)
+    with guarded():
+        result = _measure(plan, None if save is None else ResultStore(save), progress or unobserved)
     return ComparisonResult(comparison=conclude(result), result=result)
-
-
-def count(
-    model: Network,
-    *,
-    variant: str = PLAIN,
-    phase: Phase = "inference",
-    batch_size: int = 1,
-    image_size: ImageSize | None = None,
-    dtype: Dtype = "float32",
-) -> Totals:
-    """Count one network exactly: parameters, MACs, FLOPs, bytes; nothing is run.
-
-    Args:
-        model: a name, or a function or class at the top of a module.
-        variant: of a native network.
-        phase: ``training`` adds the backward pass and the bytes saved for it.
-        batch_size: images per step.
-        image_size: side or (height, width) in pixels; None is the network's own.
-        dtype: sets the bytes per element.
-
-    Raises:
-        UsageError: names or numbers that cannot be meant.
-        BuildError: a network that cannot be built or does not accept the input.
-        WorkerError: a network's own code ended the process that counted it.
-    """
-    _refuse_while_a_network_is_built()
-    name = network_name(model)
-    spec, shape = resolve_spec(name, variant), input_shape(name, batch_size, image_size)
-    with Counter(default_cache()) as counter:
-        return totals(counter(spec, shape, phase, dtype))
-
-
-def _unobserved(_: Progress) -> None:
-    """Nobody asked."""
 
 
 def _measure(plan: Plan, store: ResultStore | None, observer: Observer) -> Result:
@@ -167,13 +141,17 @@ def _measure(plan: Plan, store: ResultStore | None, observer: Observer) -> Resul
     if store is not None:
         check_directory(store.directory)
     results = []
-    try:
-        for result in run(plan, cache=default_cache(), argv=equivalent_command(plan), observer=observer):
-            if store is not None and result.has_samples:
-                _keep(result, store)
-            results.append(result)
-    except Interrupted:  # a program expects Python's own exception
-        raise KeyboardInterrupt from None
+    measured = run(
+        plan,
+        cache=default_cache(),
+        argv=equivalent_command(plan),
+        observer=observer,
+        calibrations=Calibrations(CALIBRATIONS),
+    )
+    for result in measured:
+        if store is not None and result.has_samples:
+            _keep(result, store)
+        results.append(result)
     (result,) = results
     return result
 
@@ -183,13 +161,3 @@ def _keep(result: Result, store: ResultStore) -> None:
         store.add(result)
     except DataFileError as error:  # no reason to lose what was measured
         warnings.warn(f"the result is not stored: {error}", stacklevel=4)
-
-
-def _refuse_while_a_network_is_built() -> None:
-    """A module that measures when it is imported would start itself without end."""
-    name = factory_running()
-    if name is not None:
-        raise UsageError(
-            f"the file of {name} measures as soon as it is imported, also by worker processes",
-            hint="put that under `if __name__ == '__main__':`",
-        )

@@ -1,19 +1,37 @@
-"""What `compare` returns: everything concluded, everything measured, and overheads to assert on."""
+"""What `compare` and `load` return: everything concluded, everything measured, and overheads to assert on."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, overload
 
 from sebench import reporting
+from sebench.analysis.readings import origin
+from sebench.api.display import Display
 from sebench.api.overhead import Overhead, Watch
 from sebench.errors import UnavailableError, UsageError, near_matches
+from sebench.models import as_published
+from sebench.reporting.answers import ratio_text
+from sebench.reporting.comparison_records import comparison_records
 from sebench.schema import Comparison, MetricComparison, Result, Workload
 from sebench.store import ResultStore
+from sebench.units import format_ratio
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sebench.reporting.document import Document
+
+_IN_REPR = ("latency", "params", "macs")
+"""Metrics of the representation, where they were measured."""
+_SHOWN = 10
+"""Results of a representation; the others are only counted."""
 
 
 @dataclass(frozen=True, repr=False)
-class ComparisonResult:
+class ComparisonResult(Display):
     """A measured pair."""
 
     comparison: Comparison
@@ -50,15 +68,21 @@ class ComparisonResult:
         """
         return ResultStore(directory).add(self.result)
 
-    def __repr__(self) -> str:
-        return f"ComparisonResult({self.comparison.title!r})"
+    def to_frame(self) -> pd.DataFrame:
+        """One row per workload and metric, values in base units: the rows and columns of the CSV.
 
-    def __str__(self) -> str:
-        """The document that ``sebench compare`` prints."""
-        document = reporting.comparison_document(
-            [self.comparison], self.result.environment, measured_at=self.result.created_at
-        )
-        return reporting.render(document, "table")
+        Columns are typed (``string``, ``float64``, ``Int64``, ``boolean``) and listed in docs/exports.md.
+        """
+        return _frame([self])
+
+    def document(self) -> Document:
+        """What ``sebench compare`` prints."""
+        return _document([self])
+
+    def __repr__(self) -> str:
+        rows = [row for name in _IN_REPR for row in self.comparison.metrics if row.metric == name]
+        figures = [f"{row.metric} {_ratio_text(row)}" for row in rows]
+        return f"ComparisonResult({', '.join((repr(self.comparison.title), *figures))})"
 
     def _row(self, metric: str, workload: dict[str, object]) -> MetricComparison:
         __tracebackhide__ = True
@@ -81,6 +105,75 @@ class ComparisonResult:
                 hint="name one, e.g. phase='training'",
             )
         raise UsageError(f"{metric} was not measured with {asked}")
+
+
+@dataclass(frozen=True, repr=False)
+class ComparisonResults(Sequence[ComparisonResult], Display):
+    """Stored results, concluded; a sequence of `ComparisonResult`, in the order in which they were named."""
+
+    results: tuple[ComparisonResult, ...]
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per result, workload and metric, values in base units: the rows and columns of the CSV.
+
+        Columns are typed (``string``, ``float64``, ``Int64``, ``boolean``) and listed in docs/exports.md.
+        """
+        return _frame(self.results)
+
+    def document(self) -> Document:
+        """What ``sebench compare`` would print of them together."""
+        return _document(self.results)
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    @overload
+    def __getitem__(self, index: int) -> ComparisonResult: ...
+    @overload
+    def __getitem__(self, index: slice) -> ComparisonResults: ...
+    def __getitem__(self, index: int | slice) -> ComparisonResult | ComparisonResults:
+        if isinstance(index, slice):
+            return ComparisonResults(self.results[index])
+        return self.results[index]
+
+    def __iter__(self) -> Iterator[ComparisonResult]:
+        return iter(self.results)
+
+    def __repr__(self) -> str:
+        shown = [repr(result) for result in self.results[:_SHOWN]]
+        if len(self) > _SHOWN:
+            shown.append(f"and {len(self) - _SHOWN} more")
+        head = f"{len(self)} result{'s' * (len(self) != 1)}{':' * bool(shown)}"
+        return "<" + "\n  ".join((head, *shown)) + ">"
+
+
+def _document(results: Sequence[ComparisonResult]) -> Document:
+    environments = [found.result.environment for found in results]
+    # Results of several sessions have no machine and no moment in common.
+    one_session = bool(results) and all(each == environments[0] for each in environments)
+    return reporting.comparison_document(
+        [found.comparison for found in results],
+        environments[0] if one_session else None,
+        as_published=[as_published(found.result) for found in results],
+        measured_at=results[0].result.created_at if one_session else None,
+        origins=[origin(found.result) for found in results],
+    )
+
+
+def _frame(results: Sequence[ComparisonResult]) -> pd.DataFrame:
+    return comparison_records(
+        [found.comparison for found in results],
+        as_published=[as_published(found.result) for found in results],
+        origins=[origin(found.result) for found in results],
+    ).to_frame()
+
+
+def _ratio_text(row: MetricComparison) -> str:
+    if row.ratio.estimate is None:
+        return "unavailable"
+    if row.exact:
+        return format_ratio(row.ratio.estimate)
+    return " ".join(filter(None, ratio_text(row.ratio)))
 
 
 def _fits(workload: Workload | None, wanted: dict[str, object]) -> bool:

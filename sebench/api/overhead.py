@@ -55,6 +55,22 @@ class Overhead:
         """Estimate, confidence limits, and how they were arrived at."""
         return self.metric.ratio
 
+    @property
+    def estimate(self) -> float:
+        """Candidate over baseline, as ``float(overhead)``."""
+        assert self.ratio.estimate is not None  # noqa: S101 - `ComparisonResult.overhead` hands out no other
+        return self.ratio.estimate
+
+    @property
+    def low(self) -> float | None:
+        """Lower confidence limit; the estimate itself where it is exact, None without an interval."""
+        return self.ratio.ci_low
+
+    @property
+    def high(self) -> float | None:
+        """Upper confidence limit; the estimate itself where it is exact, None without an interval."""
+        return self.ratio.ci_high
+
     def verdict(self, operator: Operator, limit: float) -> Verdict:
         """What the interval says of, e.g., ``overhead < limit``.
 
@@ -93,8 +109,11 @@ class Overhead:
 
     def __float__(self) -> float:
         """The estimate."""
-        assert self.ratio.estimate is not None  # noqa: S101 - `ComparisonResult.overhead` hands out no other
-        return self.ratio.estimate
+        return self.estimate
+
+    def __format__(self, spec: str) -> str:
+        """``f"{overhead:.3f}"`` is the estimate in that form; without a form it is all that is known."""
+        return format(self.estimate, spec) if spec else str(self)
 
     def __repr__(self) -> str:
         ratio, name = self.ratio, f"{self.metric.metric} overhead"

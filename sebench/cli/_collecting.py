@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from sebench.cli import _options as options
 from sebench.cli._boundary import complain, complain_of_unstored, present, show_findings
 from sebench.cli._pictures import draw_plot
-from sebench.cli._published import as_published
 from sebench.errors import EXIT_ERROR, EXIT_OK, DataFileError
 from sebench.schema import Finding
 from sebench.store import ResultStore, check_directory
@@ -53,6 +52,8 @@ class Collector:
     def present(self, output_format: options.Format, output: str) -> int:
         """Write the comparison; the status tells whether all was measured, stored and drawn."""
         from sebench import reporting
+        from sebench.analysis.readings import origin
+        from sebench.models import as_published
 
         first = self._results[0]
         on_terminal = output_format == "table" and output == "-"
@@ -66,6 +67,7 @@ class Collector:
                 as_published=[as_published(result) for result in self._results],
                 measured_at=first.created_at,
                 with_findings=not on_terminal,
+                origins=[origin(result) for result in self._results],
             ),
             measured=True,
         )
@@ -74,6 +76,7 @@ class Collector:
         return draw_plot(self._plot, self._picture) or status
 
     def _picture(self) -> Picture:
+        from sebench.models import as_published
         from sebench.reporting.report import build_report, comparison_picture
 
         published = [as_published(result) for result in self._results]

@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from sebench import store
 from sebench.schema import COLUMN_OPTIONS, Effort, Phase, StrideIn
 
-RESULTS = Path(".sebench/results")
-CALIBRATIONS = Path(".sebench/calibrations")
+RESULTS = store.RESULTS
+CALIBRATIONS = store.CALIBRATIONS
 
 Format = Literal["table", "json", "markdown", "csv", "latex", "html"]
 

@@ -7,10 +7,9 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from msgspec.structs import replace
 
 from sebench.analysis.unjudged import EXIT_CODES, SAID
 from sebench.cli import _options as options
@@ -24,7 +23,6 @@ from sebench.cli._boundary import (
     show_findings,
 )
 from sebench.cli._ci import write_ci_outputs
-from sebench.cli._gate_options import Asked, settings_of
 from sebench.cli._progress import progress_bar
 from sebench.cli._workload import takes_workload
 from sebench.errors import (
@@ -33,15 +31,13 @@ from sebench.errors import (
     EXIT_INCONCLUSIVE,
     EXIT_OK,
     DataFileError,
-    UsageError,
 )
-from sebench.schema import NOTHING_SAID, Effort, Gate, OnInconclusive, WorkloadRequest, said
-from sebench.store import check_writable
+from sebench.schema import NOTHING_SAID, Effort, Gate, OnInconclusive, WorkloadRequest
+from sebench.store import ATTEMPTS, check_writable
 
 if TYPE_CHECKING:
     from sebench.configuration import Configuration
 
-_ATTEMPTS = Path(".sebench/attempts")
 _EXITS = {
     "passed": EXIT_OK,
     "failed": EXIT_GATE_FAILED,
@@ -93,7 +89,7 @@ def check(
     ] = None,
     attempts: Annotated[
         Path, typer.Option("--attempts", help="Where samples are kept, to be pooled when a gate is repeated.")
-    ] = _ATTEMPTS,
+    ] = ATTEMPTS,
     calibrations: options.Calibrations = options.CALIBRATIONS,
     no_save: Annotated[bool, typer.Option("--no-save", help="Neither keep samples nor pool them.")] = False,
     junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML too.")] = None,
@@ -111,6 +107,8 @@ def check(
     Decided by the interval: passed if all of it is within the limit, failed if all of it is beyond, else
     inconclusive after one extension.
     """
+    from sebench.configuration import Asked, configuration_of, dump_configuration, lock_of
+
     check_output(output)
     options.parse_image_size(workload.image_size)
     if junit is not None:
@@ -126,21 +124,16 @@ def check(
         margin=margin,
         workload=workload,
     )
-    how = {
-        name: value
-        for name, value in (("effort", effort), ("budget", budget), ("on_inconclusive", on_inconclusive))
-        if value is not None
-    }
-    configuration = _configuration(asked, how)
+    configuration = configuration_of(
+        asked, Path(), effort=effort, budget_s=budget, on_inconclusive=on_inconclusive
+    )
     if dump_config:
-        from sebench.configuration import dump_configuration
-
         emit(dump_configuration(configuration), output)
         return EXIT_OK
     not_stored: list[DataFileError] = []
     gate = _run(
         configuration,
-        lock_file=lock or _configured_lock(configuration, asked),
+        lock_file=lock or lock_of(configuration, asked),
         seed=seed,
         cache=cache,
         attempts=None if no_save else attempts,
@@ -154,26 +147,6 @@ def check(
     return _exit_code(gate) or (EXIT_ERROR if not_stored else EXIT_OK)
 
 
-def _configuration(asked: Asked, how: dict[str, Any]) -> Configuration:
-    """What the file says, unless the command line says what to compare; how hard, likewise."""
-    from sebench.configuration import Configuration, load_configuration
-
-    configured = load_configuration(Path())
-    if asked.nothing:
-        for option, _ in said(asked.workload):
-            raise UsageError(
-                f"{option.option} needs a --model", hint="the configuration has its own workloads"
-            )
-        return replace(configured, check=replace(configured.check, **how))
-    inherited = {
-        name: value
-        for name in ("effort", "budget", "on_inconclusive")
-        if (value := getattr(configured.check, name)) is not None
-    }
-    # Paths of the command line are relative to the current directory, so the file is not its source.
-    return Configuration(check=replace(settings_of(asked), **inherited, **how))
-
-
 def _redirections() -> Iterator[Path]:
     """Files that a shell sends standard output and error to, as far as the system tells."""
     for number in (1, 2):
@@ -181,14 +154,6 @@ def _redirections() -> Iterator[Path]:
             path = Path(f"/proc/self/fd/{number}").readlink()
             if path.is_file():
                 yield path
-
-
-def _configured_lock(configuration: Configuration, asked: Asked) -> Path | None:
-    """The lock of the project, where there is one and the command line names nothing else."""
-    if not asked.nothing:
-        return None
-    path = configuration.lock_file
-    return path if configuration.lock is not None or path.exists() else None
 
 
 def _run(

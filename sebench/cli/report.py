@@ -20,7 +20,6 @@ from sebench.cli._boundary import (
     use_color,
 )
 from sebench.cli._pictures import check_plot, draw_plot
-from sebench.cli._published import as_published
 from sebench.errors import EXIT_INCONCLUSIVE, UsageError
 from sebench.store import write_atomic
 
@@ -49,6 +48,7 @@ def report(
     debug: options.Debug = False,
 ) -> int:
     """Write the cost report of stored results: answer, tables, plots, machine, method and command."""
+    from sebench.models import as_published
     from sebench.reporting.report import build_report, render_report, report_picture
 
     check_output(output)

@@ -1,5 +1,6 @@
 """What a project asks of sebench: ``sebench.toml``, or ``[tool.sebench]`` in ``pyproject.toml``."""
 
+from sebench.configuration.asked import Asked, configuration_of, lock_of, settings_of
 from sebench.configuration.dumping import dump_configuration
 from sebench.configuration.limits import parse_limit
 from sebench.configuration.loading import load_configuration
@@ -15,6 +16,7 @@ from sebench.configuration.settings import (
 )
 
 __all__ = [
+    "Asked",
     "BaseRefSettings",
     "CeilingSettings",
     "CheckSettings",
@@ -23,7 +25,10 @@ __all__ = [
     "Limits",
     "LockSettings",
     "StoredSettings",
+    "configuration_of",
     "dump_configuration",
     "load_configuration",
+    "lock_of",
     "parse_limit",
+    "settings_of",
 ]

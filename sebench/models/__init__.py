@@ -7,6 +7,7 @@ from sebench.models.building import build, resolve
 from sebench.models.factories import factory_running
 from sebench.models.grammar import GrammarRow, grammar
 from sebench.models.neighbours import is_installed, search_last
+from sebench.models.published import as_published
 from sebench.models.registry import (
     ImageSize,
     ModelInfo,
@@ -34,6 +35,7 @@ __all__ = [
     "ImageSize",
     "ModelInfo",
     "Source",
+    "as_published",
     "build",
     "describe",
     "factory_running",

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from sebench.reporting.change_answers import answers
+from sebench.reporting.change_records import change_records
 from sebench.reporting.change_rows import (
     columns,
     difference_text,
@@ -65,6 +66,7 @@ def change_document(changes: Sequence[Change]) -> Document:
             *((_missing_table(missing),) if missing else ()),
         ),
         notes=tuple(dict.fromkeys(_notes(changes, printed))),
+        records=change_records(changes),
     )
 
 
@@ -111,7 +113,6 @@ def _tables(entries: Sequence[_Entry]) -> Iterator[Table]:
             title=workload_text(workload, sizes),
             columns=columns(),
             rows=tuple(row(*entry, alone=alone) for entry in members if _is_printed(entry[1])),
-            data_rows=tuple(row(*entry, alone=alone) for entry in members if not _is_printed(entry[1])),
         )
 
 

@@ -1,4 +1,4 @@
-"""Rows of a change: printed digits for people, raw values for machines."""
+"""Rows of a change, with the digits that people read."""
 
 from __future__ import annotations
 
@@ -8,12 +8,6 @@ from sebench.reporting.answers import attention_name, ratio_text
 from sebench.reporting.document import EMPTY, Cell, Column, Row, text_cell
 from sebench.schema import Change, Difference, MetricChange, Pair, Ratio, metric_label
 from sebench.units import UNKNOWN, format_ratio
-
-_DATA_KEYS = (
-    *("before_ci_low", "before_ci_high", "after_ci_low", "after_ci_high", "change_ci_low", "change_ci_high"),
-    *("confidence", "method", "degrees_of_freedom", "before_processes", "after_processes"),
-    *("candidate_ci_low", "candidate_ci_high", "reason"),
-)
 
 
 def pair_name(pair: Pair) -> str:
@@ -58,7 +52,6 @@ def columns() -> tuple[Column, ...]:
         Column("candidate", "candidate, new/old", "right", detail="[CI]"),
         Column("grade", "grade"),
         Column("processes", "processes", role="fold"),
-        *(Column(key, key, role="data") for key in _DATA_KEYS),
     )
 
 
@@ -81,7 +74,6 @@ def row(change: Change, metric: MetricChange, *, alone: bool) -> Row:
         _candidate(metric),
         Cell(_grade_text(metric), metric.grade),
         EMPTY if exact else _processes(metric),
-        *_data(metric),
     )
 
 
@@ -124,18 +116,6 @@ def _candidate(metric: MetricChange) -> Cell:
 def _processes(metric: MetricChange) -> Cell:
     sizes = [ratio.processes for ratio in (metric.before, metric.after) if ratio]
     return Cell(", ".join(map(str, sizes)), sum(sizes))
-
-
-def _data(metric: MetricChange) -> tuple[Cell, ...]:
-    before, after = (ratio or Ratio(estimate=None, method="none") for ratio in (metric.before, metric.after))
-    overhead, candidate = metric.overhead, metric.candidate.ratio
-    values = (
-        *(before.ci_low, before.ci_high, after.ci_low, after.ci_high, overhead.ci_low, overhead.ci_high),
-        *(None if metric.exact else overhead.confidence, overhead.method, metric.degrees_of_freedom),
-        *((None, None) if metric.exact else (before.processes, after.processes)),
-        *(candidate.ci_low, candidate.ci_high, metric.reason),
-    )
-    return tuple(Cell("", value) for value in values)
 
 
 def _value(value: object) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sebench.reporting.answers import answers, confidence_text
 from sebench.reporting.comparison_notes import notes
+from sebench.reporting.comparison_records import comparison_records
 from sebench.reporting.document import Document, Paragraph, Table
 from sebench.reporting.finite import finite_comparison
 from sebench.reporting.metric_row import PaperPair, columns, paper_pair, row
@@ -16,6 +17,7 @@ from sebench.schema import (
     Comparison,
     Environment,
     MetricComparison,
+    Origin,
     Workload,
     image_text,
     is_printed,
@@ -46,6 +48,7 @@ def comparison_document(
     as_published: bool | Sequence[bool] = False,
     measured_at: str | None = None,
     with_findings: bool = True,
+    origins: Sequence[Origin] = (),
 ) -> Document:
     """What `sebench compare` shows.
 
@@ -56,9 +59,10 @@ def comparison_document(
             image size), for all or one by one. Only then are the paper's own figures shown.
         measured_at: UTC, ISO 8601.
         with_findings: Whether the notes repeat the findings; not where they are shown beside the document.
+        origins: Where and when each of them was measured; stands in CSV.
 
     Raises:
-        ValueError: `as_published` has not one entry per comparison.
+        ValueError: `as_published` or `origins` has not one entry per comparison.
     """
     comparisons = [finite_comparison(comparison) for comparison in comparisons]
     published = [as_published] * len(comparisons) if isinstance(as_published, bool) else as_published
@@ -89,6 +93,7 @@ def comparison_document(
             measured_at=measured_at,
             with_findings=with_findings,
         ),
+        records=comparison_records(comparisons, as_published=published, origins=origins),
     )
 
 
@@ -136,21 +141,14 @@ def _table(workload: Workload | None, entries: Sequence[Entry], *, alone: bool) 
     groups = {id(entry.comparison): _group(entry.comparison, sizes) for entry in entries}
     if alone:
         groups = dict.fromkeys(groups, "")
-    rows = [
-        row(
-            entry.comparison,
-            entry.metric,
-            group=groups[id(entry.comparison)],
-            paper=entry.paper,
-            with_paper=with_paper,
-        )
-        for entry in entries
-    ]
     return Table(
         title=workload_text(workload, sizes),
         columns=columns(confidence=confidence, with_paper=with_paper),
-        rows=tuple(made for entry, made in zip(entries, rows, strict=True) if entry.is_printed),
-        data_rows=tuple(made for entry, made in zip(entries, rows, strict=True) if not entry.is_printed),
+        rows=tuple(
+            row(entry.metric, group=groups[id(entry.comparison)], paper=entry.paper, with_paper=with_paper)
+            for entry in entries
+            if entry.is_printed
+        ),
     )
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sebench.reporting.chart import Chart
+from sebench.reporting.records import Records, Value
 
 Align = Literal["left", "right"]
 Role = Literal["value", "group", "fold", "data"]
-Value = float | int | str | bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +70,9 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
-    data_rows: tuple[Row, ...] = ()
-    """Rows for machine formats only, after the others."""
 
     def __post_init__(self) -> None:
-        for row in (*self.rows, *self.data_rows):
+        for row in self.rows:
             if len(row) != len(self.columns):
                 raise ValueError(f"table {self.title!r}: {len(row)} cells for {len(self.columns)} columns")
 
@@ -144,6 +142,8 @@ class Document:
     title: str
     body: tuple[Part, ...]
     notes: tuple[str, ...] = ()
+    records: Records | None = None
+    """What CSV holds instead of the tables; None where it holds those."""
 
     @property
     def tables(self) -> tuple[Table, ...]:

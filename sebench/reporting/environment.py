@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sebench.reporting.document import Cell, Column, Document, Paragraph, Row, Table, Value, text_cell
+from sebench.reporting.document import Cell, Column, Document, Paragraph, Row, Table, text_cell
+from sebench.reporting.records import Value
 from sebench.schema import Environment, Finding
 from sebench.units import format_bytes
 

@@ -19,7 +19,7 @@ Format = Literal["table", "markdown", "csv", "latex", "html"]
 RENDERERS: Mapping[str, str] = {
     "table": "sebench.reporting.text:render_text",
     "markdown": "sebench.reporting.markdown:render_markdown",
-    "csv": "sebench.reporting.frame:render_csv",
+    "csv": "sebench.reporting.csv:render_csv",
     "latex": "sebench.reporting.latex:render_latex",
     "html": "sebench.reporting.html:render_html",
 }

@@ -1,4 +1,4 @@
-"""One metric of a comparison as a table row: printed units and digits, and raw values for machines."""
+"""One metric of a comparison as a table row: printed units and digits."""
 
 from __future__ import annotations
 
@@ -7,15 +7,8 @@ from dataclasses import dataclass
 
 from sebench.paper.quotation import PaperFigure, latency_metric, paper_figures
 from sebench.reporting.answers import ratio_text
-from sebench.reporting.document import EMPTY, Cell, Column, Row
-from sebench.schema import (
-    WORKLOAD_COLUMNS,
-    Comparison,
-    MetricComparison,
-    Quantity,
-    metric_label,
-    workload_values,
-)
+from sebench.reporting.document import EMPTY, Cell, Column, Row, text_cell
+from sebench.schema import Comparison, MetricComparison, Quantity, metric_label
 from sebench.units import UNKNOWN, Scale, decimals_for, format_ratio, significant, unit_scale
 
 _MAX_DIGITS = 5
@@ -49,34 +42,15 @@ def columns(*, confidence: str, with_paper: bool) -> tuple[Column, ...]:
         *paper,
         Column("grade", "grade"),
         Column("n", "n", role="fold"),
-        *(Column(key, key, role="data") for key in _DATA_KEYS),
     )
 
 
-_DATA_KEYS = (
-    "unit",
-    *("baseline_variant", "candidate_variant"),
-    *("baseline_q1", "baseline_q3", "baseline_n", "candidate_q1", "candidate_q3", "candidate_n"),
-    *("difference_ci_low", "difference_ci_high", "ratio_ci_low", "ratio_ci_high"),
-    *("confidence", "method", "scope", "processes", "blocks", "status", "reason"),
-    *("paper_baseline", "paper_candidate", "paper_source"),
-    *WORKLOAD_COLUMNS,
-)
-
-
-def row(
-    comparison: Comparison,
-    metric: MetricComparison,
-    *,
-    group: str,
-    paper: PaperPair | None,
-    with_paper: bool,
-) -> Row:
+def row(metric: MetricComparison, *, group: str, paper: PaperPair | None, with_paper: bool) -> Row:
     """The cells for `columns`."""
     scale = _scale(metric)
     baseline, candidate = _quantities(metric, scale)
     return (
-        Cell(group, comparison.model),
+        text_cell(group),
         Cell(_label_with_unit(metric, scale), metric.metric),
         baseline,
         candidate,
@@ -85,7 +59,6 @@ def row(
         *((_paper(paper, scale),) if with_paper else ()),
         Cell(_grade_text(metric), metric.grade),
         _sizes(metric),
-        *_data(comparison, metric, paper),
     )
 
 
@@ -225,26 +198,3 @@ def _sizes(metric: MetricComparison) -> Cell:
     per_process, remainder = divmod(ratio.blocks, ratio.processes)
     blocks = f"{ratio.processes} x {'~' if remainder else ''}{per_process}"
     return Cell(blocks, ratio.blocks)
-
-
-def _data(comparison: Comparison, metric: MetricComparison, paper: PaperPair | None) -> tuple[Cell, ...]:
-    base, cand, diff, ratio = metric.baseline, metric.candidate, metric.difference, metric.ratio
-    values = (
-        metric.unit,
-        *(comparison.baseline, comparison.candidate),
-        *(base.q1, base.q3, base.n, cand.q1, cand.q3, cand.n),
-        *(diff.ci_low, diff.ci_high, ratio.ci_low, ratio.ci_high),
-        *(None if metric.exact else ratio.confidence, ratio.method, ratio.scope),
-        *((None, None) if metric.exact else (ratio.processes, ratio.blocks)),
-        *(metric.status, metric.reason),
-        *_paper_values(paper),
-        *workload_values(metric.workload),
-    )
-    return tuple(Cell("", value) for value in values)
-
-
-def _paper_values(paper: PaperPair | None) -> tuple[float | None, float | None, str | None]:
-    if paper is None:
-        return None, None, None
-    baseline, candidate = (f.value if f else None for f in (paper.baseline, paper.candidate))
-    return baseline, candidate, ", ".join(dict.fromkeys(figure.source for figure in paper.figures))

@@ -12,7 +12,8 @@ from msgspec import NODEFAULT
 
 from sebench.reporting.answers import ratio_text
 from sebench.reporting.contract import document_json
-from sebench.reporting.document import EMPTY, Cell, Column, Document, Role, Row, Table, Value, text_cell
+from sebench.reporting.document import EMPTY, Cell, Column, Document, Role, Row, Table, text_cell
+from sebench.reporting.records import Value
 from sebench.schema import (
     COLUMN_OPTIONS,
     Headline,

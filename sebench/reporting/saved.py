@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sebench.reporting.document import Cell, Column, Row, Table, text_cell
+from sebench.reporting.document import Cell, Column, Row, Table
 from sebench.schema import Comparison, SavedStage
 from sebench.units import UNKNOWN, bytes_scale, format_ratio, significant
 
@@ -25,9 +25,7 @@ def saved_table(comparison: Comparison, *, group: str = "") -> Table:
         candidate_bytes=sum(stage.candidate_bytes for stage in stages),
     )
     scale = bytes_scale(whole.candidate_bytes)
-    pair = (comparison.model, comparison.baseline, comparison.candidate)
     columns = (
-        *(Column(key, key, role="data") for key in ("model", "baseline_variant", "candidate_variant")),
         Column("stage", "stage"),
         *(
             Column(key, title, "right", detail=f"({scale.unit})")
@@ -39,7 +37,7 @@ def saved_table(comparison: Comparison, *, group: str = "") -> Table:
         ),
         Column("saved_ratio", "ratio", "right"),
     )
-    rows = tuple((*map(text_cell, pair), *_row(stage, scale.factor)) for stage in (*stages, whole))
+    rows = tuple(_row(stage, scale.factor) for stage in (*stages, whole))
     return Table(f"{TITLE}, {group}" if group else TITLE, columns, rows, (_NOTE,))
 
 

@@ -3,6 +3,7 @@
 from sebench.store.cache import CountCache, MachineCache
 from sebench.store.files import check_directory, check_writable, write_atomic
 from sebench.store.index import Derivation
+from sebench.store.places import ATTEMPTS, CALIBRATIONS, RESULTS
 from sebench.store.reading import check_header, load_result
 from sebench.store.resolve import resolve_results
 from sebench.store.results import ResultStore
@@ -11,6 +12,9 @@ from sebench.store.sources import sources_digest
 from sebench.store.temporary import temporary_file, temporary_folder
 
 __all__ = [
+    "ATTEMPTS",
+    "CALIBRATIONS",
+    "RESULTS",
     "CountCache",
     "Criterion",
     "Derivation",

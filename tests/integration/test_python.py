@@ -8,16 +8,26 @@ from pathlib import Path
 
 import pytest
 
+import sebench
 from sebench.store import ResultStore, load_result
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "python.md").read_text()
+ROOT = Path(__file__).parents[2]
+DOCUMENT = (ROOT / "docs" / "python.md").read_text()
 
 
-def test_the_counts():
-    (session,) = re.findall(r"```pycon\n(.*?)```", DOCUMENT, flags=re.DOTALL)
-    test = doctest.DocTestParser().get_doctest(session, {}, "docs/python.md", "docs/python.md", 0)
-    assert len(test.examples) == 4
-    assert doctest.DocTestRunner().run(test).failed == 0
+def test_the_sessions(monkeypatch):
+    """One after the other, as if they were typed in the folder of the project."""
+    monkeypatch.chdir(ROOT)
+    names, found = {}, re.findall(r"```pycon\n(.*?)```", DOCUMENT, flags=re.DOTALL)
+    assert len(found) == 6
+    for session in found:
+        test = doctest.DocTestParser().get_doctest(session, names, "docs/python.md", "docs/python.md", 0)
+        assert doctest.DocTestRunner().run(test, clear_globs=False).failed == 0
+        names = test.globs
+
+
+def test_every_function_of_the_library_is_documented():
+    assert [name for name in sebench.__all__ if f"sebench.{name}" not in DOCUMENT and name[0].islower()] == []
 
 
 @pytest.fixture

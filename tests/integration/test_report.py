@@ -104,7 +104,7 @@ def test_a_damaged_file_is_named(tmp_path):
         ("r.md", "# Cost report"),
         ("r.html", "<!DOCTYPE html>"),
         ("r.tex", "% \\usepackage{booktabs}"),
-        ("r.csv", "table,row,name,column,value"),
+        ("r.csv", "model,baseline_variant,candidate_variant,metric,"),
         ("r.json", "{"),
         ("r.txt", "Cost report"),
     ],
@@ -129,14 +129,14 @@ def test_markdown_has_its_pictures_beside_it(tmp_path):
     ]
 
 
-def test_csv_is_one_value_per_line():
+def test_csv_has_one_row_per_pair_workload_and_metric():
     rows = list(csv.DictReader(io.StringIO(report(RESNET50, "--format", "csv").stdout)))
-    (ratio,) = (
-        row["value"]
-        for row in rows
-        if row["name"] == "latency (ms)" and row["column"] == "ratio" and row["table"].startswith("CPU")
-    )
-    assert ratio.startswith("1.04985")
+    stored = json.loads(RESNET50.read_text())
+    assert {row["result"] for row in rows} == {stored["id"]}
+    (latency,) = (row for row in rows if row["metric"] == "latency")
+    assert latency["ratio"].startswith("1.04985")
+    assert (latency["unit"], latency["device"], latency["phase"]) == ("s", "cpu", "inference")
+    assert latency["paper_ratio"] == str(0.167 / 0.164)  # Section 4
 
 
 def test_reading_results_needs_no_torch(sebench, tmp_path):

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from sebench import reporting
 from sebench.analysis.comparison import compare
 from sebench.cli import app
-from sebench.cli._published import as_published
+from sebench.models import as_published
 from sebench.store import load_result
 
 ROOT = Path(__file__).parents[2]

@@ -17,8 +17,14 @@ import sebench
 from sebench.analysis.readings import Reading
 from sebench.api.command import equivalent_command
 from sebench.cli import app
-from sebench.cli._gate_options import Asked, settings_of
-from sebench.configuration import BaseRefSettings, CeilingSettings, FactoriesSettings, load_configuration
+from sebench.configuration import (
+    Asked,
+    BaseRefSettings,
+    CeilingSettings,
+    FactoriesSettings,
+    load_configuration,
+    settings_of,
+)
 from sebench.reporting import (
     comparison_document,
     comparison_json,
@@ -379,16 +385,6 @@ def test_the_library_has_the_same_defaults_as_the_command_line(option):
     assert found.default == option.default
     assert found.default == parameter("compare", option).default
     assert f"        {option.parameter}: " in inspect.getdoc(sebench.compare).replace("\n", "\n    ")
-
-
-def test_whatever_the_library_shares_with_the_command_line_has_one_default():
-    library = inspect.signature(sebench.compare).parameters
-    commands = {each.name: each.default for each in COMMANDS["compare"].params}
-    shared = [name for name in library if name in commands]
-    assert {"baseline", "candidate", "device", "effort", "memory", "seed", "variant"} <= set(shared)
-    # Nothing said of a repeatable option is an empty list there. A program's folders are left alone.
-    different = [name for name in shared if (commands[name] or None) != (library[name].default or None)]
-    assert different == ["save"]
 
 
 @ASKED

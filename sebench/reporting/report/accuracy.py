@@ -143,7 +143,6 @@ _COLUMNS = (
     Column("source", "printed in"),
     Column("paper_macs", "paper FLOPs", "right", detail="counted"),
     Column("latency_s", "latency (ms)", "right", detail="here"),
-    Column("result", "result", role="data"),
 )
 
 
@@ -157,5 +156,4 @@ def _row(network: _Network) -> Row:
         text_cell(accuracy.source),
         Cell(format_count(network.paper_macs), int(network.paper_macs)),
         Cell(UNKNOWN) if latency_s is None else Cell(significant(latency_s * _MS, 3), latency_s),
-        Cell("", network.result),
     )

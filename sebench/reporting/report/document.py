@@ -46,7 +46,10 @@ def report_document(report: Report, change: Document | None = None) -> Document:
     pairs = report.pairs
     comparisons = [pair.comparison for pair in pairs]
     compared = comparison_document(
-        comparisons, as_published=[pair.as_published for pair in pairs], with_findings=False
+        comparisons,
+        as_published=[pair.as_published for pair in pairs],
+        with_findings=False,
+        origins=[pair.origin for pair in pairs],
     )
     sentences = [sentence for comparison in comparisons for sentence in answers(comparison)]
     counted = count_document(list({cost: None for pair in pairs for cost in pair.costs}))
@@ -66,6 +69,7 @@ def report_document(report: Report, change: Document | None = None) -> Document:
             method_section(pairs, compared.notes),
             reproduction_section(pairs),
         ),
+        records=compared.records,
     )
 
 
@@ -115,7 +119,6 @@ _SUMMARY = (
     Column("params_ratio", "params", "right"),
     Column("paper_macs_ratio", "paper GFLOPs", "right"),
     Column("bytes_ratio", "bytes", "right"),
-    Column("result", "result", role="data"),
 )
 
 
@@ -146,7 +149,6 @@ def _summary_row(pair: PairReport, metric: MetricComparison | None) -> Row:
         _latency_cell(metric),
         text_cell((metric and metric.grade) or UNKNOWN),
         *(_exact_cell(exact.get(name)) for name in ("params", "paper_macs", "bytes")),
-        Cell("", pair.result),
     )
 
 

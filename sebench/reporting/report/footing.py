@@ -117,7 +117,6 @@ _PLAN_COLUMNS = (
     Column("segment_s", "segment (ms)", "right", detail="at least"),
     Column("warmup_steps", "warm-up steps", "right"),
     Column("discard_steps", "discarded", "right", detail="per switch"),
-    Column("result", "result", role="data"),
 )
 
 
@@ -142,7 +141,6 @@ def _plan_row(pair: PairReport, found: Distribution, policy: TimingPolicy) -> Ro
         Cell(f"{policy.segment_s * 1e3:g}", policy.segment_s),
         Cell(str(policy.warmup_steps), policy.warmup_steps),
         Cell(str(policy.discard_steps), policy.discard_steps),
-        Cell("", pair.result),
     )
 
 

@@ -43,7 +43,8 @@ def render_report(
 
     Args:
         report: What to say.
-        report_format: ``json``, ``html``, ``markdown``, ``latex``, ``csv`` (one value per line) or ``table``.
+        report_format: ``json``, ``html``, ``markdown``, ``latex``, ``table``, or ``csv``: one row per pair,
+            workload and metric, without the changes.
         file: Name that the text will have; Markdown puts its pictures into a folder beside it.
         changes: What became of these pairs since earlier results.
         width: Characters per line of ``table``.
@@ -57,11 +58,7 @@ def render_report(
     document = report_document(report, change_document(changes) if changes else None)
     if report_format == "markdown":
         return _markdown(document, file)
-    if report_format == "csv":
-        from sebench.reporting.frame import render_long_csv  # noqa: PLC0415 - each format loads its own
-
-        return RenderedReport(render_long_csv(document))
-    from sebench.reporting import render  # noqa: PLC0415
+    from sebench.reporting import render  # noqa: PLC0415 - each format loads its own
 
     return RenderedReport(render(document, report_format, width=width, color=color))
 

@@ -42,7 +42,6 @@ def _parts(pairs: Sequence[PairReport]) -> Iterator[Figure | Table]:
 def _table(pair: PairReport, title: str) -> Table:
     training = any(row.phase == "backward" for row in pair.stages)
     columns = (
-        Column("pair", "pair", role="data"),
         *((Column("phase", "pass", role="group"),) if training else ()),
         Column("stage", "stage"),
         Column("attention_params", "attention params", "right"),
@@ -55,14 +54,13 @@ def _table(pair: PairReport, title: str) -> Table:
         Column("share_of_added_bytes", "of added bytes", "right"),
     )
     added = sum(row.added_bytes for row in pair.stages)
-    rows = tuple(_row(title, row, added, training=training) for row in pair.stages)
+    rows = tuple(_row(row, added, training=training) for row in pair.stages)
     return Table(f"By stage, {title}", columns, rows)
 
 
-def _row(title: str, row: StageCost, added: int, *, training: bool) -> Row:
+def _row(row: StageCost, added: int, *, training: bool) -> Row:
     params = EMPTY if row.phase == "backward" else _count(row.attention_params)
     return (
-        text_cell(title),
         *((text_cell(row.phase),) if training else ()),
         Cell(row.stage or "(none)", row.stage),
         params,

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from sebench.analysis.comparison import compare
 from sebench.analysis.distribution import Distribution, distribution
+from sebench.analysis.readings import origin
 from sebench.analysis.stages import StageCost, stage_costs
 from sebench.paper.accuracy import QuotedAccuracy, quoted_accuracy
 from sebench.schema import (
     Comparison,
     Environment,
     ModelCost,
+    Origin,
     Pair,
     Result,
     TimingPolicy,
@@ -26,12 +28,8 @@ class PairReport(Value, frozen=True, kw_only=True):
 
     label: str
     """Tells this pair from the others of its report."""
-    result: str
-    """Id of the stored result."""
-    created_at: str
-    """UTC, ISO 8601."""
-    sebench: str
-    """Version that measured."""
+    origin: Origin
+    """The stored result, and where it was measured."""
     command: tuple[str, ...]
     """As it was typed, unquoted; empty where it is not known."""
     seed: int
@@ -48,6 +46,21 @@ class PairReport(Value, frozen=True, kw_only=True):
     accuracies: tuple[QuotedAccuracy, ...]
     """Baseline, candidate where the paper prints both; otherwise empty."""
     environment: Environment
+
+    @property
+    def result(self) -> str:
+        """Id of the stored result."""
+        return self.origin.id
+
+    @property
+    def created_at(self) -> str:
+        """UTC, ISO 8601."""
+        return self.origin.created_at
+
+    @property
+    def sebench(self) -> str:
+        """Version that measured."""
+        return self.origin.sebench
 
 
 class Report(Value, frozen=True, kw_only=True):
@@ -81,9 +94,7 @@ def _pair(result: Result, label: str, as_published: bool) -> PairReport:
     known = tuple(accuracy for accuracy in quoted if accuracy)
     return PairReport(
         label=label,
-        result=result.id,
-        created_at=result.created_at,
-        sebench=result.sebench,
+        origin=origin(result),
         command=result.command,
         seed=result.seed,
         pair=pair,

@@ -57,6 +57,8 @@ def test_every_option_reaches_the_plan_and_the_stored_command(asked):
         threads=1,
         runtime="compile",
         optimizer="sgd",
+        num_classes=10,
+        stride_in="3x3",
         world_size=2,
         memory=False,
         effort="quick",
@@ -65,12 +67,20 @@ def test_every_option_reaches_the_plan_and_the_stored_command(asked):
     )
     ((plan, command),) = asked
     assert " ".join(command) == (
-        "sebench compare --model resnet50 --baseline se --variant se(r=8) --device cpu --phase training "
+        "sebench compare --model resnet50 --baseline se --variant se(r=8) --num-classes 10 --stride-in 3x3 "
+        "--device cpu --phase training "
         "--batch-size 2 --image-size 64x96 --dtype bfloat16 --memory-format channels_last --threads 1 "
         "--runtime compile --optimizer sgd --world-size 2 --effort quick --budget 30 --seed 5 --no-memory"
     )
     assert (plan.policy.budget_s, plan.policy.hard_budget, plan.seed) == (30, True, 5)
     assert plan.sessions[0].workload.input_shape == (2, 3, 64, 96)
+
+
+def test_energy_reaches_the_plan_and_the_stored_command(asked):
+    sebench.compare("cifar_resnet110", energy=True, seed=1)
+    ((plan, command),) = asked
+    assert plan.energy
+    assert command[-1] == "--energy"
 
 
 @pytest.mark.parametrize(
@@ -149,11 +159,6 @@ def test_what_cannot_be_meant(asked, options, message):
     with pytest.raises(UsageError, match=message):
         sebench.compare(**options)
     assert asked == []
-
-
-def test_counting():
-    assert sebench.count("cifar_resnet110").params == 1_730_522
-    assert sebench.count("cifar_resnet110", variant="se").macs == 253_161_920
 
 
 def test_a_file_that_measures_when_it_is_imported_does_not_start_itself_again(tmp_path, monkeypatch):

@@ -1,9 +1,14 @@
 """Overheads by metric and workload; what cannot be had is refused by name."""
 
+import io
+
+import pandas as pd
 import pytest
 from msgspec.structs import replace
+from rich.console import Console
 
 from sebench.errors import UnavailableError, UsageError
+from sebench.reporting import render
 from sebench.store import load_result
 from tests import samples
 
@@ -13,7 +18,40 @@ def test_metrics_by_name(comparison_result):
     assert float(result.overhead("params")) == 1.1
     assert float(result.overhead("macs")) == 1001 / 1000
     assert result.overhead("latency").pair == "resnet50: plain -> se"
-    assert repr(result) == "ComparisonResult('resnet50: plain -> se')"
+
+
+def test_the_repr_says_what_came_of_it(comparison_result):
+    # params 110 / 100, MACs 1001 / 1000, latency as the fixture has it
+    assert repr(comparison_result()) == (
+        "ComparisonResult('resnet50: plain -> se', latency 1.073 [1.060, 1.085], params 1.100, macs 1.0010)"
+    )
+    dead = samples.measurement([samples.process([], error="a worker process was killed by SIGKILL")])
+    assert "latency unavailable, params 1.100" in repr(comparison_result(measurements=(dead,)))
+
+
+def test_the_frame_has_the_rows_and_columns_of_the_csv(comparison_result):
+    result = comparison_result()
+    frame = result.to_frame()
+    text = render(result.document(), "csv")
+    read = pd.read_csv(io.StringIO(text), dtype=dict(frame.dtypes))
+    pd.testing.assert_frame_equal(read, frame)
+    assert list(frame["metric"])[:3] == ["params", "macs", "paper_macs"]
+    assert set(frame["result"]) == {result.result.id}
+    latency = frame.set_index("metric").loc["latency"]
+    assert round(latency["ratio"], 4) == 1.0725
+    assert (latency["processes"], latency["threads"]) == (6, 2)
+
+
+def test_consoles_and_notebooks_show_what_is_printed(comparison_result):
+    result = comparison_result()
+    console = Console(width=60, file=io.StringIO(), force_terminal=False)
+    console.print(result)
+    shown = console.file.getvalue()
+    assert shown.endswith("was measured.\n")
+    assert shown.split() == render(result.document(), "table", width=60).split()
+    assert max(map(len, shown.splitlines())) <= 60
+    assert result._repr_markdown_() == render(result.document(), "markdown")
+    assert "| params |" in result._repr_markdown_()
 
 
 @pytest.mark.parametrize(

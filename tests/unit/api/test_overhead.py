@@ -91,6 +91,24 @@ def test_numbers_of_other_kinds(latency, number):
     assert number > latency
 
 
+def test_estimate_and_limits_are_numbers(comparison_result, latency, params):
+    assert (round(latency.estimate, 4), round(latency.low, 4), round(latency.high, 4)) == (
+        1.0725,
+        1.0602,
+        1.0849,
+    )
+    assert (params.estimate, params.low, params.high) == (1.1, 1.1, 1.1)  # 110 / 100, exactly
+    short = comparison_result(processes=1, blocks=2).overhead("latency")
+    assert (short.low, short.high) == (None, None)
+
+
+def test_it_is_formatted_as_its_estimate(latency):
+    assert f"{latency:.3f} {latency:>8.2f} {latency:.1%}" == "1.073     1.07 107.3%"
+    assert f"{latency}" == str(latency) == repr(latency)
+    with pytest.raises(ValueError, match="Unknown format code 'd'"):
+        f"{latency:d}"
+
+
 def test_it_is_a_value(comparison_result):
     first, second = (comparison_result().overhead("latency") for _ in range(2))
     assert first == second

@@ -12,10 +12,9 @@ from typer.testing import CliRunner
 from sebench.api.command import equivalent_command
 from sebench.api.naming import network_name
 from sebench.cli import app
-from sebench.cli._published import as_published
 from sebench.configuration import load_configuration
 from sebench.errors import UnknownModelError, UsageError, VariantError, WorkerError
-from sebench.models import build, list_sources, near_names, resolve, source_of, sources
+from sebench.models import as_published, build, list_sources, near_names, resolve, source_of, sources
 from sebench.models.sources import AsItIs
 from sebench.models.sources.source import split_name
 from sebench.runner.counting.cached import count_model

@@ -4,7 +4,6 @@ import pytest
 
 from sebench.reporting import render
 from sebench.reporting.document import Details, Document, Figure, Listing, Paragraph, Section
-from sebench.reporting.frame import render_long_csv
 from sebench.reporting.markdown import render_markdown
 from tests.unit.reporting.charts import HOSTILE, chart, document, table
 
@@ -61,22 +60,3 @@ def test_hostile_summaries_are_inert():
     markdown = render(of(Details(HOSTILE, ())), "markdown")
     assert "<img" not in markdown
     assert "&lt;img" in markdown
-
-
-def test_long_csv_has_one_line_per_known_value():
-    lines = render_long_csv(of(table(rows=2))).splitlines()
-    assert lines == [
-        "table,row,name,column,value",
-        "value,1,value0,name,value0",
-        "value,1,value0,value,0.0",
-        "value,2,value1,name,value1",
-        "value,2,value1,value,1.0",
-    ]
-
-
-def test_long_csv_of_a_document_without_tables_is_its_header():
-    assert render_long_csv(Document("T", ())) == "table,row,name,column,value\n"
-
-
-def test_long_csv_runs_no_formulas():
-    assert "'=1+1" in render_long_csv(of(table("=1+1")))

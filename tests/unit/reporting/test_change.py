@@ -76,11 +76,21 @@ def test_csv_has_the_raw_values():
     latency = next(row for row in rows if row["metric"] == "latency" and row["verdict"] == "slower")
     assert float(latency["change"]) == pytest.approx(1.1)
     assert float(latency["change_ci_low"]) == pytest.approx(1.1 * math.exp(-2.4469118 * 0.0057735), rel=1e-4)
-    assert (latency["before_processes"], latency["grade"], latency["pair"]) == (
-        "4",
-        "B",
-        "resnet50: plain -> se",
-    )
+    assert (latency["before_processes"], latency["grade"], latency["threads"]) == ("4", "B", "2")
+    pairs = {(row["model"], row["baseline_variant"], row["candidate_variant"]) for row in rows}
+    assert ("resnet50", "plain", "se") in pairs
+    threads = [row for row in rows if row["differences"] == "threads 2 -> 4"]
+    assert {(row["verdict"], row["change"]) for row in threads} == {("not comparable", "")}
+
+
+def test_csv_has_one_row_per_pair_workload_and_metric():
+    found = several()
+    rows = list(csv.DictReader(io.StringIO(render(change_document(found), "csv"))))
+    assert len(rows) == sum(len(change.metrics) for change in found)
+    counted = next(row for row in rows if row["metric"] == "params")
+    # 110 / 100 before, 121 / 100 after; exact figures have neither confidence nor processes.
+    assert (counted["before"], counted["after"], counted["change"]) == ("1.1", "1.21", "1.1")
+    assert (counted["confidence"], counted["before_processes"], counted["device"]) == ("", "", "")
 
 
 def test_the_answer_comes_first_with_interval_sizes_and_grade():

@@ -4,11 +4,11 @@ from msgspec.structs import replace
 from sebench.reporting import count_document
 from sebench.reporting.counts import SHARE_NOTE, model_text
 from sebench.reporting.document import Section
-from sebench.reporting.frame import to_frame
+from tests.tables import cells, column
 
 
 def record(document, row=0):
-    return to_frame(document.tables[0]).loc[row].to_dict()
+    return cells(document.tables[0])[row]
 
 
 def breakdown(model, kind):
@@ -51,9 +51,9 @@ def test_what_differs_between_networks_is_in_the_rows(make):
 
 
 def test_by_op_most_expensive_first(make):
-    frame = to_frame(breakdown(make.model_cost(), "op"))
-    assert list(frame["op"])[:2] == ["aten.convolution", "aten.addmm"]
-    assert frame.loc[0].to_dict() == {
+    table = breakdown(make.model_cost(), "op")
+    assert column(table, "op")[:2] == ["aten.convolution", "aten.addmm"]
+    assert cells(table)[0] == {
         "model": "resnet50",
         "variant": "se",
         "op": "aten.convolution",
@@ -68,17 +68,16 @@ def test_by_op_most_expensive_first(make):
 
 def test_training_has_forward_then_backward_and_saved_bytes(make):
     table = breakdown(make.model_cost(phase="training"), "stage")
-    frame = to_frame(table)
-    assert [column.key for column in table.columns if column.role == "group"] == ["phase"]
-    assert list(frame["phase"]) == ["forward", "forward", "backward", "backward"]
-    assert list(frame["saved_bytes"]) == [2048, 4096, None, None]
+    assert [each.key for each in table.columns if each.role == "group"] == ["phase"]
+    assert column(table, "phase") == ["forward", "forward", "backward", "backward"]
+    assert column(table, "saved_bytes") == [2048, 4096, None, None]
 
 
 def test_by_site_counts_parameters_once(make):
-    frame = to_frame(breakdown(make.model_cost(phase="training"), "site"))
-    assert list(frame["site"]) == ["layer1.0.se"] * 2
-    assert list(frame["stage_of_site"]) == ["2", "2"]
-    assert list(frame["params"]) == [580, None]
+    table = breakdown(make.model_cost(phase="training"), "site")
+    assert column(table, "site") == ["layer1.0.se"] * 2
+    assert column(table, "stage_of_site") == ["2", "2"]
+    assert column(table, "params") == [580, None]
 
 
 def roles(table):

@@ -1,23 +1,26 @@
-"""What `sebench check` was asked for on the command line, as the settings that a file would hold."""
+"""What a gate was asked for, on the command line or by a program, as the settings that a file would hold."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
-from sebench.configuration import (
+from sebench.configuration.limits import parse_limit
+from sebench.configuration.loading import load_configuration
+from sebench.configuration.settings import (
     BaseRefSettings,
     CeilingSettings,
     CheckSettings,
+    Configuration,
     FactoriesSettings,
     StoredSettings,
-    parse_limit,
 )
 from sebench.errors import UsageError
-from sebench.schema import LimitMetric, WorkloadRequest, said
+from sebench.schema import Effort, LimitMetric, OnInconclusive, WorkloadRequest, said
 
 DEFAULT_VARIANTS = ("se",)
 
@@ -44,6 +47,49 @@ class Asked:
         # Empty is not unsaid: a variable of the CI system that is not set must not choose another gate.
         words = (self.baseline, self.candidate, self.base_ref)
         return not any(lists) and all(word is None for word in words)
+
+
+def configuration_of(
+    asked: Asked,
+    folder: Path,
+    *,
+    effort: Effort | None = None,
+    budget_s: float | None = None,
+    on_inconclusive: OnInconclusive | None = None,
+) -> Configuration:
+    """What the file says, unless somebody says what to compare; how hard, likewise.
+
+    Args:
+        asked: what to compare; nothing leaves it to the file.
+        folder: where to look for a configuration.
+        effort: instead of the file's.
+        budget_s: instead of the file's.
+        on_inconclusive: instead of the file's.
+
+    Raises:
+        UsageError: options that contradict each other, or one that is missing.
+        ConfigurationError: the file cannot be meant.
+    """
+    configured = load_configuration(folder)
+    given = {"effort": effort, "budget": budget_s, "on_inconclusive": on_inconclusive}
+    how: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if asked.nothing:
+        for option, _ in said(asked.workload):
+            raise UsageError(
+                f"{option.option} needs a --model", hint="the configuration has its own workloads"
+            )
+        return replace(configured, check=replace(configured.check, **how))
+    inherited = {name: getattr(configured.check, name) for name in given}
+    # Paths that are said are relative to the current directory, so the file is not their source.
+    return Configuration(check=replace(settings_of(asked), **{**inherited, **how}))
+
+
+def lock_of(configuration: Configuration, asked: Asked) -> Path | None:
+    """The lock of the project, where there is one and nothing else was asked for."""
+    if not asked.nothing:
+        return None
+    path = configuration.lock_file
+    return path if configuration.lock is not None or path.exists() else None
 
 
 def settings_of(asked: Asked) -> CheckSettings:

@@ -1,10 +1,10 @@
-"""Options of `sebench check`: one gate each, and contradictions in one line."""
+"""What a gate may be asked for: one gate each, and contradictions in one line."""
 
 from pathlib import Path
 
 import pytest
 
-from sebench.cli._gate_options import Asked, settings_of
+from sebench.configuration import Asked, settings_of
 from sebench.errors import UsageError
 from sebench.schema import NOTHING_SAID, WorkloadRequest
 

@@ -2,11 +2,8 @@ import csv
 import io
 import math
 
-import pytest
-
-from sebench.reporting import render
+from sebench.reporting.csv import render_csv
 from sebench.reporting.document import Cell, Column, Document, Paragraph, Section, Table, text_cell
-from sebench.reporting.frame import render_csv, render_long_csv, to_frame
 
 
 def one(title="T", value=1.5, key="x"):
@@ -14,30 +11,10 @@ def one(title="T", value=1.5, key="x"):
     return Table(title, columns, ((text_cell("a"), Cell("shown", value), Cell("", 2**53 + 1)),))
 
 
-def test_frame_holds_raw_values_under_column_keys():
-    frame = to_frame(one(value=None))
-    assert list(frame.columns) == ["name", "x", "raw"]
-    assert frame.loc[0, "x"] is None
-    assert frame.loc[0, "raw"] == 9007199254740993  # 2**53 + 1 is no float
-
-
 def test_one_table_has_its_own_columns_only():
     assert (
         render_csv(Document("D", (Paragraph("p"), one()), ("n",))) == "name,x,raw\na,1.5,9007199254740993\n"
     )
-
-
-def test_rows_for_machines_come_last_and_are_not_printed():
-    columns = (Column("name", "Name"),)
-    table = Table("T", columns, ((text_cell("a"),),), data_rows=((text_cell("b"),),))
-    document = Document("D", (table,))
-    assert render_csv(document) == "name\na\nb\n"
-    assert list(to_frame(table)["name"]) == ["a", "b"]
-    assert [row["value"] for row in csv.DictReader(io.StringIO(render_long_csv(document)))] == ["a", "b"]
-    for format_ in ("table", "markdown", "latex", "html"):
-        assert "b" not in [cell.strip("|& \\") for cell in render(document, format_).split("\n")]
-    with pytest.raises(ValueError, match="2 cells for 1 columns"):
-        Table("T", columns, (), data_rows=((text_cell("a"), text_cell("b")),))
 
 
 def test_integers_stay_integers_beside_unknowns():

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sebench.errors import UnknownModelError
-
-if TYPE_CHECKING:
-    from sebench.schema import Result
+from sebench.models.sources import source_of
+from sebench.schema import Result
 
 
 def as_published(result: Result) -> bool:
@@ -15,12 +12,10 @@ def as_published(result: Result) -> bool:
 
     They are not about a network that this version does not know.
     """
-    from sebench import models
-
     spec, cost = result.pair.candidate, result.baseline_cost
     if result.pair.baseline == spec or spec.num_classes is not None or spec.stride_in is not None:
         return False
-    source = models.source_of(spec.model)
+    source = source_of(spec.model)
     if cost is None or not source.has_published_figures:
         return False
     try:

@@ -1,0 +1,113 @@
+"""`count` for programs: networks by name, and modules that exist."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeGuard
+
+from sebench import counters
+from sebench.api.count_result import CountResult
+from sebench.api.guard import guarded
+from sebench.api.naming import Network, network_name
+from sebench.errors import UsageError
+from sebench.models import PLAIN, ImageSize
+from sebench.runner.counting.cached import default_cache
+from sebench.runner.counting.counter import Counter
+from sebench.runner.planning.pairs import resolve_spec
+from sebench.runner.planning.plan import input_shape as shape_of
+from sebench.schema import ModelCost, ModelSpec, Phase, StrideIn
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def count(
+    model: Network | nn.Module,
+    *,
+    variant: str | None = None,
+    phase: Phase = "inference",
+    batch_size: int = 1,
+    image_size: ImageSize | None = None,
+    num_classes: int | None = None,
+    stride_in: StrideIn | None = None,
+    dtype: str = "float32",
+    input_shape: Sequence[int] | None = None,
+    sites: Sequence[str] = (),
+    stages: Mapping[str, str] | None = None,
+) -> CountResult:
+    """Count one network exactly: parameters, MACs, FLOPs, bytes; nothing is run.
+
+    Args:
+        model: a name, a function or class at the top of a module, or a module that exists. Of such a module
+            only the structure is read: it is neither run nor changed nor moved.
+        variant: of a network by name; None is ``plain``.
+        phase: ``training`` adds the backward pass and the bytes saved for it.
+        batch_size: images per step, of a network by name.
+        image_size: side or (height, width) in pixels, of a network by name; None is its own.
+        num_classes: width of the classifier, of a network by name; None is its own.
+        stride_in: of a bottleneck ResNet by name, the convolution that strides.
+        dtype: sets the bytes per element: ``float32``, ``tf32``, ``bfloat16`` or ``float16``.
+        input_shape: of a module that exists, batch in front, e.g. ``(1, 3, 224, 224)``.
+        sites: names of attention modules inside a module that exists: rows of `CountResult.by_site`.
+        stages: of a module that exists, stage labels by module name; None takes its children as stages.
+
+    Raises:
+        UsageError: names or numbers that cannot be meant.
+        BuildError: a network that cannot be built or does not accept the input.
+        CountError: a network that may run, but not without real data.
+        WorkerError: a network's own code ended the process that counted it.
+    """
+    if _is_module(model):
+        by_name = {
+            "variant": variant,
+            "batch_size": batch_size != 1,
+            "image_size": image_size,
+            "num_classes": num_classes,
+            "stride_in": stride_in,
+        }
+        _refuse(by_name, "a module that exists", "its size goes by input_shape=(1, 3, 224, 224)")
+        return _count_module(model, input_shape, phase=phase, dtype=dtype, sites=sites, stages=stages)
+    _refuse(
+        {"input_shape": input_shape, "sites": sites, "stages": stages},
+        "a network by name",
+        "its size goes by batch_size and image_size",
+    )
+    name = network_name(model)
+    spec = resolve_spec(
+        name, PLAIN if variant is None else variant, num_classes=num_classes, stride_in=stride_in
+    )
+    shape = shape_of(name, batch_size, image_size)
+    with guarded(), Counter(default_cache()) as counter:
+        return CountResult(ModelCost(spec=spec, cost=counter(spec, shape, phase, dtype)))
+
+
+def _count_module(
+    module: nn.Module,
+    input_shape: Sequence[int] | None,
+    *,
+    phase: Phase,
+    dtype: str,
+    sites: Sequence[str],
+    stages: Mapping[str, str] | None,
+) -> CountResult:
+    if input_shape is None:
+        raise UsageError(
+            "a module that exists does not say what it is fed", hint="pass input_shape=(1, 3, 224, 224)"
+        )
+    if stages is None:
+        stages = {name: name for name, _ in module.named_children()}
+    cost = counters.count(module, input_shape, phase=phase, dtype=dtype, sites=sites, stages=stages)
+    return CountResult(ModelCost(spec=ModelSpec(model=type(module).__name__), cost=cost))
+
+
+def _is_module(model: object) -> TypeGuard[nn.Module]:
+    """Whoever has a module has imported torch; nobody else needs it here."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(model, torch.nn.Module)
+
+
+def _refuse(options: Mapping[str, object], network: str, hint: str) -> None:
+    for name, value in options.items():
+        if value:
+            raise UsageError(f"{name} has no meaning for {network}", hint=hint)

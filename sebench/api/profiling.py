@@ -1,0 +1,151 @@
+"""`profile` for programs: where the time of an attention module goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from msgspec.structs import astuple
+
+from sebench import reporting
+from sebench.api.display import Display
+from sebench.api.guard import guarded
+from sebench.api.naming import Network, network_name
+from sebench.models import PLAIN, ImageSize, image_size_text
+from sebench.profilers.environment import capture_environment
+from sebench.reporting.records import WORKLOAD_FIELDS, Field, Records, fields_of
+from sebench.runner.counting.cached import default_cache
+from sebench.runner.planning.plan import make_plan
+from sebench.runner.planning.workloads import on_this_machine
+from sebench.runner.profiling.bounds import default_machine_cache
+from sebench.runner.profiling.run import run_profiles
+from sebench.schema import (
+    Dtype,
+    Environment,
+    Finding,
+    MemoryFormat,
+    PartProfile,
+    Phase,
+    Profile,
+    WorkloadRequest,
+    workload_values,
+)
+from sebench.units import significant
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sebench.reporting.document import Document
+
+_MS = 1e3
+_FIELDS = (
+    *(Field(key, "text", "") for key in ("model", "baseline_variant", "candidate_variant")),
+    # The workload has a phase of its own.
+    *(replace(field, key="pass") if field.key == "phase" else field for field in fields_of(PartProfile)),
+    *WORKLOAD_FIELDS,
+)
+
+
+@dataclass(frozen=True, repr=False)
+class ProfileResult(Display):
+    """A network's attention, taken apart."""
+
+    profile: Profile
+    """Times by stage, part and pass, bounds of the machine, and checks of both."""
+    environment: Environment
+    """Of this machine."""
+    measured_at: str
+    """UTC, ISO 8601."""
+
+    @property
+    def parts(self) -> tuple[PartProfile, ...]:
+        """One row per stage, part and pass."""
+        return self.profile.parts
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What a reader of the times should know."""
+        return self.profile.findings
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per stage, part and pass, in base units, with the pair and the workload.
+
+        ``pass`` is ``forward`` or ``backward``; ``phase`` is the workload's.
+        """
+        pair, workload = self.profile.pair, workload_values(self.profile.workload)
+        names = (pair.model, pair.baseline_name, pair.candidate_name)
+        rows = tuple((*names, *astuple(part), *workload) for part in self.parts)
+        return Records(_FIELDS, rows).to_frame()
+
+    def document(self) -> Document:
+        """What ``sebench profile`` prints."""
+        return reporting.profile_document([self.profile], self.environment, measured_at=self.measured_at)
+
+    def __repr__(self) -> str:
+        attention_s, step_s = sum(part.time_s for part in self.parts), self.profile.profiled_step_s
+        times = f"attention {significant(attention_s * _MS, 3)} of {significant(step_s * _MS, 3)} ms"
+        return f"ProfileResult({self.profile.pair.title!r}, {times})"
+
+
+def profile(
+    model: Network,
+    *,
+    variant: str = "se",
+    device: str = "auto",
+    phase: Phase = "inference",
+    batch_size: int | None = None,
+    image_size: ImageSize | None = None,
+    dtype: Dtype = "float32",
+    memory_format: MemoryFormat = "contiguous",
+    threads: int | None = None,
+    seed: int | None = None,
+) -> ProfileResult:
+    """Take attention apart: the time of its parts by stage, against what the machine can do at best.
+
+    Takes a minute or more, in a worker process of its own. Another measurement on the same device is waited
+    for. The machine's bounds are kept for later profiles.
+
+    Args:
+        model: a network, by name or as a function or class at the top of a module.
+        variant: its attention, which is taken apart and measured against ``plain``.
+        device: ``cpu``, ``cuda``, ``cuda:N`` or ``auto``: the accelerator that torch finds, else the CPU.
+        phase: ``inference``, or ``training``: forward + backward.
+        batch_size: images per step; None is 1, in training 16 on the CPU and 256 elsewhere.
+        image_size: side or (height, width) in pixels; None is the network's own.
+        dtype: number format.
+        memory_format: of input and weights.
+        threads: intra-op threads on the CPU; None is every core that this process may use.
+        seed: fixes weights and orders; None draws one.
+
+    Raises:
+        UsageError: names or numbers that cannot be meant, or a variant without parts to tell apart.
+        BuildError: a network that cannot be built, or a batch beyond the machine's memory.
+        DeviceError: a device that is not there.
+        WorkerError: the worker process could not measure.
+        KeyboardInterrupt: Ctrl-C.
+    """
+    plan = make_plan(
+        names=(network_name(model),),
+        variants=(variant,),
+        baseline=PLAIN,
+        seed=seed,
+        effort="quick",
+        workload=on_this_machine(
+            WorkloadRequest(
+                device=device,
+                phase=phase,
+                batch_size=batch_size,
+                image_size=None if image_size is None else image_size_text(image_size),
+                dtype=dtype,
+                memory_format=memory_format,
+                threads=threads,
+            )
+        ),
+    )
+    measured_at = datetime.now(UTC).isoformat(timespec="seconds")
+    with guarded():
+        (found,), environment = run_profiles(
+            plan, capture_environment(), cache=default_cache(), machines=default_machine_cache()
+        )
+    return ProfileResult(found, environment, measured_at)

@@ -1,0 +1,78 @@
+"""`table` for programs: the papers' tables, recomputed."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sebench import reporting
+from sebench.api.display import Display
+from sebench.api.guard import guarded
+from sebench.errors import DataFileError, UsageError
+from sebench.paper.tables.registry import ALL, TIMED, table_names
+from sebench.paper.tables.values import PaperTable
+from sebench.runner.counting.cached import default_cache
+from sebench.runner.progress import Observer, unobserved
+from sebench.runner.tabulating import build_tables, measure_section4
+from sebench.schema import Result
+from sebench.store import RESULTS
+
+if TYPE_CHECKING:
+    from sebench.reporting.document import Document
+
+
+@dataclass(frozen=True, repr=False)
+class TableResult(Display):
+    """Tables of the papers: published value, value here, difference."""
+
+    tables: tuple[PaperTable, ...]
+
+    def document(self) -> Document:
+        """What ``sebench table`` prints."""
+        return reporting.paper_tables_document(self.tables)
+
+    def __repr__(self) -> str:
+        return f"TableResult({', '.join(repr(table.title) for table in self.tables)})"
+
+
+def table(
+    name: str, *, results: Path = RESULTS, measure: bool = False, progress: Observer | None = None
+) -> TableResult:
+    """Recompute a table of the papers.
+
+    Args:
+        name: ``1``, ``2``, ``section4`` ..., as in ``sebench list tables``; ``all`` for every one.
+        results: directory of stored results, which the times of ``section4`` are taken from.
+        measure: time ResNet-50 for ``section4`` now, which takes about 20 seconds, and store the result in
+            `results`. That it cannot be stored is a warning.
+        progress: called in this thread whenever something happened, with a `Progress`.
+
+    Raises:
+        UsageError: there is no such table, or it has no times to measure.
+        DataFileError: the installed figures are damaged, or `results` cannot be written to.
+        KeyboardInterrupt: Ctrl-C.
+    """
+    names = table_names(str(name))
+    if measure and TIMED not in names:
+        raise UsageError(
+            f"table {names[0]} has no times to measure", hint=f"those with times are {TIMED} and {ALL}"
+        )
+    cache = default_cache()
+    measured: Sequence[Result] = ()
+    with guarded():
+        if measure:
+            measured = measure_section4(
+                Path(results),
+                cache=cache,
+                observer=progress or unobserved,
+                argv=("sebench", "table", str(name), "--measure"),
+                not_stored=_warn,
+            )
+        return TableResult(build_tables(names, cache=cache, results=Path(results), measured=measured))
+
+
+def _warn(error: DataFileError) -> None:
+    warnings.warn(f"the result is not stored: {error}", stacklevel=5)

@@ -1,0 +1,79 @@
+"""The library and the command line have the same options with the same defaults."""
+
+import inspect
+
+import pytest
+from typer.main import get_command
+
+import sebench
+from sebench.cli import app
+
+COMMANDS = get_command(app).commands
+CALLED = {"budget_s": "budget", "results": "directory"}
+"""Parameters that the command line calls differently; there is no unit in the name of an option."""
+ALONE = {
+    "compare": {"progress", "execution"},
+    "count": {"input_shape", "sites", "stages"},
+    "profile": set(),
+    "check": {"progress"},
+    "table": {"progress"},
+}
+"""What only programs have: a callback, a former name, and what describes a module that exists."""
+PRESENTATION = {"output_format", "output", "plot", "quiet", "debug", "cache"}
+UNSAID = {
+    "compare": {"no_save", "sides", "directory"},  # `save` is None there; stored results are for `load`
+    "count": {"by", "cross_check", "strict"},  # every breakdown is an attribute
+    "profile": set(),
+    "check": {"no_save", "junit", "dump_config"},  # `attempts=None`, and `sebench.reporting.exports`
+    "table": set(),
+}
+"""What only the command line has."""
+DIFFERENT = {
+    ("compare", "save"): "a program's folders are left alone",
+    ("count", "variant"): "one network is counted, not plain and se",
+    ("profile", "variant"): "one variant, not a list",
+}
+SHARED = [
+    (name, parameter)
+    for name in ALONE
+    for parameter in inspect.signature(getattr(sebench, name)).parameters
+    if parameter not in ALONE[name]
+]
+
+
+def options(name):
+    return {each.name: each for each in COMMANDS[name].params}
+
+
+@pytest.mark.parametrize(("name", "parameter"), SHARED)
+def test_defaults_are_those_of_the_command_line(name, parameter):
+    library = inspect.signature(getattr(sebench, name)).parameters[parameter].default
+    command = options(name)[CALLED.get(parameter, parameter)]
+    if (name, parameter) in DIFFERENT:
+        assert library != command.default
+        return
+    if library is inspect.Parameter.empty:
+        assert command.required
+        return
+    # Nothing said of a repeatable option is an empty list there, and of a directory None.
+    assert (library or None) == (command.default or None) or command.name == "directory"
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_every_option_has_a_parameter(name):
+    shared = {CALLED.get(parameter, parameter) for found, parameter in SHARED if found == name}
+    visible = {each.name for each in COMMANDS[name].params if not getattr(each, "hidden", False)}
+    assert visible - shared == (PRESENTATION & visible) | UNSAID[name]
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_every_parameter_is_described(name):
+    function = getattr(sebench, name)
+    described = inspect.getdoc(function)
+    missing = [each for each in inspect.signature(function).parameters if f"\n    {each}: " not in described]
+    assert missing == []
+
+
+def test_every_command_that_has_something_to_return_is_a_function():
+    without = {"calibrate", "env", "export", "list", "lock", "report", "trend", "verify"}
+    assert set(COMMANDS) == set(ALONE) | without
