@@ -99,7 +99,7 @@ def _table(gate: Gate) -> Table:
         Column("grade", "grade"),
         Column("p_value", "p", "right"),
         Column("status", "status"),
-        Column("reason", "reason", wrap=True),
+        Column("reason", "reason", wrap=True, below=True),
         *(Column(key, key, role="data") for key in _DATA_KEYS),
     )
     return Table("", columns, tuple(_row(check) for check in gate.checks))

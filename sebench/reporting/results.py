@@ -97,7 +97,7 @@ def _shown(entries: Sequence[_Entry], workloads: Collection[Workload]) -> tuple[
         (Column("id", "id", role="fold"), _id),
         (Column("model", "model"), lambda summary, _: text_cell(summary.model)),
         (Column("candidate", "variant", role="fold"), _variant),
-        (Column("machine", "machine", role=_role(len(machines) > 1)), _machine),
+        (Column("machine", "machine", role=_role(len(machines) > 1), below=True), _machine),
         (Column("device", "device"), _of_workload("device")),
         (Column("phase", "phase", role="fold"), _of_workload("phase")),
         (Column("batch_size", "batch", "right"), _of_workload("batch_size")),
@@ -107,8 +107,8 @@ def _shown(entries: Sequence[_Entry], workloads: Collection[Workload]) -> tuple[
             Column("grade", "grade"),
             lambda _, headline: text_cell((headline.grade or UNKNOWN) if headline else ""),
         ),
-        (Column("commit", "commit"), _commit),
-        (Column("remark", "remark", role=_role(remarks), wrap=True), _remark_cell),
+        (Column("commit", "commit", below=True), _commit),
+        (Column("remark", "remark", role=_role(remarks), wrap=True, below=True), _remark_cell),
     )
 
 
@@ -125,7 +125,7 @@ def _option_column(key: str, workloads: Collection[Workload]) -> Column:
         special = len({_told_apart(option, workload) for workload in workloads}) > 1
     else:
         special = not all(option.is_usual(workload) for workload in workloads)
-    return Column(option.field, option.label, role=_role(special))
+    return Column(option.field, option.label, role=_role(special), below=True)
 
 
 def _told_apart(option: WorkloadOption, workload: Workload) -> object:

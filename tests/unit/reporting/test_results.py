@@ -66,6 +66,22 @@ def shown(found):
 USUAL = ["created", "id", "model", "candidate", "device", "phase", "batch_size", "ratio", "grade", "commit"]
 
 
+def test_one_block_per_result_on_a_line_of_80_characters():
+    ranks = replace(HEADLINE, workload=replace(WORKLOAD, phase="training", world_size=2))
+    text = render(results_document(listing(listed(1, HEADLINE), listed(2, ranks))), "table", width=80)
+    assert text.splitlines()[3:12] == [
+        "created                model    device                   ratio",
+        "id                     variant  phase     batch           [CI] grade",
+        "---------------------- -------- --------- ----- -------------- -----",
+        "2026-01-01 03:04       resnet50 cpu           1          1.050 B",
+        "20260101T030405000000Z se       inference       [1.040, 1.060]",
+        "  commit 01234567, world size 1",
+        "2026-01-02 03:04       resnet50 cpu           1          1.050 B",
+        "20260102T030405000000Z se       training        [1.040, 1.060]",
+        "  commit 01234567, world size 2",
+    ]
+
+
 def test_text():
     assert render(
         results_document(listing(listed(1, HEADLINE), listed(2, HEADLINE, dirty=True))), "table"
