@@ -93,7 +93,7 @@ def _table(gate: Gate) -> Table:
         Column("basis", "basis", role="group"),
         Column("check", "check", wrap=True),
         Column("limit", "limit", "right"),
-        Column("ratio", "ratio", "right", detail=f"[{shown}]"),
+        Column("ratio", "ratio", "right", detail=f"[{shown}]", pinned=True),
         # Exact figures have no interval: on a narrow line their values stand where that would.
         Column("values", "old -> new", "right", role="fold" if values else "data"),
         Column("grade", "grade"),

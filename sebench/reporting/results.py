@@ -102,7 +102,7 @@ def _shown(entries: Sequence[_Entry], workloads: Collection[Workload]) -> tuple[
         (Column("phase", "phase", role="fold"), _of_workload("phase")),
         (Column("batch_size", "batch", "right"), _of_workload("batch_size")),
         (_option_column("dtype", workloads), _of_workload("dtype")),
-        (Column("ratio", "ratio", "right", detail="[CI]"), _ratio),
+        (Column("ratio", "ratio", "right", detail="[CI]", pinned=True), _ratio),
         (
             Column("grade", "grade"),
             lambda _, headline: text_cell((headline.grade or UNKNOWN) if headline else ""),
