@@ -55,7 +55,7 @@ class Column:
     below: bool = False
     """Goes to a line of its own below the row where a terminal is too narrow for it as a column."""
     pinned: bool = False
-    """The figure that the table is there for: a page keeps it in sight where the table is wider than the screen."""
+    """The figure that readers look for: a page keeps it in sight where the table is wider than the screen."""
 
     @property
     def heading(self) -> Cell:
