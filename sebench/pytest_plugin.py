@@ -175,7 +175,7 @@ def _explanation(op: str, left: object, right: object) -> Iterator[str]:
         yield from explain(Judgement(judged, operator, limit, judged.verdict(operator, limit)))
     elif op in ("==", "!="):
         yield f"{left!r} {op} {right!r}"
-        yield "an overhead equals no number: compare it with <, <=, > or >=, or take float(...) of it"
+        yield "an overhead cannot equal a number: compare it with <, <=, > or >=, or take float(...) of it"
 
 
 def _is_number(value: object) -> TypeGuard[float]:

@@ -190,6 +190,6 @@ def _refuse_while_a_network_is_built() -> None:
     name = factory_running()
     if name is not None:
         raise UsageError(
-            f"the file of {name} measures as soon as it is imported, also by worker processes",
+            f"the file of {name} measures when it is imported, and worker processes import it",
             hint="put that under `if __name__ == '__main__':`",
         )

@@ -22,14 +22,14 @@ _CHOICE = re.compile(r"'(?P<given>[^']*)' is not one of (?P<choices>'.*')")
 _FROM_PYDANTIC = "Value error, "
 # By kind of validation error: Typer prints pydantic's own text, which is about schemas and parsing.
 _PLAIN = {
-    "int_parsing": "is no whole number",
-    "int_from_float": "is no whole number",
-    "int_type": "is no whole number",
-    "int_parsing_size": "is too large a number",
-    "float_parsing": "is no number",
-    "float_type": "is no number",
-    "bool_parsing": "is neither yes nor no",
-    "path_type": "is no path",
+    "int_parsing": "is not a whole number",
+    "int_from_float": "is not a whole number",
+    "int_type": "is not a whole number",
+    "int_parsing_size": "is too large",
+    "float_parsing": "is not a number",
+    "float_type": "is not a number",
+    "bool_parsing": "is not yes or no",
+    "path_type": "is not a path",
 }
 
 
@@ -80,7 +80,7 @@ def _refuse_repeated(order: Sequence[Any], ctx: Any) -> None:  # noqa: ANN401 - 
     """Of an option that takes one value the parser keeps the last."""
     for parameter, times in Counter(order).items():
         if times > 1 and parameter.param_type_name == "option" and not parameter.multiple:
-            raise _UsageError(f"{_name(parameter)} is given {times} times, and takes one value", ctx)
+            raise _UsageError(f"{_name(parameter)} is given {times} times but takes one value", ctx)
 
 
 def _refuse_bare_model(extra: Sequence[str], command: Any, ctx: Any) -> None:  # noqa: ANN401 - Typer's

@@ -162,7 +162,7 @@ def _configuration(asked: Asked, how: dict[str, Any]) -> Configuration:
     if asked.nothing:
         for option, _ in said(asked.workload):
             raise UsageError(
-                f"{option.option} needs a --model", hint="the configuration has its own workloads"
+                f"{option.option} needs a --model", hint="the configuration has workloads of its own"
             )
         return replace(configured, check=replace(configured.check, **how))
     inherited = {

@@ -90,7 +90,7 @@ def compare(
             quiet=quiet,
         )
     if directory is not None:
-        raise UsageError("--results has no meaning without --from", hint="--save is where results go")
+        raise UsageError("--results needs --from", hint="use --save for the directory to write to")
     started_s = time.monotonic()
     from sebench.runner.counting.cached import default_cache
     from sebench.runner.measuring.calibrations import Calibrations

@@ -114,7 +114,8 @@ def _refuse_of_own_count(by: Sequence[Breakdown], dtype: CountedDtype, plot: Pat
     ignored = ignored or ("--plot" if plot else "")
     if ignored:
         raise UsageError(
-            f"{ignored} does not go with --cross-check, which compares MACs", hint="leave one of the two out"
+            f"{ignored} cannot be combined with --cross-check, which compares MACs",
+            hint="leave one of the two out",
         )
 
 

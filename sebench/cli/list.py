@@ -61,9 +61,7 @@ def list_(
         wanted = stored.chosen(model=model, variant=variant, workload=workload, commit=commit, since=since)
         _list_results(directory, wanted, limit, output_format=output_format, output=output, quiet=quiet)
     elif given:
-        raise UsageError(
-            f"{given[0]} does not apply to 'list {subject}'", hint="it chooses from `list results`"
-        )
+        raise UsageError(f"{given[0]} does not apply to 'list {subject}'", hint="it filters `list results`")
     else:
         _list_catalog(subject, output_format=output_format, output=output)
 
@@ -135,7 +133,7 @@ def _announcement(*, quiet: bool) -> Callable[[int], None]:
 
     def announce(left: int) -> None:
         if left >= _LONG and not told and not quiet:
-            say(f"working out {left} ratios; they are kept for the next time")
+            say(f"computing {left} ratios; they are cached for next time")
         told.append(left)
 
     return announce

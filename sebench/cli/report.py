@@ -84,7 +84,7 @@ def _format_of(output: str) -> options.Format:
     if output != "-" and suffix not in (*FORMAT_OF_SUFFIX, "", ".txt"):
         known = ", ".join(FORMAT_OF_SUFFIX)
         raise UsageError(
-            f"-o {output}: no format ends in {suffix}", hint=f"end in {known}, or name a --format"
+            f"-o {output}: unknown file extension {suffix}", hint=f"use {known}, or give --format"
         )
     return FORMAT_OF_SUFFIX.get(suffix, "table")
 

@@ -69,11 +69,13 @@ def trend(
         fingerprint_prefix=fingerprint,
     )
     if series is None:
-        complain(f"no result in {results} has {metric} of {model}: {baseline} -> {variant} as asked for")
+        complain(
+            f"no result in {results} has {metric} of {model}: {baseline} -> {variant} with these options"
+        )
         return EXIT_INCONCLUSIVE
     followed = follow(series)
     if not followed.points:
-        complain(f"no result of {model}: {baseline} -> {variant} names the commit it was measured at")
+        complain(f"no result of {model}: {baseline} -> {variant} records the commit it was measured at")
         return EXIT_INCONCLUSIVE
     present(
         output_format,

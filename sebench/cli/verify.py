@@ -106,7 +106,7 @@ def _refuse(options: Mapping[str, object]) -> None:
     given = next((option for option, value in options.items() if value), None)
     if given:
         raise UsageError(
-            f"{given} does not go with --conventions, which shows them all",
+            f"{given} cannot be combined with --conventions, which covers all figures",
             hint="leave one of the two out",
         )
 

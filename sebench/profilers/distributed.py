@@ -82,7 +82,7 @@ class DistributedDevice:
 
     def energy_counter(self) -> EnergyCounter:
         """Refused: a counter reads one device, and the ranks have several."""
-        raise DeviceError("energy is read of one device, and ranks use several")
+        raise DeviceError("energy is read from one device, but ranks use several")
 
     def quiet(self) -> AbstractContextManager[None]:
         """See `Device.quiet`."""

@@ -24,9 +24,9 @@ from sebench.schema import (
 )
 from sebench.units import UNKNOWN
 
-NAMING_NOTE = "a result goes by its file, or by how its id begins; times are UTC"
-DIRTY_NOTE = "commit+: with changes that were not committed"
-NO_RESULTS = "there are none"
+NAMING_NOTE = "name a result by its file or the first characters of its ID; times are UTC"
+DIRTY_NOTE = "commit+: measured with uncommitted changes"
+NO_RESULTS = "no results"
 
 _COMMIT_DIGITS = 8
 # What only machines read: attributes of the summary, and of the headline.

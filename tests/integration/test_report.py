@@ -79,7 +79,7 @@ def test_nothing_stored_is_one_line_and_exit_4(tmp_path, monkeypatch):
     ("name", "message"),
     [
         ("nosuch", "no result 'nosuch' in"),
-        ("2026", "'2026' begins 2 ids"),
+        ("2026", "'2026' matches 2 IDs"),
         (".", "there are no results in ."),
     ],
 )

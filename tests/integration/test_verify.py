@@ -128,7 +128,11 @@ def test_one_figure_of_ones_own_is_nobodys_in_particular(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ("--conventions --strict", 2, "--strict does not go with --conventions, which shows them all"),
+        (
+            "--conventions --strict",
+            2,
+            "--strict cannot be combined with --conventions, which covers all figures",
+        ),
         ("--conventions --convention macs", 2, "--convention does not go with --conventions"),
         ("--conventions --class reproduced", 2, "--class does not go with --conventions"),
         ("--metric gflop", 2, "--metric 'gflop' matches no figure; did you mean 'gflops'"),

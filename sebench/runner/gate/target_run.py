@@ -232,7 +232,7 @@ class TargetRun:
 _NOTHING_NEW = Finding(
     code="nothing-measured",
     severity="warning",
-    message="this run measured nothing; the samples of earlier ones are judged",
+    message="this run measured nothing; the decision rests on samples of earlier runs",
     hint="allow a larger --budget",
 )
 
