@@ -36,9 +36,9 @@ class Sebench:
         """`sebench.compare`, its result remembered for the summary.
 
         Args:
-            networks: as for `sebench.compare`.
-            options: likewise. ``--sebench-quick`` and ``--sebench-effort`` replace `effort`;
-                ``--sebench-save`` is the default of `save`.
+            networks: the model; none where the options name a baseline and a candidate.
+            options: keywords of `sebench.compare`. ``--sebench-quick`` and ``--sebench-effort`` replace
+                `effort`; ``--sebench-save`` is the default of `save`.
         """
         from pathlib import Path  # noqa: PLC0415 - see the module's docstring
 

@@ -44,7 +44,7 @@ def check_lock(lock: Lock, count: Count, *, torch: str) -> tuple[Check, ...]:
 
 
 def check_entry(lock: Lock, entry: LockEntry, count: Count, *, torch: str) -> tuple[Check, ...]:
-    """The checks of one network; see `check_lock`.
+    """Count one locked network again; equal to the last digit, or failed.
 
     Args:
         lock: what is expected.

@@ -192,7 +192,7 @@ def emit(text: str, output: str, *, measured: bool = False) -> None:
     Args:
         text: all of it.
         output: a path, or ``-``.
-        measured: as for `present`.
+        measured: the text took a measurement to get, so it goes to stdout if the file cannot be written.
 
     Raises:
         DataFileError: it cannot be written.

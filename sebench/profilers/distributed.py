@@ -176,7 +176,7 @@ def _backend(device: str) -> str:
 
 
 def maximum(values: Sequence[float]) -> list[float]:
-    """Element-wise over the ranks of the process group; see `Maximum`."""
+    """The largest value of each position over the ranks of the process group; every rank must call it."""
     largest = torch.tensor(values, dtype=torch.float64)
     distributed.all_reduce(largest, op=distributed.ReduceOp.MAX)
     found: list[float] = largest.tolist()

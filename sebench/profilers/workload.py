@@ -78,7 +78,7 @@ def make_targets(workload: Workload, output: object, *, seed: int, rank: int = 0
         workload: its batch and device.
         output: what the network returns for a batch, ``(N, classes)``.
         seed: of the draw.
-        rank: as for `make_input`.
+        rank: which part of the batch, where the workload has several ranks.
 
     Raises:
         WorkerError: no such output, so there is no cross-entropy of it.

@@ -121,7 +121,7 @@ class TargetRun:
         Raises:
             Interrupted: says whether samples were kept.
             DataFileError: samples cannot be kept.
-            UsageError: see `refuse_impossible_margins`.
+            UsageError: a margin that this machine's noise would leave undecided too often.
         """
         begun_s = time.monotonic()
         try:

@@ -109,7 +109,14 @@ class OpenWorker(Protocol):
         timeout_s: float,
         ready_within_s: float | None,
     ) -> AbstractContextManager[Worker]:
-        """Args: see `WorkerSession`."""
+        """Start a worker; leaving the context ends it.
+
+        Args:
+            request: what it is asked first.
+            environ: variables that it has besides ours.
+            timeout_s: seconds that it may stay silent.
+            ready_within_s: seconds in all until it has built and warmed up; None is for ever.
+        """
 
 
 def expect(worker: Speaker, kind: type[R]) -> R:
