@@ -103,15 +103,15 @@ LIMIT, MARGIN = ["latency:1.1"], ["latency:1.1"]
         ),
         (
             {"models": ["a"], "base_ref": "main", "candidate": "n.py:f", "margin": MARGIN},
-            "--base-ref and --candidate are two gates",
+            "--base-ref and --candidate cannot be combined",
         ),
         (
             {"models": ["a"], "base_ref": "main", "against": [Path("a")], "margin": MARGIN},
-            "--base-ref and --against are two gates",
+            "--base-ref and --against cannot be combined",
         ),
         (
             {"models": ["a"], "against": [Path("a")], "max_overhead": LIMIT},
-            "--against and --max-overhead are two gates",
+            "--against and --max-overhead cannot be combined",
         ),
         (
             {"models": ["a"], "base_ref": "main", "variants": ["se"], "margin": MARGIN},

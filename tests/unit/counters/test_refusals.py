@@ -47,7 +47,7 @@ INPUTS = {
     ),
     "inner tokens": (
         nn.Sequential(nn.Flatten(), nn.Embedding(9, 4)),
-        r"^Sequential \(in '1'\) wants tokens",
+        r"^Sequential \(in '1'\) takes token IDs",
     ),
     "list": (
         net(lambda self, xs: self.children_[0](xs[0]) + self.children_[1](xs[1]), conv(), conv()),
@@ -116,7 +116,7 @@ def test_batch_norm_over_one_image():
 VALUES = {
     "numpy": (
         net(lambda self, x: torch.from_numpy(x.numpy() * 2)),
-        r"^Net leaves torch with \.numpy\(\), and needs",
+        r"^Net leaves torch with \.numpy\(\), which needs",
     ),
     "item": (
         net(lambda self, x: x * x.sum().item()),
