@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from sebench.cli._boundary import complain
+from sebench.cli._metavars import name_values
 from sebench.cli._streams import refused_output
 from sebench.errors import EXIT_INTERRUPTED, EXIT_USAGE, near_matches
 
@@ -65,6 +66,10 @@ class Commands(TyperGroup):
 
 class Strict(TyperCommand):
     """A command that refuses what would be dropped without a word, and knows a model by its name."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Typer's
+        super().__init__(*args, **kwargs)
+        name_values(self.params)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - Typer's context
         """Refuse before any value is looked at; see `typer.core.TyperCommand.parse_args`."""

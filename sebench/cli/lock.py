@@ -25,19 +25,21 @@ def lock(
     image_size: options.ImageSize = None,
     num_classes: options.NumClasses = None,
     stride_in: options.Stride = None,
-    update: Annotated[bool, typer.Option("--update", help="Overwrite a lock that differs.")] = False,
+    update: Annotated[bool, typer.Option("--update", help="Overwrite the lock file if it differs.")] = False,
     output_format: options.FormatOption = "table",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The lock file; default: the configured, or sebench.lock.json."),
+        typer.Option("--output", "-o", help="Lock file; default: as configured, else sebench.lock.json."),
     ] = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Lock the exact costs of networks in a file, or show how they differ from it and exit 3.
+    """Record exact costs of networks in a file, or compare with it.
 
-    Without --model: those that the configuration names, or else those in the lock. Without --variant: the
-    configured ones, or else se; plain is always locked too.
+    Exits with 3 if they differ, unless --update is given.
+
+    Without --model: the networks of the configuration, else those in the lock file. Without --variant: the
+    configured variants, else se; plain is always recorded too.
     """
     from sebench import reporting
     from sebench.configuration import load_configuration

@@ -36,19 +36,22 @@ def report(
     ] = None,
     against: Annotated[
         list[str],
-        typer.Option("--against", help="Older results to say what changed since; repeatable."),
+        typer.Option("--against", help="Older results to compare with; repeatable."),
     ] = [],  # noqa: B006 - Typer reads it, nobody mutates it
     directory: stored.Directory = None,
     output_format: Annotated[
         options.Format | None,
-        typer.Option("--format", "-f", help="Output format; default: what FILE ends in, else table."),
+        typer.Option("--format", "-f", help="Output format; default: by the extension of FILE, else table."),
     ] = None,
     output: options.Output = "-",
     plot: options.Plot = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Write the cost report of stored results: answer, tables, plots, machine, method and command."""
+    """Write a report of stored results.
+
+    It has the answer, tables, pictures, machine, method and commands.
+    """
     from sebench.reporting.report import build_report, render_report, report_picture
 
     check_output(output)
