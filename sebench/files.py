@@ -39,7 +39,7 @@ def read_file(path: Path) -> bytes:
 
 
 def describe_damage(error: BaseException) -> str:
-    """What a parser found, in a few words; see `Unreadable`."""
+    """What is wrong with a file's content, in a few words, from the exception of its parser."""
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
     if isinstance(error, MemoryError):

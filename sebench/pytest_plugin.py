@@ -35,9 +35,9 @@ class Sebench:
         """`sebench.compare`, its result remembered for the summary.
 
         Args:
-            networks: as for `sebench.compare`.
-            options: likewise. ``--sebench-quick`` and ``--sebench-effort`` replace `effort`;
-                ``--sebench-save`` is the default of `save`.
+            networks: the model; none where the options name a baseline and a candidate.
+            options: keywords of `sebench.compare`. ``--sebench-quick`` and ``--sebench-effort`` replace
+                `effort`; ``--sebench-save`` is the default of `save`.
         """
         from pathlib import Path  # noqa: PLC0415 - see the module's docstring
 
@@ -174,7 +174,7 @@ def _explanation(op: str, left: object, right: object) -> Iterator[str]:
         yield from explain(Judgement(judged, operator, limit, judged.verdict(operator, limit)))
     elif op in ("==", "!="):
         yield f"{left!r} {op} {right!r}"
-        yield "an overhead equals no number: compare it with <, <=, > or >=, or take float(...) of it"
+        yield "an overhead cannot equal a number: compare it with <, <=, > or >=, or take float(...) of it"
 
 
 def _is_number(value: object) -> TypeGuard[float]:

@@ -156,7 +156,7 @@ def _findings(measurement: EnergyMeasurement) -> Iterator[Finding]:
     yield Finding(
         code="energy-counter",
         severity="info",
-        message=f"energy is that of {_covers(counter)}, read off {counter.upper()}{listed}{power}",
+        message=f"energy is that of {_covers(counter)}, read from {counter.upper()}{listed}{power}",
     )
     if not _has_net(measurement):
         yield Finding(
@@ -169,7 +169,7 @@ def _findings(measurement: EnergyMeasurement) -> Iterator[Finding]:
         yield Finding(
             code="energy-shared",
             severity="warning",
-            message=f"other processes used {100 * others:.0f} % of this one's CPU time, and it is counted in",
+            message=f"other processes used {100 * others:.0f} % of this one's CPU time, included in it",
             hint="stop other work and measure again",
         )
 

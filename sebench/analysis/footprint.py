@@ -20,7 +20,7 @@ def least_bytes(workload: Workload, baseline: StaticCost, candidate: StaticCost)
     Args:
         workload: of the steps.
         baseline: counted at the workload's batch and phase; of autocast in its shorter dtype.
-        candidate: likewise.
+        candidate: counted in the same way.
     """
     element_bytes = _ELEMENT_BYTES[workload.dtype]
     batch = element_bytes * prod(workload.input_shape)

@@ -103,18 +103,16 @@ def interval_findings(headline: statistics.Headline) -> Iterator[Finding]:
         yield _warning("no-interval", headline.reason or "no interval", "allow a larger --budget")
         return
     if headline.ci_low == headline.ci_high:
-        yield _warning("zero-width", "all blocks gave the very same ratio: is the clock real?")
+        yield _warning("zero-width", "all blocks gave exactly the same ratio: check the clock")
     half_width = _half_width(headline)
     if half_width is not None and half_width > TOO_NOISY_RATIO:
-        message = (
-            f"too noisy to say: the interval reaches {half_width * 100:.1f} % to either side of the ratio"
-        )
-        yield _warning("too-noisy", message, "quieten the machine, or use --effort rigorous")
+        message = f"too noisy: the interval reaches {half_width * 100:.1f} % to either side of the ratio"
+        yield _warning("too-noisy", message, "reduce other load on the machine, or use --effort rigorous")
     if headline.scope == "within-process":
         yield Finding(
             code="within-process",
             severity="info",
-            message="one process only: what differs between processes (memory layout) is not in the interval",
+            message="one process only: the interval leaves out variation between processes (memory layout)",
             hint="use --effort standard for an interval over processes",
         )
 
@@ -123,7 +121,7 @@ def _luck(log_ratios: Sequence[Sequence[float]], headline: statistics.Headline) 
     agreement = statistics.agreement(log_ratios) if headline.scope == "process" else None
     if agreement is not None and agreement < LUCKY_AGREEMENT:
         message = (
-            f"the processes agree better than their blocks allow ({agreement:.1f} of the expected spread): "
+            f"the processes vary less than their blocks suggest ({agreement:.1f} of the expected spread): "
             "the interval may be too narrow by chance"
         )
         hint = "measure again, or use --effort rigorous"
@@ -143,9 +141,7 @@ def _dropped(measurement: Measurement) -> Iterator[Finding]:
     if not invalid:
         return
     reasons = sorted({reason for block in invalid for reason in block.invalid})
-    message = (
-        f"{len(invalid)} of {len(blocks)} blocks were left out for reasons outside: {', '.join(reasons)}"
-    )
+    message = f"{len(invalid)} of {len(blocks)} blocks were excluded as disturbed: {', '.join(reasons)}"
     many = len(invalid) > MAX_INVALID_RATIO * len(blocks)
     yield _warning("blocks-dropped-many" if many else "blocks-dropped", message, "see 'sebench env'")
 
@@ -156,7 +152,7 @@ def _steadiness(log_ratios: Sequence[Sequence[float]]) -> Iterator[Finding]:
         message = (
             f"the ratio drifted by {drift.difference * 100:+.2f} % between the halves of the measurement"
         )
-        yield _warning("not-steady", message, "let the machine settle and measure again")
+        yield _warning("not-steady", message, "let the machine reach a steady state and measure again")
 
 
 def _one_sided(valid: Sequence[Sequence[Block]]) -> Iterator[Finding]:
@@ -166,9 +162,9 @@ def _one_sided(valid: Sequence[Sequence[Block]]) -> Iterator[Finding]:
         side = "candidate" if excess.difference > 0 else "baseline"
         message = (
             f"the steps of the {side} vary more than those of the other side, by "
-            f"{abs(excess.difference) * 100:.0f} points between quartiles: what disturbs it spares the other"
+            f"{abs(excess.difference) * 100:.0f} points between quartiles: only one side is disturbed"
         )
-        yield _warning("one-sided", message, "quieten the machine and measure again")
+        yield _warning("one-sided", message, "reduce other load on the machine and measure again")
 
 
 def _order(blocks: Sequence[Block], log_ratios: Sequence[Sequence[float]]) -> Iterator[Finding]:
@@ -205,7 +201,7 @@ def _canary(measurement: Measurement) -> Iterator[Finding]:
         yield Finding(
             code="canary-unstable",
             severity="info",
-            message=f"fixed work of one thread beside the blocks varied by {variation * 100:.1f} %",
+            message=f"a fixed single-thread task timed between the blocks varied by {variation * 100:.1f} %",
             hint="absolute times vary as much; see 'sebench env'",
         )
 
@@ -237,7 +233,7 @@ def _accelerator(blocks: Sequence[Block]) -> Iterator[Finding]:
         yield Finding(
             code="launch-bound",
             severity="info",
-            message="handing the step over takes as long as the step: the host sets the pace, not the device",
+            message="launching a step takes as long as the step: the host is the bottleneck, not the device",
             hint="a larger batch, --runtime compile or --runtime cudagraph",
         )
     states = [state for block in blocks for state in block.device_states]
@@ -247,7 +243,7 @@ def _accelerator(blocks: Sequence[Block]) -> Iterator[Finding]:
         yield Finding(
             code="power-capped",
             severity="info",
-            message="the power limit held clocks down, which the workload itself causes",
+            message="the power limit reduced the clocks, because of the workload itself",
         )
 
 
@@ -262,7 +258,7 @@ def _compile_times(measurement: Measurement) -> Iterator[Finding]:
             severity="info",
             message=(
                 f"building and compiling took {middles[0]:.1f} s (baseline) and {middles[1]:.1f} s "
-                "(candidate), which is in no time above"
+                "(candidate), which none of the times above includes"
             ),
         )
 

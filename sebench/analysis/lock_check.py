@@ -23,7 +23,7 @@ BASELINE = "lock"
 EQUAL, DIFFERS, NOT_BUILT, NO_TORCH = "lock-equal", "lock-differs", "lock-not-built", "lock-no-torch"
 _UNITS = {name: metric.unit for name, metric in METRICS.items()}
 _UNITS |= dict.fromkeys(("bytes_read", "bytes_written"), METRICS["bytes"].unit)
-_UPDATE = "`sebench lock --update` accepts it, if it is meant"
+_UPDATE = "if this is intended, accept it with `sebench lock --update`"
 
 
 def check_lock(lock: Lock, count: Count, *, torch: str) -> tuple[Check, ...]:
@@ -44,7 +44,7 @@ def check_lock(lock: Lock, count: Count, *, torch: str) -> tuple[Check, ...]:
 
 
 def check_entry(lock: Lock, entry: LockEntry, count: Count, *, torch: str) -> tuple[Check, ...]:
-    """The checks of one network; see `check_lock`.
+    """Count one locked network again; equal to the last digit, or failed.
 
     Args:
         lock: what is expected.
@@ -159,7 +159,7 @@ def _no_torch(entry: LockEntry, torch: str) -> Finding:
         code=NO_TORCH,
         severity="warning",
         message=(
-            f"the lock holds no figures for torch {torch} (it has {known}): "
+            f"the lock has no values for torch {torch} (it has {known}): "
             "FLOPs, bytes, op counts and saved bytes were not compared"
         ),
         hint="`sebench lock --update` adds them",

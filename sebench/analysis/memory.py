@@ -107,7 +107,7 @@ _SIDES: tuple[Side, Side] = ("baseline", "candidate")
 _VARIES = Finding(
     code="memory-varies",
     severity="warning",
-    message="peak memory differs between fresh processes, so it is no exact figure",
+    message="peak memory differs between fresh processes, so it is not exact",
 )
 
 

@@ -30,7 +30,7 @@ _VERDICTS: Mapping[str, tuple[ChangeVerdict, ChangeVerdict]] = {
 """By unit: what more of it is called, and what less."""
 _NO_RATIO = Ratio(estimate=None, method="none")
 _ONE_PROCESS = "no interval: it takes two processes or more before and after (--effort standard)"
-_NO_NOISE = "all processes of a side gave the very same ratio: is the clock real?"
+_NO_NOISE = "all processes of a side gave exactly the same ratio: check the clock"
 _INFORMATION = "no interval: information only"
 
 

@@ -191,7 +191,7 @@ def _pace_findings(step_s: float, paired_step_s: float) -> Iterator[Finding]:
                 f"a step took {step_s * 1e3:.1f} ms around the profiler and {paired_step_s * 1e3:.1f} ms in "
                 "the paired measurement: something else used the machine"
             ),
-            hint="the ratio stands; profile again for the times of the parts",
+            hint="the ratio is still valid; profile again for the times of the parts",
         )
 
 
@@ -214,10 +214,10 @@ def _findings(inflation: float, ablations: Sequence[AblationCheck]) -> Iterator[
                 code="ablation-disagrees",
                 severity="info",
                 message=(
-                    f"{check.part}: the profiler says {check.profiled_s * 1e3:.2f} ms, "
+                    f"{check.part}: the profiler shows {check.profiled_s * 1e3:.2f} ms, "
                     f"leaving it out saves {_span(check.ablated)}"
                 ),
-                hint="what comes after a part finds its data in the caches or does not",
+                hint="leaving a part out changes what the next operations find in the caches",
             )
 
 

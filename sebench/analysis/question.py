@@ -11,7 +11,7 @@ from sebench.analysis.pool import Pool
 from sebench.schema import METRICS, CheckKind, Finding, GateStatus, Grade, Ratio, Reason, Workload
 
 _MORE = "allow --effort rigorous or a larger --budget, or a wider margin"
-_QUIETER = "quieten the machine or take another one (`sebench env` says what disturbs it), and run it again"
+_QUIETER = "stop other work on the machine or use another one (see `sebench env`), and run it again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +121,7 @@ def far_over_limit(question: Question, worst_cases: Sequence[float], doubted: Re
     return Reason(
         code="far-over-limit",
         message=f"{doubted.message}; even so, noise does not explain it: in {where} the candidate's fastest "
-        f"segment is {math.exp(min(beyond)):.2f} times the baseline's slow quarter, or more",
+        f"segment is at least {math.exp(min(beyond)):.2f} times the baseline's upper quartile",
     )
 
 
@@ -141,11 +141,11 @@ def too_few(question: Question, processes: int) -> Reason:
     # Two sides in processes of their own vary more than two in one, which is what a calibration knows; and it
     # knows times only.
     unknown = question.kind in ("base-ref", "stored") or METRICS[question.metric].source == "energy"
-    calibrate = "" if unknown else ", or know this machine's noise (sebench calibrate)"
+    calibrate = "" if unknown else ", or measure this machine's noise (sebench calibrate)"
     return Reason(
         code="not-enough-processes",
-        message=f"fresh processes differ, and {processes} measured cannot show by how much; "
-        f"{statistics.MIN_PROCESSES} can",
+        message=f"{processes} process{'' if processes == 1 else 'es'} cannot show how much fresh processes "
+        f"differ; {statistics.MIN_PROCESSES} are needed",
         hint=f"allow --effort standard and a larger --budget{calibrate}",
     )
 

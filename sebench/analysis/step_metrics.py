@@ -66,7 +66,7 @@ def percentile_metrics(
     Args:
         measurement: raw samples.
         machine: findings of the environment, which the grade depends on.
-        findings: those on the latency, likewise.
+        findings: those on the latency, on which it depends as well.
     """
     steps = _single_steps(measurement)
     for name, metric in METRICS.items():

@@ -34,7 +34,7 @@ from sebench.schema import (
 
 MAX_AGE_DAYS = 30
 _CONFIDENCE = 0.95
-_MEASURE_BOTH = "gate against a ref (--base-ref), which measures both now"
+_MEASURE_BOTH = "check against a git ref (--base-ref), which measures both sides now"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ def _sampled(question: Question, now: Pool, then: Pool, noise: Noise | None) -> 
 def _basis(now: Result, then: Result, noise: Noise | None) -> _Basis:
     sigma, sessions = (noise.sigma_session, noise.sessions) if noise else (None, 0)
     if fingerprint(now.environment) != fingerprint(then.environment):
-        code, why_not = "another-set-up", f"another set-up: {_differences(now, then)}"
+        code, why_not = "another-set-up", f"different set-up: {_differences(now, then)}"
     elif (age_days := _days_between(then, now)) > MAX_AGE_DAYS:
         code, why_not = "stored-too-old", f"it is {age_days} days old, more than {MAX_AGE_DAYS}"
     elif noise is None or noise.sigma_session_time is None:
@@ -118,14 +118,14 @@ def _days_between(then: Result, now: Result) -> int:
 def _doubt(question: Question, basis: _Basis) -> Reason | None:
     if basis.times:
         return None
-    why = f"only as a ratio to the baseline, which a stored result fails nothing by ({basis.why_not})"
+    why = f"only its ratio to the baseline is comparable, which fails no check ({basis.why_not})"
     return doubt(question, basis.code, why, f"measure the stored result again here, or {_MEASURE_BOTH}")
 
 
 def _unknown_sessions(question: Question, basis: _Basis) -> Reason:
     return Reason(
         code="sessions-not-calibrated",
-        message=f"{question.metric} differs between sessions, and by how much is not calibrated here: "
+        message=f"{question.metric} varies between sessions, and the variation is not calibrated here: "
         f"{basis.sessions} of {MIN_SESSIONS} sessions",
         hint=f"`sebench calibrate` in {MIN_SESSIONS} sessions, or {_MEASURE_BOTH}",
     )

@@ -75,8 +75,8 @@ def same_code(label: str) -> Reason:
     """
     return Reason(
         code=SAME_CODE,
-        message=f"{label} holds the very files of this tree: a gate over equal code cannot fail",
-        hint="name what the change is to be held against, e.g. the branch that it will be merged into",
+        message=f"{label} has exactly the files of this tree: a gate on equal code cannot fail",
+        hint="name the commit to compare with, e.g. the branch that the change will be merged into",
     )
 
 
@@ -89,8 +89,8 @@ def without_free_passes(checks: Iterable[Check], on_inconclusive: OnInconclusive
     """
     for check in checks:
         if on_inconclusive == "pass" and check.status == "inconclusive" and _is_free(check):
-            message = f"{check.reason.message}; where inconclusive passes, this gate cannot fail"
-            hint = "; ".join(filter(None, (check.reason.hint, "or leave --on-inconclusive pass out")))
+            message = f"{check.reason.message}; because inconclusive checks pass, this gate cannot fail"
+            hint = "; ".join(filter(None, (check.reason.hint, "or remove --on-inconclusive pass")))
             yield replace(
                 check,
                 status="not_comparable",

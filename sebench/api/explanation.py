@@ -26,7 +26,7 @@ def _details(judgement: Judgement) -> Iterator[str]:
     yield f"{overhead.pair}{place}"
     yield from _reasoning(judgement)
     if overhead.ratio.scope == "within-process":
-        yield "one process only: what differs between processes is not in the interval; use effort='standard'"
+        yield "one process only: the interval leaves out variation between processes; use effort='standard'"
     for finding in metric.findings:
         if finding.severity in _TOLD:
             yield f"{finding.severity}: {finding.message}{f' ({finding.hint})' if finding.hint else ''}"
@@ -42,7 +42,7 @@ def _reasoning(judgement: Judgement) -> Iterator[str]:
     elif judgement.verdict == "failed":
         yield f"the whole interval lies {'above' if below else 'below'} {limit}"
     elif judgement.overhead.ratio.ci_low is None:
-        yield f"there is no interval to judge by: {metric.reason or 'too little was measured'}"
+        yield f"there is no interval to decide by: {metric.reason or 'too little was measured'}"
         yield "measure longer: effort='rigorous' or a larger budget_s"
     else:
         yield f"the interval contains {limit}: neither side of it is shown"

@@ -21,7 +21,7 @@ def guarded() -> Iterator[None]:
     name = factory_running()
     if name is not None:
         raise UsageError(
-            f"the file of {name} measures as soon as it is imported, also by worker processes",
+            f"the file of {name} measures when it is imported, and worker processes import it",
             hint="put that under `if __name__ == '__main__':`",
         )
     try:

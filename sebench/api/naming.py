@@ -14,7 +14,7 @@ from sebench.models import is_installed
 Network: TypeAlias = str | Callable[[], object]
 """A name as on the command line, or a function or class of a module that makes the network."""
 
-_WHY = "worker processes build the network afresh, so they have to find it by name"
+_WHY = "worker processes build the network again, so they must find it by name"
 _NEXT = "pass a function or class at the top of a module, or its name, e.g. 'nets.py:net'"
 
 
@@ -33,7 +33,7 @@ def network_name(network: Network) -> str:
         return network
     function = getattr(network, "__qualname__", None)
     if not isinstance(function, str):
-        raise _refusal(f"a {type(network).__name__} object is no name of a network")
+        raise _refusal(f"a {type(network).__name__} object is not the name of a network")
     if "<lambda>" in function:
         raise _refusal("a lambda has no name")
     if "<locals>" in function:

@@ -24,7 +24,7 @@ from sebench.cli.trend import trend
 from sebench.cli.verify import verify
 
 _EXIT_CODES = (
-    "Exit codes: 0 fine; 1 a sebench error (bad file, missing device, failed build); 2 wrong usage; "
+    "Exit codes: 0 success; 1 a sebench error (bad file, missing device, failed build); 2 wrong usage; "
     "3 the gate failed; 4 inconclusive, not comparable, or nothing was compared; 128 + N ended by "
     "signal N (130: Ctrl-C)."
 )

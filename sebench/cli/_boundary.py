@@ -64,7 +64,7 @@ def _status(command: Callable[[], int | None]) -> int:
     except typer.Exit:
         raise
     except MemoryError:
-        complain("memory ran out; close other programs, or ask for less at a time")
+        complain("out of memory; close other programs, or ask for less at a time")
     except OSError as error:  # what the system refuses is no fault of the program
         complain(f"{_refusal(error)}; run again with --debug to see where")
     except Exception as error:  # noqa: BLE001 - the boundary: a user never sees a traceback unasked
@@ -72,7 +72,7 @@ def _status(command: Callable[[], int | None]) -> int:
             return _interrupted(error)
         complain(f"internal error: {_described(error)}; run again with --debug and report it")
     except BaseException as error:  # noqa: BLE001 - SystemExit above all: code of others ends no command
-        complain(f"stopped by {_described(error)} in code of others; run again with --debug to see where")
+        complain(f"stopped by {_described(error)} in other code; run again with --debug to see where")
     return EXIT_ERROR
 
 
@@ -94,7 +94,7 @@ def _require_folder() -> None:
         Path.cwd()
     except OSError:
         raise DataFileError(
-            "the current folder does not exist any more", hint="change to one that does"
+            "the current directory no longer exists", hint="change to another directory"
         ) from None
 
 
@@ -153,7 +153,7 @@ def present(
 
     suggested = FORMAT_OF_SUFFIX.get(Path(output).suffix.lower(), "table")
     if output_format == "table" and suggested != "table":
-        say(f"warning: {output} holds the terminal's table; --format {suggested} writes {suggested}")
+        say(f"warning: {output} has the plain-text table; for {suggested} use --format {suggested}")
     if output_format == "json":
         emit(json(), output, measured=measured)
         return
@@ -192,7 +192,7 @@ def emit(text: str, output: str, *, measured: bool = False) -> None:
     Args:
         text: all of it.
         output: a path, or ``-``.
-        measured: as for `present`.
+        measured: the text took a measurement to get, so it goes to stdout if the file cannot be written.
 
     Raises:
         DataFileError: it cannot be written.

@@ -41,4 +41,4 @@ def _append(path: Path, text: str) -> None:
         with path.open("a", encoding="utf-8") as stream:
             stream.write(f"{text}\n")
     except OSError as error:
-        say(f"warning: the summary of the job was not written to {path}: {error.strerror}")
+        say(f"warning: the job summary was not written to {path}: {error.strerror}")

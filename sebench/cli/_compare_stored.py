@@ -47,7 +47,8 @@ def refuse_measuring_options(context: typer.Context) -> None:
     for parameter in context.command.params:
         if parameter.name in wrong:
             raise UsageError(
-                f"{parameter.opts[0]} has no meaning with --from, which measures nothing", hint="leave it out"
+                f"{parameter.opts[0]} cannot be combined with --from, which measures nothing",
+                hint="leave it out",
             )
 
 

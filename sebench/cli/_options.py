@@ -38,7 +38,7 @@ Models = Annotated[
     typer.Option(
         "--model",
         "-m",
-        help="Network to build; repeatable. See 'sebench list'.",
+        help="Network to build; repeatable; see 'sebench list'.",
         autocompletion=_complete_model,
     ),
 ]
@@ -46,37 +46,40 @@ VARIANT_HELP = "Variant, e.g. se or 'se(r=8,stages=2-4)'; repeatable"
 Variants = Annotated[list[str], typer.Option("--variant", "-v", help=f"{VARIANT_HELP}.")]
 ImageSize = Annotated[str | None, typer.Option("--image-size", help=COLUMN_OPTIONS["input_shape"].help)]
 NumClasses = Annotated[
-    int | None, typer.Option("--num-classes", help="Width of the classifier; default: the network's own.")
+    int | None, typer.Option("--num-classes", help="Number of classes; default: the network's own.")
 ]
 Stride = Annotated[
     StrideIn | None,
     typer.Option(
-        "--stride-in", help="Convolution that strides in bottleneck ResNets: 1x1 is v1, 3x3 is v1.5."
+        "--stride-in", help="Which convolution strides in bottleneck ResNets: 1x1 is v1, 3x3 is v1.5."
     ),
 ]
 PhaseOption = Annotated[Phase, typer.Option("--phase", help=COLUMN_OPTIONS["phase"].help)]
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="Output format.")]
 Output = Annotated[
     str,
-    typer.Option("--output", "-o", help="File to write, with the folders it needs; - is standard output."),
+    typer.Option("--output", "-o", help="Output file (its folders are created), or - for standard output."),
 ]
 Plot = Annotated[
     Path | None,
     typer.Option(
-        "--plot", metavar="FILE", help="Picture to draw as well: FILE.svg; FILE.png needs the html extra."
+        "--plot", metavar="FILE", help="Also draw a picture: FILE.svg, or FILE.png with the html extra."
     ),
 ]
 Seed = Annotated[
     int | None,
-    typer.Option("--seed", help="Fixes weights, order and pauses; default: drawn and recorded."),
+    typer.Option("--seed", help="Random seed of weights, order and pauses; default: drawn and recorded."),
 ]
 Cache = Annotated[
     bool,
-    typer.Option("--cache/--no-cache", help="Use counts, and a profile's bounds, kept from earlier runs."),
+    typer.Option("--cache/--no-cache", help="Reuse counts and machine bounds of earlier runs."),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Errors only on standard error.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
-Calibrations = Annotated[Path, typer.Option("--calibrations", help="Where calibrations are kept.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors on standard error.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")]
+Calibrations = Annotated[Path, typer.Option("--calibrations", help="Directory of calibrations.")]
 EffortOption = Annotated[
-    Effort, typer.Option("--effort", help="quick: one process; standard: six; rigorous: twelve or more.")
+    Effort,
+    typer.Option(
+        "--effort", help="How long to measure: quick, 1 process; standard, 6; rigorous, 12 or more."
+    ),
 ]

@@ -17,19 +17,21 @@ if TYPE_CHECKING:
     from sebench.schema import Pair, Result, SkippedFile
     from sebench.store import Criterion
 
-NAMES = "files, directories, ids or beginnings of ids"
+NAMES = "files, directories, or result IDs or their first characters"
 """What stands for stored results on the command line."""
 
-ModelFilter = Annotated[list[str], typer.Option("--model", "-m", help="Results of this network; repeatable.")]
+ModelFilter = Annotated[
+    list[str], typer.Option("--model", "-m", help="Only results of this network; repeatable.")
+]
 VariantFilter = Annotated[
-    list[str], typer.Option("--variant", "-v", help="Results with this variant as candidate; repeatable.")
+    list[str], typer.Option("--variant", "-v", help="Only results with this candidate variant; repeatable.")
 ]
 CommitFilter = Annotated[
-    str | None, typer.Option("--commit", help="Results at the commit that begins like this.")
+    str | None, typer.Option("--commit", help="Only results at this commit, or its first characters.")
 ]
 SinceFilter = Annotated[
     str | None,
-    typer.Option("--since", help="Results since a date (2026-11-01, UTC) or for so long (12h, 7d)."),
+    typer.Option("--since", help="Only results since a date (2026-11-01, UTC) or of the last 12h, 7d."),
 ]
 Directory = Annotated[
     Path | None, typer.Option("--results", help="Directory of stored results; default: .sebench/results.")

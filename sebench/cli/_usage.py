@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from sebench.cli._boundary import complain
+from sebench.cli._metavars import name_values
 from sebench.cli._streams import refused_output
 from sebench.errors import EXIT_INTERRUPTED, EXIT_USAGE, near_matches
 
@@ -22,14 +23,14 @@ _CHOICE = re.compile(r"'(?P<given>[^']*)' is not one of (?P<choices>'.*')")
 _FROM_PYDANTIC = "Value error, "
 # By kind of validation error: Typer prints pydantic's own text, which is about schemas and parsing.
 _PLAIN = {
-    "int_parsing": "is no whole number",
-    "int_from_float": "is no whole number",
-    "int_type": "is no whole number",
-    "int_parsing_size": "is too large a number",
-    "float_parsing": "is no number",
-    "float_type": "is no number",
-    "bool_parsing": "is neither yes nor no",
-    "path_type": "is no path",
+    "int_parsing": "is not a whole number",
+    "int_from_float": "is not a whole number",
+    "int_type": "is not a whole number",
+    "int_parsing_size": "is too large",
+    "float_parsing": "is not a number",
+    "float_type": "is not a number",
+    "bool_parsing": "is not yes or no",
+    "path_type": "is not a path",
 }
 
 
@@ -66,6 +67,10 @@ class Commands(TyperGroup):
 class Strict(TyperCommand):
     """A command that refuses what would be dropped without a word, and knows a model by its name."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Typer's
+        super().__init__(*args, **kwargs)
+        name_values(self.params)
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - Typer's context
         """Refuse before any value is looked at; see `typer.core.TyperCommand.parse_args`."""
         if not ctx.resilient_parsing:
@@ -80,7 +85,7 @@ def _refuse_repeated(order: Sequence[Any], ctx: Any) -> None:  # noqa: ANN401 - 
     """Of an option that takes one value the parser keeps the last."""
     for parameter, times in Counter(order).items():
         if times > 1 and parameter.param_type_name == "option" and not parameter.multiple:
-            raise _UsageError(f"{_name(parameter)} is given {times} times, and takes one value", ctx)
+            raise _UsageError(f"{_name(parameter)} is given {times} times but takes one value", ctx)
 
 
 def _refuse_bare_model(extra: Sequence[str], command: Any, ctx: Any) -> None:  # noqa: ANN401 - Typer's

@@ -23,7 +23,7 @@ FORMER_NAMES = {
 }
 """Options by their former names, without the dashes; understood until 1.0, and not in any help."""
 
-_DEVICES = "Results from cpu, from cuda:N, or with cuda from any."
+_DEVICES = "Only results from cpu, cuda:N, or cuda for any of these."
 
 
 def present_name(word: str) -> str:
@@ -61,7 +61,7 @@ def takes_filters(command: Command) -> Command:
         replace(
             option,
             default=None,
-            help=_DEVICES if option.field == "device" else f"Results with this {option.noun}.",
+            help=_DEVICES if option.field == "device" else f"Only results with this {option.noun}.",
         )
         for option in ASKED_OPTIONS
     )

@@ -22,14 +22,15 @@ def calibrate(
     model: Annotated[str, typer.Option("--model", "-m", help="Network to compare with itself.")],
     variant: Annotated[
         str | None,
-        typer.Option("--variant", "-v", help="Default: se, as in a gate; plain for networks of your own."),
+        typer.Option("--variant", "-v", help="Variant; default: se; of your own networks plain."),
     ] = None,
     workload: WorkloadRequest = NOTHING_SAID,
     processes: Annotated[
-        int, typer.Option("--processes", min=5, max=1000, help="Fresh processes to measure, at least.")
+        int, typer.Option("--processes", min=5, max=1000, help="Least number of processes to measure.")
     ] = 12,
     budget: Annotated[
-        float | None, typer.Option("--budget", help="Seconds for the whole command; default: 14 a process.")
+        float | None,
+        typer.Option("--budget", help="Time limit of the whole command; default: 14 s per process."),
     ] = None,
     seed: options.Seed = None,
     cache: options.Cache = True,
@@ -39,7 +40,10 @@ def calibrate(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Measure a network against itself: the noise that margins and quick runs have to allow for."""
+    """Measure a network against itself, to know this machine's noise.
+
+    Prints which margins `sebench check` can resolve here, and lets it judge quick runs.
+    """
     from sebench import reporting
     from sebench.analysis.calibration import held_margins, noise
     from sebench.models import source_of

@@ -47,54 +47,63 @@ _EXITS = {
 
 
 @guarded
-@takes_workload(phase_help="Default: as the metric asks, on a GPU training.", defaults=False)
+@takes_workload(phase_help="Default: as the metric needs; on a GPU training.", defaults=False)
 def check(
     model: options.Models = [],  # noqa: B006 - Typer reads it, nobody mutates it
     variant: options.Variants = [],  # noqa: B006
     baseline: Annotated[
-        str | None, typer.Option("--baseline", help="Variant (default plain) or factory the limit is over.")
+        str | None,
+        typer.Option("--baseline", help="Variant or factory that the limit is relative to; default: plain."),
     ] = None,
     candidate: Annotated[
-        str | None, typer.Option("--candidate", help="Factory to hold against the one of --baseline.")
+        str | None,
+        typer.Option(
+            "--candidate",
+            metavar="FACTORY",
+            help="Factory (FILE.py:new) to compare with the one of --baseline.",
+        ),
     ] = None,
     base_ref: Annotated[
-        str | None, typer.Option("--base-ref", help="Git ref to hold this tree's --model against.")
+        str | None,
+        typer.Option("--base-ref", help="Branch, tag or commit to compare this tree's --model with."),
     ] = None,
     against: Annotated[
-        list[Path], typer.Option("--against", help="Stored result to hold against; repeatable.")
+        list[Path], typer.Option("--against", help="Stored result to compare with; repeatable.")
     ] = [],  # noqa: B006
     max_overhead: Annotated[
         list[str],
-        typer.Option("--max-overhead", help="METRIC:RATIO of variant over baseline; repeatable."),
+        typer.Option("--max-overhead", help="Largest ratio of variant to baseline; repeatable."),
     ] = [],  # noqa: B006
     margin: Annotated[
         list[str],
-        typer.Option("--margin", help="METRIC:RATIO of new over old, 1.05 allows 5 %; repeatable."),
+        typer.Option("--margin", help="Largest ratio of new to old; 1.05 allows 5 %; repeatable."),
     ] = [],  # noqa: B006
     lock: Annotated[
         Path | None,
-        typer.Option("--lock", help="Lock file to hold exact costs against; default: as configured."),
+        typer.Option("--lock", help="Lock file to compare exact costs with; default: as configured."),
     ] = None,
     workload: WorkloadRequest = NOTHING_SAID,
     effort: Annotated[
-        Effort | None, typer.Option("--effort", help="quick: one process; standard: six; rigorous: twelve.")
+        Effort | None,
+        typer.Option("--effort", help="How long to measure: quick, 1 process; standard, 6; rigorous, 12."),
     ] = None,
     budget: Annotated[
-        float | None, typer.Option("--budget", help="Seconds for the whole command; leaves no extension.")
+        float | None,
+        typer.Option("--budget", help="Time limit of the whole command; rules out an extension."),
     ] = None,
     seed: options.Seed = None,
     on_inconclusive: Annotated[
         OnInconclusive | None,
-        typer.Option("--on-inconclusive", help="pass: exit 0 where noise leaves it open; fail: exit 4."),
+        typer.Option("--on-inconclusive", help="Whether inconclusive checks pass (exit 0) or fail (exit 4)."),
     ] = None,
     attempts: Annotated[
-        Path, typer.Option("--attempts", help="Where samples are kept, to be pooled when a gate is repeated.")
+        Path, typer.Option("--attempts", help="Directory of samples, which repeated checks pool.")
     ] = ATTEMPTS,
     calibrations: options.Calibrations = options.CALIBRATIONS,
-    no_save: Annotated[bool, typer.Option("--no-save", help="Neither keep samples nor pool them.")] = False,
-    junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML too.")] = None,
+    no_save: Annotated[bool, typer.Option("--no-save", help="Neither store samples nor pool them.")] = False,
+    junit: Annotated[Path | None, typer.Option("--junit", help="Also write JUnit XML.")] = None,
     dump_config: Annotated[
-        bool, typer.Option("--dump-config", help="Print what would be checked, as sebench.toml, and stop.")
+        bool, typer.Option("--dump-config", help="Print the checks as sebench.toml, and stop.")
     ] = False,
     cache: options.Cache = True,
     output_format: options.FormatOption = "table",
@@ -102,10 +111,11 @@ def check(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Hold costs against limits. Without options: what sebench.toml or pyproject.toml names.
+    """Compare costs with limits, for CI.
 
-    Decided by the interval: passed if all of it is within the limit, failed if all of it is beyond, else
-    inconclusive after one extension.
+    Without options it takes the checks from sebench.toml or pyproject.toml. The confidence interval decides:
+    passed if all of it is within the limit, failed if all of it is beyond, otherwise inconclusive after one
+    extension of the measurement.
     """
     from sebench.configuration import Asked, configuration_of, dump_configuration, lock_of
 

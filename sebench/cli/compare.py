@@ -36,7 +36,9 @@ def compare(
     ] = "plain",
     candidate: Annotated[
         str | None,
-        typer.Option("--candidate", help="Variant or network (FILE.py:new) to compare; instead of -v."),
+        typer.Option(
+            "--candidate", help="Variant or network (FILE.py:new) to compare, instead of --variant."
+        ),
     ] = None,
     workload: WorkloadRequest = NOTHING_SAID,
     num_classes: options.NumClasses = None,
@@ -52,30 +54,36 @@ def compare(
     directory: stored.Directory = None,
     memory: Annotated[
         bool | None,
-        typer.Option("--memory/--no-memory", help="Peak memory of training; default: unless quick."),
+        typer.Option(
+            "--memory/--no-memory",
+            help="Measure peak memory of training; default: yes, unless --effort quick.",
+        ),
     ] = None,
     energy: Annotated[
         bool,
         typer.Option(
             "--energy",
-            help="Energy per step (NVML, RAPL), beyond --budget: about 2.5 minutes per workload, rigorous 7.",
+            help="Measure energy per step (NVML, RAPL); adds 2.5 minutes per workload, rigorous 7.",
         ),
     ] = False,
     effort: options.EffortOption = "standard",
     budget: Annotated[
-        float | None, typer.Option("--budget", help="Seconds for the whole command, shared by the pairs.")
+        float | None, typer.Option("--budget", help="Time limit of the whole command, shared by the pairs.")
     ] = None,
     seed: options.Seed = None,
     cache: options.Cache = True,
-    save: Annotated[Path, typer.Option("--save", help="Directory for the raw results.")] = options.RESULTS,
-    no_save: Annotated[bool, typer.Option("--no-save", help="Do not store the raw results.")] = False,
+    save: Annotated[Path, typer.Option("--save", help="Directory for raw results.")] = options.RESULTS,
+    no_save: Annotated[bool, typer.Option("--no-save", help="Do not store raw results.")] = False,
     plot: options.Plot = None,
     output_format: options.FormatOption = "table",
     output: options.Output = "-",
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Compare each network without and with attention: params, MACs, bytes and latency, side by side."""
+    """Compare the cost of networks without and with attention.
+
+    Prints params, MACs, bytes and latency of both, and each ratio with its confidence interval.
+    """
     if sides is not None:
         refuse_measuring_options(context)
         return compare_stored(
@@ -90,7 +98,7 @@ def compare(
             quiet=quiet,
         )
     if directory is not None:
-        raise UsageError("--results has no meaning without --from", hint="--save is where results go")
+        raise UsageError("--results needs --from", hint="use --save for the directory to write to")
     started_s = time.monotonic()
     from sebench.runner.counting.cached import default_cache
     from sebench.runner.measuring.calibrations import Calibrations

@@ -49,11 +49,12 @@ def count(
     stride_in: options.Stride = None,
     dtype: Annotated[CountedDtype, typer.Option("--dtype", help="Number format.")] = "float32",
     cross_check: Annotated[
-        bool, typer.Option("--cross-check", help="Compare with torch, fvcore, thop, ptflops and torchinfo.")
+        bool,
+        typer.Option("--cross-check", help="Compare MACs with torch, fvcore, thop, ptflops and torchinfo."),
     ] = False,
     strict: Annotated[
         bool,
-        typer.Option("--strict", help="With --cross-check: exit 3 if a difference stays unexplained."),
+        typer.Option("--strict", help="With --cross-check: exit with 3 if a difference is unexplained."),
     ] = False,
     cache: options.Cache = True,
     plot: options.Plot = None,
@@ -62,7 +63,10 @@ def count(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Count parameters, MACs, FLOPs and bytes moved; by op, stage and attention site."""
+    """Count parameters, MACs, FLOPs and bytes of networks.
+
+    Exact, from shapes alone: no weights are needed and nothing is timed.
+    """
     from sebench import reporting
     from sebench.models import PLAIN, source_of
     from sebench.runner.counting.cached import default_cache
@@ -114,7 +118,8 @@ def _refuse_of_own_count(by: Sequence[Breakdown], dtype: CountedDtype, plot: Pat
     ignored = ignored or ("--plot" if plot else "")
     if ignored:
         raise UsageError(
-            f"{ignored} does not go with --cross-check, which compares MACs", hint="leave one of the two out"
+            f"{ignored} cannot be combined with --cross-check, which compares MACs",
+            hint="leave one of the two out",
         )
 
 

@@ -12,7 +12,10 @@ def env(
     output: options.Output = "-",
     debug: options.Debug = False,
 ) -> None:
-    """Show the machine, its sources of noise and what to do about them (nothing is changed)."""
+    """Show the machine, its sources of noise, and what to do.
+
+    Changes nothing.
+    """
     from sebench import reporting
     from sebench.profilers.environment import capture_environment
 

@@ -22,23 +22,23 @@ ExportFormat = Literal["github-action-benchmark", "bencher", "pyperf", "pytest-b
 
 @guarded
 def export(
-    export_format: Annotated[ExportFormat, typer.Argument(metavar="FORMAT", help="Whose format.")],
+    export_format: Annotated[ExportFormat, typer.Argument(metavar="FORMAT", help="Tool to write for.")],
     names: Annotated[
         list[str],
         typer.Argument(metavar="RESULTS", help=f"Stored results: {stored.NAMES}."),
     ],
     side: Annotated[
         Side | None,
-        typer.Option("--side", help="pyperf and pytest-benchmark: only this side, for comparing two files."),
+        typer.Option("--side", help="For pyperf, pytest-benchmark: only this side, to compare two files."),
     ] = None,
     directory: stored.Directory = None,
     output: options.Output = "-",
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Write stored results for github-action-benchmark, Bencher, pyperf or pytest-benchmark.
+    """Convert stored results for other benchmark tools.
 
-    Of several results of one pair and workload the latest counts.
+    Of several results of one pair and workload, only the latest is exported.
     """
     from sebench.analysis.comparison import compare
     from sebench.reporting.exports import EXPORTS

@@ -29,7 +29,7 @@ _LONG = 200
 @takes_filters
 def list_(
     subject: Annotated[
-        Subject, typer.Argument(metavar="SUBJECT", help="What to list; all is everything but results.")
+        Subject, typer.Argument(metavar="SUBJECT", help="What to list; all is everything except results.")
     ] = "all",
     model: stored.ModelFilter = [],  # noqa: B006 - Typer reads it, nobody mutates it
     variant: stored.VariantFilter = [],  # noqa: B006
@@ -37,7 +37,7 @@ def list_(
     commit: stored.CommitFilter = None,
     since: stored.SinceFilter = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="The newest so many results; default: all.")
+        int | None, typer.Option("--limit", min=1, help="Only the newest N results; default: all.")
     ] = None,
     directory: stored.Directory = None,
     output_format: options.FormatOption = "table",
@@ -45,7 +45,10 @@ def list_(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """List models, variants and tables; or stored results, which the other options choose from."""
+    """List models, variants and tables, or stored results.
+
+    The options other than -f and -o select among stored results.
+    """
     check_output(output)
     of_results = {
         "--model": model,
@@ -61,9 +64,7 @@ def list_(
         wanted = stored.chosen(model=model, variant=variant, workload=workload, commit=commit, since=since)
         _list_results(directory, wanted, limit, output_format=output_format, output=output, quiet=quiet)
     elif given:
-        raise UsageError(
-            f"{given[0]} does not apply to 'list {subject}'", hint="it chooses from `list results`"
-        )
+        raise UsageError(f"{given[0]} does not apply to 'list {subject}'", hint="it filters `list results`")
     else:
         _list_catalog(subject, output_format=output_format, output=output)
 
@@ -135,7 +136,7 @@ def _announcement(*, quiet: bool) -> Callable[[int], None]:
 
     def announce(left: int) -> None:
         if left >= _LONG and not told and not quiet:
-            say(f"working out {left} ratios; they are kept for the next time")
+            say(f"computing {left} ratios; they are cached for next time")
         told.append(left)
 
     return announce

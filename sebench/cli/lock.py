@@ -25,19 +25,21 @@ def lock(
     image_size: options.ImageSize = None,
     num_classes: options.NumClasses = None,
     stride_in: options.Stride = None,
-    update: Annotated[bool, typer.Option("--update", help="Overwrite a lock that differs.")] = False,
+    update: Annotated[bool, typer.Option("--update", help="Overwrite the lock file if it differs.")] = False,
     output_format: options.FormatOption = "table",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The lock file; default: the configured, or sebench.lock.json."),
+        typer.Option("--output", "-o", help="Lock file; default: as configured, else sebench.lock.json."),
     ] = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Lock the exact costs of networks in a file, or show how they differ from it and exit 3.
+    """Record exact costs of networks in a file, or compare with it.
 
-    Without --model: those that the configuration names, or else those in the lock. Without --variant: the
-    configured ones, or else se; plain is always locked too.
+    Exits with 3 if they differ, unless --update is given.
+
+    Without --model: the networks of the configuration, else those in the lock file. Without --variant: the
+    configured variants, else se; plain is always recorded too.
     """
     from sebench import reporting
     from sebench.configuration import load_configuration
@@ -72,7 +74,7 @@ def lock(
     if not_written:
         raise not_written[0]
     if diff.status == "differs":
-        complain(f"{path} differs from what is counted now; --update accepts it, if it is meant")
+        complain(f"{path} differs from what is counted now; if this is intended, accept it with --update")
         return EXIT_GATE_FAILED
     return EXIT_OK
 
@@ -80,7 +82,7 @@ def lock(
 def _lock_path(configuration: Configuration, output: Path | None) -> Path:
     path = configuration.lock_file if output is None else output
     if str(path) == "-":
-        raise UsageError("--output - is no lock file", hint="name a file; the difference goes to stdout")
+        raise UsageError("--output - is not a file", hint="name a file; the difference goes to stdout")
     check_output(str(path))
     return path
 
@@ -90,7 +92,7 @@ def _variants(configuration: Configuration, given: list[str], names: list[str]) 
     from sebench import models
 
     if given and set(given) != {"plain"} and not any(models.source_of(name).takes_variants for name in names):
-        raise UsageError(f"--variant {given[0]}: {names[0]} is taken as it is", hint="leave --variant out")
+        raise UsageError(f"--variant {given[0]}: {names[0]} is measured as built", hint="leave --variant out")
     if given:
         return tuple(given)
     return configuration.lock.variants if configuration.lock else ("se",)
@@ -99,7 +101,7 @@ def _variants(configuration: Configuration, given: list[str], names: list[str]) 
 def _networks_of(old: Lock | None, path: Path, *, options_given: bool) -> tuple[LockedNetwork, ...]:
     """The networks that are locked already."""
     if options_given:
-        raise UsageError("the options say how to lock, not what", hint="name at least one --model")
+        raise UsageError("the other options do not select a network", hint="name at least one --model")
     if old is None or not old.entries:
         raise UsageError(
             f"nothing to lock: no --model, none in the configuration, none in {path}",

@@ -26,7 +26,10 @@ def profile(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Take attention apart: time of squeeze, excite and scale by stage, against what is possible."""
+    """Show where the time of attention goes, by part and stage.
+
+    Next to each part (of SE: squeeze, excite, scale) stands the least time that this machine allows.
+    """
     from sebench import reporting
     from sebench.profilers.environment import capture_environment
     from sebench.runner.counting.cached import default_cache

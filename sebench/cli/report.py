@@ -35,19 +35,22 @@ def report(
     ] = None,
     against: Annotated[
         list[str],
-        typer.Option("--against", help="Older results to say what changed since; repeatable."),
+        typer.Option("--against", help="Older results to compare with; repeatable."),
     ] = [],  # noqa: B006 - Typer reads it, nobody mutates it
     directory: stored.Directory = None,
     output_format: Annotated[
         options.Format | None,
-        typer.Option("--format", "-f", help="Output format; default: what FILE ends in, else table."),
+        typer.Option("--format", "-f", help="Output format; default: by the extension of FILE, else table."),
     ] = None,
     output: options.Output = "-",
     plot: options.Plot = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Write the cost report of stored results: answer, tables, plots, machine, method and command."""
+    """Write a report of stored results.
+
+    It has the answer, tables, pictures, machine, method and commands.
+    """
     from sebench.models import as_published
     from sebench.reporting.report import build_report, render_report, report_picture
 
@@ -84,7 +87,7 @@ def _format_of(output: str) -> options.Format:
     if output != "-" and suffix not in (*FORMAT_OF_SUFFIX, "", ".txt"):
         known = ", ".join(FORMAT_OF_SUFFIX)
         raise UsageError(
-            f"-o {output}: no format ends in {suffix}", hint=f"end in {known}, or name a --format"
+            f"-o {output}: unknown file extension {suffix}", hint=f"use {known}, or give --format"
         )
     return FORMAT_OF_SUFFIX.get(suffix, "table")
 

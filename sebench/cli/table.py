@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 def table(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="1, 2, 3, 7, section4, ... or all; see 'sebench list tables'."),
+        typer.Argument(metavar="NAME", help="1, 2, 3, 7, section4, ..., or all; see 'sebench list tables'."),
     ],
     directory: stored.Directory = None,
     measure: Annotated[
-        bool, typer.Option("--measure", help="Time ResNet-50 for section4 now (20 s), and store the result.")
+        bool, typer.Option("--measure", help="Time ResNet-50 for section4 now (20 s) and store the result.")
     ] = False,
     cache: options.Cache = True,
     plot: options.Plot = None,
@@ -36,7 +36,10 @@ def table(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Recompute a table of the papers: published value, value here, difference; 'all' for every one."""
+    """Recompute a table of the SE papers.
+
+    Prints the published value, the value here and the difference.
+    """
     from sebench import reporting
     from sebench.paper.tables.registry import ALL, TIMED, table_names
     from sebench.runner.counting.cached import default_cache

@@ -21,24 +21,22 @@ def trend(
     metric: Annotated[
         str, typer.Argument(metavar="METRIC", help="latency, params, macs, bytes, peak_memory, ...")
     ],
-    model: Annotated[str, typer.Option("--model", "-m", help="Results of this network.")],
+    model: Annotated[str, typer.Option("--model", "-m", help="Only results of this network.")],
     variant: Annotated[
         str | None,
         typer.Option(
             "--variant",
             "-v",
-            help="Results with this variant as candidate; default: se, of networks of your own plain.",
+            help="Candidate variant; default: se; of your own networks plain.",
         ),
     ] = None,
-    baseline: Annotated[
-        str, typer.Option("--baseline", help="Results with this variant as baseline.")
-    ] = "plain",
+    baseline: Annotated[str, typer.Option("--baseline", help="Baseline variant.")] = "plain",
     workload: WorkloadRequest = NOTHING_SAID,
     since: stored.SinceFilter = None,
     fingerprint: Annotated[
         str | None,
         typer.Option(
-            "--fingerprint", help="Results whose fingerprint begins like this; default: as the newest."
+            "--fingerprint", help="First digits of the fingerprint (set-up); default: of the newest result."
         ),
     ] = None,
     directory: stored.Directory = None,
@@ -48,7 +46,10 @@ def trend(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Follow a metric's overhead ratio over commits on one set-up, and find where its level changed."""
+    """Follow a metric over commits and find where it changed.
+
+    Compares results of one set-up: the same machine, software and workload.
+    """
     from sebench import reporting
     from sebench.analysis.series import check_metric, select_series
     from sebench.analysis.trend import trend as follow
@@ -69,11 +70,13 @@ def trend(
         fingerprint_prefix=fingerprint,
     )
     if series is None:
-        complain(f"no result in {results} has {metric} of {model}: {baseline} -> {variant} as asked for")
+        complain(
+            f"no result in {results} has {metric} of {model}: {baseline} -> {variant} with these options"
+        )
         return EXIT_INCONCLUSIVE
     followed = follow(series)
     if not followed.points:
-        complain(f"no result of {model}: {baseline} -> {variant} names the commit it was measured at")
+        complain(f"no result of {model}: {baseline} -> {variant} records the commit it was measured at")
         return EXIT_INCONCLUSIVE
     present(
         output_format,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
@@ -27,7 +27,9 @@ ClassName = Literal["reproduced", "within_tolerance", "contradicted", "not_repro
 def verify(
     figures: Annotated[
         Path | None,
-        typer.Option("--figures", help="Your own CSV of figures (source,model,variant,metric,value,note)."),
+        typer.Option(
+            "--figures", help="CSV file of your own figures (source,model,variant,metric,value,note)."
+        ),
     ] = None,
     source: Annotated[
         str | None, typer.Option("--source", help="Only sources that contain this text, e.g. 'Table 2'.")
@@ -36,17 +38,22 @@ def verify(
         str | None, typer.Option("--model", "-m", help="Only this network, as printed, e.g. ResNet-50.")
     ] = None,
     metric: Annotated[str | None, typer.Option("--metric", help="Only this metric, e.g. gflops.")] = None,
-    verdict: Annotated[ClassName | None, typer.Option("--class", help="Only figures of this class.")] = None,
+    verdict: Annotated[
+        ClassName | None,
+        typer.Option(
+            "--class", metavar="CLASS", help=f"Only these figures: {', '.join(get_args(ClassName))}."
+        ),
+    ] = None,
     convention: Annotated[
         str | None,
-        typer.Option("--convention", help="How operations are counted; default: paper. See --conventions."),
+        typer.Option("--convention", help="How operations are counted; default: paper; see --conventions."),
     ] = None,
     conventions: Annotated[
-        bool, typer.Option("--conventions", help="Show how many figures each convention reproduces.")
+        bool, typer.Option("--conventions", help="Show how many figures each counting convention reproduces.")
     ] = False,
     strict: Annotated[
         bool,
-        typer.Option("--strict", help="Exit 3 if a figure is contradicted, secondary notes aside."),
+        typer.Option("--strict", help="Exit with 3 if a figure is contradicted (secondary notes excepted)."),
     ] = False,
     cache: options.Cache = True,
     output_format: options.FormatOption = "table",
@@ -54,7 +61,7 @@ def verify(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Recompute every published cost figure; say which hold, which do not, and why."""
+    """Recompute published cost figures and say which hold, and why."""
     from sebench import reporting
     from sebench.paper.audit import Audit, audit
     from sebench.paper.conventions import convention_named
@@ -106,7 +113,7 @@ def _refuse(options: Mapping[str, object]) -> None:
     given = next((option for option, value in options.items() if value), None)
     if given:
         raise UsageError(
-            f"{given} does not go with --conventions, which shows them all",
+            f"{given} cannot be combined with --conventions, which covers all figures",
             hint="leave one of the two out",
         )
 

@@ -76,7 +76,7 @@ def configuration_of(
     if asked.nothing:
         for option, _ in said(asked.workload):
             raise UsageError(
-                f"{option.option} needs a --model", hint="the configuration has its own workloads"
+                f"{option.option} needs a --model", hint="the configuration has workloads of its own"
             )
         return replace(configured, check=replace(configured.check, **how))
     inherited = {name: getattr(configured.check, name) for name in given}
@@ -151,12 +151,13 @@ def _check(asked: Asked) -> None:
     chosen = [option for option, given in ways.items() if given]
     if len(chosen) > 1:
         raise UsageError(
-            f"{chosen[0]} and {chosen[1]} are two gates", hint="run one after the other, or use a file"
+            f"{chosen[0]} and {chosen[1]} cannot be combined",
+            hint="run two checks, or use a configuration file",
         )
     if not chosen and asked.margin:
         raise UsageError(
-            "--margin needs something to hold against",
-            hint="add --base-ref REF, --candidate FACTORY or --against RESULT; a variant has --max-overhead",
+            "--margin needs something to compare with",
+            hint="add --base-ref REF, --candidate FACTORY or --against RESULT; variants: --max-overhead",
         )
     if not chosen:
         raise UsageError(
@@ -168,7 +169,7 @@ def _check(asked: Asked) -> None:
     if needs_margin and not asked.margin:
         raise UsageError(f"{way} needs a limit", hint="add --margin latency:1.05")
     if not needs_margin and asked.margin:
-        raise UsageError("--margin has no place beside --max-overhead", hint="leave one of them out")
+        raise UsageError("--margin cannot be combined with --max-overhead", hint="leave one of them out")
     _check_subject(asked, way)
 
 
@@ -193,4 +194,4 @@ def _check_subject(asked: Asked, way: str) -> None:
     }
     for option, value in strangers[way].items():
         if value:
-            raise UsageError(f"{option} has no place beside {way}", hint="leave it out")
+            raise UsageError(f"{option} cannot be combined with {way}", hint="leave it out")

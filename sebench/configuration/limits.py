@@ -54,9 +54,9 @@ def problem_of_ratio(ratio: float) -> Problem | None:
     if not (math.isfinite(ratio) and ratio > 0):
         return Problem(f"{ratio:g} is not a positive, finite ratio", None)
     if ratio < LOWEST:
-        return Problem(f"{ratio:g} asks for less than half of what there was", _meant(ratio))
+        return Problem(f"{ratio:g} asks for less than half of the old value", _meant(ratio))
     if ratio >= HIGHEST:
-        return Problem(f"{ratio:g} allows {ratio:g} times as much as there was", _meant(ratio))
+        return Problem(f"{ratio:g} allows {ratio:g} times the old value", _meant(ratio))
     return None
 
 

@@ -76,7 +76,7 @@ def _read(path: Path, directory: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigurationError(f"cannot read {shown}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{shown} is not UTF-8 text", hint="TOML files are") from error
+        raise ConfigurationError(f"{shown} is not UTF-8 text", hint="save it as UTF-8") from error
     except Unreadable as error:  # TOMLDecodeError is a ValueError; so is a number of 5000 digits
         raise ConfigurationError(f"{shown} is not valid TOML: {describe_damage(error)}") from error
 

@@ -27,7 +27,7 @@ class LockSettings(Settings, frozen=True, kw_only=True):
     """``[lock]``: the networks whose exact costs are locked."""
 
     file: Name = DEFAULT_LOCK_FILE
-    """Relative to the configuration's own file; see `Configuration.resolve`."""
+    """Relative to the directory of the configuration file, not to the current one."""
     models: tuple[Name, ...] = ()
     variants: tuple[Name, ...] = ("se",)
     """Of the native models; plain is always locked beside them."""
@@ -62,7 +62,7 @@ class StoredSettings(Settings, frozen=True, kw_only=True):
     """``[[check.stored]]``: now against a stored result, under its own workload."""
 
     result: Name
-    """Relative to the configuration's own file; see `Configuration.resolve`."""
+    """Relative to the directory of the configuration file, not to the current one."""
     margin: Limits
 
 

@@ -43,7 +43,7 @@ def require_eager(module: nn.Module, name: str) -> None:
         BuildError: it is one.
     """
     if isinstance(module, torch.jit.ScriptModule):
-        raise BuildError(f"module '{name}' is TorchScript, hiding its code", hint="count the eager model")
+        raise BuildError(f"module '{name}' is TorchScript, and hides its code", hint="count the eager model")
 
 
 class Copier:

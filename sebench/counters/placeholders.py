@@ -57,7 +57,7 @@ class FakeTensors:
 
     Args:
         device: the device.
-        keeps_values: see `Placeholders`.
+        keeps_values: whether tensors that a forward makes itself keep their values.
     """
 
     def __init__(self, device: str, *, keeps_values: bool) -> None:

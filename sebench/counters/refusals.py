@@ -14,11 +14,11 @@ from sebench.errors import BuildError, CountError
 _IMAGE_DIMENSIONS = 4
 _LONGEST = 160
 _QUANTIZED = re.compile(r"torch\..*\bquantized\b")
-_WRAP = "wrap it in a module that makes what it wants from that"
-_SIZE = "choose another --image-size, or wrap it in a module that feeds it what it takes"
+_WRAP = "wrap it in a module that builds its inputs from that"
+_SIZE = "choose another --image-size, or wrap it in a module that converts the input"
 _FLOAT = "count the network before it is quantized"
 _NUMPY = "write it with torch's operations"
-_VALUES = "counting knows shapes, no values"
+_VALUES = "counting has shapes but no values"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,24 +102,24 @@ _KINDS = (
     Kind(
         pattern="",
         holds=_is_quantized,
-        says="is quantized, and its operations say nothing of their shapes: {said}",
+        says="is quantized, and its operations do not report their shapes: {said}",
         hint=_FLOAT,
         may_run=True,
     ),
     Kind(
         pattern=r"quantized::|[Qq]uantized(CPU|Meta|Tensor)",
-        says="is quantized, and its operations say nothing of their shapes: {said}",
+        says="is quantized, and its operations do not report their shapes: {said}",
         hint=_FLOAT,
         may_run=True,
     ),
     Kind(
         pattern=r"(not compiled with CUDA|NVIDIA driver|No CUDA GPUs|CUDA is not available)",
-        says="asks for CUDA, which is not here: {said}",
+        says="asks for CUDA, which is not available here: {said}",
         hint="let it use the device of its input (x.device)",
     ),
     Kind(
         pattern=r"(?i)numpy",
-        says="leaves torch with .numpy(), and needs real data for that: {said}",
+        says="leaves torch with .numpy(), which needs real data: {said}",
         hint=_NUMPY,
         may_run=True,
     ),
@@ -132,46 +132,46 @@ _KINDS = (
     Kind(
         pattern=r"TypeError: .*missing \d+ required .*arguments?: (.*)",
         holds=_is_root,
-        says="takes more than one input ({0} is missing), and {fed} is fed",
+        says="takes more than one input ({0} is missing), but is given {fed}",
         hint=_WRAP,
     ),
     Kind(
         pattern=r"TypeError: .*takes (?:from )?\d.* but \d+ (?:was|were) given",
         holds=_is_root,
-        says="takes no such input: {said}; {fed} is fed",
+        says="does not accept this input: {said}; it is given {fed}",
         hint=_WRAP,
     ),
     Kind(
         pattern=r"argument #1 'indices'|index_select\(\): Expected dtype int|indices must be long",
-        says="wants tokens (whole numbers), and {fed} of floats is fed",
+        says="takes token IDs (integers), but is given {fed} of floats",
         hint=_WRAP,
     ),
     Kind(
         pattern=r"\(got str\)|'(?:Tensor|Parameter)' object has no attribute '(?:keys|items|values|get)'",
-        says="takes a dict, and {fed} is fed",
+        says="takes a dict, but is given {fed}",
         hint=_WRAP,
     ),
     Kind(
-        # torch takes a word apart: x["image"] has five indices, x["a"] one that is no number.
+        # torch takes a word apart: x["image"] has five indices, x["a"] one that is not a number.
         pattern=r"too many indices for tensor of dimension",
-        says="takes a dict, or inputs of other dimensions, and {fed} is fed: {said}",
+        says="takes a dict, or inputs of other dimensions, but is given {fed}: {said}",
         hint=_WRAP,
     ),
     Kind(
         pattern=r"'Tensor' object has no attribute '(\w+)'",
-        says="takes an object with .{0}, and {fed} is fed",
+        says="takes an object with .{0}, but is given {fed}",
         hint=_WRAP,
     ),
     Kind(
         pattern=r"values to unpack \(expected \d+, got (\d+)\)|too many values to unpack",
         holds=_unpacks_shape,
-        says="takes inputs of other dimensions, and {fed} is fed: {said}",
+        says="takes inputs of other dimensions, but is given {fed}: {said}",
         hint=_WRAP,
     ),
     Kind(
         pattern=r"index \d+ is out of bounds for dimension 0|not enough values to unpack",
         holds=_is_root,
-        says="takes a list or tuple of inputs ({said}), and {fed} is fed",
+        says="takes a list or tuple of inputs ({said}), but is given {fed}",
         hint=_WRAP,
     ),
     Kind(
@@ -193,18 +193,18 @@ _KINDS = (
     Kind(
         pattern=r"expected input.* to have (\d+) channels, but got \d+ channels instead",
         holds=_is_of_input,
-        says="takes images of {0} channels, and {fed} is fed",
+        says="takes images of {0} channels, but is given {fed}",
         hint=_WRAP,
     ),
     Kind(
         pattern=r"Invalid channel dimensions",
-        says="takes another number of channels or of dimensions, and {fed} is fed",
+        says="takes another number of channels or of dimensions, but is given {fed}",
         hint=_WRAP,
     ),
     Kind(
         pattern=r"[Ee]xpected .*\b\dD|unbatched|must be \dD|[Ee]xpected \d-?[dD]"
         r"|Dimension out of range|number of dimensions",
-        says="takes inputs of other dimensions, and {fed} is fed: {said}",
+        says="takes inputs of other dimensions, but is given {fed}: {said}",
         hint=_WRAP,
     ),
     Kind(

@@ -55,7 +55,7 @@ class Request:
 
 
 def static_cost(model: nn.Module, request: Request) -> StaticCost:
-    """Count `model` at one input; see `sebench.counters.count`."""
+    """Count parameters, buffers, MACs, FLOPs and bytes of `model` at the input and phase of `request`."""
     modules = named_modules(model)
     _require_known((*request.sites, *request.stages), modules)
     frames = frames_of(modules, request.sites, request.stages)

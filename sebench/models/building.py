@@ -33,11 +33,11 @@ def build(spec: ModelSpec, *, seed: int | None = 0, device: str = "cpu") -> Buil
     Args:
         spec: What to build; resolved first.
         seed: Seed of the weights; None draws one.
-        device: Any torch device; on ``meta`` nothing is allocated or initialised, see `BuiltModel.device` for
-            the exception.
+        device: Any torch device. On ``meta`` nothing is allocated or initialised, except by factories that
+            need real tensors; `BuiltModel.device` says where the network is.
 
     Raises:
-        UsageError: The specification is invalid (see `resolve`), or there is no such file or module.
+        UsageError: No such model, variant or size, or no such file or module.
         DeviceError: No such device here.
         BuildError: The network's code failed, or the device has no room for the weights.
     """

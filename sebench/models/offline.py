@@ -53,7 +53,7 @@ def offline(name: str) -> Iterator[None]:
         # No OSError, which libraries answer by trying again and again.
         refused.append(
             BuildError(
-                f"{name} would download something from {_text(host)}, and sebench fetches nothing",
+                f"{name} would download something from {_text(host)}, but sebench downloads nothing",
                 hint="build it without pretrained weights, or from files on this machine",
             )
         )

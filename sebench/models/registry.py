@@ -76,7 +76,7 @@ def parse_image_size(text: str) -> ImageSize:
     found = re.fullmatch(r"(-?\d+)(?:x(\d+))?", text.strip())
     if not found:
         raise UsageError(
-            f"--image-size {text!r} is no size", hint="give a side, e.g. 224, or height x width, 800x1333"
+            f"--image-size {text!r} is not a size", hint="give a side, e.g. 224, or height x width, 800x1333"
         )
     height, width = int(found[1]), int(found[2] or found[1])
     return height if height == width else (height, width)

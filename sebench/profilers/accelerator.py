@@ -89,7 +89,8 @@ class AcceleratorDevice:
         """NVML's counter of the whole board.
 
         Raises:
-            DeviceError: see `NvmlReader.energy_counter`; or there is no NVML for this device.
+            DeviceError: there is no NVML for this device, the GPU has no counter or does not let it be read,
+                or the GPU is split (MIG) and the counter covers other instances as well.
         """
         if self._reader is None:
             reason = "NVML cannot be reached" if self._device.type == "cuda" else "only NVIDIA GPUs have one"

@@ -64,7 +64,7 @@ class CpuDevice:
         """RAPL: the CPU packages, and the memory where the processor counts it.
 
         Raises:
-            DeviceError: see `open_rapl`.
+            DeviceError: this machine has no such counter, or it may not be read.
         """
         return open_rapl(Host())
 

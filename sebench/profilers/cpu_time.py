@@ -29,7 +29,7 @@ class CpuTicks(NamedTuple):
 
     @property
     def steal_ratio(self) -> float | None:
-        """Share of the wanted CPU time that the hypervisor gave to somebody else."""
+        """Share of requested CPU time that the hypervisor gave to somebody else."""
         return self.steal / self.demand if self.demand > 0 else None
 
 

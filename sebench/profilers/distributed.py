@@ -82,7 +82,7 @@ class DistributedDevice:
 
     def energy_counter(self) -> EnergyCounter:
         """Refused: a counter reads one device, and the ranks have several."""
-        raise DeviceError("energy is read of one device, and ranks use several")
+        raise DeviceError("energy is read from one device, but ranks use several")
 
     def quiet(self) -> AbstractContextManager[None]:
         """See `Device.quiet`."""
@@ -176,7 +176,7 @@ def _backend(device: str) -> str:
 
 
 def maximum(values: Sequence[float]) -> list[float]:
-    """Element-wise over the ranks of the process group; see `Maximum`."""
+    """The largest value of each position over the ranks of the process group; every rank must call it."""
     largest = torch.tensor(values, dtype=torch.float64)
     distributed.all_reduce(largest, op=distributed.ReduceOp.MAX)
     found: list[float] = largest.tolist()

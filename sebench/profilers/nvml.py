@@ -127,7 +127,7 @@ class NvmlReader:
         """
         if self._mig():
             raise DeviceError(
-                "no energy of this GPU: it is split (MIG), and its counter is the whole board's",
+                "no energy of this GPU: it is split (MIG), but its counter covers the whole board",
                 hint=_WITHOUT,
             )
         counter = NvmlCounter(self._nvml, self._handle)

@@ -78,7 +78,7 @@ def make_targets(workload: Workload, output: object, *, seed: int, rank: int = 0
         workload: its batch and device.
         output: what the network returns for a batch, ``(N, classes)``.
         seed: of the draw.
-        rank: as for `make_input`.
+        rank: which part of the batch, where the workload has several ranks.
 
     Raises:
         WorkerError: no such output, so there is no cross-entropy of it.
@@ -179,7 +179,7 @@ def check_gradients(module: nn.Module, label: str) -> None:
     if unused:
         others = f" and {len(unused) - 1} more" if unused[1:] else ""
         raise WorkerError(
-            f"{label}: {unused[0]}{others} takes no part in the loss, which data-parallel training cannot do",
+            f"{label}: {unused[0]}{others} does not contribute to the loss, as DDP requires",
             hint="freeze it (requires_grad_(False)), or leave out --world-size",
         )
 

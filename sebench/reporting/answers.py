@@ -135,7 +135,7 @@ def _evidence(metric: MetricComparison) -> str:
         f"grade {metric.grade}",
     ]
     if metric.ratio.scope == "within-process":
-        parts.append("within-process only: variation between processes is not in the interval")
+        parts.append("one process only: the interval leaves out variation between processes")
     return ", ".join(parts)
 
 

@@ -15,7 +15,7 @@ BIAS_LIMIT = 0.003
 METHOD = (
     "A/A: a network against a second instance of itself, in the same fresh processes as any comparison. "
     "Between processes: standard deviation of their estimates. Smallest margin: two half-widths of the 95 % "
-    "interval, 2 t s / sqrt(P); with a narrower one many gates of what did not change stay inconclusive."
+    "interval, 2 t s / sqrt(P); with a narrower one, many checks of unchanged code stay inconclusive."
 )
 
 
@@ -27,7 +27,7 @@ def calibration_document(calibration: Calibration, noise: Noise, margins: Sequen
         body=(
             Paragraph(_answer(name, noise), strong=True),
             Table("Noise", _NOISE_COLUMNS, tuple(_noise_rows(noise))),
-            Table("Margins that can be held", _MARGIN_COLUMNS, tuple(map(_margin_row, margins))),
+            Table("Margins that this machine can resolve", _MARGIN_COLUMNS, tuple(map(_margin_row, margins))),
         ),
         notes=(METHOD, *_bias_note(noise)),
     )
@@ -71,7 +71,7 @@ def _noise_rows(noise: Noise) -> Iterator[tuple[Cell, Cell]]:
         ("SD between blocks", noise.sigma_block),
         ("SD between processes", noise.sigma_process),
         ("SD between sessions", noise.sigma_session),
-        ("SD between sessions, of a time", noise.sigma_session_time),
+        ("SD between sessions, of times", noise.sigma_session_time),
     )
     for label, sigma in levels:
         shown = "unknown: needs 5 sessions" if sigma is None else f"{sigma * 100:.2f} %"

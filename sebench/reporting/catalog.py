@@ -129,7 +129,7 @@ def _models(models: Sequence[ModelRow], sources: Sequence[SourceRow]) -> Table:
         for model in models
     )
     others = ", ".join(source.syntax for source in sources if not source.takes_variants)
-    return Table("Models", columns, rows, (f"also, taken as they are: {others}",) if others else ())
+    return Table("Models", columns, rows, (f"also, measured as built: {others}",) if others else ())
 
 
 def _variants(variants: Sequence[VariantRow]) -> Table:

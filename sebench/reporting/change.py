@@ -38,8 +38,8 @@ METHOD = (
     "t over the Hodges-Lehmann estimates of the processes, on the log scale"
 )
 SESSIONS = (
-    "the interval speaks for processes of these two sessions; a state of the machine that lasts for a whole "
-    "session is not in it (docs/history.md)"
+    "the interval covers variation between processes of these two sessions, but no state of the machine that "
+    "lasts a whole session (docs/history.md)"
 )
 ABSOLUTE = (
     "candidate, new/old: between sessions, not interleaved: information only, and only on equal set-ups "

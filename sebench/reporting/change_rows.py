@@ -47,7 +47,7 @@ def columns() -> tuple[Column, ...]:
         Column("metric", "metric"),
         Column("before", "ratio before", "right", detail="[CI]"),
         Column("after", "ratio after", "right", detail="[CI]"),
-        Column("change", "change", "right", detail="[CI]"),
+        Column("change", "change", "right", detail="[CI]", pinned=True),
         Column("verdict", "verdict"),
         Column("candidate", "candidate, new/old", "right", detail="[CI]"),
         Column("grade", "grade"),

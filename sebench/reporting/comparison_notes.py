@@ -15,16 +15,16 @@ from sebench.schema import Comparison, Environment, Finding, MetricComparison, i
 CONVENTION = (
     "{paper} = MACs + 1 per residual-add element + 1 per squeezed element; the paper prints "
     "multiply-adds as FLOPs. MACs: convolutions and linear layers. FLOPs = 2 x MACs + elementwise "
-    "operations. bytes: tensor bytes in and out of each op, no cache model."
+    "operations. bytes: tensor bytes in and out of each op, without caches."
 )
-COUNTED_FORWARD = "params, MACs, FLOPs and bytes are those of one image's forward pass, in training too."
+COUNTED_FORWARD = "params, MACs, FLOPs and bytes are for one image's forward pass, also in training."
 UNNAMED_CPU = "the paper does not name its CPU: its ratio can be compared, its times cannot"
 ABSOLUTE_TIMES = (
     "Absolute times on shared machines are not comparable between runs; the ratio is what was measured."
 )
 
-_WITHIN = "the interval holds within one process; variation between processes is not in it"
-_BETWEEN = "the interval speaks for fresh processes"
+_WITHIN = "the interval covers one process only, not variation between processes"
+_BETWEEN = "the interval covers variation between processes"
 
 
 def notes(

@@ -52,6 +52,10 @@ class Column:
     goes under the column before it where the line is too narrow. ``data``: machine formats only."""
     wrap: bool = False
     """Holds running text, which may break over lines."""
+    below: bool = False
+    """Goes to a line of its own below the row where a terminal is too narrow for it as a column."""
+    pinned: bool = False
+    """The figure that readers look for: a page keeps it in sight where the table is wider than the screen."""
 
     @property
     def heading(self) -> Cell:

@@ -76,7 +76,7 @@ def _version(name: str, version: object) -> str:
 
 def _findings(findings: tuple[Finding, ...]) -> Table | Paragraph:
     if not findings:
-        return Paragraph("Nothing speaks against measuring here.")
+        return Paragraph("No source of noise was found.")
     ordered = sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity))
     columns = (
         Column("severity", "severity"),

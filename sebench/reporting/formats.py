@@ -31,7 +31,7 @@ def render(document: Document, format: str, *, width: int | None = None, color: 
 
     Args:
         document: what to say.
-        format: see `Format`.
+        format: ``table``, ``markdown``, ``csv``, ``latex`` or ``html``.
         width: characters per line of ``table``; None where there is no terminal.
         color: emphasis by ANSI codes, in ``table`` only.
 

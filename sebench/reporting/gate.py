@@ -20,7 +20,7 @@ from sebench.schema import WORKLOAD_COLUMNS, Check, CheckKind, Gate, Reason, wor
 
 _BASES: dict[CheckKind, str] = {
     "lock": "against the lock",
-    "ceiling": "over {}, on this machine",
+    "ceiling": "over {}, measured here",
     "factories": "over {}",
     "base-ref": "over {}, both sides in this run",
     "stored": "over the stored result {}",
@@ -34,19 +34,17 @@ _DATA_KEYS = (
 
 DECISIONS = (
     "passed: the interval ends within the limit; failed: it begins beyond the limit; inconclusive: the limit "
-    "lies inside it, or what was measured is not enough to judge by (see why)"
+    "lies inside it, or too little was measured to decide (see the reason)"
 )
 UNADJUSTED = (
-    "Intervals hold one by one, unadjusted for the number of checks; the decision of {} sampled checks is "
-    "corrected for it (Holm)."
+    "Each interval is for its check alone; the decision on the {} sampled checks is corrected for their "
+    "number (Holm)."
 )
-P_VALUE = (
-    "p: one-sided, for a ratio within the limit, Holm-adjusted over the sampled checks; small is what fails"
-)
-GRADE_C = "grade C: disturbed or too noisy; it may pass, and fails only what is far beyond the limit"
+P_VALUE = "p: one-sided, for a ratio within the limit, Holm-adjusted over the sampled checks; a small p fails"
+GRADE_C = "grade C: disturbed or too noisy; such a check can pass, but fails only far beyond the limit"
 POOLED = (
-    "attempts: the samples of up to {} runs on this state of the code were pooled; checking again adds "
-    "evidence, it does not start afresh"
+    "attempts: the samples of up to {} runs on this state of the code were pooled; another run adds "
+    "evidence, it does not start over"
 )
 LET_THROUGH = "inconclusive checks do not fail this gate (--on-inconclusive pass)"
 
@@ -93,13 +91,13 @@ def _table(gate: Gate) -> Table:
         Column("basis", "basis", role="group"),
         Column("check", "check", wrap=True),
         Column("limit", "limit", "right"),
-        Column("ratio", "ratio", "right", detail=f"[{shown}]"),
+        Column("ratio", "ratio", "right", detail=f"[{shown}]", pinned=True),
         # Exact figures have no interval: on a narrow line their values stand where that would.
         Column("values", "old -> new", "right", role="fold" if values else "data"),
         Column("grade", "grade"),
         Column("p_value", "p", "right"),
         Column("status", "status"),
-        Column("reason", "reason", wrap=True),
+        Column("reason", "reason", wrap=True, below=True),
         *(Column(key, key, role="data") for key in _DATA_KEYS),
     )
     return Table("", columns, tuple(_row(check) for check in gate.checks))

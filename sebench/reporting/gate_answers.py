@@ -108,7 +108,11 @@ def _decimals(ratio: Ratio, limit: float | None) -> int:
 def _tolerated(gate: Gate) -> str:
     inconclusive = sum(check.status == "inconclusive" for check in gate.checks)
     lets_through = gate.on_inconclusive == "pass" and gate.status in ("passed", "inconclusive")
-    return f"; {inconclusive} inconclusive, let through as asked for" if lets_through and inconclusive else ""
+    return (
+        f"; {inconclusive} inconclusive, allowed by --on-inconclusive pass"
+        if lets_through and inconclusive
+        else ""
+    )
 
 
 def _counts(gate: Gate) -> str:

@@ -1,8 +1,9 @@
 """How a table is laid out on a line of given width, before anything is drawn.
 
 Inline if it fits: every column on its own, details beside their texts. Otherwise stacked: details and
-``fold`` columns go under their text. Columns that may wrap give way in both. If that is still too wide, the
-stacked table is broken into pieces that each repeat the first column. Text is never shortened.
+``fold`` columns go under their text. If that is too wide as well, columns marked ``below`` leave the grid for
+lines of their own under each row, again inline first. Columns that may wrap give way in all four. What is
+still too wide is broken into pieces that each repeat the first column. Text is never shortened.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ _INLINE_GAP = 2
 _STACKED_GAP = 1
 _MIN_WRAPPED = 16
 """Running text is not made narrower than this to save a layout."""
+_MIN_WRAPPED_BELOW = 40
+"""The same, of running text that can go below its row: in a narrower column a sentence takes many lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class Layout:
     headings: tuple[str, ...]
     widths: tuple[int, ...]
     stacked: bool
+    below: Indices = ()
+    """Table columns that are printed under each row."""
 
     @property
     def gap(self) -> int:
@@ -46,15 +51,21 @@ class Layout:
 
 def fit(table: Table, width: int) -> tuple[Layout, ...]:
     """The grids to print `table` as, one below the other, none wider than `width`."""
-    if not printed_columns(table):
+    shown = printed_columns(table)
+    if not shown:
         return ()
-    inline = _layout(table, tuple((index,) for index in printed_columns(table)), stacked=False)
-    stacked = _layout(table, _folded(table), stacked=True)
-    for layout in (inline, stacked):
+    below = tuple(index for index in shown[1:] if table.columns[index].below)
+    beside = tuple(index for index in shown if index not in below)
+    layouts = [
+        _layout(table, columns, below=under, stacked=stacked)
+        for chosen, under in ((shown, ()), (beside, below))
+        for columns, stacked in ((tuple((index,) for index in chosen), False), (_folded(table, chosen), True))
+    ]
+    for layout in layouts:
         narrowed = _narrowed(table, layout, width)
         if narrowed.width <= width:
             return (narrowed,)
-    return tuple(_pieces(stacked, width))
+    return tuple(_pieces(layouts[-1], width))
 
 
 def line_width(line: str) -> int:
@@ -69,14 +80,26 @@ def printed(row: Row, indices: Indices, stacked: bool) -> list[str]:
     return [line for index in indices for line in _lines(row[index], stacked)] or [""]
 
 
-def _layout(table: Table, columns: tuple[Indices, ...], *, stacked: bool) -> Layout:
+def printed_below(table: Table, layout: Layout, row: Row) -> list[str]:
+    """The lines under `row`: short facts together, each with its title; running text on a line of its own."""
+    facts, sentences = [], []
+    for index in layout.below:
+        text = " ".join(_lines(row[index], stacked=False))
+        if text and table.columns[index].wrap:
+            sentences.append(text)
+        elif text:
+            facts.append(f"{table.columns[index].title} {text}")
+    return [", ".join(facts), *sentences] if facts else sentences
+
+
+def _layout(table: Table, columns: tuple[Indices, ...], *, below: Indices, stacked: bool) -> Layout:
     header = tuple(column.heading for column in table.columns)
     headings = tuple("\n".join(printed(header, indices, stacked)) for indices in columns)
     widths = tuple(
         max(line_width(line) for row in (header, *table.rows) for line in printed(row, indices, stacked))
         for indices in columns
     )
-    return Layout(columns, headings, widths, stacked)
+    return Layout(columns, headings, widths, stacked, below)
 
 
 def _narrowed(table: Table, layout: Layout, width: int) -> Layout:
@@ -85,13 +108,18 @@ def _narrowed(table: Table, layout: Layout, width: int) -> Layout:
     wrapping = [i for i, indices in enumerate(layout.columns) if table.columns[indices[0]].wrap]
     excess = layout.width - width
     while excess > 0 and wrapping:
-        widest = max(wrapping, key=lambda i: widths[i])
-        if widths[widest] <= _MIN_WRAPPED:
+        widest = max(wrapping, key=lambda i: widths[i] - _least(table, layout.columns[i]))
+        least = _least(table, layout.columns[widest])
+        if widths[widest] <= least:
             break
-        cut = min(excess, max(1, widths[widest] - max(width, _MIN_WRAPPED)))
+        cut = min(excess, max(1, widths[widest] - max(width, least)))
         widths[widest] -= cut
         excess -= cut
     return replace(layout, widths=tuple(widths))
+
+
+def _least(table: Table, indices: Indices) -> int:
+    return _MIN_WRAPPED_BELOW if table.columns[indices[0]].below else _MIN_WRAPPED
 
 
 def _pieces(layout: Layout, width: int) -> Iterator[Layout]:
@@ -112,12 +140,15 @@ def _pieces(layout: Layout, width: int) -> Iterator[Layout]:
 
 def _part(layout: Layout, chosen: Indices, widths: tuple[int, ...]) -> Layout:
     columns = tuple(layout.columns[i] for i in chosen)
-    return Layout(columns, tuple(layout.headings[i] for i in chosen), widths, layout.stacked)
+    headings = tuple(layout.headings[i] for i in chosen)
+    # The lines under a row are printed once, with the piece that ends it.
+    below = layout.below if chosen[-1] == len(layout.columns) - 1 else ()
+    return Layout(columns, headings, widths, layout.stacked, below)
 
 
-def _folded(table: Table) -> tuple[Indices, ...]:
+def _folded(table: Table, chosen: Indices) -> tuple[Indices, ...]:
     columns: list[Indices] = []
-    for index in printed_columns(table):
+    for index in chosen:
         if table.columns[index].role == "fold" and columns:
             columns[-1] = (*columns[-1], index)
         else:

@@ -38,7 +38,7 @@ def columns(*, confidence: str, with_paper: bool) -> tuple[Column, ...]:
         Column("baseline", "baseline", "right"),
         Column("candidate", "candidate", "right"),
         Column("difference", "difference", "right"),
-        Column("ratio", "ratio", "right", detail=f"[{interval}]"),
+        Column("ratio", "ratio", "right", detail=f"[{interval}]", pinned=True),
         *paper,
         Column("grade", "grade"),
         Column("n", "n", role="fold"),

@@ -25,9 +25,9 @@ from sebench.schema import (
 )
 from sebench.units import UNKNOWN
 
-NAMING_NOTE = "a result goes by its file, or by how its id begins; times are UTC"
-DIRTY_NOTE = "commit+: with changes that were not committed"
-NO_RESULTS = "there are none"
+NAMING_NOTE = "name a result by its file or the first characters of its ID; times are UTC"
+DIRTY_NOTE = "commit+: measured with uncommitted changes"
+NO_RESULTS = "no results"
 
 _COMMIT_DIGITS = 8
 # What only machines read: attributes of the summary, and of the headline.
@@ -98,18 +98,18 @@ def _shown(entries: Sequence[_Entry], workloads: Collection[Workload]) -> tuple[
         (Column("id", "id", role="fold"), _id),
         (Column("model", "model"), lambda summary, _: text_cell(summary.model)),
         (Column("candidate", "variant", role="fold"), _variant),
-        (Column("machine", "machine", role=_role(len(machines) > 1)), _machine),
+        (Column("machine", "machine", role=_role(len(machines) > 1), below=True), _machine),
         (Column("device", "device"), _of_workload("device")),
         (Column("phase", "phase", role="fold"), _of_workload("phase")),
         (Column("batch_size", "batch", "right"), _of_workload("batch_size")),
         (_option_column("dtype", workloads), _of_workload("dtype")),
-        (Column("ratio", "ratio", "right", detail="[CI]"), _ratio),
+        (Column("ratio", "ratio", "right", detail="[CI]", pinned=True), _ratio),
         (
             Column("grade", "grade"),
             lambda _, headline: text_cell((headline.grade or UNKNOWN) if headline else ""),
         ),
-        (Column("commit", "commit"), _commit),
-        (Column("remark", "remark", role=_role(remarks), wrap=True), _remark_cell),
+        (Column("commit", "commit", below=True), _commit),
+        (Column("remark", "remark", role=_role(remarks), wrap=True, below=True), _remark_cell),
     )
 
 
@@ -126,7 +126,7 @@ def _option_column(key: str, workloads: Collection[Workload]) -> Column:
         special = len({_told_apart(option, workload) for workload in workloads}) > 1
     else:
         special = not all(option.is_usual(workload) for workload in workloads)
-    return Column(option.field, option.label, role=_role(special))
+    return Column(option.field, option.label, role=_role(special), below=True)
 
 
 def _told_apart(option: WorkloadOption, workload: Workload) -> object:

@@ -25,10 +25,13 @@ from sebench.reporting.document import (
     Table,
     row_groups,
 )
-from sebench.reporting.layout import Layout, fit, line_width, printed
+from sebench.reporting.layout import Layout, fit, line_width, printed, printed_below
 
 DEFAULT_WIDTH = 100
 """Columns assumed where there is no terminal to ask."""
+
+_INDENT = 2
+"""Blanks before the lines that stand under a row."""
 
 # Box lines: top, head, rule under the head, body, rule between rows, rule over the foot, foot, bottom.
 _RULED = Box("    \n    \n -  \n    \n    \n    \n    \n    \n", ascii=True)
@@ -155,6 +158,10 @@ def _row_lines(console: Console, table: Table, layout: Layout, row: Row) -> Iter
     gap = " " * layout.gap
     for lines in zip_longest(*cells, fillvalue=""):
         yield f"{gap.join(map(_padded, lines, layout.widths, aligns))}\n"
+    indent = " " * min(_INDENT, console.width - 1)
+    for text in printed_below(table, layout, row):
+        for line in _wrapped(console, [text], console.width - len(indent)):
+            yield f"{indent}{line}\n"
 
 
 def _wrapped(console: Console, lines: list[str], width: int) -> list[str]:

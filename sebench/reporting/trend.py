@@ -22,7 +22,7 @@ METHOD = (
     "levels (docs/history.md)"
 )
 NOISE = (
-    "noise: the larger of the median standard error of the commits and of what neighbours differ by; a "
+    "noise: the larger of the median standard error of the commits and the differences between neighbours; a "
     "change in the newest commit alone cannot be told from an outlier"
 )
 EXACT = "exact figures: a change point is where that of either network changes"

@@ -57,7 +57,7 @@ def point_table(trend: Trend) -> Table:
     columns = (
         Column("commit", "commit"),
         Column("measured_at", "measured"),
-        Column("ratio", "ratio", "right", detail="[CI]"),
+        Column("ratio", "ratio", "right", detail="[CI]", pinned=True),
         Column("change", "change"),
         Column("baseline", f"baseline{unit}", "right"),
         Column("candidate", f"candidate{unit}", "right"),

@@ -33,9 +33,9 @@ CLASS_NAMES: Mapping[FigureClass, str] = {
 _MEANINGS: Mapping[FigureClass, str] = {
     "reproduced": "our count prints the same digits",
     "within_tolerance": "within 0.012 G of figures printed in G, within 0.3 % of others",
-    "contradicted": "our count says something else; the cause is the likely one, found by recomputing",
-    "not_reproducible": "nobody can rebuild the network that the figure is about",
-    "quoted_only": "accuracies, timings and training settings: not ours to recompute",
+    "contradicted": "our count differs; the cause given is the likely one, found by recomputing",
+    "not_reproducible": "the network of the figure cannot be rebuilt",
+    "quoted_only": "accuracies, timings and training settings, which counting cannot recompute",
 }
 _ORIGIN_NAMES: Mapping[Origin, str] = {
     "authors": "of the authors",

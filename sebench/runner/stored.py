@@ -68,7 +68,7 @@ def _headline(measurement: Measurement, machine: Sequence[Finding]) -> Headline:
         metric = latency_metric(measurement, machine)
     except (SebenchError, ArithmeticError, LookupError, ValueError) as error:
         # Samples may be well-formed and yet make no sense; one such file must not end a listing.
-        reason = f"the samples make no sense: {error}"
+        reason = f"the samples are inconsistent: {error}"
         metric = unavailable(measurement.metric, measurement.workload, reason)
     return Headline(
         workload=measurement.workload,

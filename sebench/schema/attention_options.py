@@ -116,7 +116,7 @@ class StageSet:
             first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
             if last < first:
                 raise VariantError(
-                    f"{run.strip()!r} is no stage or run of stages", hint=f"for example {name}=2+4-5"
+                    f"{run.strip()!r} is not a stage or range of stages", hint=f"for example {name}=2+4-5"
                 )
             stages.update(range(first, last + 1))
         return tuple(sorted(stages))

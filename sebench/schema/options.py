@@ -2,7 +2,7 @@
 
 Command-line options and filters, keys of configuration files, parameters of the library, columns of CSV and
 frames, lists of results, titles of tables, names of series and the stored command derive from
-`WORKLOAD_OPTIONS`, or are held against it by the tests. A new field of `Workload` needs one entry here, and
+`WORKLOAD_OPTIONS`, or are compared with it by the tests. A new field of `Workload` needs one entry here, and
 its place in `WorkloadRequest` if people can set it.
 """
 
@@ -152,7 +152,7 @@ WORKLOAD_OPTIONS: tuple[WorkloadOption, ...] = (
         lambda w: f"batch {w.batch_size}",
         always=True,
         noun="batch size",
-        help="Images per step; default: 1, in training 16 on the CPU and 256 elsewhere.",
+        help="Images per step; default: 1; in training 16 on the CPU, 256 elsewhere.",
         kind=int,
         short="-b",
     ),
@@ -163,7 +163,7 @@ WORKLOAD_OPTIONS: tuple[WorkloadOption, ...] = (
         image_text,
         always=True,
         noun="image size",
-        help="Side of the input, or HEIGHTxWIDTH; default: the network's own.",
+        help="Input size: one side or HEIGHTxWIDTH; default: the network's own.",
         asked="image_size",
     ),
     WorkloadOption(
@@ -185,7 +185,7 @@ WORKLOAD_OPTIONS: tuple[WorkloadOption, ...] = (
         lambda w: w.memory_format,
         usual="contiguous",
         noun="layout",
-        help="Layout of input and weights.",
+        help="Memory layout of input and weights.",
         default="contiguous",
         choices=get_args(MemoryFormat),
     ),
@@ -196,7 +196,7 @@ WORKLOAD_OPTIONS: tuple[WorkloadOption, ...] = (
         threads_text,
         always=True,
         noun="number of threads",
-        help="Intra-op threads; default: the cores this process may use.",
+        help="CPU threads (intra-op); default: the cores that this process may use.",
         kind=int,
     ),
     WorkloadOption(
@@ -219,7 +219,7 @@ WORKLOAD_OPTIONS: tuple[WorkloadOption, ...] = (
         lambda w: f"with {w.optimizer}",
         usual="none",
         noun="optimizer",
-        help="Include the update of the weights in the training step.",
+        help="Include the weight update in the training step.",
         default="none",
         choices=get_args(Optimizer),
         by_part=False,
@@ -234,7 +234,7 @@ WORKLOAD_OPTIONS: tuple[WorkloadOption, ...] = (
         lambda w: f"world size {w.world_size}",
         usual=1,
         noun="world size",
-        help="Train data-parallel over N processes; splits the batch (DDP).",
+        help="Train data-parallel (DDP) in N processes that share the batch.",
         default=1,
         kind=int,
         by_part=False,

@@ -67,7 +67,7 @@ def _by_id(name: str, contents: StoreContents, directory: Path) -> Path:
         return paths[matching[0]]
     if matching:
         shown = ", ".join(matching[:_SHOWN]) + (", ..." if len(matching) > _SHOWN else "")
-        raise DataFileError(f"{name!r} begins {len(matching)} ids: {shown}", hint="add more of it")
+        raise DataFileError(f"{name!r} matches {len(matching)} IDs: {shown}", hint="give more characters")
     if os.sep in name or name.endswith(".json"):
         raise DataFileError(f"cannot read {name}: No such file or directory", hint=_near(name, paths))
     raise DataFileError(f"no result {name!r} in {directory}", hint=_near(name, paths))

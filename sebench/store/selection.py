@@ -36,7 +36,7 @@ def criteria(
     since: datetime | None = None,
     fingerprint: str | None = None,
 ) -> tuple[Criterion, ...]:
-    """The conditions that were given; see `ResultStore.select`."""
+    """One criterion per condition that was given; a result must meet all of them."""
     return (
         *_any_of("model", model, lambda summary: summary.models),
         *_any_of("variant", variant, lambda summary: (summary.pair.candidate.variant,)),

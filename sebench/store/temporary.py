@@ -36,5 +36,5 @@ def temporary_file() -> IO[bytes]:
 def _nowhere(error: OSError) -> DataFileError:
     return DataFileError(
         f"temporary files cannot be written: {error.strerror}",
-        hint="let TMPDIR name a folder that can be written",
+        hint="set TMPDIR to a writable directory",
     )

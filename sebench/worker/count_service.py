@@ -55,7 +55,7 @@ def serve_counts(first: _Request, desk: Desk, exit_hooks: Callable[[], object]) 
 
 
 def serve_lock(request: LockRequest, desk: Desk, exit_hooks: Callable[[], object]) -> None:
-    """Count all networks of a lock; see `serve_counts`.
+    """Count all networks of a lock and answer with one message.
 
     Raises:
         Fatal: one cannot be counted.

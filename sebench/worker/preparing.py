@@ -137,7 +137,11 @@ def prepare_side(
     rank: int = 0,
     alive: Heartbeat = unheard,
 ) -> PreparedSide:
-    """One of the networks, on its own copy of `source`; see `prepare`."""
+    """Build one of the networks and run it once, on its own copy of `source`.
+
+    Raises:
+        Fatal: it does not build or run, or its output is not finite.
+    """
     workload, seed, label = request.workload, request.weight_seed, f"{spec.model} {spec.variant}"
     module = guarded(lambda: build(spec, seed))
     alive()

@@ -61,7 +61,7 @@ def serve(
         replies: receives the answers, which `sebench.worker.protocol` describes, or `Failed` at any point;
             `Alive` in between.
         build: makes a network; tests pass their own.
-        select: makes the device of a workload; likewise.
+        select: makes the device of a workload; tests pass their own.
         cpus: what this process may run on; by default what this thread may, now that torch is here.
         exit_hooks: runs what was registered for the end of this process, before a count is given.
     """

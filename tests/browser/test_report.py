@@ -164,6 +164,18 @@ def test_a_phone_scrolls_tables_and_not_the_page(visit, report):
     assert region.evaluate("box => document.activeElement === box")
 
 
+def test_on_a_phone_the_ratio_stays_in_sight_however_far_a_table_is_scrolled(visit, report):
+    page = visit(report, viewport={"width": 390, "height": 844}).page
+    region = page.locator("section[aria-labelledby=comparison] .scroll").first
+    box = region.bounding_box()
+    for scrolled in (0, 10_000):
+        region.evaluate(f"box => {{ box.scrollLeft = {scrolled} }}")
+        name, ratio = (region.locator(f"tbody {cell}").last.bounding_box() for cell in ("th", "td.pinned"))
+        assert box["x"] <= name["x"]
+        assert name["x"] + name["width"] <= ratio["x"]
+        assert ratio["x"] + ratio["width"] <= box["x"] + box["width"] + 1  # rounded pixels
+
+
 def test_without_scripts_tables_and_pictures_say_everything(visit, report):
     page = visit(report, java_script_enabled=False).page
     figures = page.locator("figure")

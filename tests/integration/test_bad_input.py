@@ -90,7 +90,7 @@ def nets(tmp_path):
         ("-m resnet50 --image-size 8", 2, "image size 8 is too small for resnet50; use at least 32"),
         ("-m vgg16_bn --image-size 8", 2, "image size 8 is too small for vgg16_bn; use at least 32"),
         ("-m torchvision:resnet5 -v plain", 2, "unknown model 'torchvision:resnet5'; did you mean"),
-        ("-m torchvision:resnet18 -v se", 2, "torchvision:resnet18 is taken as it is; use --variant plain"),
+        ("-m torchvision:resnet18 -v se", 2, "torchvision:resnet18 is measured as built; use --variant"),
         ("-m no_such_package.nets:net -v plain", 2, "No module named 'no_such_package'"),
         ("-m gone.py:net -v plain", 2, "there is no file gone.py"),
     ],
@@ -162,10 +162,10 @@ def test_workloads_that_cannot_be_measured(arguments, code, message):
         ),
         ("-m alexnet --baseline a.py:b --candidate c.py:d", "are networks already; leave --model out"),
         ("-m alexnet -v se --candidate se", "--variant se and --candidate se both say what to measure"),
-        ("-m nets.py:Fixed", "nets.py:Fixed is taken as it is, so it has no variant to compare with"),
+        ("-m nets.py:Fixed", "nets.py:Fixed is measured as built, so it has no variant to compare with"),
         (
             "--baseline a.py:b --candidate c.py:d --num-classes 9",
-            "is taken as it is: no --num-classes",
+            "is measured as built: no --num-classes",
         ),
     ],
 )
@@ -265,8 +265,8 @@ def test_a_width_that_is_none_is_passed_over(monkeypatch, columns):
             "Fixed",
             r"Fixed \(in 'fc'\) does not accept one tensor \(N, 3, H, W\) = \(1, 3, 224, 224\): .* and ",
         ),
-        ("Fixed", r"choose another --image-size, or wrap it in a module that feeds it what it takes\n$"),
-        ("Two", r"Two takes more than one input \('y' is missing\), and one tensor .* is fed; wrap it"),
+        ("Fixed", r"choose another --image-size, or wrap it in a module that converts the input\n$"),
+        ("Two", r"Two takes more than one input \('y' is missing\), but is given one tensor .*; wrap it"),
     ],
 )
 def test_a_network_of_the_users_own_that_cannot_be_counted(nets, name, message):
@@ -350,15 +350,18 @@ def test_h_of_one_is_allowed():
         ("check torchvision:resnet18 --max-overhead latency:1.1", "did you mean -m torchvision:resnet18?"),
         ("lock nets.py:net", "did you mean -m nets.py:net?"),
         ("report somewhere resnet50 --nonsense", "no such option: --nonsense"),
-        ("count -m resnet50 -b 1 -b 8", "--batch-size is given 2 times, and takes one value; see"),
+        ("count -m resnet50 -b 1 -b 8", "--batch-size is given 2 times but takes one value; see"),
         ("count -m alexnet --cache --no-cache", "--cache is given 2 times"),
         ("compare -m resnet50 --device cpu -b 1 --device cuda", "--device is given 2 times"),
         (
             "count -m resnet50 -b 1.5",
-            "'--batch-size' / '-b': '1.5' is no whole number; see `sebench count --help`",
+            "'--batch-size' / '-b': '1.5' is not a whole number; see `sebench count --help`",
         ),
-        ("compare -m resnet50 --threads two", "invalid value for '--threads': 'two' is no whole number; see"),
-        ("compare -m resnet50 --budget soon", "invalid value for '--budget': 'soon' is no number; see"),
+        (
+            "compare -m resnet50 --threads two",
+            "invalid value for '--threads': 'two' is not a whole number; see",
+        ),
+        ("compare -m resnet50 --budget soon", "invalid value for '--budget': 'soon' is not a number; see"),
     ],
 )
 def test_what_the_parser_refuses_is_one_line_too(arguments, message):

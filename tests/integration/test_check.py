@@ -350,19 +350,19 @@ def test_code_of_the_working_tree_is_refused_at_the_base(check, repo):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--base-ref", "main", "--candidate", "nets.py:net", "--margin", "params:1"), "are two gates"),
-        (("-m", "nets.py:net", "--base-ref", "--upload-pack=x", "--margin", "params:1"), "is no commit of"),
+        (("--base-ref", "main", "--candidate", "nets.py:net", "--margin", "params:1"), "cannot be combined"),
+        (("-m", "nets.py:net", "--base-ref", "--upload-pack=x", "--margin", "params:1"), "is not a commit"),
         (("--base-ref", ""), "--base-ref needs a limit"),
         (("-m", "resnet50", "--max-overhead", "params:nan"), "is not a positive, finite ratio"),
         (("-m", "resnet50", "--max-overhead", "latency:0.05"), "did you mean 1.05?"),
         (("-m", "resnet50", "--max-overhead", "latency:5%"), "did you mean 1.05?"),
         (("-m", "resnet50", "--max-overhead", "params:0.9"), "so nothing could pass; did you mean 1.1?"),
         (("-m", "resnet50", "--max-overhead", "params:1.1", "--image-size", "big"), "--image-size"),
-        (("-m", "nets.py:net", "--max-overhead", "params:1.1"), "is taken as it is"),
+        (("-m", "nets.py:net", "--max-overhead", "params:1.1"), "is measured as built"),
         (("-m", "nets.py:net", "-v", "plain", "--max-overhead", "params:1.1"), "a gate that cannot fail"),
         (
             ("--baseline", "nets.py:net", "--candidate", "nets.py:net", "--margin", "params:1"),
-            "a gate that cannot fail; name two networks, or hold one against a git ref: --base-ref",
+            "a gate that cannot fail; name two networks, or compare one with a git ref: --base-ref",
         ),
         (("--threads", "1"), "--threads needs a --model"),
     ],
@@ -389,7 +389,7 @@ def test_a_folder_that_is_gone_is_one_line(environ, tmp_path):
         ["sh", "-c", script], cwd=gone, env={**environ, **path}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    one_line(done, "the current folder does not exist any more")
+    one_line(done, "the current directory no longer exists")
 
 
 # Real times, in the direction that no machine can turn

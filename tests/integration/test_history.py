@@ -64,7 +64,7 @@ def test_ids_are_looked_up_where_results_says(tmp_path, monkeypatch):
     done = sebench("compare", "-m", "resnet50", "--results", "kept")
     assert done.exit_code == 2
     assert only_line(done) == (
-        "sebench: error: --results has no meaning without --from; --save is where results go"
+        "sebench: error: --results needs --from; use --save for the directory to write to"
     )
 
 
@@ -109,7 +109,7 @@ def test_options_about_measuring_are_refused(store, arguments, option):
     done = sebench("compare", "--from", path, path, *arguments.split())
     assert done.exit_code == 2
     assert only_line(done) == (
-        f"sebench: error: {option} has no meaning with --from, which measures nothing; leave it out"
+        f"sebench: error: {option} cannot be combined with --from, which measures nothing; leave it out"
     )
 
 
@@ -131,7 +131,7 @@ def test_nothing_to_compare_is_a_usage_error(store):
             "20260101T000000Z-resnet50-plain-se-aaaaab",
             "did you mean '20260101T000000Z-resnet50-plain-se-aaaaaa' or ",
         ),
-        ("2026", "'2026' begins 2 ids: 20260101"),
+        ("2026", "'2026' matches 2 IDs: 20260101"),
         ("empty", "there are no results in empty"),
         ("damaged.json", "damaged.json is damaged"),
         ("foreign.json", "foreign.json is not a sebench file"),
@@ -199,7 +199,7 @@ def test_since_and_filters(history):
     assert len(json.loads(alike.stdout)["points"]) == 15
     done = sebench(*common, "--phase", "training")
     assert (done.exit_code, done.stdout) == (4, "")
-    expected = "no result in .sebench/results has latency of resnet50: plain -> se as asked for"
+    expected = "no result in .sebench/results has latency of resnet50: plain -> se with these options"
     assert expected in only_line(done)
 
 
@@ -239,7 +239,7 @@ def test_without_a_commit_there_is_no_trend(store):
     store.add(measured(SPREAD, environment=samples.ENVIRONMENT))
     done = sebench("trend", "latency", "-m", "resnet50")
     assert done.exit_code == 4
-    assert "names the commit it was measured at" in only_line(done)
+    assert "records the commit it was measured at" in only_line(done)
 
 
 def test_without_ruptures_the_extra_is_named(history, monkeypatch):

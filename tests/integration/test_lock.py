@@ -89,7 +89,7 @@ def test_a_difference_is_shown_and_only_update_accepts_it(project, locked, first
     assert ["macs", "97,200", "121,500", "+25.00", "%"] in shown
     assert refused.stderr == (
         "sebench: error: sebench.lock.json differs from what is counted now; "
-        "--update accepts it, if it is meant\n"
+        "if this is intended, accept it with --update\n"
     )
     assert locked.read_text() == first_text
     accepted = lock("--update --format json")
@@ -149,11 +149,11 @@ def test_another_selection_is_a_difference(locked):
     ("arguments", "code", "message"),
     [
         ("", 2, "nothing to lock: no --model, none in the configuration, none in sebench.lock.json"),
-        ("--image-size 96", 2, "the options say how to lock, not what; name at least one --model"),
+        ("--image-size 96", 2, "the other options do not select a network; name at least one --model"),
         ("-m resnet5", 2, "unknown model 'resnet5'; did you mean 'resnet50'"),
         ("-m nets.py:nt", 2, "has no function 'nt'; did you mean 'net'"),
-        ("-m nets.py:net -v se", 2, "--variant se: nets.py:net is taken as it is; leave --variant out"),
-        ("-m resnet50 -o -", 2, "--output - is no lock file"),
+        ("-m nets.py:net -v se", 2, "--variant se: nets.py:net is measured as built; leave --variant out"),
+        ("-m resnet50 -o -", 2, "--output - is not a file"),
         ("-m resnet50 -o .", 1, "cannot write .: it is a directory"),
         ("-m resnet50 -o nets.py", 1, "nets.py is damaged"),
     ],

@@ -77,4 +77,4 @@ def test_a_network_that_writes_to_its_input_is_compared_on_the_same_data_and_sai
     (comparison,) = json.loads(done.stdout)["comparisons"]
     (latency,) = (metric for metric in comparison["metrics"] if metric["metric"] == "latency")
     said = [finding["message"] for finding in latency["findings"] if finding["code"] == "writes-input"]
-    assert said == ["nets.py:writes writes to its input; both inputs are brought back before each step"]
+    assert said == ["nets.py:writes writes to its input; both inputs are restored before each step"]

@@ -56,7 +56,7 @@ def test_a_directory_and_a_file_in_it_are_each_counted_once(store):
 def test_an_ending_that_says_no_format_is_refused(store, tmp_path):
     done = report("-o", tmp_path / "r.xyz")
     assert (done.exit_code, done.stdout) == (2, "")
-    assert "no format ends in .xyz; end in .md, .html" in done.stderr
+    assert "unknown file extension .xyz; use .md, .html" in done.stderr
     assert not (tmp_path / "r.xyz").exists()
 
 
@@ -79,7 +79,7 @@ def test_nothing_stored_is_one_line_and_exit_4(tmp_path, monkeypatch):
     ("name", "message"),
     [
         ("nosuch", "no result 'nosuch' in"),
-        ("2026", "'2026' begins 2 ids"),
+        ("2026", "'2026' matches 2 IDs"),
         (".", "there are no results in ."),
     ],
 )

@@ -128,9 +128,13 @@ def test_one_figure_of_ones_own_is_nobodys_in_particular(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ("--conventions --strict", 2, "--strict does not go with --conventions, which shows them all"),
-        ("--conventions --convention macs", 2, "--convention does not go with --conventions"),
-        ("--conventions --class reproduced", 2, "--class does not go with --conventions"),
+        (
+            "--conventions --strict",
+            2,
+            "--strict cannot be combined with --conventions, which covers all figures",
+        ),
+        ("--conventions --convention macs", 2, "--convention cannot be combined with --conventions"),
+        ("--conventions --class reproduced", 2, "--class cannot be combined with --conventions"),
         ("--metric gflop", 2, "--metric 'gflop' matches no figure; did you mean 'gflops'"),
         ("--model ResNet50", 2, "--model 'ResNet50' matches no figure; did you mean 'ResNet-50'"),
         ("--source NIPS", 2, "--source 'NIPS' matches no figure; there are CVPR18 Table 2"),

@@ -360,7 +360,7 @@ def test_commands_that_measure_take_every_option_that_they_can_mean(command, opt
 def test_commands_that_choose_results_filter_by_every_option(command, option):
     found = parameter(command, option)
     assert found.default is None
-    assert found.help.startswith("Results ")
+    assert found.help.startswith("Only results ")
 
 
 @ASKED

@@ -36,11 +36,11 @@ class AsItIs(Source):
         """Refuse what only networks with variants take."""
         if spec.variant.strip().lower() != PLAIN:
             raise VariantError(
-                f"variant {spec.variant!r}: {spec.model} is taken as it is",
+                f"variant {spec.variant!r}: {spec.model} is measured as built",
                 hint="use --variant plain (count), or two networks: --baseline, --candidate (compare, check)",
             )
         if spec.num_classes is not None or spec.stride_in is not None:
-            raise UsageError(f"{spec.model} is taken as it is: no --num-classes, no --stride-in")
+            raise UsageError(f"{spec.model} is measured as built: no --num-classes, no --stride-in")
         return ModelSpec(model=spec.model, variant=PLAIN)
 
     def build(self, spec: ModelSpec, seed: int, device: torch.device) -> BuiltModel:

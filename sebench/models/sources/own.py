@@ -53,7 +53,7 @@ class File(_Own):
 
     key = "file"
     syntax = "file.py:factory"
-    networks = "a function in a file of yours"
+    networks = "a function in a Python file"
     named_by_path = True
 
     def owns(self, name: str) -> bool:
@@ -82,7 +82,7 @@ class Module(_Own):
 
     key = "module"
     syntax = "package.module:factory"
-    networks = "a function in a module, of yours or installed"
+    networks = "a function in an importable module"
 
     def owns(self, name: str) -> bool:
         """Whether there is a colon in it; asked after all others."""

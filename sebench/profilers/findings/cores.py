@@ -95,7 +95,7 @@ def _fewer_threads(cores: int, ranks: int) -> str:
 
 def _omp_threads(environment: Environment) -> Findings:
     if found := assignments(environment, _THREAD_COUNTS):
-        yield finding("omp-threads-set", f"{found} is set", "--threads overrides it; unset it to avoid doubt")
+        yield finding("omp-threads-set", f"{found} is set", "--threads overrides it; unset it to be sure")
 
 
 CHECKS: tuple[Check, ...] = (_quota, _throttled, _few_cores, _shared_cores, _numa, _omp_threads)

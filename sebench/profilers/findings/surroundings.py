@@ -67,7 +67,7 @@ def _steal(environment: Environment) -> Findings:
     if ratio is not None and ratio > STEAL_RATIO:
         yield finding(
             "steal-high",
-            f"the hypervisor took {ratio:.1%} of the wanted CPU time {environment.load.get('steal_window')}",
+            f"the hypervisor took {ratio:.1%} of requested CPU time {environment.load.get('steal_window')}",
             "use a dedicated instance; blocks with more than 5 % steal are dropped",
         )
 
@@ -149,7 +149,7 @@ def _preload(environment: Environment) -> Findings:
 
 def _debug_variables(environment: Environment) -> Findings:
     if found := assignments(environment, _DEBUG_VARIABLES):
-        yield finding("debug-variables-set", f"{found} slows down what is measured", "unset before measuring")
+        yield finding("debug-variables-set", f"{found} slows down measured code", "unset before measuring")
 
 
 def _namesake(environment: Environment) -> Findings:

@@ -114,7 +114,7 @@ _SUMMARY = (
     Column("pair", "pair"),
     Column("workload", "workload"),
     _MEASURED,
-    Column("latency_ratio", "latency", "right", detail="[interval]"),
+    Column("latency_ratio", "latency", "right", detail="[interval]", pinned=True),
     Column("grade", "grade"),
     Column("params_ratio", "params", "right"),
     Column("paper_macs_ratio", "paper GFLOPs", "right"),

@@ -21,7 +21,7 @@ from sebench.reporting.environment import environment_document, environment_line
 from sebench.reporting.report.values import PairReport
 from sebench.schema import Finding, TimingPolicy, fingerprint
 
-NO_FINDINGS = "None: neither the machine nor the samples gave cause for remarks."
+NO_FINDINGS = "None, neither about the machine nor about the samples."
 ONE_FINGERPRINT = "All pairs were measured on one set-up."
 SEVERAL_FINGERPRINTS = (
     "The pairs were measured on different set-ups: compare their ratios with care and their times not at all."
@@ -29,7 +29,7 @@ SEVERAL_FINGERPRINTS = (
 SEED_NOTE = (
     "a command without --seed drew the seed of the table: add it to draw the same weights, order and pauses."
 )
-NO_COMMAND = "The result does not say by which command it was measured."
+NO_COMMAND = "The result does not record the command that measured it."
 MACHINE = "machine"
 
 
@@ -106,7 +106,7 @@ def _finding_row(about: str, finding: Finding) -> Row:
 
 _METHOD = (
     "Both networks of a pair sit in one worker process and are timed in short segments, in ABBA or BAAB "
-    "order drawn by chance; a block of four segments gives one ratio, a process the Hodges-Lehmann estimate "
+    "order drawn at random; a block of four segments gives one ratio, a process the Hodges-Lehmann estimate "
     "of its blocks, and fresh processes the interval. No value is dropped for being slow."
 )
 _PLAN_COLUMNS = (

@@ -49,8 +49,8 @@ def locked_networks(
         names: of models.
         variants: of those among them that take variants.
         image_size: of the input; None is each network's own.
-        num_classes: see `ModelSpec`.
-        stride_in: likewise.
+        num_classes: width of the classifier of native networks; None is each network's own.
+        stride_in: which convolution strides in native bottleneck ResNets; None is the model's own.
 
     Raises:
         UsageError: a name, variant or number that cannot be meant.

@@ -33,7 +33,7 @@ def failure_reason(error: SebenchError, target: Target, counter: Counter) -> Rea
         return Reason(
             code=NEW,
             message=f"{model} is new: {base} does not have it ({_why(at_base, model)})",
-            hint="hold it against a ceiling (--max-overhead) or a lock until the base has it",
+            hint="check it against a ceiling (--max-overhead) or a lock until the base has it",
         )
     return Reason(
         code=GONE,

@@ -43,8 +43,8 @@ def run_gate(
     judged all the same.
 
     Args:
-        configuration: what to check and how hard; see `Configuration.check`.
-        lock_file: the lock to hold exact costs against; None leaves them out.
+        configuration: what to check, with which limits and effort.
+        lock_file: exact costs to compare with; None leaves them out.
         seed: fixes weights, orders and pauses; None draws one.
         cache: of static counts.
         attempts: samples of earlier invocations.

@@ -121,7 +121,7 @@ class TargetRun:
         Raises:
             Interrupted: says whether samples were kept.
             DataFileError: samples cannot be kept.
-            UsageError: see `refuse_impossible_margins`.
+            UsageError: a margin that this machine's noise would leave undecided too often.
         """
         begun_s = time.monotonic()
         try:
@@ -232,7 +232,7 @@ class TargetRun:
 _NOTHING_NEW = Finding(
     code="nothing-measured",
     severity="warning",
-    message="this run measured nothing; the samples of earlier ones are judged",
+    message="this run measured nothing; the decision rests on samples of earlier runs",
     hint="allow a larger --budget",
 )
 

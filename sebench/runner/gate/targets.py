@@ -94,14 +94,14 @@ def _ceiling(asked: CeilingSettings) -> Iterator[Target | Unjudged]:
 
 def _factories(asked: FactoriesSettings) -> Iterator[Target | Unjudged]:
     (pair,) = make_pairs([], [], asked.baseline, asked.candidate)
-    _require_two(pair, "name two networks, or hold one against a git ref: --base-ref")
+    _require_two(pair, "name two networks, or compare one with a git ref: --base-ref")
     yield from _targets("factories", pair, (asked.baseline, asked.candidate), asked.margin, asked)
 
 
 def _require_two(pair: Pair, hint: str) -> None:
     if _same_network(pair.baseline, pair.candidate):
         raise UsageError(
-            f"{pair.baseline.model} {pair.baseline.variant} against itself is a gate that cannot fail",
+            f"{pair.baseline.model} {pair.baseline.variant} against itself cannot fail",
             hint=hint,
         )
 
@@ -148,7 +148,7 @@ def _base_ref(asked: BaseRefSettings, checkout: Checkout, *, same: bool) -> Iter
     _require_inside(asked)
     if any(METRICS[metric].source == "energy" for metric in asked.margin):
         raise UsageError(
-            "energy cannot be held against a ref: both sides have to be read in one process",
+            "energy cannot be checked against a git ref: both sides must be read in one process",
             hint="compare two factories (--baseline, --candidate)",
         )
     head = resolve_spec(asked.model, "plain")

@@ -65,7 +65,7 @@ def calibrate(
         spec: the network.
         workload: of one step.
         calibrations: where it is kept.
-        policy: see `calibration_policy`.
+        policy: how many processes and blocks, and the budget.
         seed: fixes weights, orders and pauses.
         cache: of static counts.
         observer: told about every step.

@@ -94,7 +94,7 @@ def _acquire(lock: FileLock, announce_waiting: Announce) -> None:
     except OSError as error:
         raise DeviceError(
             f"the device cannot be locked: {lock.lock_file}: {error.strerror or error}",
-            hint="remove that file, or let XDG_CACHE_HOME name a folder of your own",
+            hint="remove that file, or set XDG_CACHE_HOME to a directory of your own",
         ) from error
 
 

@@ -65,7 +65,7 @@ class Pacing:
 
         Args:
             process: how many processes are finished.
-            pace: see `pace`.
+            pace: what a process and a block cost.
             left_s: seconds to the end of the budget.
             rng: draws the orders.
         """

@@ -211,7 +211,7 @@ class ProcessSeries:
         sides = (("baseline", pair.baseline), ("candidate", pair.candidate))
         writing = tuple(dict.fromkeys(spec.label for side, spec in sides if side in ready.writes_input))
         who = " and ".join(writing) + (" write to their inputs" if writing[1:] else " writes to its input")
-        what = f"{who}; both inputs are brought back before each"
+        what = f"{who}; both inputs are restored before each"
         if self.session.workload.device == "cpu":
             self._note("writes-input", "info", f"{what} step")
             return
@@ -234,7 +234,7 @@ class ProcessSeries:
             self._note(
                 "budget-downgraded",
                 "warning",
-                f"the budget is short of {self._policy.effort} effort: one process, "
+                f"the budget is too small for {self._policy.effort} effort: one process, "
                 f"{pacing.schedule.blocks} blocks",
                 "allow a larger --budget, or ask for --effort quick",
             )

@@ -99,7 +99,7 @@ def _variants(model: str, variants: Sequence[str], baseline: str) -> Sequence[st
         return (source.default_variant,)
     source.published_input(model)  # a name that its library does not know is refused as such
     raise UsageError(
-        f"{model} is taken as it is, so it has no variant to compare with",
+        f"{model} is measured as built, so it has no variant to compare with",
         hint=f"name another network: --baseline FILE.py:old --candidate {model}",
     )
 

@@ -76,16 +76,16 @@ def make_plan(
     """Every pair that is asked for, under the same workload.
 
     Args:
-        names: see `make_pairs`, as for the next three.
-        variants: of the candidates.
+        names: models to build; none where `baseline` and `candidate` are networks.
+        variants: candidates of each model.
         baseline: variant or network that they are compared with.
         candidate: variant or network, instead of `variants`.
-        workload: device, phase, batch, image size and the like; see `workloads`.
+        workload: device, phase, batch, image size and the like; whatever it leaves out has its default.
         seed: fixes weights, orders and pauses; None draws one.
-        effort: see `timing_policy`.
-        budget_s: see `timing_policy`.
-        num_classes: see `ModelSpec`.
-        stride_in: see `ModelSpec`.
+        effort: how many processes and blocks to aim at.
+        budget_s: seconds for the whole command, a hard limit; None sets none.
+        num_classes: width of the classifier of native networks; None is each network's own.
+        stride_in: which convolution strides in native bottleneck ResNets; None is the model's own.
         memory: measure peak memory of training steps; None does, but for quick runs.
         energy: measure energy per step.
 

@@ -44,7 +44,7 @@ def on_this_machine(request: R) -> R:
     for option, value in said(request):
         if option.choices and value not in option.choices:
             hint = near_matches(str(value), option.choices) or f"choose from {', '.join(option.choices)}"
-            raise UsageError(f"{option.option} {value!r} is no choice", hint=hint)
+            raise UsageError(f"{option.option} {value!r} is not a choice", hint=hint)
     ranks = 1 if request.world_size is None else request.world_size
     return replace(
         request,
@@ -88,7 +88,7 @@ def image_size(request: WorkloadRequest) -> models.ImageSize | None:
 
 
 def require_batch_size(batch_size: int) -> None:
-    """Refuse what is no number of images.
+    """Refuse what is not a number of images.
 
     Raises:
         UsageError: not positive, or beyond `LARGEST_BATCH`.

@@ -58,8 +58,8 @@ def is_this_tree(commit: str, start: Path | None = None, *, written: Collection[
 
     Args:
         commit: of the repository.
-        start: see `tree_digest`.
-        written: likewise.
+        start: a folder of the repository; None is the current one.
+        written: files and folders that do not count, because measuring itself writes them.
     """
     here = Path.cwd() if start is None else start
     try:

@@ -164,7 +164,7 @@ def _commit(root: Path, ref: str) -> str:
     # Without --end-of-options a ref like "--output=x" would be an option.
     found = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
     if found.returncode:
-        raise UsageError(f"--base-ref {shlex.quote(ref)} is no commit of {root}", hint=_how_to_get(ref))
+        raise UsageError(f"--base-ref {shlex.quote(ref)} is not a commit of {root}", hint=_how_to_get(ref))
     return found.stdout.strip()
 
 

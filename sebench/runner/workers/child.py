@@ -116,7 +116,7 @@ class Child:
         self.kill()
         code = self._process.returncode
         if not ended or code is None:
-            return "closed its output and went on"
+            return "closed its output but kept running"
         return cause_of_death(code, self._errors)
 
     def end(self, *, patience_s: float = STOP_S) -> None:

@@ -109,7 +109,14 @@ class OpenWorker(Protocol):
         timeout_s: float,
         ready_within_s: float | None,
     ) -> AbstractContextManager[Worker]:
-        """Args: see `WorkerSession`."""
+        """Start a worker; leaving the context ends it.
+
+        Args:
+            request: what it is asked first.
+            environ: variables that it has besides ours.
+            timeout_s: seconds that it may stay silent.
+            ready_within_s: seconds in all until it has built and warmed up; None is for ever.
+        """
 
 
 def expect(worker: Speaker, kind: type[R]) -> R:
@@ -187,13 +194,13 @@ class WorkerSession:
         except TimeoutError:
             if left_s < self._timeout_s:
                 raise OutOfTime(_LATE) from None
-            raise WorkerSilent(self._named(f"was silent for {self._timeout_s:g} s")) from None
+            raise WorkerSilent(self._named(f"did not answer for {self._timeout_s:g} s")) from None
         if not line.endswith(b"\n"):  # whatever there is, was cut off by the end of the process
             raise self._died(self._child.cause_of_death())
         try:
             reply: Reply = msgspec.json.decode(line, type=Reply)
         except msgspec.DecodeError as error:
-            raise self._died(f"sent what is no message: {error}") from error
+            raise self._died(f"sent an invalid message: {error}") from error
         return reply
 
     def go(self, message: Asked | Go | Run | Finish) -> None:
@@ -207,7 +214,7 @@ class WorkerSession:
         except ChildGone:
             raise self._died(self._child.cause_of_death()) from None
         except TimeoutError:
-            raise self._died(f"did not listen for {self._timeout_s:g} s") from None
+            raise self._died(f"did not read its input for {self._timeout_s:g} s") from None
 
     def finish(self) -> None:
         """There is nothing more to hear for it; what it still has to say is read as before."""

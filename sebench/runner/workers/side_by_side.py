@@ -245,7 +245,7 @@ class _Turns:
         return self._state
 
     def energy_counter(self) -> EnergyCounter:
-        raise DeviceError("energy is read of one process, and the two sides have one each")
+        raise DeviceError("energy is read from one process, but the two sides run in one each")
 
     def quiet(self) -> AbstractContextManager[None]:
         return nullcontext()

@@ -175,7 +175,7 @@ def test_the_canary_is_told_and_grades_nothing():
     assert metric.grade == "A"
     (canary,) = (finding for finding in metric.findings if finding.code == "canary-unstable")
     # 4 and 6 ms in turn: s = sqrt(8 / 7) ms about 5
-    assert canary.message == "fixed work of one thread beside the blocks varied by 21.4 %"
+    assert canary.message == "a fixed single-thread task timed between the blocks varied by 21.4 %"
     assert canary.severity == "info"
 
 
@@ -189,7 +189,7 @@ def test_what_disturbs_one_side_only_is_grade_c():
     (found,) = (finding for finding in metric.findings if finding.code == "one-sided")
     assert found.message == (
         "the steps of the candidate vary more than those of the other side, by 18 points between quartiles: "
-        "what disturbs it spares the other"
+        "only one side is disturbed"
     )
     assert metric.grade == "C"
     both = [process([block(0.05 * f, (0.051 + 0.0001 * n) * f) for f in (1.0, 1.2) * 8], n) for n in range(6)]
@@ -201,7 +201,7 @@ def test_a_wide_interval_says_so_first():
     metric = latency([process([block(0.05, 0.05 * r)] * 2, n) for n, r in enumerate(ratios)])
     (found,) = (finding for finding in metric.findings if finding.code == "too-noisy")
     # Logs: s = 0.1453; 2.7764 x 0.1453 / sqrt(5) = 0.1804, and sinh(0.1804) = 0.1814
-    assert found.message == ("too noisy to say: the interval reaches 18.1 % to either side of the ratio")
+    assert found.message == ("too noisy: the interval reaches 18.1 % to either side of the ratio")
     assert metric.grade == "C"
 
 

@@ -56,10 +56,10 @@ def test_the_counter_is_named():
     (finding,) = metrics(run())["energy"].findings
     assert (finding.code, finding.severity) == ("energy-counter", "info")
     assert finding.message == (
-        "energy is that of the CPU of the whole machine, read off RAPL (package-0, dram); 4.0 W when idle"
+        "energy is that of the CPU of the whole machine, read from RAPL (package-0, dram); 4.0 W when idle"
     )
     (finding,) = metrics(run(), counter="nvml", zones=("board",))["energy"].findings
-    assert finding.message == "energy is that of the whole board, read off NVML (board); 4.0 W when idle"
+    assert finding.message == "energy is that of the whole board, read from NVML (board); 4.0 W when idle"
 
 
 def test_five_processes_speak_for_fresh_ones():

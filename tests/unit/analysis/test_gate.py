@@ -124,7 +124,7 @@ def test_several_checks_share_the_chance_of_a_false_alarm():
     four = verdict(results, *[question()] * 4)
     assert [check.p_value for check in four] == pytest.approx([4 * alone.p_value] * 4)
     assert {check.status for check in four} == {"inconclusive"}
-    assert four[0].reason.message.startswith("latency is beyond the limit of 1.05, but not for sure among")
+    assert four[0].reason.message.startswith("latency is beyond the limit of 1.05, but not signific")
 
 
 def test_exact_checks_are_not_of_the_family():
@@ -178,7 +178,7 @@ def test_one_process_decides_nothing_unless_its_noise_is_calibrated():
     quick = samples.measurement([process(blocks)], effort="quick")
     check = verdict([samples.result(quick)])
     assert (check.status, check.reason.code, check.p_value) == ("inconclusive", "not-enough-processes", None)
-    assert "1 measured cannot show by how much; 5 can" in check.reason.message
+    assert "1 process cannot show how much fresh processes differ; 5 are needed" in check.reason.message
     assert "sebench calibrate" in check.reason.hint
     calibrated = samples.result(structs.replace(quick, sigma_process=0.004))
     assert verdict([calibrated]).status == "passed"
@@ -237,7 +237,7 @@ def test_samples_of_grade_c_fail_nothing_that_noise_could_explain_and_pass_all_t
     check = verdict([restless(*times(1.3, WIDE))])
     assert (check.status, check.grade, check.reason.code) == ("inconclusive", "C", "grade-c")
     assert check.reason.message == (
-        "latency exceeds the limit of 1.05, but the measurement has grade C (too noisy to say: the interval "
+        "latency exceeds the limit of 1.05, but the measurement has grade C (too noisy: the interval "
         "reaches 7.5 % to either side of the ratio)"
     )
     assert "sebench env" in check.reason.hint
@@ -251,9 +251,9 @@ def test_samples_of_grade_c_fail_what_no_noise_explains():
     assert (check.status, check.grade, check.reason.code) == ("failed", "C", "far-over-limit")
     # Segments of either side: 1, 1, 1.5, 1.5 times its own. The lowest process: 0.9 x 2.3 / 1.5 = 1.38.
     assert check.reason.message == (
-        "latency exceeds the limit of 1.05, but the measurement has grade C (too noisy to say: the interval "
+        "latency exceeds the limit of 1.05, but the measurement has grade C (too noisy: the interval "
         "reaches 7.5 % to either side of the ratio); even so, noise does not explain it: in 6 of 6 processes "
-        "the candidate's fastest segment is 1.38 times the baseline's slow quarter, or more"
+        "the candidate's fastest segment is at least 1.38 times the baseline's upper quartile"
     )
     assert check.reason.hint is None
 

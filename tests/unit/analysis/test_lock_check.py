@@ -90,7 +90,7 @@ def test_an_unknown_torch_version_is_reported_and_fails_nothing():
     (finding,) = checks[0].findings
     assert (finding.code, finding.severity) == ("lock-no-torch", "warning")
     assert finding.message == (
-        "the lock holds no figures for torch 2.15 (it has 2.9, 2.14): "
+        "the lock has no values for torch 2.15 (it has 2.9, 2.14): "
         "FLOPs, bytes, op counts and saved bytes were not compared"
     )
     assert finding.hint == "`sebench lock --update` adds them"

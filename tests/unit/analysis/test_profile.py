@@ -100,7 +100,7 @@ def test_the_profiler_and_the_ablation_agree_or_it_is_said():
     assert (scale.profiled_s, scale.agrees) == (5e-3, False)  # both passes; leaving it out saves 1 ms
     assert found.inflation_ratio == pytest.approx(1.2)
     assert found.findings[0].code == "profiler-inflates"
-    assert any(finding.message.startswith("scale: the profiler says 5.00 ms") for finding in found.findings)
+    assert any(finding.message.startswith("scale: the profiler shows 5.00 ms") for finding in found.findings)
 
 
 def test_a_machine_that_was_slower_around_the_profiler_is_reported():

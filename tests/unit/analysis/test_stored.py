@@ -91,17 +91,17 @@ def _variance_of_mean(ratios):
         (
             {"environment": structs.replace(ENVIRONMENT, cpu={"model": "New CPU", "usable_cores": 2})},
             CALIBRATED,
-            "another set-up: CPU Sample CPU then, New CPU now",
+            "different set-up: CPU Sample CPU then, New CPU now",
         ),
         (
             {"environment": structs.replace(ENVIRONMENT, versions={"torch": "2.12.1"})},
             CALIBRATED,
-            "another set-up: torch 2.11.0 then, 2.12.1 now",
+            "different set-up: torch 2.11.0 then, 2.12.1 now",
         ),
         (
             {"environment": structs.replace(ENVIRONMENT, variables={"OMP_PLACES": "sockets"})},
             CALIBRATED,
-            "another set-up: thread settings or CPU features differ",
+            "different set-up: thread settings or CPU features differ",
         ),
         ({"created_at": "2026-02-03T00:00:00+00:00"}, CALIBRATED, "it is 31 days old, more than 30"),
         ({}, None, "the variation between sessions is not calibrated"),
@@ -126,7 +126,7 @@ def test_fewer_than_five_processes_on_either_side_decide_nothing():
     for now, then, least in ((THEN[:4], THEN, 4), (THEN, THEN[:1], 1)):
         found = check(result(now), result(then))
         assert (found.status, found.reason.code) == ("inconclusive", "not-enough-processes")
-        assert f"{least} measured" in found.reason.message
+        assert f"{least} process" in found.reason.message
         assert "calibrate" not in found.reason.hint
 
 
@@ -141,7 +141,7 @@ def test_a_ratio_from_elsewhere_passes_but_never_fails(now, code):
     assert check(result(**now), result()).status == "passed"
     failed = check(result([1.5 * r for r in THEN], **now), result())
     assert (failed.status, failed.reason.code) == ("inconclusive", code)
-    assert failed.reason.message.startswith("latency exceeds the limit of 1.1, but only as a ratio to the ")
+    assert failed.reason.message.startswith("latency exceeds the limit of 1.1, but only its ratio to the ")
     assert "--base-ref" in failed.reason.hint
     assert failed.ratio.estimate == pytest.approx(1.5)
 

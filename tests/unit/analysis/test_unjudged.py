@@ -29,7 +29,7 @@ def test_every_limit_is_a_check_that_is_not_comparable():
     ]  # fmt: skip
     assert {each.reason.code for each in found} == {"same-code"}
     assert found[0].reason.message == (
-        "main (0123abc) holds the very files of this tree: a gate over equal code cannot fail"
+        "main (0123abc) has exactly the files of this tree: a gate on equal code cannot fail"
     )
 
 
@@ -53,8 +53,8 @@ def test_what_can_only_be_inconclusive_is_not_let_through(code):
     assert list(without_free_passes([check], "fail")) == [check]
     (found,) = without_free_passes([check], "pass")
     assert (found.status, found.reason.code) == ("not_comparable", "cannot-fail")
-    assert found.reason.message == "it is open; where inconclusive passes, this gate cannot fail"
-    assert found.reason.hint == "measure more; or leave --on-inconclusive pass out"
+    assert found.reason.message == "it is open; because inconclusive checks pass, this gate cannot fail"
+    assert found.reason.hint == "measure more; or remove --on-inconclusive pass"
     assert found.ratio == check.ratio
 
 

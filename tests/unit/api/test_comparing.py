@@ -147,9 +147,9 @@ def test_ctrl_c_stores_what_there_is_and_is_pythons_own(monkeypatch, comparison_
     [
         ({}, "nothing to compare; name at least one --model"),
         ({"model": "resnet5"}, "unknown model 'resnet5'"),
-        ({"model": "resnet50", "phase": "trainig"}, "--phase 'trainig' is no choice; did you mean"),
-        ({"model": "resnet50", "dtype": "int8"}, "--dtype 'int8' is no choice; choose from float32, tf32"),
-        ({"model": "resnet50", "memory_format": "nhwc"}, "--memory-format 'nhwc' is no choice"),
+        ({"model": "resnet50", "phase": "trainig"}, "--phase 'trainig' is not a choice; did you mean"),
+        ({"model": "resnet50", "dtype": "int8"}, "--dtype 'int8' is not a choice; choose from float32, tf32"),
+        ({"model": "resnet50", "memory_format": "nhwc"}, "--memory-format 'nhwc' is not a choice"),
         ({"model": "resnet50", "effort": "fast"}, "no effort 'fast'; choose from quick, standard, rigorous"),
         ({"model": "resnet50", "variant": "se", "candidate": "a.py:b"}, "both say what to measure"),
         ({"model": lambda: None}, "a lambda has no name"),
@@ -168,7 +168,7 @@ def test_a_file_that_measures_when_it_is_imported_does_not_start_itself_again(tm
         "sebench.count('eager.py:net')\n"
     )
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match=r"eager.py:net measures as soon as it is imported.*__main__"):
+    with pytest.raises(UsageError, match=r"eager.py:net measures when it is imported.*__main__"):
         sebench.count("eager.py:net")
 
 

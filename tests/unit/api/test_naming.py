@@ -76,16 +76,16 @@ def test_what_is_installed_is_named_by_its_module():
         (lambda nets: nets.outer(), "'inner' is defined inside a function"),
         (lambda nets: nets.Net.build, "'Net.build' belongs to a class"),
         (lambda nets: nets.Net().make, "'Net.make' belongs to a class"),
-        (lambda nets: nets.net(), "a Conv2d object is no name of a network"),
-        (lambda nets: functools.partial(nets.net), "a partial object is no name of a network"),
-        (lambda nets: 3, "a int object is no name of a network"),
+        (lambda nets: nets.net(), "a Conv2d object is not the name of a network"),
+        (lambda nets: functools.partial(nets.net), "a partial object is not the name of a network"),
+        (lambda nets: 3, "a int object is not the name"),
     ],
 )
 def test_what_a_worker_would_not_find(nets, pick, message):
     with pytest.raises(UsageError) as refusal:
         network_name(pick(nets))
     assert message in str(refusal.value)
-    assert "worker processes build the network afresh" in str(refusal.value)
+    assert "worker processes build the network again" in str(refusal.value)
     assert "pass a function or class at the top of a module" in str(refusal.value)
 
 

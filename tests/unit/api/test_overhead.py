@@ -179,6 +179,6 @@ def test_explanations(comparison_result, latency, params):
         "an exact figure: it is not < 1.1",
     )
     short = said(comparison_result(processes=1, blocks=2).overhead("latency"), "<", 1.1)
-    assert short[2] == "there is no interval to judge by: a 95 % interval needs 6 valid blocks, there are 2"
+    assert short[2] == "there is no interval to decide by: a 95 % interval needs 6 valid blocks, there are 2"
     assert any(line.startswith("one process only: ") for line in short)
     assert any(line.startswith("warning: ") for line in short)

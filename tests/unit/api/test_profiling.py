@@ -116,7 +116,7 @@ def test_ctrl_c_is_pythons_own(monkeypatch):
     [
         ({"model": "resnet5"}, "unknown model 'resnet5'"),
         ({"model": "resnet50", "variant": "sse"}, "sse"),
-        ({"model": "resnet50", "phase": "trainig"}, "--phase 'trainig' is no choice"),
+        ({"model": "resnet50", "phase": "trainig"}, "--phase 'trainig' is not a choice"),
     ],
 )
 def test_what_cannot_be_meant(asked, arguments, message):

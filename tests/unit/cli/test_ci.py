@@ -59,5 +59,5 @@ def test_a_summary_that_cannot_be_written_is_a_warning(tmp_path, capsys):
     for path in (tmp_path, tmp_path / "gone" / "summary.md"):  # a directory, and one in none
         write_ci_outputs(gates.mixed(), junit=None, environ={"GITHUB_STEP_SUMMARY": str(path)})
         _, err = capsys.readouterr()
-        assert err.startswith(f"warning: the summary of the job was not written to {path}: ")
+        assert err.startswith(f"warning: the job summary was not written to {path}: ")
         assert err.count("\n") == 1

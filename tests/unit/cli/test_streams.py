@@ -77,13 +77,13 @@ class SilentError(RuntimeError):
             RuntimeError(HOSTILE),
             f"internal error: RuntimeError: {INERT}; run again with --debug and report it",
         ),
-        (MemoryError(), "memory ran out; close other programs, or ask for less at a time"),
+        (MemoryError(), "out of memory; close other programs, or ask for less at a time"),
         (
             OSError(24, "Too many open files", "some"),
             "some: Too many open files; run again with --debug to see where",
         ),
         (OSError("odd"), "OSError: odd; run again with --debug to see where"),
-        (SystemExit(0), "stopped by SystemExit: 0 in code of others; run again with --debug to see where"),
+        (SystemExit(0), "stopped by SystemExit: 0 in other code; run again with --debug to see where"),
         (DataFileError(HOSTILE, hint=HOSTILE), f"{INERT}; {INERT}"),
     ],
 )

@@ -90,7 +90,7 @@ LIMIT, MARGIN = ["latency:1.1"], ["latency:1.1"]
     ("given", "message"),
     [
         ({"models": ["resnet50"]}, "nothing to check: there is no limit"),
-        ({"models": ["resnet50"], "margin": MARGIN}, "--margin needs something to hold against"),
+        ({"models": ["resnet50"], "margin": MARGIN}, "--margin needs something to compare with"),
         ({"max_overhead": LIMIT}, "--max-overhead needs a network"),
         ({"base_ref": "main", "margin": MARGIN}, "--base-ref needs a network"),
         ({"base_ref": "main", "models": ["n.py:f"]}, "--base-ref needs a limit; add --margin"),
@@ -99,43 +99,43 @@ LIMIT, MARGIN = ["latency:1.1"], ["latency:1.1"]
         ({"against": [Path("a.json")]}, "--against needs a limit"),
         (
             {"models": ["a"], "max_overhead": LIMIT, "margin": MARGIN},
-            "--margin has no place beside --max-overhead",
+            "--margin cannot be combined with --max-overhead",
         ),
         (
             {"models": ["a"], "base_ref": "main", "candidate": "n.py:f", "margin": MARGIN},
-            "--base-ref and --candidate are two gates",
+            "--base-ref and --candidate cannot be combined",
         ),
         (
             {"models": ["a"], "base_ref": "main", "against": [Path("a")], "margin": MARGIN},
-            "--base-ref and --against are two gates",
+            "--base-ref and --against cannot be combined",
         ),
         (
             {"models": ["a"], "against": [Path("a")], "max_overhead": LIMIT},
-            "--against and --max-overhead are two gates",
+            "--against and --max-overhead cannot be combined",
         ),
         (
             {"models": ["a"], "base_ref": "main", "variants": ["se"], "margin": MARGIN},
-            "--variant has no place beside --base-ref",
+            "--variant cannot be combined with --base-ref",
         ),
         (
             {"models": ["a"], "base_ref": "main", "baseline": "se", "margin": MARGIN},
-            "--baseline has no place beside --base-ref",
+            "--baseline cannot be combined with --base-ref",
         ),
         (
             {"models": ["a"], "candidate": "n.py:f", "baseline": "n.py:g", "margin": MARGIN},
-            "--model has no place beside --candidate",
+            "--model cannot be combined with --candidate",
         ),
         (
             {"variants": ["se"], "candidate": "n.py:f", "baseline": "n.py:g", "margin": MARGIN},
-            "--variant has no place beside --candidate",
+            "--variant cannot be combined with --candidate",
         ),
         (
             {"models": ["a"], "against": [Path("a")], "margin": MARGIN},
-            "--model has no place beside --against",
+            "--model cannot be combined with --against",
         ),
         (
             {"against": [Path("a")], "margin": MARGIN, "workload": WorkloadRequest(runtime="eager")},
-            "--runtime has no place beside --against",
+            "--runtime cannot be combined with --against",
         ),
         ({"models": ["a"], "max_overhead": ["latency:1.1", "latency:1.2"]}, "latency has two limits"),
         ({"models": ["a"], "max_overhead": ["latncy:1.1"]}, "unknown metric 'latncy'; did you mean"),

@@ -251,12 +251,12 @@ WORKLOAD = f"{CEILING}{LIMIT}"
         ),
         (
             f"{CEILING}max-overhead = {{ latency = 0.05 }}",
-            "[check.ceiling #1] max-overhead.latency: 0.05 asks for less than half of what there was; "
+            "[check.ceiling #1] max-overhead.latency: 0.05 asks for less than half of the old value; "
             "did you mean 1.05?",
         ),
         (
             f"{CEILING}max-overhead = {{ latency = 105 }}",
-            "max-overhead.latency: 105 allows 105 times as much as there was; did you mean 1.05?",
+            "max-overhead.latency: 105 allows 105 times the old value; did you mean 1.05?",
         ),
         (f"{CEILING}max-overhead = {{ latency = -1.0 }}", "latency: -1 is not a positive, finite ratio"),
         (f"{CEILING}max-overhead = {{ latency = inf }}", "latency: inf is not a finite number"),

@@ -11,7 +11,7 @@ from sebench.errors import BuildError, CountError
 
 IMAGE = (1, 3, 16, 16)
 FED = r"one tensor \(N, 3, H, W\) = \(1, 3, 16, 16\)"
-WRAP = "; wrap it in a module that makes what it wants from that$"
+WRAP = "; wrap it in a module that builds its inputs from that$"
 
 
 def net(forward, *children):
@@ -39,39 +39,39 @@ def conv():
 
 
 INPUTS = {
-    "two": (net(of_two), rf"^Net takes more than one input \('x2' is missing\), and {FED} is fed{WRAP}"),
-    "none": (net(of_nothing), rf"^Net takes no such input: .*; {FED} is fed{WRAP}"),
+    "two": (net(of_two), rf"^Net takes more than one input \('x2' is missing\), but is given {FED}{WRAP}"),
+    "none": (net(of_nothing), rf"^Net does not accept this input: .*; it is given {FED}{WRAP}"),
     "tokens": (
         nn.Embedding(9, 4),
-        rf"^Embedding wants tokens \(whole numbers\), and {FED} of floats is fed{WRAP}",
+        rf"^Embedding takes token IDs \(integers\), but is given {FED} of floats{WRAP}",
     ),
     "inner tokens": (
         nn.Sequential(nn.Flatten(), nn.Embedding(9, 4)),
-        r"^Sequential \(in '1'\) wants tokens",
+        r"^Sequential \(in '1'\) takes token IDs",
     ),
     "list": (
         net(lambda self, xs: self.children_[0](xs[0]) + self.children_[1](xs[1]), conv(), conv()),
-        rf"^Net takes a list or tuple of inputs \(.*\), and {FED} is fed{WRAP}",
+        rf"^Net takes a list or tuple of inputs \(.*\), but is given {FED}{WRAP}",
     ),
     "pair": (net(lambda self, xs: [x + y for x, y in [xs]]), rf"^Net takes a list or tuple .*{WRAP}"),
     "dict": (
         net(lambda self, batch: batch["image"]),
-        rf"^Net takes a dict(, or inputs of other dimensions)?, and {FED} is fed.*{WRAP}",
+        rf"^Net takes a dict(, or inputs of other dimensions)?, but is given {FED}.*{WRAP}",
     ),
-    "mapping": (net(lambda self, batch: list(batch.items())), rf"^Net takes a dict, and {FED} is fed{WRAP}"),
+    "mapping": (net(lambda self, batch: list(batch.items())), rf"^Net takes a dict, but .* {FED}{WRAP}"),
     "object": (
         net(lambda self, batch: batch.pixel_values),
-        rf"^Net takes an object with .pixel_values, and {FED} is fed{WRAP}",
+        rf"^Net takes an object with .pixel_values, but is given {FED}{WRAP}",
     ),
     "channels": (
         nn.Conv2d(1, 4, 3),
-        rf"^Conv2d takes (images of 1|another number of) channels.*, and {FED} is fed{WRAP}",
+        rf"^Conv2d takes (images of 1|another number of) channels.*, but is given {FED}{WRAP}",
     ),
-    "video": (nn.Conv3d(3, 4, 3), rf"^Conv3d takes .* dimensions, and {FED} is fed.*{WRAP}"),
-    "sequence": (nn.LSTM(3, 4), rf"^LSTM takes inputs of other dimensions, and {FED} is fed: .*{WRAP}"),
+    "video": (nn.Conv3d(3, 4, 3), rf"^Conv3d takes .* dimensions, but is given {FED}.*{WRAP}"),
+    "sequence": (nn.LSTM(3, 4), rf"^LSTM takes inputs of other dimensions, but is given {FED}: .*{WRAP}"),
     "five dimensions": (
         net(lambda self, x: [n * t for n, t, c, h, w in [x.shape]]),
-        rf"^Net takes inputs of other dimensions, and {FED} is fed: .*got 4\){WRAP}",
+        rf"^Net takes inputs of other dimensions, but is given {FED}: .*got 4\){WRAP}",
     ),
     "small": (
         nn.Sequential(conv(), nn.Conv2d(4, 4, 15)),
@@ -116,11 +116,11 @@ def test_batch_norm_over_one_image():
 VALUES = {
     "numpy": (
         net(lambda self, x: torch.from_numpy(x.numpy() * 2)),
-        r"^Net leaves torch with \.numpy\(\), and needs",
+        r"^Net leaves torch with \.numpy\(\), which needs",
     ),
     "item": (
         net(lambda self, x: x * x.sum().item()),
-        "^Net needs real data: .*; counting knows shapes, no values$",
+        "^Net needs real data: .*; counting has shapes but no values$",
     ),
     "nonzero": (net(lambda self, x: x[x > 0]), "^Net needs real data"),
     "unknown": (
@@ -143,7 +143,7 @@ def test_networks_that_may_run_where_they_cannot_be_counted(kind):
 )
 def test_cuda_where_there_is_none(forward):
     with pytest.raises(
-        BuildError, match=r"^Net asks for CUDA, which is not here: .*; let it use .* \(x.device\)$"
+        BuildError, match=r"^Net asks for CUDA, which is not available here: .*; let it use .* \(x.device\)$"
     ):
         count(net(forward), IMAGE)
 

@@ -95,7 +95,7 @@ def test_timm_is_an_extra(monkeypatch):
 
 def test_options_of_native_networks_are_refused():
     with pytest.raises(
-        VariantError, match="is taken as it is; use --variant plain .count., or two networks: --baseline"
+        VariantError, match="is measured as built; use --variant plain .count., or two networks: --baseline"
     ):
         resolve(ModelSpec(model="torchvision:resnet18", variant="se"))
     with pytest.raises(UsageError, match="no --num-classes"):

@@ -75,7 +75,7 @@ def test_connections_are_refused_in_one_line(code, host):
     with pytest.raises(BuildError) as error, offline("nets.py:net"):
         code()
     assert str(error.value) == (
-        f"nets.py:net would download something from {host}, and sebench fetches nothing; "
+        f"nets.py:net would download something from {host}, but sebench downloads nothing; "
         "build it without pretrained weights, or from files on this machine"
     )
     assert (socket.getaddrinfo, socket.socket.connect) == before
@@ -110,7 +110,7 @@ def test_factories_of_the_users_own(tmp_path, monkeypatch, device):
     monkeypatch.chdir(tmp_path)
     assert build(ModelSpec(model="nets_of_mine.py:net"), device=device).module.out_channels == 4
     with pytest.raises(
-        BuildError, match=r"^nets_of_mine.py:stubborn would download .* weights.example.org, and"
+        BuildError, match=r"^nets_of_mine.py:stubborn would download .* weights.example.org, but"
     ):
         build(ModelSpec(model="nets_of_mine.py:stubborn"), device=device)
 

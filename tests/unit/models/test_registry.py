@@ -111,7 +111,7 @@ def test_sizes_are_a_side_or_height_and_width(text, size):
 
 @pytest.mark.parametrize("text", ["", "x", "12x", "x12", "--1", "abc", "1e3", "800 x 1333", "3x4x5", "224.0"])
 def test_what_is_no_size_is_refused(text):
-    with pytest.raises(UsageError, match="--image-size .* is no size; give a side, e.g. 224, or"):
+    with pytest.raises(UsageError, match="--image-size .* is not a size; give a side, e.g. 224, or"):
         parse_image_size(text)
 
 

@@ -145,7 +145,7 @@ def test_options_of_networks_with_variants_are_refused_by_the_others(source):
         if source.takes_variants:
             assert resolve(spec) == spec
             continue
-        with pytest.raises(UsageError, match="taken as it is") as error:
+        with pytest.raises(UsageError, match="measured as built") as error:
             resolve(spec)
         assert isinstance(error.value, VariantError) == ("variant" in options)
     assert resolve(ModelSpec(model=name, variant=source.default_variant)).variant == source.default_variant
@@ -196,7 +196,7 @@ def test_a_trend_follows_the_variant_that_is_gated(source):
     done = CliRunner().invoke(app, ["trend", "latency", "-m", name])
     # found by model and variant; it was measured in no repository
     assert done.exit_code == 4
-    assert f"no result of {name}: plain -> {source.default_variant} names the commit" in done.stderr
+    assert f"no result of {name}: plain -> {source.default_variant} records the commit" in done.stderr
 
 
 def test_a_program_names_networks_as_a_command_does(source):
@@ -294,7 +294,7 @@ def test_a_new_source_is_one_entry():
     assert near_names("narow", list_sources()) == "did you mean 'toy:narrow'?"
     shown = CliRunner().invoke(app, ["list", "models"]).stdout
     assert "toy:NAME, torchvision:NAME" in shown
-    with pytest.raises(VariantError, match="toy:wide is taken as it is"):
+    with pytest.raises(VariantError, match="toy:wide is measured as built"):
         resolve(ModelSpec(model="toy:wide", variant="se"))
 
 

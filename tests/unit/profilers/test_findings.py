@@ -68,7 +68,7 @@ CASES = [
     ({"load": {"psi_cpu_some_avg10": 10.1}}, None, "psi-cpu-pressure", "10.1 %"),
     ({"load": {"psi_memory_some_avg10": 1.5}}, None, "psi-memory-pressure", "1.5 %"),
     ({"cpu": {"shared_cores": 2}}, None, "smt-siblings-shared", "2 of the 4 usable cores"),
-    ({"load": {"steal_ratio": 0.031}}, None, "steal-high", "3.1% of the wanted CPU time since boot"),
+    ({"load": {"steal_ratio": 0.031}}, None, "steal-high", "3.1% of requested CPU time since boot"),
     ({"memory": {"swap_used_bytes": GIB}}, None, "swap-in-use", "1.00 GiB"),
     ({"cpu": {"quota_cores": None}}, 5, "threads-over-cores", "5 threads share 4"),
     ({"cpu": {"quota_cores": 2.0}}, 3, "threads-over-quota", "3 threads on a quota of 2 cores"),

@@ -125,7 +125,7 @@ def test_a_library_without_the_counter_says_so():
 
 @pytest.mark.parametrize(("uuid", "mode"), [("abc", [1, 1]), ("MIG-abc", NVMLError("Not Supported"))])
 def test_a_split_gpu_has_no_energy_of_its_own(uuid, mode):
-    with pytest.raises(DeviceError, match=r"split \(MIG\), and its counter is the whole board's"):
+    with pytest.raises(DeviceError, match=r"split \(MIG\), but its counter covers the whole board"):
         open_reader(uuid, library(nvmlDeviceGetMigMode=mode)).energy_counter()
 
 

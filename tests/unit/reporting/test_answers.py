@@ -74,7 +74,7 @@ def test_within_process_scope_is_said(make):
     metric = make.latency(scope="within-process", processes=1, blocks=12, grade="C")
     assert said(make, metric).endswith(
         "1 process x 12 blocks, grade C, "
-        "within-process only: variation between processes is not in the interval"
+        "one process only: the interval leaves out variation between processes"
     )
 
 

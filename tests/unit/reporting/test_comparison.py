@@ -233,7 +233,7 @@ def test_notes_in_order(make):
 def test_scope_is_explained(make):
     metric = make.latency(scope="within-process", method="hodges-lehmann/signed-rank", processes=1, blocks=12)
     notes = comparison_document([make.comparison(metric)]).notes
-    assert any("holds within one process; variation between processes is not in it" in note for note in notes)
+    assert any("covers one process only, not variation between processes" in note for note in notes)
 
 
 def test_two_networks_are_a_pair_of_their_own(make):

@@ -38,7 +38,7 @@ def test_findings_worst_first_with_advice(make):
 
 def test_no_findings_is_said(make):
     part = environment_document(make.environment(findings=())).body[0]
-    assert part == Paragraph("Nothing speaks against measuring here.")
+    assert part == Paragraph("No source of noise was found.")
 
 
 def test_two_lines(make):

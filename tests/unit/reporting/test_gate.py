@@ -36,7 +36,7 @@ from tests import gates
         (
             gates.gate(gates.passed(), gates.inconclusive(), status="passed", on_inconclusive="pass"),
             "passed: resnet50 se latency 1.018 [1.012, 1.024] (grade A) is within the limit of 1.05; "
-            "1 inconclusive, let through as asked for",
+            "1 inconclusive, allowed by --on-inconclusive pass",
         ),
         (
             gates.gate(gates.not_comparable()),

@@ -55,7 +55,7 @@ def test_a_training_comparison_with_energy(make, golden):
             scope="within-process", processes=1, blocks=6,
         ),
         grade="B",
-        findings=(Finding(code="energy-counter", severity="info", message="read off NVML (board)"),),
+        findings=(Finding(code="energy-counter", severity="info", message="read from NVML (board)"),),
     )  # fmt: skip
     saved = (
         SavedStage(stage="stem", baseline_bytes=822_083_584, candidate_bytes=822_083_584),

@@ -66,6 +66,22 @@ def shown(found):
 USUAL = ["created", "id", "model", "candidate", "device", "phase", "batch_size", "ratio", "grade", "commit"]
 
 
+def test_one_block_per_result_on_a_line_of_80_characters():
+    ranks = replace(HEADLINE, workload=replace(WORKLOAD, phase="training", world_size=2))
+    text = render(results_document(listing(listed(1, HEADLINE), listed(2, ranks))), "table", width=80)
+    assert text.splitlines()[3:12] == [
+        "created                model    device                   ratio",
+        "id                     variant  phase     batch           [CI] grade",
+        "---------------------- -------- --------- ----- -------------- -----",
+        "2026-01-01 03:04       resnet50 cpu           1          1.050 B",
+        "20260101T030405000000Z se       inference       [1.040, 1.060]",
+        "  commit 01234567, world size 1",
+        "2026-01-02 03:04       resnet50 cpu           1          1.050 B",
+        "20260102T030405000000Z se       training        [1.040, 1.060]",
+        "  commit 01234567, world size 2",
+    ]
+
+
 def test_text():
     assert render(
         results_document(listing(listed(1, HEADLINE), listed(2, HEADLINE, dirty=True))), "table"
@@ -80,8 +96,8 @@ def test_text():
         "20260101T030405000000Z se       inference       [1.040, 1.060]\n"
         "2026-01-02 03:04       resnet50 cpu           1          1.050 B     01234567+\n"
         "20260102T030405000000Z se       inference       [1.040, 1.060]\n"
-        "- a result goes by its file, or by how its id begins; times are UTC\n"
-        "- commit+: with changes that were not committed\n"
+        "- name a result by its file or the first characters of its ID; times are UTC\n"
+        "- commit+: measured with uncommitted changes\n"
     )
 
 
@@ -101,7 +117,7 @@ def test_two_networks_are_both_named():
 def test_what_is_usual_is_for_machines_only():
     found = table(listed(1, HEADLINE))
     assert shown(found) == USUAL
-    assert found.notes == ("a result goes by its file, or by how its id begins; times are UTC",)
+    assert found.notes == ("name a result by its file or the first characters of its ID; times are UTC",)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +172,7 @@ def test_csv_has_the_same_columns_whatever_is_in_it():
 
 
 def test_nothing_is_said_so():
-    assert render(results_document(listing()), "markdown").endswith("- there are none\n")
+    assert render(results_document(listing()), "markdown").endswith("- no results\n")
 
 
 def test_json():

@@ -67,6 +67,55 @@ def test_running_text_wraps_instead():
     ]
 
 
+def gate_like_table():
+    columns = (
+        Column("check", "check"),
+        Column("status", "status"),
+        Column("commit", "commit", below=True),
+        Column("threads", "threads", below=True),
+        Column("reason", "reason", wrap=True, below=True),
+    )
+    cells = ("latency", "inconclusive", "9a05adb8", "2", "the limit lies inside the interval; measure longer")
+    bare = ("params", "passed", "", "2", "")
+    return Table("", columns, tuple(tuple(map(text_cell, row)) for row in (cells, bare)))
+
+
+def test_what_is_too_wide_for_a_column_stands_below_its_row():
+    # 40 characters are the least for the reason as a column: 7 + 12 + 8 + 7 + 40 and four gaps of 1 are 78.
+    assert render_text(Document("D", (gate_like_table(),)), width=77).splitlines()[2:] == [
+        "check    status",
+        "-------- ------------",
+        "latency  inconclusive",
+        "  commit 9a05adb8, threads 2",
+        "  the limit lies inside the interval; measure longer",
+        "params   passed",
+        "  threads 2",
+    ]
+
+
+def test_it_is_a_column_where_there_is_room():
+    assert render_text(Document("D", (gate_like_table(),)), width=82).splitlines()[2:] == [
+        "check    status        commit    threads  reason",
+        "-------- ------------- --------- -------- ----------------------------------------",
+        "latency  inconclusive  9a05adb8  2        the limit lies inside the interval;",
+        "                                          measure longer",
+        "params   passed                  2",
+    ]
+
+
+def test_lines_below_a_row_wrap_and_follow_the_last_piece():
+    text = render_text(Document("D", (gate_like_table(),)), width=16)
+    assert text.splitlines()[2:9] == [
+        "check   status",
+        "------- --------",
+        "latency inconclu",
+        "        sive",
+        "  commit",
+        "  9a05adb8,",
+        "  threads 2",
+    ]
+
+
 def test_a_single_column_wider_than_the_line_wraps():
     table = Table("", (Column("a", "a"),), ((text_cell("abcdefghij" * 3),),))
     assert render_text(Document("D", (table,)), width=10).count("abcdefghij") == 3

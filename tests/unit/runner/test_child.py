@@ -69,7 +69,7 @@ def test_a_process_that_closes_its_output_and_goes_on_is_ended(child, monkeypatc
     monkeypatch.setattr("sebench.runner.workers.child.STOP_S", 0.1)
     alive = child("import os, signal\nos.close(1)\nsignal.pause()")
     assert alive.read_line(timeout_s=FOR_EVER_S) == b""
-    assert alive.cause_of_death() == "closed its output and went on"
+    assert alive.cause_of_death() == "closed its output but kept running"
     assert_gone(alive.pid)
 
 

@@ -79,7 +79,7 @@ def test_twice_the_work_is_twice_the_energy(measured):
     assert "| energy (J) |" in shown
     assert "| energy per image (J) |" in shown
     assert "median and quartiles of 12 windows a side" in shown
-    assert "energy is that of the whole board, read off NVML (board); 30.0 W when idle" in shown
+    assert "energy is that of the whole board, read from NVML (board); 30.0 W when idle" in shown
 
 
 def test_rigorous_takes_five_processes(measured):
@@ -99,7 +99,7 @@ def test_a_gate_takes_as_many_at_any_effort():
 @pytest.mark.parametrize(
     ("condition", "reason"),
     [
-        ("mig", r"no energy of this GPU: it is split \(MIG\), and its counter is the whole board's"),
+        ("mig", r"no energy of this GPU: it is split \(MIG\), but its counter covers the whole board"),
         ("denied", "the GPU's energy counter cannot be read: Insufficient Permissions"),
         ("old", "the GPU's energy counter cannot be read: Not Supported"),
         ("shared", "shared: 1 other process on cuda:0"),
@@ -150,7 +150,9 @@ def test_one_counter_cannot_speak_for_several_devices(monkeypatch):
     monkeypatch.setattr(
         planning, "workloads", lambda *args: tuple(replace(w, world_size=2) for w in real(*args))
     )
-    with pytest.raises(UsageError, match="--energy reads the counter of one device; leave out --world-size"):
+    with pytest.raises(
+        UsageError, match="--energy reads the energy counter of one device; leave out --world-size"
+    ):
         make_plan(
             names=["resnet50"],
             variants=["se"],

@@ -91,7 +91,7 @@ def test_inputs_that_change_within_a_segment_are_a_warning(measured):
     finding = next(f for f in latency(measured("writes", processes=1)).findings if f.code == "writes-input")
     assert (finding.severity, finding.message) == (
         "warning",
-        "toy and toy se write to their inputs; both inputs are brought back before each segment, "
+        "toy and toy se write to their inputs; both inputs are restored before each segment, "
         "and change within it",
     )
 

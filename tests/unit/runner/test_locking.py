@@ -63,7 +63,7 @@ def test_names_that_cannot_be_meant(nets):
         locked_networks(["resnet5"], ["se"])
     with pytest.raises(VariantError, match="unknown attention 'es'"):
         locked_networks(["resnet50"], ["es"])
-    with pytest.raises(UsageError, match="taken as it is: no --num-classes"):
+    with pytest.raises(UsageError, match="measured as built: no --num-classes"):
         locked_networks([f"{nets}:net"], [], num_classes=10)
 
 

@@ -140,7 +140,7 @@ def test_networks_that_write_to_their_inputs_are_measured_and_said(series):
     found = measured(series("writes", with_policy(processes=1)))
     assert [(finding.code, finding.severity) for finding in found.findings] == [("writes-input", "info")]
     assert found.findings[0].message == (
-        "toy and toy se write to their inputs; both inputs are brought back before each step"
+        "toy and toy se write to their inputs; both inputs are restored before each step"
     )
     assert [(run.error, len(run.blocks)) for run in found.processes] == [(None, 2)]
 

@@ -60,7 +60,7 @@ def test_options_of_native_networks_are_theirs():
         (["resnet50"], [], OLD, NEW, "--model resnet50: .* are networks already; leave --model out"),
         (["resnet50"], ["se"], "plain", "se", "--variant se and --candidate se both say what to measure"),
         ([], ["se"], OLD, NEW, "--variant se and --candidate nets.py:new both say what to measure"),
-        ([NEW], [], "plain", None, "taken as it is, so it has no variant .*--candidate nets.py:new"),
+        ([NEW], [], "plain", None, "measured as built, so it has no variant .*--candidate nets.py:new"),
         (["resnet5"], [], OLD, None, "unknown model 'resnet5'"),
     ],
 )
@@ -70,7 +70,7 @@ def test_what_cannot_be_meant(models, variants, baseline, candidate, message):
 
 
 def test_a_network_takes_no_variant():
-    with pytest.raises(VariantError, match="nets.py:new is taken as it is"):
+    with pytest.raises(VariantError, match="nets.py:new is measured as built"):
         make_pairs([NEW], ["se"], OLD)
 
 

@@ -114,7 +114,7 @@ def test_a_rank_that_says_why_it_cannot_go_on_speaks_for_all(first_reply):
 def test_a_parameter_that_no_rank_has_a_gradient_of_is_named(first_reply):
     reply = first_reply("unused")
     assert reply.message == (
-        "toy se: unused.weight and 1 more takes no part in the loss, which data-parallel training cannot do; "
+        "toy se: unused.weight and 1 more does not contribute to the loss, as DDP requires; "
         "freeze it (requires_grad_(False)), or leave out --world-size"
     )
 

@@ -67,10 +67,10 @@ def assert_died(worker, words):
 def test_silence_has_a_limit_that_can_be_raised():
     silent = "sys.stdin.read()"
     with session(silent, timeout_s=0.01) as worker:
-        assert_died(worker, r"was silent for 0\.01 s")
+        assert_died(worker, r"did not answer for 0\.01 s")
     with session(silent) as worker:
         worker.allow_silence(0.02)
-        assert_died(worker, r"was silent for 0\.02 s")
+        assert_died(worker, r"did not answer for 0\.02 s")
 
 
 def test_the_time_until_it_is_ready_has_a_limit_of_its_own():

@@ -256,4 +256,4 @@ def test_a_side_that_hangs_is_given_up(series):
     hanging = (sys.executable, "-c", "import signal; signal.pause()")
     found = measured(series("none", "none", command=hanging, timeout_s=0.2))
     assert [finding.code for finding in found.findings] == ["worker-retried", "worker-failed"]
-    assert found.findings[-1].message == "a worker process was silent for 0.2 s"
+    assert found.findings[-1].message == "a worker process did not answer for 0.2 s"

@@ -47,7 +47,7 @@ def test_one_headline_per_workload():
 def test_samples_that_make_no_sense_end_no_listing():
     (headline,) = headlines(samples.result(samples.measurement([samples.process([samples.block(0, 1)])])))
     assert headline.status == "unavailable"
-    assert headline.reason.startswith("the samples make no sense: segment time 0.0 ")
+    assert headline.reason.startswith("the samples are inconsistent: segment time 0.0 ")
 
 
 def test_the_newest_of_those_that_are_meant(store):

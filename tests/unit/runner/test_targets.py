@@ -128,7 +128,7 @@ def test_one_ref_is_checked_out_once(changed):
         (base_ref("../elsewhere.py:net"), "../elsewhere.py would be the same file at every commit"),
         (base_ref("/nets.py:net"), "/nets.py would be the same file at every commit"),
         (base_ref(limits={"energy": 1.1}), "energy cannot be held against a ref"),
-        (base_ref(ref="nosuch"), "--base-ref nosuch is no commit of"),
+        (base_ref(ref="nosuch"), "--base-ref nosuch is not a commit of"),
     ],
 )
 def test_what_cannot_be_held_against_a_ref_is_refused_and_nothing_is_left(repo, asked, message):
@@ -156,7 +156,7 @@ def test_a_file_above_the_current_folder_is_of_the_repository(changed, monkeypat
         ),
         (
             ceiling({"params": 1.1}, variant="se(r=16)", baseline="se"),
-            "resnet50 se against itself is a gate that cannot fail; "
+            "resnet50 se against itself cannot fail; "
             "name a --variant other than the baseline, or two networks: --baseline, --candidate",
         ),
     ],
@@ -178,7 +178,7 @@ def test_a_factory_against_itself_is_refused_however_it_is_spelled(repo, spelled
     asked = FactoriesSettings(
         baseline="nets.py:net", candidate=spelled.format(repo=repo), margin={"params": 1.3}, threads=1
     )
-    with pytest.raises(UsageError, match="against itself is a gate that cannot fail"):
+    with pytest.raises(UsageError, match="against itself cannot fail"):
         opened(factories=asked)
 
 

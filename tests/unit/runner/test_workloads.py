@@ -107,7 +107,7 @@ def test_what_a_runtime_cannot_do_is_refused_with_those_that_can(asked, message)
 
 
 def test_a_word_that_is_no_choice_is_refused_with_the_nearest():
-    with pytest.raises(UsageError, match="--runtime 'eagr' is no choice; did you mean 'eager'?"):
+    with pytest.raises(UsageError, match="--runtime 'eagr' is not a choice; did you mean 'eager'?"):
         on_this_machine(WorkloadRequest(runtime="eagr"))
 
 

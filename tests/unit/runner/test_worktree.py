@@ -92,7 +92,7 @@ def test_a_detached_head_and_a_linked_worktree_will_do(repo, tmp_path):
     ],
 )
 def test_a_ref_that_is_no_commit_is_refused_with_a_way_to_get_it(repo, ref, hint):
-    with pytest.raises(UsageError, match="is no commit of ") as caught, checked_out(ref, start=repo):
+    with pytest.raises(UsageError, match="is not a commit of ") as caught, checked_out(ref, start=repo):
         pass
     assert caught.value.hint.startswith(hint)
     assert len(str(caught.value).splitlines()) == 1

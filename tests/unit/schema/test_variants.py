@@ -161,10 +161,10 @@ def test_printing_and_reading_are_inverse(variant):
             "unknown squeeze value 'sum'; choose from avg, max, avgmax, none",
         ),
         ("se(bias=yes)", "unknown bias value 'yes'; choose from true, false"),
-        ("se(stages=4-2)", "'4-2' is no stage or run of stages; for example stages=2+4-5"),
-        ("se(stages=2++4)", "'' is no stage or run of stages; for example stages=2+4-5"),
-        ("se(stages=two)", "'two' is no stage or run of stages; for example stages=2+4-5"),
-        ("se(stages=2-9999)", "'2-9999' is no stage or run of stages; for example stages=2+4-5"),
+        ("se(stages=4-2)", "'4-2' is not a stage or range of stages; for example stages=2+4-5"),
+        ("se(stages=2++4)", "'' is not a stage or range of stages; for example stages=2+4-5"),
+        ("se(stages=two)", "'two' is not a stage or range of stages; for example stages=2+4-5"),
+        ("se(stages=2-9999)", "'2-9999' is not a stage or range of stages; for example stages=2+4-5"),
     ],
 )
 def test_refuses_in_one_line(text, message):

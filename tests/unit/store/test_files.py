@@ -131,5 +131,5 @@ def test_without_a_temporary_folder_there_is_advice(tmp_path):
     done = subprocess.run([FRESH, "-c", script], capture_output=True, text=True, check=False)
     assert done.stderr.splitlines()[-1] == (
         "sebench.errors.DataFileError: temporary files cannot be written: Not a directory; "
-        "let TMPDIR name a folder that can be written"
+        "set TMPDIR to a writable directory"
     )

@@ -53,7 +53,7 @@ def test_in_a_directory_what_is_no_result_is_told_and_skipped(store):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("2026010", f"'2026010' begins 2 ids: {IDS[0]}, {IDS[1]}; add more of it"),
+        ("2026010", f"'2026010' matches 2 IDs: {IDS[0]}, {IDS[1]}; give more characters"),
         ("aaaaaa", f"no result 'aaaaaa' in .*; did you mean '{IDS[0]}'?"),
         ("20260103T000000Z-resnet50-plain-se", "no result '20260103.*; did you mean '2026010"),
         ("banana", "no result 'banana' in .*; see 'sebench list results'"),

@@ -83,6 +83,17 @@ def test_cells_keep_their_values_for_sorting(page):
     assert [cell.text for cell in cells] == ["0.0 [1, 2]", "1.0 [1, 2]"]
 
 
+def test_the_ratio_stays_in_sight_on_a_phone():
+    columns = (Column("metric", "metric"), Column("n", "n"), Column("ratio", "ratio", "right", pinned=True))
+    row = (text_cell("latency"), text_cell("6"), text_cell("1.05"))
+    page = outline(render_html(Document("D", (Table("T", columns, (row,)),))))
+    classes = [cell.attributes["class"] for cell in page.all("th", "td")]
+    assert classes == ["left", "left", "right pinned", "left", "left", "right pinned"]
+    narrow = page.one("style").text.partition("@media screen and (max-width: 48rem) {")[2].partition("\n}")[0]
+    assert ".pinned { left: 7rem; right: 0;" in narrow
+    assert "position: sticky" in narrow
+
+
 def test_figures_have_words_and_a_table(page):
     figures = list(page.all("figure"))
     assert len(figures) == 2

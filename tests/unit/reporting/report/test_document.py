@@ -199,7 +199,7 @@ def test_words_for_a_shell(words, line):
 
 def test_a_result_without_a_command_says_so():
     document = report_document(report(structs.replace(result(), command=())))
-    assert "does not say" in section(document, "How to reproduce it").body[0].text
+    assert "does not record" in section(document, "How to reproduce it").body[0].text
 
 
 def test_a_change_comes_before_the_figures_of_today():
