@@ -83,7 +83,7 @@ class ProfileResult(Display):
         return reporting.profile_document([self.profile], self.environment, measured_at=self.measured_at)
 
     def __repr__(self) -> str:
-        attention_s, step_s = sum(part.time_s for part in self.parts), self.profile.profiled_step_s
+        attention_s, step_s = sum(part.time_s for part in self.parts), self.profile.step_s
         times = f"attention {significant(attention_s * _MS, 3)} of {significant(step_s * _MS, 3)} ms"
         return f"ProfileResult({self.profile.pair.title!r}, {times})"
 

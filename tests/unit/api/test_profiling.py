@@ -96,8 +96,8 @@ def test_the_parts_are_a_frame(asked):
 
 def test_shown_as_the_command_line_prints_it(asked):
     found = sebench.profile("cifar_resnet110", device="cpu", threads=2)
-    # 6 of 60 profiled milliseconds
-    assert repr(found) == ("ProfileResult('cifar_resnet110: se against plain', attention 6.00 of 60.0 ms)")
+    # 1 + 2 + 3 ms of a step of 50 ms, as the document says
+    assert repr(found) == ("ProfileResult('cifar_resnet110: se against plain', attention 6.00 of 50.0 ms)")
     assert "squeeze" in str(found)
     assert "| squeeze |" in found._repr_markdown_()
 
