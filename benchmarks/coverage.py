@@ -1,8 +1,8 @@
 """How often does the printed interval contain the truth? Simulated clocks, the library's own functions.
 
 Each cell simulates segment times in the order they would be taken, on a machine with one kind of noise, and
-hands the blocks to `sebench.statistics.headline`. Noise is multiplicative and common to both sides unless its
-name says otherwise, so that the true ratio is known. Run:
+hands the blocks to `sebench.statistics.estimate_ratio`. Noise is multiplicative and common to both sides
+unless its name says otherwise, so that the true ratio is known. Run:
 
     python benchmarks/coverage.py --output reports/coverage.md
 """
@@ -27,7 +27,7 @@ import scipy
 from scipy.special import ndtri, stdtrit
 
 import sebench
-from sebench.statistics import block_log_ratio, headline, hodges_lehmann
+from sebench.statistics import block_log_ratio, estimate_ratio, hodges_lehmann
 
 Floats = npt.NDArray[np.float64]
 Sides = npt.NDArray[np.bool_]
@@ -237,7 +237,7 @@ def measure(noise: Noise, design: Design, ratio: float, repetitions: int, seed: 
     """Coverage and width of the headline interval in one cell."""
     sigma = noise.process_sd if design.calibrated else None
     effects = simulate(noise, design, ratio, repetitions, seed).tolist()
-    found = [headline(processes, sigma_process=sigma) for processes in effects]
+    found = [estimate_ratio(processes, sigma_process=sigma) for processes in effects]
     limits = np.array([(h.ci_low, h.ratio, h.ci_high) for h in found])
     covered = (limits[:, 0] <= ratio) & (ratio <= limits[:, 2])
     half_width = np.median((limits[:, 2] - limits[:, 0]) / 2 / limits[:, 1])
@@ -323,7 +323,8 @@ PAGE = """# Coverage of the 95 % interval
 
 {made}.
 Made by `python benchmarks/coverage.py --output reports/coverage.md`: simulated segment times, in the order
-they would be taken, through `sebench.statistics.headline`. Standard error of a coverage of 0.95: {error:.4f}.
+they would be taken, through `sebench.statistics.estimate_ratio`. Standard error of a coverage of 0.95:
+{error:.4f}.
 
 Realistic cells: {count}; below {floor}: **{low}**; mean {mean:.3f}; lowest {worst.coverage:.3f}
 ({worst.noise.name}, {worst.design}, ratio {worst.ratio:g}).

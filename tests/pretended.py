@@ -9,16 +9,14 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from sebench.runner.gate import run as gatekeeping
-from sebench.runner.gate.target_run import Settings
-from sebench.runner.measuring import run as measuring
-from sebench.runner.workers import side_by_side
+from sebench.runner.measuring.context import Host
+from sebench.runner.workers.side_by_side import SideDevice
 from tests.workers import steady
 
 WORKER = Path(steady.__file__)
 
 
-class SteadyTurns(side_by_side._Turns):
+class SteadySideDevice(SideDevice):
     """Two workers in turn, by the time that they say has passed."""
 
     def __init__(self, condition):
@@ -40,23 +38,22 @@ class SteadyTurns(side_by_side._Turns):
         return timing
 
 
-def pretend(patch, condition="calm"):
-    """Let gates measure steady workers.
+def steady_host(condition="calm"):
+    """A machine with steady workers.
 
     Args:
-        patch: ``monkeypatch.setattr``, or `setattr` itself.
         condition: of the machine.
     """
-    command = (sys.executable, str(WORKER), condition)
-    patch(gatekeeping, "Settings", partial(Settings, command=command))
-    patch(side_by_side, "_Turns", partial(SteadyTurns, condition))
-    patch(side_by_side, "read_probe", steady.quiet_probe)
-    # The load of the real machine is not that of the pretended one.
-    patch(measuring, "findings_for", lambda environment, **workload: ())
+    return Host(
+        command=(sys.executable, str(WORKER), condition),
+        side_device=partial(SteadySideDevice, condition),
+        read_probe=steady.quiet_probe,
+        # The load of the real machine is not that of the pretended one.
+        findings_for=lambda environment, **workload: (),
+    )
 
 
 if __name__ == "__main__":
     from sebench.cli import app
 
-    pretend(setattr)
-    app()
+    app(obj=steady_host())

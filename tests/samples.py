@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from itertools import groupby
+
 from sebench.schema import (
     Block,
     Environment,
@@ -9,6 +12,8 @@ from sebench.schema import (
     ModelSpec,
     OpCost,
     Pair,
+    PairPlan,
+    Plan,
     ProcessRun,
     Result,
     Segment,
@@ -65,6 +70,32 @@ def cost(params, macs):
         bytes_written=40,
     )
     return StaticCost(input_shape=(1, 3, 224, 224), params=params, buffers=0, ops=(op,))
+
+
+def plan(*sessions, **fields):
+    """One that measures these, the sessions of a pair one after the other."""
+    groups = (list(group) for _, group in groupby(sessions, lambda session: session.pair))
+    pairs = (
+        PairPlan(pair=group[0].pair, workloads=tuple(session.workload for session in group))
+        for group in groups
+    )
+    return Plan(pairs=tuple(pairs), **fields)
+
+
+class SameCounts:
+    """Stands for a `Counter` to which every network costs the same; `open` it as the one of a `Host`."""
+
+    def __init__(self, static_cost):
+        self.cost = static_cost
+
+    def open(self, cache, trees, command):
+        return nullcontext(self)
+
+    def __call__(self, spec, shape, phase="inference", dtype="float32"):
+        return self.cost
+
+    def close(self):
+        """There are no processes."""
 
 
 def result(measured, **fields):

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from sebench import statistics
 from sebench.analysis.costs import Totals, totals
 from sebench.analysis.energy import energy_metrics
+from sebench.analysis.estimates import interval_of, ratio_of
 from sebench.analysis.grading import grade, latency_findings
-from sebench.analysis.headlines import interval_of, ratio_of
 from sebench.analysis.memory import memory_metrics, saved_by_stage, saved_metric
 from sebench.analysis.metrics import unavailable
 from sebench.analysis.sampled import (
@@ -88,10 +88,10 @@ def latency_metric(measurement: Measurement, machine: Sequence[Finding]) -> Metr
     return next(_sampled_metrics(measurement, machine))
 
 
-def running_headline(measurement: Measurement) -> statistics.Headline | None:
+def running_ratio(measurement: Measurement) -> statistics.RatioEstimate | None:
     """The ratio as far as it is known; None before the first valid block."""
     ratios = log_ratios(valid_by_process(measurement))
-    return statistics.headline(ratios, confidence=measurement.policy.confidence) if ratios else None
+    return statistics.estimate_ratio(ratios, confidence=measurement.policy.confidence) if ratios else None
 
 
 def _static_metrics(result: Result) -> list[MetricComparison]:
@@ -134,11 +134,11 @@ def _sampled_metrics(measurement: Measurement, machine: Sequence[Finding]) -> It
         yield _unavailable(measurement)
         return
     ratios = log_ratios(valid)
-    headline = statistics.headline(
+    estimate = statistics.estimate_ratio(
         ratios, confidence=measurement.policy.confidence, sigma_process=measurement.sigma_process
     )
-    findings = (*measurement.findings, *latency_findings(measurement, valid, ratios, headline))
-    graded = grade(headline, (*machine, *findings))
+    findings = (*measurement.findings, *latency_findings(measurement, valid, ratios, estimate))
+    graded = grade(estimate, (*machine, *findings))
     latency = replace(_sampled_metric("latency", measurement, valid, graded), findings=findings)
     yield latency
     for name in metrics_of(valid):
@@ -161,8 +161,8 @@ def _sampled_metric(
 ) -> MetricComparison:
     read, confidence, sigma = READS[name], measurement.policy.confidence, measurement.sigma_process
     candidate = _quantity(valid, read, "candidate")
-    headline = statistics.headline(log_ratios(valid, read), confidence=confidence, sigma_process=sigma)
-    difference = statistics.difference_headline(
+    estimate = statistics.estimate_ratio(log_ratios(valid, read), confidence=confidence, sigma_process=sigma)
+    difference = statistics.estimate_difference(
         differences(valid, read),
         confidence=confidence,
         # d(B - A) = B d(ln B/A)
@@ -176,9 +176,9 @@ def _sampled_metric(
         baseline=_quantity(valid, read, "baseline"),
         candidate=candidate,
         difference=interval_of(difference),
-        ratio=ratio_of(headline),
+        ratio=ratio_of(estimate),
         grade=graded,
-        reason=headline.reason,
+        reason=estimate.reason,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from sebench import statistics
-from sebench.analysis.headlines import interval_of, ratio_of
+from sebench.analysis.estimates import interval_of, ratio_of
 from sebench.analysis.metrics import unavailable
 from sebench.schema import (
     METRICS,
@@ -102,9 +102,9 @@ def _metric(
 ) -> MetricComparison:
     read = _READS[name](measurement)
     ratios = _by_block(measurement, read, statistics.block_log_ratio)
-    headline = statistics.headline(ratios, confidence=CONFIDENCE)
+    estimate = statistics.estimate_ratio(ratios, confidence=CONFIDENCE)
     differences = _by_block(measurement, read, statistics.block_difference)
-    difference = statistics.difference_headline(differences, confidence=CONFIDENCE)
+    difference = statistics.estimate_difference(differences, confidence=CONFIDENCE)
     return MetricComparison(
         metric=name,
         unit=METRICS[name].unit,
@@ -113,9 +113,9 @@ def _metric(
         baseline=_quantity(measurement, read, "baseline"),
         candidate=_quantity(measurement, read, "candidate"),
         difference=interval_of(difference),
-        ratio=ratio_of(headline),
-        grade=_grade(headline, measurement),
-        reason=headline.reason,
+        ratio=ratio_of(estimate),
+        grade=_grade(estimate, measurement),
+        reason=estimate.reason,
         findings=findings,
     )
 
@@ -137,10 +137,10 @@ def _quantity(measurement: EnergyMeasurement, read: Read, side: Side) -> Quantit
     return Quantity(value=found.median, q1=found.q1, q3=found.q3, n=len(values))
 
 
-def _grade(headline: statistics.Headline, measurement: EnergyMeasurement) -> Grade:
-    if headline.ci_low is None or _others(measurement) > OTHER_CPU_RATIO:
+def _grade(estimate: statistics.RatioEstimate, measurement: EnergyMeasurement) -> Grade:
+    if estimate.ci_low is None or _others(measurement) > OTHER_CPU_RATIO:
         return "C"
-    repeated = headline.scope == "process" and headline.processes >= _MIN_PROCESSES_FOR_A
+    repeated = estimate.scope == "process" and estimate.processes >= _MIN_PROCESSES_FOR_A
     return "A" if repeated else "B"
 
 

@@ -171,7 +171,7 @@ def _beyond(answer: Answer) -> tuple[GateStatus, Reason]:
     return "inconclusive", doubted
 
 
-def _open(question: Question, limits: statistics.Limits, adjusted_p: float) -> Reason:
+def _open(question: Question, limits: statistics.ConfidenceLimits, adjusted_p: float) -> Reason:
     """Why a sampled check is not decided, at the level that decides rather than the one shown."""
     metric, low, high = question.metric, math.exp(limits.low), math.exp(limits.high)
     if low > question.limit:

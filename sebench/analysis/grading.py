@@ -30,20 +30,20 @@ _DISQUALIFYING = frozenset(
 )
 
 
-def grade(headline: statistics.Headline, findings: Iterable[Finding]) -> Grade:
+def grade(estimate: statistics.RatioEstimate, findings: Iterable[Finding]) -> Grade:
     """A: a narrow interval over fresh processes and no warning; B: usable; C: not to be relied on.
 
     Args:
-        headline: the ratio with its interval.
+        estimate: the ratio with its interval.
         findings: what `latency_findings` and the machine have to say about them.
     """
     findings = tuple(findings)
     codes = {finding.code for finding in findings if finding.severity != "info"}
-    if disqualifying(findings) or headline.ci_low is None:
+    if disqualifying(findings) or estimate.ci_low is None:
         return "C"
-    narrow = (_half_width(headline) or 0.0) <= NARROW_RATIO
+    narrow = (_half_width(estimate) or 0.0) <= NARROW_RATIO
     narrow = narrow and not any(finding.code == "narrow-by-chance" for finding in findings)
-    repeated = headline.scope == "process" and headline.processes >= MIN_PROCESSES_FOR_A
+    repeated = estimate.scope == "process" and estimate.processes >= MIN_PROCESSES_FOR_A
     return "A" if narrow and repeated and not codes else "B"
 
 
@@ -70,7 +70,7 @@ def latency_findings(
     measurement: Measurement,
     valid: Sequence[Sequence[Block]],
     log_ratios: Sequence[Sequence[float]],
-    headline: statistics.Headline,
+    estimate: statistics.RatioEstimate,
 ) -> tuple[Finding, ...]:
     """Everything about the samples that a reader of the ratio should know.
 
@@ -78,17 +78,17 @@ def latency_findings(
         measurement: the raw samples.
         valid: the blocks that count, by process.
         log_ratios: one per valid block, by process.
-        headline: their ratio.
+        estimate: their ratio.
     """
     blocks = [block for process in valid for block in process]
     checks: tuple[Iterator[Finding], ...] = (
-        interval_findings(headline),
-        _luck(log_ratios, headline),
+        interval_findings(estimate),
+        _luck(log_ratios, estimate),
         _dropped(measurement),
         _steadiness(log_ratios),
         _one_sided(valid),
         _order(blocks, log_ratios),
-        _agreement(blocks, log_ratios, headline),
+        _agreement(blocks, log_ratios, estimate),
         _canary(measurement),
         _resolution(blocks),
         *((_preemption(blocks),) if measurement.workload.device == "cpu" else (_accelerator(blocks),)),
@@ -97,18 +97,18 @@ def latency_findings(
     return tuple(finding for check in checks for finding in check)
 
 
-def interval_findings(headline: statistics.Headline) -> Iterator[Finding]:
+def interval_findings(estimate: statistics.RatioEstimate) -> Iterator[Finding]:
     """What a reader should know of an interval: that there is none, how wide it is, what it holds for."""
-    if headline.ci_low is None or headline.ci_high is None or headline.ratio is None:
-        yield _warning("no-interval", headline.reason or "no interval", "allow a larger --budget")
+    if estimate.ci_low is None or estimate.ci_high is None or estimate.ratio is None:
+        yield _warning("no-interval", estimate.reason or "no interval", "allow a larger --budget")
         return
-    if headline.ci_low == headline.ci_high:
+    if estimate.ci_low == estimate.ci_high:
         yield _warning("zero-width", "all blocks gave exactly the same ratio: check the clock")
-    half_width = _half_width(headline)
+    half_width = _half_width(estimate)
     if half_width is not None and half_width > TOO_NOISY_RATIO:
         message = f"too noisy: the interval reaches {half_width * 100:.1f} % to either side of the ratio"
         yield _warning("too-noisy", message, "reduce other load on the machine, or use --effort rigorous")
-    if headline.scope == "within-process":
+    if estimate.scope == "within-process":
         yield Finding(
             code="within-process",
             severity="info",
@@ -117,8 +117,8 @@ def interval_findings(headline: statistics.Headline) -> Iterator[Finding]:
         )
 
 
-def _luck(log_ratios: Sequence[Sequence[float]], headline: statistics.Headline) -> Iterator[Finding]:
-    agreement = statistics.agreement(log_ratios) if headline.scope == "process" else None
+def _luck(log_ratios: Sequence[Sequence[float]], estimate: statistics.RatioEstimate) -> Iterator[Finding]:
+    agreement = statistics.agreement(log_ratios) if estimate.scope == "process" else None
     if agreement is not None and agreement < LUCKY_AGREEMENT:
         message = (
             f"the processes vary less than their blocks suggest ({agreement:.1f} of the expected spread): "
@@ -128,11 +128,11 @@ def _luck(log_ratios: Sequence[Sequence[float]], headline: statistics.Headline) 
         yield Finding(code="narrow-by-chance", severity="info", message=message, hint=hint)
 
 
-def _half_width(headline: statistics.Headline) -> float | None:
+def _half_width(estimate: statistics.RatioEstimate) -> float | None:
     """Of the interval, relative to the ratio; None where there is none."""
-    if headline.ci_low is None or headline.ci_high is None or headline.ratio is None:
+    if estimate.ci_low is None or estimate.ci_high is None or estimate.ratio is None:
         return None
-    return (headline.ci_high - headline.ci_low) / 2 / headline.ratio
+    return (estimate.ci_high - estimate.ci_low) / 2 / estimate.ratio
 
 
 def _dropped(measurement: Measurement) -> Iterator[Finding]:
@@ -179,12 +179,12 @@ def _order(blocks: Sequence[Block], log_ratios: Sequence[Sequence[float]]) -> It
 
 
 def _agreement(
-    blocks: Sequence[Block], log_ratios: Sequence[Sequence[float]], headline: statistics.Headline
+    blocks: Sequence[Block], log_ratios: Sequence[Sequence[float]], estimate: statistics.RatioEstimate
 ) -> Iterator[Finding]:
     checks = statistics.cross_checks(
         log_ratios, side_values(blocks, "baseline"), side_values(blocks, "candidate")
     )
-    if statistics.estimators_disagree(headline, checks):
+    if statistics.estimators_disagree(estimate, checks):
         yield Finding(
             code="estimators-disagree",
             severity="info",

@@ -11,8 +11,8 @@ from msgspec import structs
 
 from sebench import statistics
 from sebench.analysis.energy import energy_log_ratios, energy_metrics, is_measured
+from sebench.analysis.estimates import ratio_of
 from sebench.analysis.grading import disqualifying, grade, latency_findings
-from sebench.analysis.headlines import ratio_of
 from sebench.analysis.sampled import (
     READS,
     log_ratios,
@@ -119,7 +119,7 @@ def _timed(results: Sequence[Result], metric: str, workload: Workload) -> Pool |
         log_times=tuple(map(tuple, log_times(blocks, "candidate", read))),
         worst_cases=tuple(worst_cases(blocks, read)),
         sigma_process=sigma,
-        ratio=ratio_of(statistics.headline(ratios, sigma_process=sigma)),
+        ratio=ratio_of(statistics.estimate_ratio(ratios, sigma_process=sigma)),
         grade=graded,
         findings=findings,
         disqualifying=doubts,
@@ -133,10 +133,10 @@ def _judged(
     """Findings, grade, and what makes it C; by the latency, whose samples all other times are parts of."""
     valid = valid_by_process(whole)
     ratios = log_ratios(valid)
-    headline = statistics.headline(ratios, sigma_process=whole.sigma_process)
-    findings = (*whole.findings, *latency_findings(whole, valid, ratios, headline))
+    estimate = statistics.estimate_ratio(ratios, sigma_process=whole.sigma_process)
+    findings = (*whole.findings, *latency_findings(whole, valid, ratios, estimate))
     everything = (*machine, *findings)
-    return findings, grade(headline, everything), disqualifying(everything)
+    return findings, grade(estimate, everything), disqualifying(everything)
 
 
 def _energy(results: Sequence[Result], workload: Workload) -> Pool | None:

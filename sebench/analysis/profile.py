@@ -10,13 +10,14 @@ from msgspec.structs import replace
 
 from sebench import statistics
 from sebench.analysis.costs import totals
-from sebench.analysis.headlines import interval_of
+from sebench.analysis.estimates import interval_of
 from sebench.analysis.sampled import differences, log_ratios, log_times
 from sebench.schema import (
     PLAIN,
     AblationCheck,
     AttentionPart,
     Block,
+    Bottleneck,
     Contrast,
     Finding,
     Interval,
@@ -28,7 +29,6 @@ from sebench.schema import (
     Profile,
     ProfileSamples,
     StaticCost,
-    Verdict,
     Workload,
     parse_variant,
 )
@@ -132,7 +132,7 @@ def _parts(
     for sample in samples.parts:
         done = work.get((sample.stage, sample.part, sample.phase), _Work())
         time_s = _median(sample.times_s)
-        bounds: dict[Verdict, float] = {
+        bounds: dict[Bottleneck, float] = {
             "bandwidth-bound": done.bytes / machine.copy_bytes_per_s,
             "compute-bound": done.flops / machine.matmul_flops_per_s,
             "launch-bound": done.calls * machine.launch_s,
@@ -228,12 +228,12 @@ def _span(interval: Interval) -> str:
 
 
 def _difference(contrast: Contrast) -> Interval:
-    found = statistics.difference_headline([differences([_valid(contrast)])[0]], confidence=CONFIDENCE)
+    found = statistics.estimate_difference([differences([_valid(contrast)])[0]], confidence=CONFIDENCE)
     return interval_of(found)
 
 
 def _ratio(contrast: Contrast) -> Interval:
-    found = statistics.headline([log_ratios([_valid(contrast)])[0]], confidence=CONFIDENCE)
+    found = statistics.estimate_ratio([log_ratios([_valid(contrast)])[0]], confidence=CONFIDENCE)
     return Interval(estimate=found.ratio, ci_low=found.ci_low, ci_high=found.ci_high)
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sebench import statistics
+from sebench.analysis.estimates import interval_of, ratio_of
 from sebench.analysis.grading import grade, interval_findings
-from sebench.analysis.headlines import interval_of, ratio_of
 from sebench.analysis.sampled import READS, differences, log_ratios, log_times, valid_blocks, valid_by_process
 from sebench.schema import METRICS, Finding, Measurement, MetricComparison, ProcessRun, Quantity, Ratio, Side
 
@@ -37,7 +37,7 @@ def throughput_metric(measurement: Measurement, latency: MetricComparison) -> Me
     images = measurement.workload.batch_size
     candidate = _rate(latency.candidate, images)
     sigma = measurement.sigma_process
-    difference = statistics.difference_headline(
+    difference = statistics.estimate_difference(
         differences(valid_by_process(measurement), to=lambda step_s: images / step_s),
         confidence=measurement.policy.confidence,
         sigma_process_s=None if sigma is None or candidate.value is None else sigma * candidate.value,
@@ -128,7 +128,7 @@ def _percentile_metric(
 ) -> MetricComparison:
     confidence, blocks = measurement.policy.confidence, sum(process.blocks for process in steps)
     pairs = _percentiles(steps, percent)
-    headline = statistics.percentile_ratio(
+    estimate = statistics.percentile_ratio(
         [math.log(new / old) for old, new in pairs], confidence=confidence, blocks=blocks
     )
     difference = statistics.percentile_difference(
@@ -143,9 +143,9 @@ def _percentile_metric(
         baseline=baseline,
         candidate=candidate,
         difference=interval_of(difference),
-        ratio=ratio_of(headline),
-        grade=grade(headline, (*findings, *interval_findings(headline))),
-        reason=headline.reason,
+        ratio=ratio_of(estimate),
+        grade=grade(estimate, (*findings, *interval_findings(estimate))),
+        reason=estimate.reason,
     )
 
 

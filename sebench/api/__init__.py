@@ -6,10 +6,11 @@ from sebench.api.comparison_result import ComparisonResult, ComparisonResults
 from sebench.api.count_result import CountResult
 from sebench.api.counting import count
 from sebench.api.loading import load
-from sebench.api.overhead import Judgement, Overhead, Verdict
+from sebench.api.overhead import Judgement, Overhead
 from sebench.api.profiling import ProfileResult, profile
 from sebench.api.tables import TableResult, table
 from sebench.runner.progress import Progress
+from sebench.statistics import Verdict
 
 __all__ = [
     "ComparisonResult",

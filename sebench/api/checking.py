@@ -16,10 +16,11 @@ from sebench.api.naming import Network, network_name
 from sebench.configuration import Asked, configuration_of, lock_of
 from sebench.errors import DataFileError
 from sebench.models import ImageSize, image_size_text
-from sebench.runner.counting.cached import default_cache
-from sebench.runner.gate.earlier import Attempts
+from sebench.runner.counting.counter import default_cache
+from sebench.runner.gate.earlier import AttemptStore
 from sebench.runner.gate.run import run_gate
 from sebench.runner.measuring.calibrations import Calibrations
+from sebench.runner.measuring.context import RunContext
 from sebench.runner.progress import Observer, unobserved
 from sebench.schema import (
     Check,
@@ -179,13 +180,15 @@ def check(
     with guarded():
         gate = run_gate(
             configuration,
+            RunContext(
+                cache=default_cache(),
+                calibrations=Calibrations(Path(calibrations)),
+                observer=progress or unobserved,
+                argv=("sebench", "check", *_words(asked)),
+            ),
             lock_file=lock or lock_of(configuration, asked),
             seed=seed,
-            cache=default_cache(),
-            attempts=None if attempts is None else Attempts(Path(attempts)),
-            calibrations=Calibrations(Path(calibrations)),
-            observer=progress or unobserved,
-            argv=("sebench", "check", *_words(asked)),
+            attempts=None if attempts is None else AttemptStore(Path(attempts)),
             written=written,
             not_stored=_warn,
         )

@@ -12,8 +12,9 @@ from sebench.api.guard import guarded
 from sebench.api.naming import Network, network_name
 from sebench.errors import DataFileError
 from sebench.models import PLAIN, ImageSize, image_size_text
-from sebench.runner.counting.cached import default_cache
+from sebench.runner.counting.counter import default_cache
 from sebench.runner.measuring.calibrations import Calibrations
+from sebench.runner.measuring.context import RunContext
 from sebench.runner.measuring.run import run
 from sebench.runner.planning.plan import make_plan
 from sebench.runner.planning.workloads import on_this_machine
@@ -141,14 +142,13 @@ def _measure(plan: Plan, store: ResultStore | None, observer: Observer) -> Resul
     if store is not None:
         check_directory(store.directory)
     results = []
-    measured = run(
-        plan,
+    context = RunContext(
         cache=default_cache(),
         argv=equivalent_command(plan),
         observer=observer,
         calibrations=Calibrations(CALIBRATIONS),
     )
-    for result in measured:
+    for result in run(plan, context):
         if store is not None and result.has_samples:
             _keep(result, store)
         results.append(result)

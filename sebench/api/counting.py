@@ -12,8 +12,7 @@ from sebench.api.guard import guarded
 from sebench.api.naming import Network, network_name
 from sebench.errors import UsageError
 from sebench.models import PLAIN, ImageSize
-from sebench.runner.counting.cached import default_cache
-from sebench.runner.counting.counter import Counter
+from sebench.runner.counting.counter import Counter, default_cache
 from sebench.runner.planning.pairs import resolve_spec
 from sebench.runner.planning.plan import input_shape as shape_of
 from sebench.schema import ModelCost, ModelSpec, Phase, StrideIn

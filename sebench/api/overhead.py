@@ -10,10 +10,10 @@ from typing import ClassVar, Literal, TypeGuard
 from sebench.errors import UsageError
 from sebench.reporting.answers import confidence_text, ratio_text, sizes_text
 from sebench.schema import MetricComparison, Ratio
+from sebench.statistics import Verdict
 from sebench.units import format_ratio
 
 Operator = Literal["<", "<=", ">", ">="]
-Verdict = Literal["passed", "failed", "inconclusive"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,10 @@ from sebench.api.naming import Network, network_name
 from sebench.models import PLAIN, ImageSize, image_size_text
 from sebench.profilers.environment import capture_environment
 from sebench.reporting.records import WORKLOAD_FIELDS, Field, Records, fields_of
-from sebench.runner.counting.cached import default_cache
+from sebench.runner.counting.counter import default_cache
 from sebench.runner.planning.plan import make_plan
 from sebench.runner.planning.workloads import on_this_machine
-from sebench.runner.profiling.bounds import default_machine_cache
-from sebench.runner.profiling.run import run_profiles
+from sebench.runner.profiling import default_machine_cache, run_profiles
 from sebench.schema import (
     Dtype,
     Environment,

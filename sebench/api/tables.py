@@ -14,7 +14,8 @@ from sebench.api.guard import guarded
 from sebench.errors import DataFileError, UsageError
 from sebench.paper.tables.registry import ALL, TIMED, table_names
 from sebench.paper.tables.values import PaperTable
-from sebench.runner.counting.cached import default_cache
+from sebench.runner.counting.counter import default_cache
+from sebench.runner.measuring.context import RunContext
 from sebench.runner.progress import Observer, unobserved
 from sebench.runner.tabulating import build_tables, measure_section4
 from sebench.schema import Result
@@ -66,9 +67,11 @@ def table(
         if measure:
             measured = measure_section4(
                 Path(results),
-                cache=cache,
-                observer=progress or unobserved,
-                argv=("sebench", "table", str(name), "--measure"),
+                RunContext(
+                    cache=cache,
+                    observer=progress or unobserved,
+                    argv=("sebench", "table", str(name), "--measure"),
+                ),
                 not_stored=_warn,
             )
         return TableResult(build_tables(names, cache=cache, results=Path(results), measured=measured))

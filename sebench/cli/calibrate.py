@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, complain_of_unstored, guarded, present
+from sebench.cli._measuring import run_context
 from sebench.cli._progress import progress_bar
 from sebench.cli._workload import takes_workload
 from sebench.errors import EXIT_ERROR, EXIT_OK, DataFileError
@@ -19,6 +19,7 @@ from sebench.store import check_directory
 @guarded
 @takes_workload(phase_help="training = forward + backward.", phase_default="inference")
 def calibrate(
+    context: typer.Context,
     model: Annotated[str, typer.Option("--model", "-m", help="Network to compare with itself.")],
     variant: Annotated[
         str | None,
@@ -47,7 +48,6 @@ def calibrate(
     from sebench import reporting
     from sebench.analysis.calibration import held_margins, noise
     from sebench.models import source_of
-    from sebench.runner.counting.cached import default_cache
     from sebench.runner.measuring import calibrating
     from sebench.runner.measuring.calibrations import Calibrations
     from sebench.runner.planning.plan import drawn_seed, input_shape, resolve_spec
@@ -65,9 +65,7 @@ def calibrate(
             Calibrations(calibrations),
             policy=calibrating.calibration_policy(processes=processes, budget_s=budget),
             seed=drawn_seed(seed),
-            cache=default_cache() if cache else None,
-            observer=observer,
-            argv=("sebench", *sys.argv[1:]),
+            context=run_context(context, observer, cache=cache),
             not_stored=not_stored.append,
         )
     found = noise(calibration)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +22,7 @@ from sebench.cli._boundary import (
     show_findings,
 )
 from sebench.cli._ci import write_ci_outputs
+from sebench.cli._measuring import run_context
 from sebench.cli._progress import progress_bar
 from sebench.cli._workload import takes_workload
 from sebench.errors import (
@@ -49,6 +49,7 @@ _EXITS = {
 @guarded
 @takes_workload(phase_help="Default: as the metric needs; on a GPU training.", defaults=False)
 def check(
+    context: typer.Context,
     model: options.Models = [],  # noqa: B006 - Typer reads it, nobody mutates it
     variant: options.Variants = [],  # noqa: B006
     baseline: Annotated[
@@ -142,6 +143,7 @@ def check(
         return EXIT_OK
     not_stored: list[DataFileError] = []
     gate = _run(
+        context,
         configuration,
         lock_file=lock or lock_of(configuration, asked),
         seed=seed,
@@ -167,6 +169,7 @@ def _redirections() -> Iterator[Path]:
 
 
 def _run(
+    context: typer.Context,
     configuration: Configuration,
     *,
     lock_file: Path | None,
@@ -178,21 +181,16 @@ def _run(
     not_stored: Callable[[DataFileError], None],
     quiet: bool,
 ) -> Gate:
-    from sebench.runner.counting.cached import default_cache
-    from sebench.runner.gate.earlier import Attempts
+    from sebench.runner.gate.earlier import AttemptStore
     from sebench.runner.gate.run import run_gate
-    from sebench.runner.measuring.calibrations import Calibrations
 
     with progress_bar(quiet=quiet) as observer:
         return run_gate(
             configuration,
+            run_context(context, observer, cache=cache, calibrations=calibrations),
             lock_file=lock_file,
             seed=seed,
-            cache=default_cache() if cache else None,
-            attempts=None if attempts is None else Attempts(attempts),
-            calibrations=Calibrations(calibrations),
-            observer=observer,
-            argv=("sebench", *sys.argv[1:]),
+            attempts=None if attempts is None else AttemptStore(attempts),
             written=written,
             not_stored=not_stored,
         )

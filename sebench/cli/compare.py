@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +13,7 @@ from sebench.cli import _stored as stored
 from sebench.cli._boundary import check_output, guarded
 from sebench.cli._collecting import Collector
 from sebench.cli._compare_stored import compare_stored, given, refuse_measuring_options
+from sebench.cli._measuring import run_context
 from sebench.cli._pictures import check_plot
 from sebench.cli._progress import progress_bar
 from sebench.cli._workload import takes_workload
@@ -100,8 +100,6 @@ def compare(
     if directory is not None:
         raise UsageError("--results needs --from", hint="use --save for the directory to write to")
     started_s = time.monotonic()
-    from sebench.runner.counting.cached import default_cache
-    from sebench.runner.measuring.calibrations import Calibrations
     from sebench.runner.measuring.run import run
     from sebench.runner.planning.plan import make_plan
     from sebench.runner.planning.workloads import on_this_machine
@@ -128,11 +126,8 @@ def compare(
         with progress_bar(quiet=quiet) as observer:
             for result in run(
                 plan,
-                cache=default_cache() if cache else None,
-                observer=observer,
+                run_context(context, observer, cache=cache, calibrations=options.CALIBRATIONS),
                 started_s=started_s,
-                argv=("sebench", *sys.argv[1:]),
-                calibrations=Calibrations(options.CALIBRATIONS),
             ):
                 collector.add(result)
     except BaseException:  # Ctrl-C, an error or a fault: what was measured is still worth showing

@@ -69,8 +69,7 @@ def count(
     """
     from sebench import reporting
     from sebench.models import PLAIN, source_of
-    from sebench.runner.counting.cached import default_cache
-    from sebench.runner.counting.counter import Counter
+    from sebench.runner.counting.counter import Counter, default_cache
     from sebench.runner.planning.plan import input_shape, resolve_spec
     from sebench.schema import ModelCost
 

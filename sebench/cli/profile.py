@@ -32,11 +32,10 @@ def profile(
     """
     from sebench import reporting
     from sebench.profilers.environment import capture_environment
-    from sebench.runner.counting.cached import default_cache
+    from sebench.runner.counting.counter import default_cache
     from sebench.runner.planning.plan import make_plan
     from sebench.runner.planning.workloads import on_this_machine
-    from sebench.runner.profiling.bounds import default_machine_cache
-    from sebench.runner.profiling.run import run_profiles
+    from sebench.runner.profiling import default_machine_cache, run_profiles
 
     check_output(output)
     check_plot(plot, output)

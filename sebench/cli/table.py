@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 from sebench.cli import _options as options
 from sebench.cli import _stored as stored
 from sebench.cli._boundary import check_output, complain_of_unstored, guarded, present
+from sebench.cli._measuring import run_context
 from sebench.cli._pictures import check_plot, draw_plot
 from sebench.cli._progress import progress_bar
 from sebench.errors import EXIT_ERROR, DataFileError, UsageError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 @guarded
 def table(
+    context: typer.Context,
     name: Annotated[
         str,
         typer.Argument(metavar="NAME", help="1, 2, 3, 7, section4, ..., or all; see 'sebench list tables'."),
@@ -42,7 +43,7 @@ def table(
     """
     from sebench import reporting
     from sebench.paper.tables.registry import ALL, TIMED, table_names
-    from sebench.runner.counting.cached import default_cache
+    from sebench.runner.counting.counter import default_cache
     from sebench.runner.tabulating import build_tables, measure_section4
 
     if measure and TIMED not in (wanted := table_names(name)):
@@ -60,11 +61,7 @@ def table(
     if measure:
         with progress_bar(quiet=quiet) as observer:
             measured = measure_section4(
-                results,
-                cache=counts,
-                observer=observer,
-                argv=("sebench", *sys.argv[1:]),
-                not_stored=not_stored.append,
+                results, run_context(context, observer, cache=cache), not_stored=not_stored.append
             )
     tables = build_tables(names, cache=counts, results=results, measured=measured)
     present(

@@ -67,7 +67,7 @@ def verify(
     from sebench.paper.conventions import convention_named
     from sebench.paper.figures import published_figures, read_figures
     from sebench.runner.counting.auditing import counter, known_models
-    from sebench.runner.counting.cached import default_cache
+    from sebench.runner.counting.counter import default_cache
 
     check_output(output)
     if conventions:

@@ -10,8 +10,8 @@ from sebench.configuration.settings import (
     CheckSettings,
     Configuration,
     FactoriesSettings,
-    Limits,
     LockSettings,
+    RatioLimits,
     StoredSettings,
 )
 
@@ -22,8 +22,8 @@ __all__ = [
     "CheckSettings",
     "Configuration",
     "FactoriesSettings",
-    "Limits",
     "LockSettings",
+    "RatioLimits",
     "StoredSettings",
     "configuration_of",
     "dump_configuration",

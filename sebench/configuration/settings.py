@@ -15,7 +15,7 @@ DEFAULT_LOCK_FILE = "sebench.lock.json"
 Name = Annotated[str, Meta(min_length=1)]
 Seconds = Annotated[float, Meta(gt=0)]
 LimitRatio = Annotated[float, Meta(extra={"problem": problem_of_ratio, "problem_of_text": problem_of_text})]
-Limits = Annotated[dict[LimitMetric, LimitRatio], Meta(min_length=1)]
+RatioLimits = Annotated[dict[LimitMetric, LimitRatio], Meta(min_length=1)]
 """Largest ratio allowed, by metric: 1.05 allows 5 % more."""
 
 
@@ -39,7 +39,7 @@ class CeilingSettings(WorkloadRequest, frozen=True, kw_only=True):
     model: Name
     variant: Name = "se"
     baseline: Name = "plain"
-    max_overhead: Limits
+    max_overhead: RatioLimits
 
 
 class FactoriesSettings(WorkloadRequest, frozen=True, kw_only=True):
@@ -47,7 +47,7 @@ class FactoriesSettings(WorkloadRequest, frozen=True, kw_only=True):
 
     baseline: Name
     candidate: Name
-    margin: Limits
+    margin: RatioLimits
 
 
 class BaseRefSettings(WorkloadRequest, frozen=True, kw_only=True):
@@ -55,7 +55,7 @@ class BaseRefSettings(WorkloadRequest, frozen=True, kw_only=True):
 
     model: Name
     ref: Name
-    margin: Limits
+    margin: RatioLimits
 
 
 class StoredSettings(Settings, frozen=True, kw_only=True):
@@ -63,7 +63,7 @@ class StoredSettings(Settings, frozen=True, kw_only=True):
 
     result: Name
     """Relative to the directory of the configuration file, not to the current one."""
-    margin: Limits
+    margin: RatioLimits
 
 
 class CheckSettings(Settings, frozen=True, kw_only=True):

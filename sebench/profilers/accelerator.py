@@ -10,10 +10,9 @@ from typing import Any
 import torch
 
 from sebench.errors import DeviceError
-from sebench.profilers.device import Step, Timing, parts_of
+from sebench.profilers.device import Step, Timing, collector_off, parts_of
 from sebench.profilers.energy_counter import EnergyCounter
 from sebench.profilers.nvml import NvmlReader, open_reader
-from sebench.profilers.quiet import collector_off
 from sebench.schema import DeviceState, Workload
 
 CANARY_MATMUL_SIDE = 4096

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from sebench.profilers.energy_counter import EnergyCounter
 from sebench.schema import DeviceState
 
 Step = Callable[[], object]
+S_contra = TypeVar("S_contra", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,25 +48,18 @@ class Timing:
     """Mean host time to hand a step over; None where steps return finished."""
 
 
-class Device(Protocol):
-    """A clock, a barrier and a quiet region; everything else about a device stays in its own file."""
-
-    @property
-    def name(self) -> str:
-        """As torch spells it, e.g. ``cpu`` or ``cuda:0``."""
+class Stopwatch(Protocol[S_contra]):
+    """What interleaved timing needs: a clock, and a way to time steps, each an `S_contra`."""
 
     def clock(self) -> float:
         """Monotonic seconds."""
 
-    def timed(self, step: Step, count: int) -> Timing:
+    def timed(self, step: S_contra, count: int) -> Timing:
         """Run `step` `count` times between two barriers and time them.
 
         The input of a `RestoredStep` is brought back as often as that takes no time of a step: before each
         where steps are timed one by one, else before all of them.
         """
-
-    def mark(self) -> None:
-        """Called by a training step between forward and backward."""
 
     def pause(self, duration_s: float) -> None:
         """Idle, so that segments do not lock onto a periodic disturbance."""
@@ -75,6 +70,17 @@ class Device(Protocol):
     def state(self) -> DeviceState | None:
         """Clocks, temperature and neighbours right now; None where there is nothing to read."""
 
+
+class Device(Stopwatch[Step], Protocol):
+    """A device that runs steps in this process; everything else about it stays in its own file."""
+
+    @property
+    def name(self) -> str:
+        """As torch spells it, e.g. ``cpu`` or ``cuda:0``."""
+
+    def mark(self) -> None:
+        """Called by a training step between forward and backward."""
+
     def energy_counter(self) -> EnergyCounter:
         """The counter of the energy that the device uses.
 
@@ -84,3 +90,16 @@ class Device(Protocol):
 
     def quiet(self) -> AbstractContextManager[None]:
         """The timed region: no garbage collection, no denormals; restores what it changed."""
+
+
+@contextmanager
+def collector_off() -> Iterator[None]:
+    """No garbage collection; restored to what it was."""
+    was_enabled = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

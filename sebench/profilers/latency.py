@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
-from typing import Literal
+from typing import Literal, TypeVar
 
-from sebench.profilers.device import Device, Step
+from sebench.profilers.device import Stopwatch
 from sebench.profilers.nvml import EXTERNAL_SLOWDOWNS
 from sebench.profilers.probes import Probe, interference, read_probe
 from sebench.schema import Block, DeviceState, Segment, Side, TimingPolicy
 
 Order = Literal["ABBA", "BAAB"]
+S = TypeVar("S")
 Heartbeat = Callable[[], None]
 """Told whenever something has got done."""
 
@@ -25,7 +26,7 @@ STEADY_RATIO = 0.05
 MAX_WARMUP_FACTOR = 5
 
 
-def unheard() -> None:
+def no_heartbeat() -> None:
     """A `Heartbeat` that tells nobody."""
 
 
@@ -35,12 +36,12 @@ def draw_orders(blocks: int, rng: Random) -> tuple[Order, ...]:
 
 
 def warm_up(
-    steps: Mapping[Side, Step], device: Device, policy: TimingPolicy, *, alive: Heartbeat = unheard
+    steps: Mapping[Side, S], device: Stopwatch[S], policy: TimingPolicy, *, alive: Heartbeat = no_heartbeat
 ) -> dict[Side, float]:
     """Run both sides in turn until they are structurally and thermally warm.
 
     Args:
-        steps: one callable per side.
+        steps: one per side, as `device` takes it.
         device: clock and barrier.
         policy: `warmup_steps` per side at least, and `warmup_busy_s` in all.
         alive: told after every step.
@@ -70,11 +71,11 @@ def block_seconds(step_s: Mapping[Side, float], steps: int, policy: TimingPolicy
 
 
 def measure_block(
-    steps: Mapping[Side, Step],
+    steps: Mapping[Side, S],
     order: Order,
     steps_in_segment: int,
     *,
-    device: Device,
+    device: Stopwatch[S],
     policy: TimingPolicy,
     threads: int,
     rng: Random,
@@ -115,7 +116,7 @@ def _device_reasons(states: Sequence[DeviceState]) -> tuple[str, ...]:
     return tuple(sorted({reason for state in states for reason in state.slowdowns} & EXTERNAL_SLOWDOWNS))
 
 
-def _measure_segment(step: Step, side: Side, count: int, device: Device, policy: TimingPolicy) -> Segment:
+def _measure_segment(step: S, side: Side, count: int, device: Stopwatch[S], policy: TimingPolicy) -> Segment:
     device.timed(step, policy.discard_steps)
     timing = device.timed(step, count)
     return Segment(

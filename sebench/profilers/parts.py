@@ -6,7 +6,7 @@ of one scope lie between the first of its operations and the node of its output.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +17,7 @@ from torch.profiler import ProfilerActivity, profile, record_function, schedule
 
 from sebench.errors import DeviceError
 from sebench.profilers.device import Device, Step
-from sebench.profilers.latency import Heartbeat, unheard
+from sebench.profilers.latency import Heartbeat, no_heartbeat
 from sebench.schema import PartSample, Pass
 
 _SCOPE = "sebench:"
@@ -50,7 +50,7 @@ def profile_parts(
     repeats: int,
     *,
     parts: Sequence[str],
-    alive: Heartbeat = unheard,
+    alive: Heartbeat = no_heartbeat,
 ) -> tuple[tuple[PartSample, ...], tuple[float, ...], tuple[float, ...]]:
     """Profile some steps, each followed by one without the profiler; both after some that do not count.
 
@@ -182,3 +182,23 @@ def _numbers(event: Any) -> Iterator[int]:  # noqa: ANN401 - a profiler event
 
 def _time_s(event: Any, *, on_device: bool) -> float:  # noqa: ANN401
     return float(event.device_time_total if on_device else event.cpu_time_total) * _MICROSECOND
+
+
+def without(
+    module: nn.Module, sites: Iterable[str], part: str, stand_in: Callable[[], nn.Module]
+) -> nn.Module:
+    """`module` with one part of every attention module replaced, in place.
+
+    Args:
+        module: a copy made for this.
+        sites: paths of its attention modules.
+        part: what to leave out: a child of each of them.
+        stand_in: makes what takes its place.
+
+    Raises:
+        AttributeError: an attention module has no such part.
+    """
+    for site in sites:
+        module.get_submodule(f"{site}.{part}")  # a misspelt part would be added and change nothing
+        setattr(module.get_submodule(site), part, stand_in())
+    return module

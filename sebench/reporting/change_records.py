@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 from sebench.reporting.change_rows import difference_text
-from sebench.reporting.records import WORKLOAD_FIELDS, Field, Records, Value
+from sebench.reporting.records import WORKLOAD_FIELDS, CellValue, Field, Records
 from sebench.schema import Change, MetricChange, Ratio, workload_values
 
-_Read = Callable[[Change, MetricChange], Value]
+_Read = Callable[[Change, MetricChange], CellValue]
 _Column = tuple[Field, _Read]
 
 
@@ -43,11 +43,11 @@ def _ratio(
     key: str, meaning: str, find: Callable[[MetricChange], Ratio | None], *, sizes: bool
 ) -> Iterator[_Column]:
     def read(name: Literal["estimate", "ci_low", "ci_high", "processes"]) -> _Read:
-        def value(_: Change, metric: MetricChange) -> Value:
+        def value(_: Change, metric: MetricChange) -> CellValue:
             ratio = find(metric)
             if ratio is None or (name == "processes" and metric.exact):
                 return None
-            found: Value = getattr(ratio, name)
+            found: CellValue = getattr(ratio, name)
             return found
 
         return value

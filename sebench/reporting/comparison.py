@@ -1,4 +1,4 @@
-"""Comparisons as a document in the manner of the paper's Section 4: answer, figures, footing."""
+"""Comparisons as a document in the manner of the paper's Section 4: answer, figures, notes."""
 
 from __future__ import annotations
 

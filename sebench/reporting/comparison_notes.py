@@ -1,4 +1,4 @@
-"""The footing of a comparison: conventions, what was left out, how it was measured, on what, and findings."""
+"""The notes of a comparison: conventions, what was left out, how it was measured, on what, and findings."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from sebench.reporting.finite import finite_comparison
 from sebench.reporting.metric_row import PaperPair, paper_pair
-from sebench.reporting.records import WORKLOAD_FIELDS, Field, Kind, Records, Value
+from sebench.reporting.records import WORKLOAD_FIELDS, CellValue, Field, Kind, Records
 from sebench.schema import (
     Comparison,
     MetricComparison,
@@ -29,7 +29,7 @@ class _Entry:
     origin: Origin | None
 
 
-_Read = Callable[[_Entry], Value]
+_Read = Callable[[_Entry], CellValue]
 _Column = tuple[Field, _Read]
 
 
@@ -99,7 +99,7 @@ def _side(side: Literal["baseline", "candidate"]) -> tuple[_Column, ...]:
     )
 
 
-def _sampled(read: Callable[[Ratio], Value]) -> _Read:
+def _sampled(read: Callable[[Ratio], CellValue]) -> _Read:
     """What means nothing of exact figures."""
     return lambda entry: None if entry.metric.exact else read(entry.metric.ratio)
 
@@ -123,21 +123,21 @@ _FIGURES = (
 
 
 def _printed(side: Literal["baseline", "candidate"]) -> _Read:
-    def read(entry: _Entry) -> Value:
+    def read(entry: _Entry) -> CellValue:
         figure = getattr(entry.paper, side, None)
         return None if figure is None else figure.value
 
     return read
 
 
-def _printed_ratio(entry: _Entry) -> Value:
+def _printed_ratio(entry: _Entry) -> CellValue:
     paper = entry.paper
     if paper is None or paper.baseline is None or paper.candidate is None:
         return None
     return paper.candidate.value / paper.baseline.value
 
 
-def _sources(entry: _Entry) -> Value:
+def _sources(entry: _Entry) -> CellValue:
     if entry.paper is None:
         return None
     return ", ".join(dict.fromkeys(figure.source for figure in entry.paper.figures))

@@ -8,7 +8,17 @@ import msgspec
 
 from sebench.reporting.contract import document_json
 from sebench.reporting.counts import spec_text
-from sebench.reporting.document import Cell, Column, Document, Paragraph, Part, Row, Section, Table, text_cell
+from sebench.reporting.document import (
+    Cell,
+    Column,
+    Content,
+    Document,
+    Paragraph,
+    Row,
+    Section,
+    Table,
+    text_cell,
+)
 from sebench.reporting.uncounted import uncounted_text
 from sebench.schema import Attribution, CrossCheck, ToolCheck
 from sebench.units import UNKNOWN
@@ -21,7 +31,7 @@ UNIT_NOTE = (
 
 def cross_check_document(checks: Sequence[CrossCheck]) -> Document:
     """What `sebench count --cross-check` shows."""
-    sections: tuple[Part, ...] = tuple(_section(check) for check in checks)
+    sections: tuple[Content, ...] = tuple(_section(check) for check in checks)
     ledger = (
         f"{spec_text(check.spec)}: {uncounted_text(check.uncounted)}" for check in checks if check.uncounted
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sebench.lines import single_line
 from sebench.reporting.document import Document, Row, Section, Table, tables_of
-from sebench.reporting.records import Value
+from sebench.reporting.records import CellValue
 
 TABLE_KEY = "table"
 """Leading column that tells the tables of a document apart; absent where there is only one."""
@@ -52,7 +52,7 @@ def _titles(document: Document) -> list[str]:
     ]
 
 
-def _written(keys: Sequence[str], rows: Iterable[Sequence[Value]]) -> str:
+def _written(keys: Sequence[str], rows: Iterable[Sequence[CellValue]]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(keys)
@@ -60,11 +60,11 @@ def _written(keys: Sequence[str], rows: Iterable[Sequence[Value]]) -> str:
     return buffer.getvalue()
 
 
-def _record(table: Table, row: Row) -> Mapping[str, Value]:
+def _record(table: Table, row: Row) -> Mapping[str, CellValue]:
     return {column.key: cell.value for column, cell in zip(table.columns, row, strict=True)}
 
 
-def _inert(value: Value) -> Value:
+def _inert(value: CellValue) -> CellValue:
     """`value` as may be written to a file that others open: finite, on one line, and not a formula."""
     if isinstance(value, float) and not math.isfinite(value):
         return None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sebench.reporting.chart import Chart
-from sebench.reporting.records import Records, Value
+from sebench.reporting.records import CellValue, Records
 
 Align = Literal["left", "right"]
 Role = Literal["value", "group", "fold", "data"]
@@ -23,7 +23,7 @@ class Cell:
     """One entry of a table: what a person reads, and the value a program reads."""
 
     text: str
-    value: Value = None
+    value: CellValue = None
     """For CSV and sorting: base units, unformatted; None where unknown."""
     detail: str = ""
     """Secondary text, an interval for instance; beside the text, or under it where the line is too narrow."""
@@ -136,7 +136,7 @@ class Section:
     notes: tuple[str, ...] = ()
 
 
-Part = Paragraph | Table | Listing | Figure | Details | Section
+Content = Paragraph | Table | Listing | Figure | Details | Section
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class Document:
     """What a command has to say, in reading order; notes come last."""
 
     title: str
-    body: tuple[Part, ...]
+    body: tuple[Content, ...]
     notes: tuple[str, ...] = ()
     records: Records | None = None
     """What CSV holds instead of the tables; None where it holds those."""
@@ -160,7 +160,7 @@ class Document:
         return tuple(part for part in _leaves(self.body) if isinstance(part, Figure))
 
 
-def tables_of(part: Part) -> tuple[Table, ...]:
+def tables_of(part: Content) -> tuple[Table, ...]:
     """The tables of a part, those in details and behind figures included."""
     if isinstance(part, Table):
         return (part,)
@@ -171,7 +171,7 @@ def tables_of(part: Part) -> tuple[Table, ...]:
     return ()
 
 
-def _leaves(body: Sequence[Part]) -> Iterator[Part]:
+def _leaves(body: Sequence[Content]) -> Iterator[Content]:
     for part in body:
         if isinstance(part, Section | Details):
             yield from _leaves(part.body)

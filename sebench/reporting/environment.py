@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sebench.reporting.document import Cell, Column, Document, Paragraph, Row, Table, text_cell
-from sebench.reporting.records import Value
+from sebench.reporting.records import CellValue
 from sebench.schema import Environment, Finding
 from sebench.units import format_bytes
 
@@ -122,7 +122,7 @@ def _number_text(name: str, value: float) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _raw(value: object) -> Value:
+def _raw(value: object) -> CellValue:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     return json.dumps(value, default=str)

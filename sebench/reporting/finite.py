@@ -9,7 +9,7 @@ from msgspec.structs import asdict, replace
 
 from sebench.schema import Comparison, Interval, MetricComparison, Quantity, Ratio
 
-_Part = TypeVar("_Part", Quantity, Interval, Ratio)
+_Estimated = TypeVar("_Estimated", Quantity, Interval, Ratio)
 
 
 def finite_comparison(comparison: Comparison) -> Comparison:
@@ -41,5 +41,5 @@ def _non_finite(part: Quantity | Interval | Ratio) -> list[str]:
     ]
 
 
-def _without(part: _Part, fields: list[str]) -> _Part:
+def _without(part: _Estimated, fields: list[str]) -> _Estimated:
     return replace(part, **dict.fromkeys(fields))

@@ -9,12 +9,12 @@ from sebench.lines import single_line
 from sebench.reporting.document import (
     Cell,
     Column,
+    Content,
     Details,
     Document,
     Figure,
     Listing,
     Paragraph,
-    Part,
     Row,
     Table,
     printed_columns,
@@ -68,7 +68,7 @@ def escape(text: str) -> str:
     return _LONE.sub(r"\1", escaped)
 
 
-def _chunks(part: Part) -> Iterator[str]:
+def _chunks(part: Content) -> Iterator[str]:
     if isinstance(part, Paragraph):
         text = escape(part.text)
         yield rf"\noindent\textbf{{{text}}}" if part.strong else rf"\noindent {text}"

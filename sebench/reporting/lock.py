@@ -9,7 +9,7 @@ import msgspec
 from sebench.analysis.lock_check import change_text
 from sebench.reporting.contract import document_json
 from sebench.reporting.counts import spec_text
-from sebench.reporting.document import Cell, Column, Document, Paragraph, Part, Row, Table, text_cell
+from sebench.reporting.document import Cell, Column, Content, Document, Paragraph, Row, Table, text_cell
 from sebench.schema import LockChange, LockDiff
 from sebench.units import UNKNOWN
 
@@ -38,7 +38,7 @@ DROPPED_NOTE = (
 
 def lock_document(diff: LockDiff) -> Document:
     """What `sebench lock` shows."""
-    body: tuple[Part, ...] = (Paragraph(_summary(diff), strong=True),)
+    body: tuple[Content, ...] = (Paragraph(_summary(diff), strong=True),)
     if diff.changes:
         body = (*body, Table("", _COLUMNS, tuple(_row(change) for change in diff.changes)))
     dropped = any(change.change == "torch-removed" for change in diff.changes)

@@ -12,12 +12,12 @@ from sebench.lines import exact_line, single_line
 from sebench.reporting.document import (
     Cell,
     Column,
+    Content,
     Details,
     Document,
     Figure,
     Listing,
     Paragraph,
-    Part,
     Row,
     Table,
     printed_columns,
@@ -63,7 +63,7 @@ def _inert_start(match: re.Match[str]) -> str:
     return f"{start}\\" if start.isdigit() else f"\\{start}"
 
 
-def _chunks(part: Part, pictures: Mapping[str, str]) -> Iterator[str]:
+def _chunks(part: Content, pictures: Mapping[str, str]) -> Iterator[str]:
     if isinstance(part, Paragraph):
         yield f"**{escape(part.text)}**" if part.strong else _paragraph(part.text)
     elif isinstance(part, Table):

@@ -11,9 +11,9 @@ from sebench.reporting.contract import document_json
 from sebench.reporting.document import (
     Cell,
     Column,
+    Content,
     Document,
     Paragraph,
-    Part,
     Row,
     Section,
     Table,
@@ -27,10 +27,10 @@ def paper_tables_document(tables: Sequence[PaperTable]) -> Document:
     if len(tables) == 1:
         (only,) = tables
         return Document(only.title, _body(only), only.notes)
-    sections: tuple[Part, ...] = tuple(
+    sections: tuple[Content, ...] = tuple(
         Section(found.title, _body(found, with_notes=True)) for found in tables
     )
-    return Document("The papers' tables, recomputed", tuple[Part, ...](sections))
+    return Document("The papers' tables, recomputed", tuple[Content, ...](sections))
 
 
 def paper_tables_json(tables: Sequence[PaperTable]) -> str:

@@ -9,7 +9,17 @@ import msgspec
 
 from sebench.reporting.answers import attention_name, place_text
 from sebench.reporting.contract import document_json
-from sebench.reporting.document import Cell, Column, Document, Paragraph, Part, Row, Section, Table, text_cell
+from sebench.reporting.document import (
+    Cell,
+    Column,
+    Content,
+    Document,
+    Paragraph,
+    Row,
+    Section,
+    Table,
+    text_cell,
+)
 from sebench.reporting.environment import environment_lines
 from sebench.schema import AblationCheck, Environment, Interval, PartProfile, Profile
 from sebench.units import UNKNOWN
@@ -29,7 +39,7 @@ def profile_document(
 ) -> Document:
     """What `sebench profile` shows."""
     title = _title(profiles[0]) if len(profiles) == 1 else f"Profiles of {len(profiles)} pairs"
-    body: tuple[Part, ...] = tuple(part for profile in profiles for part in _parts(profile, len(profiles)))
+    body: tuple[Content, ...] = tuple(part for profile in profiles for part in _parts(profile, len(profiles)))
     findings = tuple(f"{f.code}: {f.message}" for profile in profiles for f in profile.findings)
     reasons = {part.reason: None for profile in profiles for part in profile.parts if part.reason}
     machine = () if environment is None else environment_lines(environment, measured_at)
@@ -68,7 +78,7 @@ def _title(profile: Profile) -> str:
     return f"{profile.pair.candidate.model}: where the time of {profile.pair.candidate.variant} goes"
 
 
-def _parts(profile: Profile, count: int) -> tuple[Part, ...]:
+def _parts(profile: Profile, count: int) -> tuple[Content, ...]:
     body = (
         Paragraph(_answer(profile), strong=True),
         _stage_table(profile),

@@ -13,7 +13,7 @@ from sebench.schema import COLUMN_OPTIONS, Workload
 if TYPE_CHECKING:
     import pandas as pd
 
-Value = float | int | str | bool | None
+CellValue = float | int | str | bool | None
 """What a cell holds: base units, unformatted; None where it is unknown or does not apply."""
 
 Kind = Literal["text", "integer", "number", "flag"]
@@ -39,7 +39,7 @@ class Records:
     """One observation per row, one variable per column. Every row has one value per field."""
 
     fields: tuple[Field, ...]
-    rows: tuple[tuple[Value, ...], ...]
+    rows: tuple[tuple[CellValue, ...], ...]
 
     def __post_init__(self) -> None:
         for row in self.rows:

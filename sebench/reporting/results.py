@@ -13,10 +13,10 @@ from msgspec import NODEFAULT
 from sebench.reporting.answers import ratio_text
 from sebench.reporting.contract import document_json
 from sebench.reporting.document import EMPTY, Cell, Column, Document, Role, Row, Table, text_cell
-from sebench.reporting.records import Value
+from sebench.reporting.records import CellValue
 from sebench.schema import (
     COLUMN_OPTIONS,
-    Headline,
+    LatencySummary,
     ListedResult,
     ResultListing,
     ResultSummary,
@@ -30,7 +30,7 @@ DIRTY_NOTE = "commit+: measured with uncommitted changes"
 NO_RESULTS = "no results"
 
 _COMMIT_DIGITS = 8
-# What only machines read: attributes of the summary, and of the headline.
+# What only machines read: attributes of the summary, and of the latency.
 _FACTS = ("path", "sebench", "baseline", "fingerprint", "branch", "dirty", "interrupted")
 _FIGURES = (
     *("baseline_s", "candidate_s", "ratio.ci_low", "ratio.ci_high", "ratio.confidence", "ratio.method"),
@@ -56,9 +56,9 @@ def results_json(listing: ResultListing) -> str:
 def results_document(listing: ResultListing) -> Document:
     """One row per result and workload, newest last; what nobody differs in is left to machine formats."""
     entries = [
-        (listed.summary, headline) for listed in listing.results for headline in listed.latency or (None,)
+        (listed.summary, latency) for listed in listing.results for latency in listed.latency or (None,)
     ]
-    workloads = {headline.workload for _, headline in entries if headline}
+    workloads = {latency.workload for _, latency in entries if latency}
     fields = _shown(entries, workloads)
     notes = (
         NAMING_NOTE if entries else NO_RESULTS,
@@ -83,9 +83,9 @@ def _entry(listed: ListedResult) -> dict[str, Any]:
     return {"id": summary.id, **plain, **names, "latency": msgspec.to_builtins(listed.latency)}
 
 
-_Entry = tuple[ResultSummary, Headline | None]
-"""A result that was not timed has no headline."""
-_Read = Callable[[ResultSummary, Headline | None], Cell]
+_Entry = tuple[ResultSummary, LatencySummary | None]
+"""A result that was not timed has no latency."""
+_Read = Callable[[ResultSummary, LatencySummary | None], Cell]
 _Field = tuple[Column, _Read]
 
 
@@ -106,7 +106,7 @@ def _shown(entries: Sequence[_Entry], workloads: Collection[Workload]) -> tuple[
         (Column("ratio", "ratio", "right", detail="[CI]", pinned=True), _ratio),
         (
             Column("grade", "grade"),
-            lambda _, headline: text_cell((headline.grade or UNKNOWN) if headline else ""),
+            lambda _, latency: text_cell((latency.grade or UNKNOWN) if latency else ""),
         ),
         (Column("commit", "commit", below=True), _commit),
         (Column("remark", "remark", role=_role(remarks), wrap=True, below=True), _remark_cell),
@@ -141,62 +141,62 @@ def _data_columns(names: Sequence[str]) -> Iterator[Column]:
         yield Column(key, key, role="data")
 
 
-def _created(summary: ResultSummary, _: Headline | None) -> Cell:
+def _created(summary: ResultSummary, _: LatencySummary | None) -> Cell:
     return Cell(f"{summary.created:%Y-%m-%d %H:%M}", summary.created_at)
 
 
-def _id(summary: ResultSummary, _: Headline | None) -> Cell:
+def _id(summary: ResultSummary, _: LatencySummary | None) -> Cell:
     # The time an id begins with is as good as always enough to name it.
     return Cell(summary.id.partition("-")[0], summary.id)
 
 
-def _variant(summary: ResultSummary, _: Headline | None) -> Cell:
+def _variant(summary: ResultSummary, _: LatencySummary | None) -> Cell:
     if len(summary.models) > 1:  # they are named beside, and have no variants
         return Cell("", summary.candidate)
     over = "" if summary.baseline == "plain" else f" / {summary.baseline}"
     return Cell(summary.candidate + over, summary.candidate)
 
 
-def _machine(summary: ResultSummary, _: Headline | None) -> Cell:
+def _machine(summary: ResultSummary, _: LatencySummary | None) -> Cell:
     return Cell(summary.machine or UNKNOWN, summary.machine)
 
 
 def _of_workload(name: str) -> _Read:
     option = COLUMN_OPTIONS[name]
-    return lambda _, headline: EMPTY if headline is None else _cell(option.value(headline.workload))
+    return lambda _, latency: EMPTY if latency is None else _cell(option.value(latency.workload))
 
 
-def _ratio(_: ResultSummary, headline: Headline | None) -> Cell:
-    if headline is None:
+def _ratio(_: ResultSummary, latency: LatencySummary | None) -> Cell:
+    if latency is None:
         return Cell(UNKNOWN)
-    estimate, interval = ratio_text(headline.ratio)
-    return Cell(estimate or headline.status, headline.ratio.estimate, interval)
+    estimate, interval = ratio_text(latency.ratio)
+    return Cell(estimate or latency.status, latency.ratio.estimate, interval)
 
 
-def _commit(summary: ResultSummary, _: Headline | None) -> Cell:
+def _commit(summary: ResultSummary, _: LatencySummary | None) -> Cell:
     text = (summary.commit or UNKNOWN)[:_COMMIT_DIGITS] + ("+" if summary.dirty else "")
     return Cell(text, summary.commit)
 
 
-def _remark_cell(summary: ResultSummary, headline: Headline | None) -> Cell:
-    return text_cell(_remark(summary, headline))
+def _remark_cell(summary: ResultSummary, latency: LatencySummary | None) -> Cell:
+    return text_cell(_remark(summary, latency))
 
 
-def _remark(summary: ResultSummary, headline: Headline | None) -> str:
-    reason = headline.reason if headline else "nothing was timed"
+def _remark(summary: ResultSummary, latency: LatencySummary | None) -> str:
+    reason = latency.reason if latency else "nothing was timed"
     return "; ".join(filter(None, ("interrupted" if summary.interrupted else "", reason)))
 
 
-def _data(summary: ResultSummary, headline: Headline | None) -> Row:
+def _data(summary: ResultSummary, latency: LatencySummary | None) -> Row:
     facts = _read_facts(summary)
-    if headline is None:
+    if latency is None:
         return tuple(map(_cell, (*facts, *(None,) * (len(_EARLY) + len(_FIGURES) + len(_LATER)))))
     early, later = (
-        (COLUMN_OPTIONS[field].value(headline.workload) for field in fields) for fields in (_EARLY, _LATER)
+        (COLUMN_OPTIONS[field].value(latency.workload) for field in fields) for fields in (_EARLY, _LATER)
     )
-    return tuple(map(_cell, (*facts, *early, *_read_figures(headline), *later)))
+    return tuple(map(_cell, (*facts, *early, *_read_figures(latency), *later)))
 
 
 @lru_cache(maxsize=1 << 12, typed=True)  # long listings repeat few values; typed, as 1 == 1.0 == True
-def _cell(value: Value) -> Cell:
+def _cell(value: CellValue) -> Cell:
     return EMPTY if value is None else Cell(str(value), value)

@@ -14,12 +14,12 @@ from rich.text import Text
 from sebench.lines import exact_line, single_line
 from sebench.reporting.document import (
     Align,
+    Content,
     Details,
     Document,
     Figure,
     Listing,
     Paragraph,
-    Part,
     Row,
     Section,
     Table,
@@ -78,7 +78,7 @@ def _console(buffer: io.StringIO, width: int, *, color: bool) -> Console:
     )
 
 
-def _print_part(console: Console, part: Part) -> None:
+def _print_part(console: Console, part: Content) -> None:
     if isinstance(part, Paragraph):
         console.print(_text(part.text, "bold" if part.strong else ""))
     elif isinstance(part, Table):
@@ -100,7 +100,7 @@ def _print_listing(console: Console, listing: Listing) -> None:
         console.print(Text(f"  {exact_line(line)}"), soft_wrap=True)
 
 
-def _print_body(console: Console, body: Sequence[Part]) -> None:
+def _print_body(console: Console, body: Sequence[Content]) -> None:
     for position, part in enumerate(body):
         if position:
             console.print()

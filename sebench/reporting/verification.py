@@ -14,9 +14,9 @@ from sebench.reporting.document import (
     EMPTY,
     Cell,
     Column,
+    Content,
     Document,
     Paragraph,
-    Part,
     Row,
     Section,
     Table,
@@ -68,7 +68,7 @@ def verification_document(audit: Audit, *, with_quoted: bool = True) -> Document
         if found
     ]
     convention = CONVENTIONS[audit.convention]
-    body: tuple[Part, ...] = (Paragraph(summary(audit), strong=True), *sections)
+    body: tuple[Content, ...] = (Paragraph(summary(audit), strong=True), *sections)
     note = f"convention {convention.name}: {convention.description}"
     return Document("Published cost figures, recomputed", body, (note,))
 

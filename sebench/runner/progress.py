@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from sebench.statistics import Headline
+from sebench.statistics import RatioEstimate
 
 Stage = Literal["waiting", "preparing", "measuring", "measured", "memory", "energy"]
 """Another run holds the device; a process starts; measures blocks; has ended; what follows the times."""
@@ -47,7 +47,7 @@ class Progress:
     process is ready that is what the effort aims at. None while memory or energy is measured."""
     aim_s: float | None = None
     """What the effort aims at, or the budget allows, for everything."""
-    ratio: Headline | None = None
+    ratio: RatioEstimate | None = None
     """Candidate / baseline so far; None until there is something to say."""
     holder: Holder | None = None
     """The run that is waited for, where it says who it is."""

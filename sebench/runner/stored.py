@@ -9,7 +9,7 @@ from sebench.analysis.metrics import unavailable
 from sebench.errors import SebenchError
 from sebench.schema import (
     Finding,
-    Headline,
+    LatencySummary,
     ListedResult,
     Measurement,
     Result,
@@ -44,7 +44,7 @@ def list_results(
     """
     met = [one for one in contents.results if all(criterion.holds(one) for criterion in wanted)]
     shown = met if limit is None else met[max(0, len(met) - limit) :]
-    ratios = store.derive(shown, _latency(), headlines, progress=progress)
+    ratios = store.derive(shown, _latency(), latency_summaries, progress=progress)
     return ResultListing(
         directory=str(store.directory),
         results=tuple(
@@ -55,13 +55,13 @@ def list_results(
     )
 
 
-def headlines(result: Result) -> tuple[Headline, ...]:
+def latency_summaries(result: Result) -> tuple[LatencySummary, ...]:
     """The latency ratio of each workload of a result; one that cannot be had says why."""
     machine = result.environment.findings
-    return tuple(_headline(measurement, machine) for measurement in result.measurements)
+    return tuple(_latency_summary(measurement, machine) for measurement in result.measurements)
 
 
-def _headline(measurement: Measurement, machine: Sequence[Finding]) -> Headline:
+def _latency_summary(measurement: Measurement, machine: Sequence[Finding]) -> LatencySummary:
     from sebench.analysis.comparison import latency_metric  # noqa: PLC0415 - slow, and seldom needed
 
     try:
@@ -70,7 +70,7 @@ def _headline(measurement: Measurement, machine: Sequence[Finding]) -> Headline:
         # Samples may be well-formed and yet make no sense; one such file must not end a listing.
         reason = f"the samples are inconsistent: {error}"
         metric = unavailable(measurement.metric, measurement.workload, reason)
-    return Headline(
+    return LatencySummary(
         workload=measurement.workload,
         baseline_s=metric.baseline.value,
         candidate_s=metric.candidate.value,
@@ -82,5 +82,5 @@ def _headline(measurement: Measurement, machine: Sequence[Finding]) -> Headline:
 
 
 @cache
-def _latency() -> Derivation[tuple[Headline, ...]]:
-    return Derivation(key="latency", version=sources_digest(*_SOURCES), type=tuple[Headline, ...])
+def _latency() -> Derivation[tuple[LatencySummary, ...]]:
+    return Derivation(key="latency", version=sources_digest(*_SOURCES), type=tuple[LatencySummary, ...])

@@ -20,10 +20,10 @@ from sebench.paper.tables.sheet import Builder, Sheet
 from sebench.paper.tables.values import PaperTable
 from sebench.runner.counting.architecture import stage_architectures
 from sebench.runner.counting.auditing import counter, known_models
+from sebench.runner.measuring.context import RunContext
 from sebench.runner.measuring.run import run
 from sebench.runner.planning.plan import make_plan
 from sebench.runner.planning.workloads import on_this_machine
-from sebench.runner.progress import Observer
 from sebench.schema import Result, WorkloadRequest
 from sebench.store import CountCache, ResultStore, check_directory, load_result
 
@@ -80,19 +80,15 @@ def _section4(sheet: Sheet, *, results: Path | None, measured: Sequence[Result])
 
 def measure_section4(
     directory: Path,
+    context: RunContext,
     *,
-    cache: CountCache | None,
-    observer: Observer,
-    argv: tuple[str, ...],
     not_stored: Callable[[DataFileError], None] = raise_it,
 ) -> tuple[Result, ...]:
     """Time single-image inference of ResNet-50 and SE-ResNet-50 in one process, and store the result.
 
     Args:
         directory: where results are kept.
-        cache: of earlier counts.
-        observer: told about every step.
-        argv: recorded in the result.
+        context: what the measurement needs.
         not_stored: told that the result could not be kept.
 
     Returns:
@@ -111,7 +107,7 @@ def measure_section4(
         effort="quick",
     )
     store, measured = ResultStore(directory), []
-    for result in run(plan, cache=cache, observer=observer, argv=argv):
+    for result in run(plan, context):
         measured.append(result)
         try:
             if result.has_samples:

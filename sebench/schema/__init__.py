@@ -130,6 +130,7 @@ from sebench.schema.options import (
 )
 from sebench.schema.profile import (
     AblationCheck,
+    Bottleneck,
     Contrast,
     Machine,
     PartProfile,
@@ -137,13 +138,13 @@ from sebench.schema.profile import (
     Pass,
     Profile,
     ProfileSamples,
-    Verdict,
 )
 from sebench.schema.request import (
     COMMIT_LENGTH,
     NOTHING_SAID,
     ModelSpec,
     Pair,
+    PairPlan,
     Plan,
     Session,
     TimingPolicy,
@@ -152,7 +153,7 @@ from sebench.schema.request import (
 )
 from sebench.schema.runtimes import RUNTIMES, RuntimeInfo, runtime_info
 from sebench.schema.stored import (
-    Headline,
+    LatencySummary,
     ListedResult,
     ResultListing,
     ResultSummary,
@@ -201,6 +202,7 @@ __all__ = [
     "AttentionPart",
     "Attribution",
     "Block",
+    "Bottleneck",
     "Calibration",
     "CalibrationSession",
     "Change",
@@ -225,9 +227,9 @@ __all__ = [
     "Gate",
     "GateStatus",
     "Grade",
-    "Headline",
     "HeldMargin",
     "Interval",
+    "LatencySummary",
     "LeftOut",
     "LimitMetric",
     "ListedResult",
@@ -254,6 +256,7 @@ __all__ = [
     "OptionValue",
     "Origin",
     "Pair",
+    "PairPlan",
     "PartProfile",
     "PartSample",
     "Pass",
@@ -292,7 +295,6 @@ __all__ = [
     "UncountedOp",
     "Value",
     "Variant",
-    "Verdict",
     "Workload",
     "WorkloadOption",
     "WorkloadRequest",

@@ -11,7 +11,7 @@ from sebench.schema.ranges import Rate, StepSeconds
 from sebench.schema.request import Pair, Workload
 
 Pass = Literal["forward", "backward"]
-Verdict = Literal["bandwidth-bound", "launch-bound", "compute-bound", "weight-bound"]
+Bottleneck = Literal["bandwidth-bound", "launch-bound", "compute-bound", "weight-bound"]
 
 
 class PartSample(Value, frozen=True, kw_only=True):
@@ -71,7 +71,7 @@ class PartProfile(Value, frozen=True, kw_only=True):
     achieved_bytes_per_s: float | None
     bound_s: float | None
     """The least that memory, arithmetic and launches allow."""
-    verdict: Verdict | None
+    verdict: Bottleneck | None
     reason: str | None = None
     """Why something above is not known."""
 

@@ -182,10 +182,22 @@ class Session(Value, frozen=True, kw_only=True):
     workload: Workload
 
 
+class PairPlan(Value, frozen=True, kw_only=True):
+    """A pair and the workloads that it is measured under; all of it becomes one result."""
+
+    pair: Pair
+    workloads: tuple[Workload, ...]
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """One per workload, in order."""
+        return tuple(Session(pair=self.pair, workload=workload) for workload in self.workloads)
+
+
 class Plan(Value, frozen=True, kw_only=True):
     """Everything `compare` will do, drawn up before anything is measured."""
 
-    sessions: tuple[Session, ...]
+    pairs: tuple[PairPlan, ...]
     policy: TimingPolicy
     seed: Seed
     timed: bool = True
@@ -196,3 +208,8 @@ class Plan(Value, frozen=True, kw_only=True):
     """Measure energy per step too, in processes of their own; with an accelerator, of its steps only."""
     repeat_energy: bool = False
     """Energy over as many fresh processes as a gate can decide on, whatever the effort."""
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """Those of all pairs, in the order in which they are measured."""
+        return tuple(session for planned in self.pairs for session in planned.sessions)

@@ -73,7 +73,7 @@ class StoreContents(Value, frozen=True, kw_only=True):
     skipped: tuple[SkippedFile, ...] = ()
 
 
-class Headline(Value, frozen=True, kw_only=True):
+class LatencySummary(Value, frozen=True, kw_only=True):
     """The latency ratio of one workload, with what it takes to judge it."""
 
     workload: Workload
@@ -91,7 +91,7 @@ class ListedResult(Value, frozen=True, kw_only=True):
     """One entry of a listing."""
 
     summary: ResultSummary
-    latency: tuple[Headline, ...] = ()
+    latency: tuple[LatencySummary, ...] = ()
     """One per workload of the summary."""
 
 

@@ -11,7 +11,7 @@ from scipy.special import stdtrit
 
 from sebench.errors import WorkerError
 from sebench.statistics.intervals import hodges_lehmann
-from sebench.statistics.paired import MIN_BLOCKS, Headline
+from sebench.statistics.paired import MIN_BLOCKS, RatioEstimate
 from sebench.statistics.samples import FloatArray, Values, checked, mean_and_sd, pairwise_distances
 
 NEGLIGIBLE_LOG_RATIO = 0.005
@@ -202,7 +202,7 @@ def cross_checks(
     )
 
 
-def estimators_disagree(result: Headline, checks: CrossChecks) -> bool:
+def estimators_disagree(result: RatioEstimate, checks: CrossChecks) -> bool:
     """Whether a cross-check lies outside the headline's interval; False where there is no interval."""
     if result.ci_low is None or result.ci_high is None:
         return False

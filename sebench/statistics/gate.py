@@ -16,8 +16,8 @@ from typing import Literal
 from scipy.special import ndtri, stdtr, stdtrit
 
 from sebench.statistics.diagnostics import quartiles
-from sebench.statistics.intervals import Limits, hodges_lehmann
-from sebench.statistics.paired import MIN_BLOCKS, MIN_PROCESSES, headline
+from sebench.statistics.intervals import ConfidenceLimits, hodges_lehmann
+from sebench.statistics.paired import MIN_BLOCKS, MIN_PROCESSES, estimate_ratio
 from sebench.statistics.samples import checked, mean_and_sd, tail_probability
 from sebench.statistics.welch import satterthwaite
 
@@ -39,11 +39,11 @@ class Evidence:
     degrees_of_freedom: float
     """Infinite where the error was calibrated rather than estimated from these samples."""
 
-    def limits(self, confidence: float) -> Limits:
+    def limits(self, confidence: float) -> ConfidenceLimits:
         """Two-sided interval of the log-ratio."""
         half_width = _quantile(1 - tail_probability(confidence) / 2, self.degrees_of_freedom)
         half_width *= self.standard_error
-        return Limits(self.center - half_width, self.center + half_width, confidence)
+        return ConfidenceLimits(self.center - half_width, self.center + half_width, confidence)
 
     def p_value(self, log_limit: float) -> float:
         """One-sided: how often a ratio at the limit would show a center this high or higher."""
@@ -68,7 +68,7 @@ def evidence(
         return process_evidence([hodges_lehmann(blocks) for blocks in usable])
     if sigma_process is None or not usable:
         return None
-    found = headline(usable, sigma_process=sigma_process)
+    found = estimate_ratio(usable, sigma_process=sigma_process)
     if found.ratio is None or found.ci_low is None or found.ci_high is None:
         return None
     center = math.log(found.ratio)

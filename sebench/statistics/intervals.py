@@ -20,7 +20,7 @@ from sebench.statistics.samples import (
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ConfidenceLimits:
     """Two-sided confidence limits and the level they attain; an exact one attains at least what was asked."""
 
     low: float
@@ -33,7 +33,7 @@ def hodges_lehmann(values: Values) -> float:
     return float(np.median(walsh_averages(checked(values))))
 
 
-def t_interval(values: Values, confidence: float = 0.95) -> Limits | None:
+def t_interval(values: Values, confidence: float = 0.95) -> ConfidenceLimits | None:
     """Student-t interval for the mean, mean +- t_{n-1} s / sqrt(n); None below two values."""
     alpha = tail_probability(confidence)
     sample = checked(values)
@@ -41,10 +41,10 @@ def t_interval(values: Values, confidence: float = 0.95) -> Limits | None:
         return None
     mean, sd = mean_and_sd(sample)
     half_width = float(stdtrit(sample.size - 1, 1 - alpha / 2)) * sd / math.sqrt(sample.size)
-    return Limits(mean - half_width, mean + half_width, confidence)
+    return ConfidenceLimits(mean - half_width, mean + half_width, confidence)
 
 
-def signed_rank_interval(values: Values, confidence: float = 0.95) -> Limits | None:
+def signed_rank_interval(values: Values, confidence: float = 0.95) -> ConfidenceLimits | None:
     """Exact interval that inverts the Wilcoxon signed-rank test (Tukey 1949, Walsh averages).
 
     With k the largest rank such that P(T+ <= k - 1) <= alpha / 2, the limits are the k-th smallest and k-th
@@ -61,10 +61,10 @@ def signed_rank_interval(values: Values, confidence: float = 0.95) -> Limits | N
     if k < 1:
         return None
     walsh = np.sort(walsh_averages(sample))
-    return Limits(float(walsh[k - 1]), float(walsh[-k]), 1 - 2 * float(cdf[k - 1]))
+    return ConfidenceLimits(float(walsh[k - 1]), float(walsh[-k]), 1 - 2 * float(cdf[k - 1]))
 
 
-def median_interval(values: Values, confidence: float = 0.95) -> Limits | None:
+def median_interval(values: Values, confidence: float = 0.95) -> ConfidenceLimits | None:
     """Exact interval for the median by order statistics: the sign test, inverted.
 
     The limits are the k-th smallest and k-th largest value, with k the largest rank such that
@@ -80,7 +80,7 @@ def median_interval(values: Values, confidence: float = 0.95) -> Limits | None:
     k = int(np.searchsorted(tails, alpha / 2, side="right"))
     if k < 1:
         return None
-    return Limits(float(ordered[k - 1]), float(ordered[-k]), 1 - 2 * float(tails[k - 1]))
+    return ConfidenceLimits(float(ordered[k - 1]), float(ordered[-k]), 1 - 2 * float(tails[k - 1]))
 
 
 @lru_cache(maxsize=64)

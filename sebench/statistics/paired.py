@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from sebench.errors import UsageError, WorkerError
-from sebench.statistics.intervals import Limits, hodges_lehmann, signed_rank_interval, t_interval
+from sebench.statistics.intervals import ConfidenceLimits, hodges_lehmann, signed_rank_interval, t_interval
 from sebench.statistics.samples import FloatArray, checked, mean_and_sd, tail_probability
 
 MIN_PROCESSES = 5
@@ -27,7 +27,7 @@ _POINT_ONLY = "hodges-lehmann"
 
 
 @dataclass(frozen=True, slots=True)
-class Headline:
+class RatioEstimate:
     """Candidate / baseline with its interval; `ci_low` is None exactly where `reason` says why."""
 
     ratio: float | None
@@ -43,8 +43,8 @@ class Headline:
 
 
 @dataclass(frozen=True, slots=True)
-class DifferenceHeadline:
-    """Candidate - baseline in the unit of the blocks (seconds per step), by the recipe of `Headline`."""
+class DifferenceEstimate:
+    """Candidate - baseline in the unit of the blocks (seconds per step), by the recipe of `RatioEstimate`."""
 
     estimate: float | None
     ci_low: float | None
@@ -60,7 +60,7 @@ class DifferenceHeadline:
 @dataclass(frozen=True, slots=True)
 class _Estimate:
     center: float | None
-    limits: Limits | None
+    limits: ConfidenceLimits | None
     method: str
     scope: Scope
     processes: int
@@ -104,12 +104,12 @@ def _by_side(order: str, values: Sequence[float]) -> tuple[float, float, float, 
     return (first, second, third, fourth) if order == "ABBA" else (second, first, fourth, third)
 
 
-def headline(
+def estimate_ratio(
     blocks_by_process: Sequence[Sequence[float]],
     *,
     confidence: float = 0.95,
     sigma_process: float | None = None,
-) -> Headline:
+) -> RatioEstimate:
     """The ratio that is printed, from the log-ratios of the valid blocks of each process.
 
     * Five processes or more, or two to four without `sigma_process`: Student-t over the processes'
@@ -127,7 +127,7 @@ def headline(
         interval, which the caller should flag.
     """
     found = _estimate(blocks_by_process, confidence, sigma_process)
-    return Headline(
+    return RatioEstimate(
         None if found.center is None else math.exp(found.center),
         None if found.limits is None else math.exp(found.limits.low),
         None if found.limits is None else math.exp(found.limits.high),
@@ -136,15 +136,15 @@ def headline(
     )
 
 
-def difference_headline(
+def estimate_difference(
     blocks_by_process: Sequence[Sequence[float]],
     *,
     confidence: float = 0.95,
     sigma_process_s: float | None = None,
-) -> DifferenceHeadline:
-    """Absolute difference candidate - baseline (s), by the recipe of `headline`, from `block_difference`s."""
+) -> DifferenceEstimate:
+    """Absolute difference candidate - baseline (s) from `block_difference`s, as `estimate_ratio` does it."""
     found = _estimate(blocks_by_process, confidence, sigma_process_s)
-    return DifferenceHeadline(
+    return DifferenceEstimate(
         found.center,
         None if found.limits is None else found.limits.low,
         None if found.limits is None else found.limits.high,
@@ -191,7 +191,7 @@ def _pooled(pool: FloatArray, processes: int, confidence: float, process_sd: flo
     extra = float(ndtri(1 - tail_probability(confidence) / 2)) * process_sd / math.sqrt(processes)
     low = center - math.hypot(center - limits.low, extra)
     high = center + math.hypot(limits.high - center, extra)
-    widened = Limits(low, high, confidence)
+    widened = ConfidenceLimits(low, high, confidence)
     return _Estimate(center, widened, _CALIBRATED, "within-process", processes, pool.size)
 
 

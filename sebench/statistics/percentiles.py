@@ -9,7 +9,7 @@ import numpy as np
 
 from sebench.statistics.diagnostics import sorted_quantile
 from sebench.statistics.intervals import median_interval
-from sebench.statistics.paired import DifferenceHeadline, Headline
+from sebench.statistics.paired import DifferenceEstimate, RatioEstimate
 from sebench.statistics.samples import Values, checked
 
 MIN_STEPS_BEYOND = 10
@@ -37,7 +37,7 @@ def percentile(values: Values, percent: int) -> float:
 
 def percentile_ratio(
     logs_by_process: Sequence[float], *, confidence: float = 0.95, blocks: int = 0
-) -> Headline:
+) -> RatioEstimate:
     """Candidate / baseline in a percentile, from one log-ratio of percentiles per fresh process.
 
     The median over processes, with its interval by order statistics (`median_interval`). Not Student's t: a
@@ -55,7 +55,7 @@ def percentile_ratio(
         The ratio; limits of None and the reason with fewer processes than an interval takes.
     """
     center, low, high, reason = _median(logs_by_process, confidence)
-    return Headline(
+    return RatioEstimate(
         math.exp(center),
         None if low is None else math.exp(low),
         None if high is None else math.exp(high),
@@ -65,11 +65,11 @@ def percentile_ratio(
 
 def percentile_difference(
     differences_by_process: Sequence[float], *, confidence: float = 0.95, blocks: int = 0
-) -> DifferenceHeadline:
+) -> DifferenceEstimate:
     """Candidate - baseline in a percentile, from one difference per process, by way of `percentile_ratio`."""
     center, low, high, reason = _median(differences_by_process, confidence)
     sizes = (len(differences_by_process), blocks)
-    return DifferenceHeadline(center, low, high, confidence, _METHOD, "process", *sizes, reason)
+    return DifferenceEstimate(center, low, high, confidence, _METHOD, "process", *sizes, reason)
 
 
 def _median(

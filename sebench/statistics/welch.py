@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from scipy.special import stdtrit
 
-from sebench.statistics.intervals import Limits
+from sebench.statistics.intervals import ConfidenceLimits
 from sebench.statistics.samples import Values, checked, mean_and_sd, tail_probability
 
 
@@ -16,7 +16,7 @@ class WelchDifference:
     """Mean of the second sample minus mean of the first, in their unit."""
 
     estimate: float
-    limits: Limits | None
+    limits: ConfidenceLimits | None
     """None where a sample has fewer than two values, whose spread nobody knows."""
     degrees_of_freedom: float | None
     """None without limits, and where neither sample varies."""
@@ -63,8 +63,8 @@ def welch_difference(first: Values, second: Values, confidence: float = 0.95) ->
     v1, v2 = sd1**2 / n1, sd2**2 / n2
     freedom = satterthwaite((v1, n1 - 1), (v2, n2 - 1))
     if math.isinf(freedom):
-        return WelchDifference(estimate, Limits(estimate, estimate, confidence), None)
+        return WelchDifference(estimate, ConfidenceLimits(estimate, estimate, confidence), None)
     half_width = float(stdtrit(freedom, 1 - alpha / 2)) * math.sqrt(v1 + v2)
     return WelchDifference(
-        estimate, Limits(estimate - half_width, estimate + half_width, confidence), freedom
+        estimate, ConfidenceLimits(estimate - half_width, estimate + half_width, confidence), freedom
     )

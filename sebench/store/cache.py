@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from functools import cache
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -14,7 +15,25 @@ from sebench.files import Unreadable, read_file
 from sebench.schema import Machine, ModelCost, Value
 from sebench.store.files import write_atomic
 
+_PACKAGE = Path(__file__).parent.parent
 V = TypeVar("V", bound=Value)
+
+
+@cache
+def sources_digest(*parts: str) -> str:
+    """SHA-256 (hex) over the sources of some modules or packages of sebench.
+
+    A value that was kept under it is not used after they changed, in a release or in a working tree.
+
+    Args:
+        parts: e.g. ``("schema", "statistics")``.
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        for path in sorted((_PACKAGE / part).rglob("*.py")):
+            digest.update(path.relative_to(_PACKAGE).as_posix().encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 class Entry(Value, frozen=True, kw_only=True):

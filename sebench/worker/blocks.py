@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from random import Random
+from typing import TypeVar
 
-from sebench.profilers.device import Device, Step
+from sebench.profilers.device import Stopwatch
 from sebench.profilers.latency import measure_block
 from sebench.profilers.probes import Probe
 from sebench.schema import Block, Side
 from sebench.worker.protocol import Go, Request
 
+S = TypeVar("S")
+
 
 def timed_blocks(
     go: Go,
     request: Request,
-    steps: Mapping[Side, Step],
-    device: Device,
+    steps: Mapping[Side, S],
+    device: Stopwatch[S],
     probe: Callable[[], Probe],
     *,
     shift: Callable[[Random], object] = lambda rng: None,
@@ -26,7 +29,7 @@ def timed_blocks(
     Args:
         go: which blocks, and until when.
         request: the workload, policy and seed.
-        steps: one callable per side.
+        steps: one per side, as `device` takes it.
         device: clock and barrier.
         probe: reads what the host does.
         shift: what it returns is held during the block.

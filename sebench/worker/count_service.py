@@ -9,8 +9,8 @@ from typing import assert_never
 import msgspec
 
 from sebench.analysis.lock import count_entry
+from sebench.worker.channel import WorkerChannel
 from sebench.worker.counting import count_network, cross_check_network
-from sebench.worker.desk import Desk
 from sebench.worker.failures import Fatal, guarded
 from sebench.worker.protocol import (
     Counted,
@@ -27,14 +27,14 @@ from sebench.worker.side import check_origin
 _Request = CountRequest | CrossCheckRequest
 
 
-def serve_counts(first: _Request, desk: Desk, exit_hooks: Callable[[], object]) -> None:
+def serve_counts(first: _Request, channel: WorkerChannel, exit_hooks: Callable[[], object]) -> None:
     """Answer requests for counts until no more come, then say `Done`.
 
     A network that cannot be counted is answered by `Failed`, and the next one is waited for.
 
     Args:
         first: the request that was read already.
-        desk: of this worker.
+        channel: to the runner.
         exit_hooks: runs what the networks' code has left for the end of the process; it may end it itself,
             and then there is no `Done`.
     """
@@ -42,19 +42,19 @@ def serve_counts(first: _Request, desk: Desk, exit_hooks: Callable[[], object]) 
     labels: dict[str, None] = {}
     while request is not None:
         labels[request.spec.label] = None
-        desk.about(request.spec.label)
+        channel.about(request.spec.label)
         try:
-            desk.send(_answer(request))
+            channel.send(_answer(request))
         except Fatal as error:
-            desk.send(Failed(code=error.code, message=str(error)))
-        line = desk.readline()
+            channel.send(Failed(code=error.code, message=str(error)))
+        line = channel.readline()
         request = msgspec.json.decode(line, type=_Request) if line else None
-    desk.about(" or ".join(labels))
+    channel.about(" or ".join(labels))
     exit_hooks()
-    desk.send(Done())
+    channel.send(Done())
 
 
-def serve_lock(request: LockRequest, desk: Desk, exit_hooks: Callable[[], object]) -> None:
+def serve_lock(request: LockRequest, channel: WorkerChannel, exit_hooks: Callable[[], object]) -> None:
     """Count all networks of a lock and answer with one message.
 
     Raises:
@@ -62,10 +62,10 @@ def serve_lock(request: LockRequest, desk: Desk, exit_hooks: Callable[[], object
     """
     entries = []
     for network in request.networks:
-        desk.about(network.spec.label)
+        channel.about(network.spec.label)
         entries.append(guarded(partial(count_entry, network, count_network, request.torch)).entry)
     exit_hooks()
-    desk.send(Locked(entries=tuple(entries)))
+    channel.send(Locked(entries=tuple(entries)))
 
 
 def _answer(request: _Request) -> Counted | CrossChecked:

@@ -7,7 +7,7 @@ from random import Random
 
 from sebench.profilers.device import Device, Step
 from sebench.profilers.energy import idle_power_w, measure_energy_block, require_alone
-from sebench.profilers.latency import Heartbeat, draw_orders, unheard, warm_up
+from sebench.profilers.latency import Heartbeat, draw_orders, no_heartbeat, warm_up
 from sebench.profilers.probes import Probe, cpu_of_others, read_probe
 from sebench.schema import Side
 from sebench.worker.protocol import CounterFound, EnergyDone, EnergyMeasured, EnergyRequest, Ready
@@ -32,7 +32,7 @@ def measure_energy(
     device: Device,
     probe: Callable[[], Probe] = read_probe,
     *,
-    alive: Heartbeat = unheard,
+    alive: Heartbeat = no_heartbeat,
 ) -> Iterator[Ready | EnergyMeasured | EnergyDone]:
     """Yield a sign of life once warm, every block as soon as it is read, then what goes with all of them.
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from sebench.profilers.device import Device
 from sebench.profilers.inputs import OwnInput, make_source
-from sebench.profilers.latency import Heartbeat, unheard
+from sebench.profilers.latency import Heartbeat, no_heartbeat
 from sebench.profilers.memory import WARM_STEPS, peak_bytes, peak_resident_bytes, reserved_bytes
 from sebench.profilers.workload import gradient_bytes
 from sebench.schema import MemoryRun
@@ -16,7 +16,7 @@ from sebench.worker.protocol import MemoryRequest
 
 
 def measure_memory(
-    request: MemoryRequest, device: Device, build: Build, *, alive: Heartbeat = unheard
+    request: MemoryRequest, device: Device, build: Build, *, alive: Heartbeat = no_heartbeat
 ) -> MemoryRun:
     """Run a few steps of one network and say what they held.
 

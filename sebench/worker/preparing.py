@@ -13,7 +13,7 @@ from sebench import models
 from sebench.errors import WorkerError
 from sebench.profilers.device import Device, RestoredStep, Step
 from sebench.profilers.inputs import OwnInput, make_source
-from sebench.profilers.latency import Heartbeat, unheard
+from sebench.profilers.latency import Heartbeat, no_heartbeat
 from sebench.profilers.runtimes import Batch, PreparedStep, prepare_with
 from sebench.profilers.workload import (
     check_finite,
@@ -92,7 +92,7 @@ def prepare(
     device: Device,
     rank: int = 0,
     *,
-    alive: Heartbeat = unheard,
+    alive: Heartbeat = no_heartbeat,
     about: About = lambda label: None,
 ) -> dict[Side, PreparedSide]:
     """Build in the drawn order (addresses differ between processes), then check both outputs.
@@ -135,7 +135,7 @@ def prepare_side(
     device: Device,
     *,
     rank: int = 0,
-    alive: Heartbeat = unheard,
+    alive: Heartbeat = no_heartbeat,
 ) -> PreparedSide:
     """Build one of the networks and run it once, on its own copy of `source`.
 

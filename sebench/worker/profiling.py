@@ -10,17 +10,16 @@ from torch import nn
 
 from sebench import models
 from sebench.models.attention import stand_in
-from sebench.profilers.ablation import without
 from sebench.profilers.device import Device, Step
 from sebench.profilers.latency import (
     Heartbeat,
     draw_orders,
     measure_block,
+    no_heartbeat,
     steps_per_segment,
-    unheard,
     warm_up,
 )
-from sebench.profilers.parts import profile_parts
+from sebench.profilers.parts import profile_parts, without
 from sebench.profilers.roofline import measure_machine
 from sebench.profilers.workload import compute_dtype
 from sebench.schema import PLAIN, Contrast, ModelSpec, ProfileSamples, Side, parse_variant
@@ -35,7 +34,7 @@ def profile_pair(
     device: Device,
     prepare: Prepare,
     *,
-    alive: Heartbeat = unheard,
+    alive: Heartbeat = no_heartbeat,
 ) -> ProfileSamples:
     """Measure everything that a profile consists of.
 

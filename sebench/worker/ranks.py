@@ -41,7 +41,7 @@ class Ranks:
         for rank, member in self._members.items():
             threading.Thread(target=self._watch, args=(rank, member), daemon=True).start()
 
-    def take_up(self, steps: Mapping[Side, Step]) -> None:
+    def set_steps(self, steps: Mapping[Side, Step]) -> None:
         """From now on `announce` knows these steps."""
         self._sides = {id(step): side for side, step in steps.items()}
 

@@ -15,8 +15,8 @@ from sebench.profilers.inputs import make_source
 from sebench.profilers.probes import read_probe
 from sebench.profilers.runtime import runtime_facts
 from sebench.profilers.selection import select_device
+from sebench.worker.channel import Lines, Select, Sink, WorkerChannel
 from sebench.worker.count_service import serve_counts, serve_lock
-from sebench.worker.desk import Desk, Lines, Select, Sink
 from sebench.worker.energy import find_counter, measure_energy
 from sebench.worker.failures import Fatal, guarded
 from sebench.worker.memory import measure_memory
@@ -40,7 +40,7 @@ from sebench.worker.protocol import (
     SideRequest,
 )
 from sebench.worker.side import answer, check_origin
-from sebench.worker.timing import follow, lead, openmp_variables
+from sebench.worker.timing import measure_pair, openmp_variables, run_other_rank
 
 
 def serve(
@@ -65,85 +65,87 @@ def serve(
         cpus: what this process may run on; by default what this thread may, now that torch is here.
         exit_hooks: runs what was registered for the end of this process, before a count is given.
     """
-    desk = Desk(requests, replies, build, select)
+    channel = WorkerChannel(requests, replies, build, select)
     try:
-        _answer(msgspec.json.decode(desk.readline(), type=Asked), desk, cpus, exit_hooks)
+        _answer(msgspec.json.decode(channel.readline(), type=Asked), channel, cpus, exit_hooks)
     except Fatal as error:
-        desk.send(Failed(code=error.code, message=str(error)))
+        channel.send(Failed(code=error.code, message=str(error)))
 
 
 def _answer(
-    request: Asked, desk: Desk, cpus: tuple[int, ...] | None, exit_hooks: Callable[[], object]
+    request: Asked, channel: WorkerChannel, cpus: tuple[int, ...] | None, exit_hooks: Callable[[], object]
 ) -> None:
     match request:
         case Request():
-            lead(request, desk, read_probe().cpus if cpus is None else cpus)
+            measure_pair(request, channel, read_probe().cpus if cpus is None else cpus)
         case Join():
-            follow(request, desk)
+            run_other_rank(request, channel)
         case SideRequest():
-            _run_side(request, desk)
+            _run_side(request, channel)
         case MemoryRequest():
-            _measure_memory(request, desk)
+            _measure_memory(request, channel)
         case ProfileRequest():
-            _profile(request, desk)
+            _profile(request, channel)
         case CountRequest() | CrossCheckRequest():
-            serve_counts(request, desk, exit_hooks)
+            serve_counts(request, channel, exit_hooks)
         case LockRequest():
-            serve_lock(request, desk, exit_hooks)
+            serve_lock(request, channel, exit_hooks)
         case CounterRequest():
-            _find_counter(request, desk)
+            _find_counter(request, channel)
         case EnergyRequest():
-            _measure_energy(request, desk)
+            _measure_energy(request, channel)
         case _:
             assert_never(request)
 
 
-def _run_side(request: SideRequest, desk: Desk) -> None:
-    device = desk.device(request.workload)
+def _run_side(request: SideRequest, channel: WorkerChannel) -> None:
+    device = channel.device(request.workload)
     source = make_source(request.workload, seed=request.weight_seed)
-    desk.about(request.spec.label)
-    side = prepare_side(request.spec, source, request, desk.build, device, alive=desk.alive)
+    channel.about(request.spec.label)
+    side = prepare_side(request.spec, source, request, channel.build, device, alive=channel.alive)
     guarded(lambda: check_origin(request.spec.model, request.not_from))
     runtime = {**runtime_facts(device.name), "variables": openmp_variables()}
-    desk.send(SideReady(compile_s=side.compile_s, writes_input=side.writes_input, runtime=runtime))
-    for timed in answer(desk.readline, side.step, device, restored=side.restored, finish=side.require_sound):
-        desk.send(timed)
+    channel.send(SideReady(compile_s=side.compile_s, writes_input=side.writes_input, runtime=runtime))
+    for timed in answer(
+        channel.readline, side.step, device, restored=side.restored, finish=side.require_sound
+    ):
+        channel.send(timed)
 
 
-def _measure_memory(request: MemoryRequest, desk: Desk) -> None:
+def _measure_memory(request: MemoryRequest, channel: WorkerChannel) -> None:
     with lone_rank(request.workload):
-        device = desk.device(request.workload)
-        desk.about(request.spec.label)
-        run = measure_memory(request, device, desk.build, alive=desk.alive)
-    desk.send(MemoryMeasured(run=run))
+        device = channel.device(request.workload)
+        channel.about(request.spec.label)
+        run = measure_memory(request, device, channel.build, alive=channel.alive)
+    channel.send(MemoryMeasured(run=run))
 
 
-def _profile(request: ProfileRequest, desk: Desk) -> None:
+def _profile(request: ProfileRequest, channel: WorkerChannel) -> None:
     workload = request.workload
-    device = desk.device(workload)
+    device = channel.device(workload)
     source = make_source(workload, seed=request.weight_seed)
 
     def prepare(module: nn.Module) -> Step:
         return ready_step(module, source, workload, request.weight_seed, device)
 
     with device.quiet():
-        samples = guarded(lambda: profile_pair(request, device, prepare, alive=desk.alive))
-    desk.send(Profiled(samples=samples, runtime=runtime_facts(device.name)))
+        samples = guarded(lambda: profile_pair(request, device, prepare, alive=channel.alive))
+    channel.send(Profiled(samples=samples, runtime=runtime_facts(device.name)))
 
 
-def _find_counter(request: CounterRequest, desk: Desk) -> None:
+def _find_counter(request: CounterRequest, channel: WorkerChannel) -> None:
     try:
-        desk.send(find_counter(desk.device(request.workload)))
+        channel.send(find_counter(channel.device(request.workload)))
     except DeviceError as error:
         raise Fatal("device", str(error)) from error
 
 
-def _measure_energy(request: EnergyRequest, desk: Desk) -> None:
-    device = desk.device(request.pair.workload)
+def _measure_energy(request: EnergyRequest, channel: WorkerChannel) -> None:
+    device = channel.device(request.pair.workload)
     try:
         with device.quiet():
-            sides = prepare(request.pair, desk.build, device, alive=desk.alive, about=desk.about)
-            for reply in measure_energy(request, timed_steps(sides), device, alive=desk.alive):
-                desk.send(reply)
+            sides = prepare(request.pair, channel.build, device, alive=channel.alive, about=channel.about)
+            for reply in measure_energy(request, timed_steps(sides), device, alive=channel.alive):
+                channel.send(reply)
     except DeviceError as error:
         raise Fatal("device", str(error)) from error

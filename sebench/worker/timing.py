@@ -3,54 +3,79 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from random import Random
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from sebench.profilers.device import Device
+from sebench.errors import SebenchError
+from sebench.profilers.device import Device, Step
+from sebench.profilers.distributed import (
+    DistributedDevice,
+    Maximum,
+    host_store,
+    process_group,
+    reach_store,
+    require_backend,
+)
 from sebench.profilers.latency import warm_up
 from sebench.profilers.probes import read_probe
 from sebench.profilers.runtime import runtime_facts
 from sebench.schema import Side
 from sebench.worker.blocks import timed_blocks
-from sebench.worker.desk import Desk
-from sebench.worker.failures import guarded
-from sebench.worker.parallel import following, leading
+from sebench.worker.channel import WorkerChannel
+from sebench.worker.failures import Fatal, guarded
 from sebench.worker.preparing import PreparedSide, prepare, timed_steps
-from sebench.worker.protocol import Done, Go, Join, Measured, Ready, Request, Span
+from sebench.worker.protocol import Done, Failed, Go, Join, Measured, Ready, Request, Span
+from sebench.worker.ranks import Ranks
+
+if TYPE_CHECKING:
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 MAX_HEAP_SHIFT_BYTES = 4 * 2**20
+Send = Callable[[Failed], None]
+SetSteps = Callable[[Mapping[Side, Step]], None]
+_POLL_S = 1.0
+WAIT_S = 3600.0
+"""How long a rank waits for another. The runner gives up the silent much sooner, unless it knows that a block
+or compiling takes long; ranks that die are noticed at once."""
 
 
-def lead(request: Request, desk: Desk, cpus: tuple[int, ...] | None) -> None:
+def measure_pair(request: Request, channel: WorkerChannel, cpus: tuple[int, ...] | None) -> None:
     """Prepare a pair, say `Ready`, and measure what the `Go` says; as rank 0 where there are several.
 
     Args:
         request: the pair and its workload.
-        desk: of this worker.
+        channel: to the runner.
         cpus: what this process may run on.
 
     Raises:
         Fatal: a network does not build or run, or another rank cannot do its part.
     """
     probe = partial(read_probe, cpus=cpus)
-    with leading(request, desk.device(request.workload), desk.send) as (device, take_up), device.quiet():
-        sides = prepare(request, desk.build, device, alive=desk.alive, about=desk.about)
+    with (
+        rank_zero(request, channel.device(request.workload), channel.send) as (device, set_steps),
+        device.quiet(),
+    ):
+        sides = prepare(request, channel.build, device, alive=channel.alive, about=channel.about)
         steps = timed_steps(sides)
-        take_up(steps)
-        step_s = guarded(lambda: warm_up(steps, device, request.policy, alive=desk.alive))
-        desk.send(_ready(sides, step_s, device))
-        if go := desk.read(Go):
+        set_steps(steps)
+        step_s = guarded(lambda: warm_up(steps, device, request.policy, alive=channel.alive))
+        channel.send(_ready(sides, step_s, device))
+        if go := channel.read(Go):
             for block in timed_blocks(go, request, steps, device, probe, shift=_shift_heap):
-                desk.send(Measured(block=block))
+                channel.send(Measured(block=block))
             for side in sides.values():
                 side.require_sound(go.steps_per_segment)
-    desk.send(Done())
+    channel.send(Done())
 
 
-def follow(join: Join, desk: Desk) -> None:
+def run_other_rank(join: Join, channel: WorkerChannel) -> None:
     """Be another rank: prepare the same, then run what rank 0 runs, until it has had enough.
 
     Raises:
@@ -58,9 +83,9 @@ def follow(join: Join, desk: Desk) -> None:
     """
     workload = replace(join.request.workload, device=join.request.workload.device_of(join.rank))
     request = replace(join.request, workload=workload)
-    with following(join, desk.device(workload)) as device, device.quiet():
-        steps = timed_steps(prepare(request, desk.build, device, join.rank))
-        while span := desk.read(Span):
+    with other_rank(join, channel.device(workload)) as device, device.quiet():
+        steps = timed_steps(prepare(request, channel.build, device, join.rank))
+        while span := channel.read(Span):
             guarded(partial(device.timed, steps[span.side], span.count))
 
 
@@ -88,3 +113,72 @@ def _shift_heap(rng: Random) -> bytearray:
     STABILIZER, ASPLOS 2013).
     """
     return bytearray(rng.randrange(MAX_HEAP_SHIFT_BYTES))
+
+
+@contextmanager
+def rank_zero(request: Request, local: Device, send: Send) -> Iterator[tuple[Device, SetSteps]]:
+    """Start the other ranks, if the workload has any, and join them as rank 0.
+
+    Args:
+        request: goes to all of them.
+        local: the device of this rank.
+        send: says for another rank, from another thread, why it failed while this one hangs.
+
+    Yields:
+        The device of all ranks, and a function that must be told the steps before it times any.
+
+    Raises:
+        Fatal: another rank cannot do its part, or torch cannot join them.
+        SystemExit: another rank died.
+    """
+    if request.workload.world_size == 1:
+        yield local, lambda steps: None
+        return
+    store = _host(request.workload.device)
+    with Ranks(request, port=store.port, send=send) as ranks:
+        try:
+            with _joined(request, store, rank=0) as maximum:
+                yield DistributedDevice(local, maximum, ranks.announce), ranks.set_steps
+                ranks.dismiss()
+        except (Fatal, RuntimeError, OSError) as error:
+            ranks.blame(error)
+            raise
+
+
+@contextmanager
+def other_rank(join: Join, local: Device) -> Iterator[Device]:
+    """Join as one of the other ranks.
+
+    Yields:
+        The device of all.
+    """
+    threading.Thread(target=_end_with, args=(join.leader,), daemon=True).start()
+    store = reach_store(join.port, timeout_s=WAIT_S)
+    with _joined(join.request, store, rank=join.rank) as maximum:
+        yield DistributedDevice(local, maximum)
+
+
+def _host(device: str) -> TCPStore:
+    try:
+        require_backend(device)
+    except SebenchError as error:
+        raise Fatal("device", str(error)) from error
+    return host_store()
+
+
+def _joined(request: Request, store: TCPStore, *, rank: int) -> AbstractContextManager[Maximum]:
+    workload = request.workload
+    return process_group(
+        store,
+        rank=rank,
+        world_size=workload.world_size,
+        device=workload.device_of(rank),
+        timeout_s=WAIT_S,
+    )
+
+
+def _end_with(leader: int) -> None:
+    """A rank that is stuck does not read the end of its pipe, so look who its parent is."""
+    while os.getppid() == leader:
+        time.sleep(_POLL_S)
+    os._exit(1)

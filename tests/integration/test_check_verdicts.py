@@ -13,7 +13,7 @@ from sebench.cli import app
 from sebench.profilers.environment import capture_environment
 from sebench.runner.measuring.calibrations import Calibrations
 from sebench.schema import CalibrationSession, ModelSpec, Workload, fingerprint
-from tests.pretended import pretend
+from tests.pretended import steady_host
 from tests.repositories import git, repository, worktrees, write
 
 SMALL = ("--image-size", "16", "--threads", "1", "--device", "cpu")
@@ -36,12 +36,12 @@ def repo(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def gate(repo, monkeypatch):
+def gate(repo):
     """Run ``sebench check ARGUMENTS``; returns the one check of its JSON."""
 
     def run(*arguments, code, condition="calm"):
-        pretend(monkeypatch.setattr, condition)
-        done = CliRunner().invoke(app, ["check", *arguments, *SMALL, "--seed", "1", "--format", "json"])
+        words = ["check", *arguments, *SMALL, "--seed", "1", "--format", "json"]
+        done = CliRunner().invoke(app, words, obj=steady_host(condition))
         assert done.exit_code == code, (done.exit_code, done.stdout, done.stderr)
         (check,) = json.loads(done.stdout)["checks"]
         return check
@@ -165,12 +165,11 @@ def test_one_process_decides_only_where_its_noise_is_calibrated(gate, repo):
     assert known["ratio"]["processes"] == 1
 
 
-def test_a_margin_below_the_calibrated_noise_is_refused(repo, gate, monkeypatch):
+def test_a_margin_below_the_calibrated_noise_is_refused(repo, gate):
     write(repo, {"slow.py": network(BASE_S)})
     calibrated(repo, "slow.py:net")
-    pretend(monkeypatch.setattr)
     words = "check --baseline nets.py:net --candidate slow.py:net --margin latency:1.001"
-    done = CliRunner().invoke(app, [*words.split(), *SMALL])
+    done = CliRunner().invoke(app, [*words.split(), *SMALL], obj=steady_host())
     assert (done.exit_code, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert "--margin latency:1.001 is below the noise floor of this machine: 6 processes" in line

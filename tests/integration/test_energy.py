@@ -2,29 +2,26 @@
 
 import json
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from sebench.cli import app
-from sebench.runner.measuring import run as measuring
+from sebench.runner.measuring.context import Host
 from sebench.store import load_result
 
 WORKER = Path(__file__).parents[1] / "workers" / "fake_gpu.py"
 
 
 @pytest.fixture
-def energy(monkeypatch, tmp_path):
+def energy(tmp_path):
     """``sebench compare --energy`` with workers under a condition."""
 
     def run(condition):
-        monkeypatch.setattr(
-            measuring, "run", partial(measuring.run, command=(sys.executable, str(WORKER), condition))
-        )
+        host = Host(command=(sys.executable, str(WORKER), condition))
         words = "compare -m cifar_resnet110 --device cpu --effort quick --energy -f json"
-        return CliRunner().invoke(app, [*words.split(), "--save", str(tmp_path / "results")])
+        return CliRunner().invoke(app, [*words.split(), "--save", str(tmp_path / "results")], obj=host)
 
     return run
 

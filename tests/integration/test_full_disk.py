@@ -9,11 +9,10 @@ from typer.testing import CliRunner
 
 from sebench.cli import app
 from sebench.errors import Interrupted
-from sebench.runner import tabulating
+from sebench.runner import profiling, tabulating
 from sebench.runner.gate import target_run
 from sebench.runner.measuring import calibrating
 from sebench.runner.measuring import run as measuring
-from sebench.runner.profiling import run as profiling
 from tests import samples
 from tests.unit.reporting.test_picture import PROFILE
 
@@ -36,7 +35,7 @@ def measured(monkeypatch, blocked):
     """Stands for the workers, wherever they are asked: six processes, and a disk that fills up meanwhile."""
     runs = [samples.process([samples.block(0.05, 0.05 * r)] * 4, n) for n, r in enumerate(RATIOS)]
 
-    def run(plan, **options):
+    def run(plan, context=None, **options):
         if not blocked.exists():
             blocked.write_text("")
         for number, session in enumerate(plan.sessions):
@@ -83,7 +82,7 @@ def test_an_output_that_has_become_impossible_goes_to_standard_output(measured, 
 def test_ctrl_c_and_faults_show_the_pairs_before(monkeypatch, measured, blocked, tmp_path):
     for fault, status in ((Interrupted("interrupted"), 130), (KeyboardInterrupt(), 130), (RuntimeError(), 1)):
 
-        def run(plan, fault=fault, **options):
+        def run(plan, context, fault=fault, **options):
             yield next(measured(plan))
             raise fault
 

@@ -17,7 +17,7 @@ from sebench.models.layers import sequence
 from sebench.models.slots import Attended
 from sebench.reporting import formats
 from sebench.reporting.document import Document
-from sebench.runner.counting.cached import count_model
+from sebench.runner.counting.counter import count_model
 from sebench.schema import ModelSpec
 from tests.scripts import script
 

@@ -25,7 +25,7 @@ PLANS = []
 
 @pytest.fixture(scope="session", autouse=True)
 def no_measuring():
-    def run(plan, **options):
+    def run(plan, context=None, **options):
         PLANS.append(plan)
         yield load_result(Path(__file__).with_name("known.json"))
     patch = pytest.MonkeyPatch()

@@ -49,13 +49,12 @@ from sebench.schema import (
     Check,
     Comparison,
     Gate,
-    Headline,
     Interval,
+    LatencySummary,
     ListedResult,
     MetricComparison,
     ModelSpec,
     Pair,
-    Plan,
     Quantity,
     Ratio,
     Reason,
@@ -143,8 +142,10 @@ def listing(*workloads):
             workloads=(workload,),
             fingerprint="f",
         )
-        headline = Headline(workload=workload, baseline_s=0.05, candidate_s=0.0525, ratio=RATIO, grade="B")
-        return ListedResult(summary=summary, latency=(headline,))
+        latency = LatencySummary(
+            workload=workload, baseline_s=0.05, candidate_s=0.0525, ratio=RATIO, grade="B"
+        )
+        return ListedResult(summary=summary, latency=(latency,))
 
     return ResultListing(directory="results", results=tuple(map(listed, workloads)))
 
@@ -259,7 +260,7 @@ def test_the_stored_command_sets_what_an_option_sets(field):
 
 def command(workload):
     session = Session(pair=PAIR, workload=workload)
-    return equivalent_command(Plan(sessions=(session,), policy=TimingPolicy(), seed=1))
+    return equivalent_command(samples.plan(session, policy=TimingPolicy(), seed=1))
 
 
 @FIELDS

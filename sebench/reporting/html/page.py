@@ -16,12 +16,12 @@ from sebench.lines import exact_line, single_line
 from sebench.reporting.document import (
     Cell,
     Column,
+    Content,
     Details,
     Document,
     Figure,
     Listing,
     Paragraph,
-    Part,
     Section,
     Table,
     printed_columns,
@@ -104,7 +104,7 @@ def _template() -> Any:  # noqa: ANN401 - jinja2 types its templates loosely
     return environment.get_template("page.html.j2")
 
 
-def _kind(part: Part) -> str:
+def _kind(part: Content) -> str:
     return _KINDS[type(part)]
 
 

@@ -21,7 +21,7 @@ from sebench.reporting.document import (
 )
 from sebench.reporting.report.accuracy import accuracy_section
 from sebench.reporting.report.figures import blocks_figure, figure_key
-from sebench.reporting.report.footing import (
+from sebench.reporting.report.provenance import (
     environment_section,
     findings_section,
     method_section,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sebench import models
 from sebench.paper.quantities import Count
 from sebench.paper.subjects import Subject
-from sebench.runner.counting.cached import count_model
+from sebench.runner.counting.counter import count_model
 from sebench.runner.planning.plan import input_shape, resolve_spec
 from sebench.schema import StaticCost
 from sebench.store import CountCache

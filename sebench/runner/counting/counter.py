@@ -1,16 +1,19 @@
-"""Counts of the networks of a command; code of others runs in processes of its own, never in this one."""
+"""Counts of the networks of a command, cached on disk; code of others runs in processes of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TypeVar
 
+import msgspec
+import platformdirs
+
 from sebench import models
 from sebench.errors import BuildError, CountError, SebenchError, UnknownModelError, UsageError
-from sebench.runner.counting.cached import count_model
-from sebench.runner.repository.worktree import repository_root
+from sebench.runner.repository.worktree import Trees, repository_root, tree_of
 from sebench.runner.workers.session import (
     WORKER_COMMAND,
     Misnamed,
@@ -22,16 +25,70 @@ from sebench.runner.workers.session import (
     WorkerSilent,
     expect,
 )
-from sebench.runner.workers.side_by_side import Trees, tree_of
-from sebench.schema import CrossCheck, ModelSpec, Phase, StaticCost
-from sebench.store import CountCache
-from sebench.worker.counting import cross_check_network
+from sebench.schema import CrossCheck, ModelCost, ModelSpec, Phase, StaticCost
+from sebench.store import CountCache, sources_digest
+from sebench.worker.counting import count_network, cross_check_network
 from sebench.worker.protocol import Counted, CountRequest, CrossChecked, CrossCheckRequest, Done
 
+# Everything a count depends on: networks, counters, and the layout of the stored value.
+_COUNTED_SOURCES = ("models", "counters", "schema")
 _TIMEOUT_S = 600.0
 _LEAVE_S = 10.0
 """For what a network's code has left for the end of its process."""
 R = TypeVar("R", Counted, CrossChecked)
+
+
+def default_cache() -> CountCache:
+    """The cache in the user's cache directory."""
+    return CountCache(Path(platformdirs.user_cache_dir("sebench")) / "counts")
+
+
+def count_model(
+    spec: ModelSpec,
+    shape: tuple[int, ...],
+    *,
+    phase: Phase = "inference",
+    dtype: str = "float32",
+    cache: CountCache | None = None,
+) -> ModelCost:
+    """Count one native network on meta tensors: no weights, no batch, no compute.
+
+    Args:
+        spec: a resolved spec; the code of others is left to `Counter`, which keeps it out of this process.
+        shape: of the input, batch in front.
+        phase: ``training`` adds backward rows and saved-for-backward bytes.
+        dtype: sets the bytes per element.
+        cache: where to look first and to keep the answer; None counts afresh.
+
+    Raises:
+        BuildError: the network cannot be built or does not accept this input.
+        CountError: it cannot be counted, though it may run.
+    """
+    source = models.source_of(spec.model)
+    if not source.runs_here:
+        raise ValueError(f"{spec.model} runs in workers only")
+    if not source.is_cached:
+        cache = None
+    key = _key(spec, shape, phase, dtype) if cache else ""
+    if cache and (known := cache.get(key)):
+        return known
+    counted = ModelCost(spec=spec, cost=count_network(spec, shape, phase=phase, dtype=dtype))
+    if cache:
+        cache.put(key, counted)
+    return counted
+
+
+def counted_dtype(dtype: str) -> str:
+    """What stands in for a workload's number format: under autocast the counter does not know what is cast.
+
+    Parameters and most activations stay in float32 then.
+    """
+    return "float32" if dtype.startswith("amp-") else dtype
+
+
+def _key(spec: ModelSpec, shape: tuple[int, ...], phase: Phase, dtype: str) -> str:
+    described = msgspec.json.encode({"spec": spec, "shape": shape, "phase": phase, "dtype": dtype})
+    return f"{sources_digest(*_COUNTED_SOURCES)} torch-{version('torch')} {described.decode()}"
 
 
 class Counter:
@@ -53,7 +110,7 @@ class Counter:
         trees: Trees = MappingProxyType({}),
         command: Sequence[str] = WORKER_COMMAND,
     ) -> None:
-        self.cache, self.trees, self.command = cache, trees, command
+        self._cache, self._trees, self._command = cache, trees, command
         self._counted: dict[tuple[object, ...], StaticCost] = {}
         self._workers: dict[str | None, WorkerSession] = {}
 
@@ -119,7 +176,7 @@ class Counter:
     def _count(self, spec: ModelSpec, shape: tuple[int, ...], phase: Phase, dtype: str) -> StaticCost:
         source = models.source_of(spec.model)
         if source.runs_here:
-            return count_model(spec, shape, phase=phase, dtype=dtype, cache=self.cache).cost
+            return count_model(spec, shape, phase=phase, dtype=dtype, cache=self._cache).cost
         if spec.commit is None:
             source.require(spec.model)  # needs no process, and no torch
         not_from = None if spec.commit is None else str(repository_root(Path.cwd()))
@@ -146,10 +203,10 @@ class Counter:
             return worker
         self._workers[commit] = WorkerSession(
             request,
-            command=self.command,
+            command=self._command,
             environ={},
             timeout_s=_TIMEOUT_S,
-            directory=tree_of(request.spec, self.trees),
+            directory=tree_of(request.spec, self._trees),
         )
         return self._workers[commit]
 

@@ -17,7 +17,7 @@ from sebench.schema import Environment, Result, Session, fingerprint, workload_i
 from sebench.store import ResultStore, load_result
 
 
-class Attempts:
+class AttemptStore:
     """One folder per question, in it one folder per invocation, in it its results."""
 
     def __init__(self, directory: Path) -> None:

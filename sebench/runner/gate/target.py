@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from sebench.analysis.question import Question
 from sebench.schema import METRICS, CheckKind, Result, Session, Value
 
 
@@ -21,3 +24,16 @@ class Target(Value, frozen=True, kw_only=True):
     def timed(self) -> bool:
         """Whether a limit needs more than counts and memory."""
         return any(METRICS[metric].kind == "sampled" for metric, _ in self.limits)
+
+    def questions(self) -> Iterator[Question]:
+        """One per limit."""
+        for metric, limit in self.limits:
+            yield Question(
+                kind=self.kind,
+                model=self.session.pair.candidate.model,
+                baseline=self.baseline,
+                candidate=self.candidate,
+                metric=metric,
+                limit=limit,
+                workload=self.session.workload,
+            )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,54 +12,46 @@ from random import Random
 
 from msgspec.structs import replace
 
-from sebench import statistics
 from sebench.analysis.calibration import noise
 from sebench.analysis.gate import answer
-from sebench.analysis.question import Answer, Question, unanswered
-from sebench.analysis.sampled import READS
+from sebench.analysis.question import Answer, unanswered
 from sebench.analysis.stored import answer_stored
-from sebench.errors import DataFileError, Interrupted, SebenchError, UsageError, raise_it
-from sebench.runner.counting.counter import Counter
-from sebench.runner.gate.earlier import Attempts, attempt_key
+from sebench.errors import DataFileError, Interrupted, SebenchError, raise_it
+from sebench.runner.gate.earlier import AttemptStore, attempt_key
 from sebench.runner.gate.lacking import failure_reason
+from sebench.runner.gate.refusals import refuse_below_floor
 from sebench.runner.gate.target import Target
-from sebench.runner.measuring.calibrations import Calibrations
+from sebench.runner.measuring.context import RunContext
 from sebench.runner.measuring.run import run
-from sebench.runner.planning.plan import timing_policy
-from sebench.runner.progress import Observer
-from sebench.runner.workers.session import WORKER_COMMAND
-from sebench.runner.workers.side_by_side import Trees
 from sebench.schema import (
     METRICS,
     Environment,
     Finding,
     Noise,
+    Pair,
+    PairPlan,
     Plan,
     Reason,
     Result,
     TimingPolicy,
     fingerprint,
 )
-from sebench.store import CountCache, ResultStore, check_directory
+from sebench.store import ResultStore, check_directory
 
 _MARGIN_KINDS = ("factories", "base-ref", "stored")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class GateContext:
     """How a gate measures."""
 
     policy: TimingPolicy
     """Of one target; a hard budget is the whole command's."""
     seed: int
-    cache: CountCache | None = None
-    attempts: Attempts | None = None
+    run: RunContext = field(default_factory=RunContext)
+    """What its measurements need."""
+    attempts: AttemptStore | None = None
     """None forgets earlier invocations and keeps nothing."""
-    calibrations: Calibrations | None = None
-    trees: Trees = field(default_factory=dict)
-    argv: Sequence[str] = ()
-    observer: Observer = lambda progress: None
-    command: Sequence[str] = WORKER_COMMAND
     written: Collection[Path] = ()
     """Files and folders that this command itself writes; they are no part of the code."""
     not_stored: Callable[[DataFileError], None] = raise_it
@@ -72,16 +63,17 @@ class TargetRun:
 
     Args:
         targets: of one session, so that they share its samples; one at least.
-        settings: how to measure.
+        context: how to measure.
         environment: as known before anything is measured.
 
     Raises:
         DataFileError: samples cannot be kept, or those of an earlier attempt cannot be read.
     """
 
-    def __init__(self, targets: Sequence[Target], settings: Settings, environment: Environment) -> None:
-        self._targets, self._settings = targets, settings
+    def __init__(self, targets: Sequence[Target], context: GateContext, environment: Environment) -> None:
+        self._targets, self._context = targets, context
         self._session = targets[0].session
+        self._run = _for_pair(context.run, self._session.pair)
         self._timed = any(target.timed for target in targets)
         self._environment = environment
         self._results: list[Result] = []
@@ -91,8 +83,8 @@ class TargetRun:
         self._past: tuple[tuple[Result, ...], ...] = ()
         self._store: ResultStore | None = None
         # Figures without noise are the same in every attempt.
-        attempts = settings.attempts if self._timed else None
-        key = attempts and attempt_key(self._session, environment, written=settings.written)
+        attempts = context.attempts if self._timed else None
+        key = attempts and attempt_key(self._session, environment, written=context.written)
         if attempts and key:
             self._past, self._store = attempts.earlier(key), attempts.begin(key)
             check_directory(self._store.directory)
@@ -111,7 +103,7 @@ class TargetRun:
         known = self._noise(_latest_with_samples(self._results))
         for target in self._targets:
             if known is not None and target.kind in _MARGIN_KINDS:
-                _refuse_below_floor(target, known, self._settings.policy.processes)
+                refuse_below_floor(target, known, self._context.policy.processes)
 
     def measure(self, *, budget_s: float) -> None:
         """Add one result; with samples it is among the attempts as soon as it exists.
@@ -131,42 +123,28 @@ class TargetRun:
         except DataFileError:
             raise
         except SebenchError as error:
-            self._failure = failure_reason(error, self._targets[0], self._counter())
+            self._failure = failure_reason(error, self._targets[0], self._run.counter())
         finally:
             self.spent_s += time.monotonic() - begun_s
         # An accelerator has no facts before a worker has used it.
         self.refuse_impossible_margins()
 
     def _measure(self, budget_s: float) -> None:
-        settings, looks = self._settings, len(self._results)
+        context, looks = self._context, len(self._results)
         sources = {METRICS[metric].source for target in self._targets for metric, _ in target.limits}
         plan = Plan(
-            sessions=(self._session,),
-            policy=replace(settings.policy, budget_s=budget_s),
-            seed=settings.seed if looks == 0 else Random(f"{settings.seed}/{looks}").getrandbits(31),
+            pairs=(PairPlan(pair=self._session.pair, workloads=(self._session.workload,)),),
+            policy=replace(context.policy, budget_s=budget_s),
+            seed=context.seed if looks == 0 else Random(f"{context.seed}/{looks}").getrandbits(31),
             timed=self._timed,
             energy="energy" in sources,
-            repeat_energy=settings.policy.effort != "quick",
+            repeat_energy=context.policy.effort != "quick",
             memory="memory" in sources,
         )
-        for result in run(
-            plan,
-            cache=settings.cache,
-            observer=settings.observer,
-            argv=settings.argv,
-            command=settings.command,
-            trees=self._trees,
-            calibrations=settings.calibrations,
-        ):
+        for result in run(plan, self._run):
             self._results.append(result)
             if self._store is not None and _has_samples(result):
                 self._keep(result, self._store)
-
-    @property
-    def _trees(self) -> Trees:
-        """Of this pair alone: a pair of one tree is measured in one process, whatever else is checked."""
-        commits = (self._session.pair.baseline.commit, self._session.pair.candidate.commit)
-        return {commit: folder for commit, folder in self._settings.trees.items() if commit in commits}
 
     @property
     def _kept(self) -> str | None:
@@ -175,25 +153,22 @@ class TargetRun:
             return None
         return f"what was measured is kept in {self._store.directory} and counts as an attempt"
 
-    def _counter(self) -> Counter:
-        return Counter(self._settings.cache, self._trees, self._settings.command)
-
     def _keep(self, result: Result, store: ResultStore) -> None:
         try:
             store.add(result)
         except DataFileError as error:  # no reason to lose the verdict
-            self._settings.not_stored(error)
+            self._context.not_stored(error)
 
     def answers(self) -> Iterator[Answer]:
         """One per limit, target by target."""
         if self._failure is not None:
-            for question in chain.from_iterable(map(_questions, self._targets)):
+            for question in chain.from_iterable(target.questions() for target in self._targets):
                 yield unanswered(question, self._failure)
             return
         results = [result for attempt in self._comparable() for result in attempt] + self._results
         known, attempts = self._noise(_latest_with_samples(results)), self.attempt
         for target in self._targets:
-            for question in _questions(target):
+            for question in target.questions():
                 if target.stored is None:
                     found = answer(question, results, attempts=attempts)
                 else:
@@ -221,7 +196,7 @@ class TargetRun:
         return tuple(results for results in kept if results)
 
     def _noise(self, latest: Result | None) -> Noise | None:
-        calibrations, session = self._settings.calibrations, self._session
+        calibrations, session = self._run.calibrations, self._session
         environment = latest.environment if latest else self._environment
         known = calibrations and calibrations.find(
             fingerprint(environment), session.pair.candidate, session.workload
@@ -237,31 +212,11 @@ _NOTHING_NEW = Finding(
 )
 
 
-def _questions(target: Target) -> Iterator[Question]:
-    for metric, limit in target.limits:
-        yield Question(
-            kind=target.kind,
-            model=target.session.pair.candidate.model,
-            baseline=target.baseline,
-            candidate=target.candidate,
-            metric=metric,
-            limit=limit,
-            workload=target.session.workload,
-        )
-
-
-def _refuse_below_floor(target: Target, known: Noise, planned: int) -> None:
-    if planned < statistics.MIN_PROCESSES:
-        return
-    floor = statistics.noise_floor(known.sigma_process, planned)
-    for metric, limit in target.limits:
-        if metric in READS and 0 < math.log(limit) < floor:
-            needed = statistics.needed_processes(known.sigma_process, math.log(limit))
-            raise UsageError(
-                f"--margin {metric}:{limit:g} is below the noise floor of this machine: {planned} "
-                f"processes can hold {math.exp(floor):.4f}, {needed} processes would be needed",
-                hint=_way_out(planned, needed),
-            )
+def _for_pair(context: RunContext, pair: Pair) -> RunContext:
+    """With the trees of this pair alone: without any, it is measured in one process."""
+    commits = (pair.baseline.commit, pair.candidate.commit)
+    trees = {commit: folder for commit, folder in context.trees.items() if commit in commits}
+    return dataclasses.replace(context, trees=trees)
 
 
 def _latest_with_samples(results: Sequence[Result]) -> Result | None:
@@ -271,8 +226,3 @@ def _latest_with_samples(results: Sequence[Result]) -> Result | None:
 def _has_samples(result: Result) -> bool:
     timed = any(run.blocks for measurement in result.measurements for run in measurement.processes)
     return timed or any(run.blocks for measurement in result.energy for run in measurement.processes)
-
-
-def _way_out(planned: int, needed: int) -> str:
-    most = timing_policy("rigorous").processes
-    return "allow a wider margin" + (", or --effort rigorous" if planned < needed <= most else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,21 +16,21 @@ from sebench.configuration import (
     CeilingSettings,
     CheckSettings,
     FactoriesSettings,
+    RatioLimits,
     StoredSettings,
 )
 from sebench.errors import DataFileError, DeviceError, UsageError
 from sebench.profilers.selection import resolve_device
+from sebench.runner.gate.refusals import require_inside, require_open, require_two
 from sebench.runner.gate.target import Target
 from sebench.runner.planning.pairs import make_pairs, resolve_spec
 from sebench.runner.planning.plan import input_shape, require_one_device
 from sebench.runner.planning.workloads import image_size, on_this_machine, workloads
 from sebench.runner.repository.tree_state import is_this_tree
-from sebench.runner.repository.worktree import Checkout, checked_out, repository_root
-from sebench.runner.workers.side_by_side import Trees
+from sebench.runner.repository.worktree import Checkout, Trees, checked_out
 from sebench.schema import (
     METRICS,
     CheckKind,
-    LimitMetric,
     Measurement,
     ModelSpec,
     Pair,
@@ -40,8 +40,6 @@ from sebench.schema import (
     WorkloadRequest,
 )
 from sebench.store import load_result
-
-Limits = Mapping[LimitMetric, float]
 
 
 @dataclass(frozen=True)
@@ -86,57 +84,16 @@ def open_targets(
 
 def _ceiling(asked: CeilingSettings) -> Iterator[Target | Unjudged]:
     (pair,) = make_pairs([asked.model], [asked.variant], asked.baseline)
-    _require_two(pair, "name a --variant other than the baseline, or two networks: --baseline, --candidate")
-    _require_open(pair, asked.max_overhead)
+    require_two(pair, "name a --variant other than the baseline, or two networks: --baseline, --candidate")
+    require_open(pair, asked.max_overhead)
     labels = (pair.baseline.variant, pair.candidate.variant)
     yield from _targets("ceiling", pair, labels, asked.max_overhead, asked)
 
 
 def _factories(asked: FactoriesSettings) -> Iterator[Target | Unjudged]:
     (pair,) = make_pairs([], [], asked.baseline, asked.candidate)
-    _require_two(pair, "name two networks, or compare one with a git ref: --base-ref")
+    require_two(pair, "name two networks, or compare one with a git ref: --base-ref")
     yield from _targets("factories", pair, (asked.baseline, asked.candidate), asked.margin, asked)
-
-
-def _require_two(pair: Pair, hint: str) -> None:
-    if _same_network(pair.baseline, pair.candidate):
-        raise UsageError(
-            f"{pair.baseline.model} {pair.baseline.variant} against itself cannot fail",
-            hint=hint,
-        )
-
-
-def _same_network(one: ModelSpec, other: ModelSpec) -> bool:
-    """Equal, also where the file of a factory is spelled in two ways: ``nets.py`` and ``nets``."""
-    file, other_file = (models.source_of(each.model).code_file(each.model) for each in (one, other))
-    if file is None or other_file is None:
-        return one == other
-    name, other_name = (each.model.rpartition(":")[2] for each in (one, other))
-    return name == other_name and file.resolve() == other_file.resolve()
-
-
-def _require_open(pair: Pair, limits: Limits) -> None:
-    """Attention is added to the plain network, so it never costs less: such a limit decides nothing.
-
-    Raises:
-        UsageError: nothing could pass, or nothing could fail.
-    """
-    baseline, candidate = pair.baseline, pair.candidate
-    if baseline.model != candidate.model or not models.source_of(baseline.model).takes_variants:
-        return
-    for metric, limit in limits.items():
-        if baseline.variant == models.PLAIN and limit < 1:
-            raise UsageError(
-                f"limit {metric}:{limit:g}: {candidate.variant} never costs less than plain, "
-                "so nothing could pass",
-                hint=f"did you mean {2 - limit:g}?",
-            )
-        if candidate.variant == models.PLAIN and limit >= 1:
-            raise UsageError(
-                f"limit {metric}:{limit:g}: plain never costs more than {baseline.variant}, "
-                "so nothing could fail",
-                hint="swap --variant and --baseline",
-            )
 
 
 def _base_ref(asked: BaseRefSettings, checkout: Checkout, *, same: bool) -> Iterator[Target | Unjudged]:
@@ -145,7 +102,7 @@ def _base_ref(asked: BaseRefSettings, checkout: Checkout, *, same: bool) -> Iter
             f"--base-ref {asked.ref}: {asked.model} is not code of this repository",
             hint="name a factory of yours (nets.py:net), or set a ceiling (--max-overhead)",
         )
-    _require_inside(asked)
+    require_inside(asked)
     if any(METRICS[metric].source == "energy" for metric in asked.margin):
         raise UsageError(
             "energy cannot be checked against a git ref: both sides must be read in one process",
@@ -160,25 +117,8 @@ def _base_ref(asked: BaseRefSettings, checkout: Checkout, *, same: bool) -> Iter
     yield from _targets("base-ref", Pair(baseline=base, candidate=head), labels, asked.margin, asked)
 
 
-def _require_inside(asked: BaseRefSettings) -> None:
-    """A file is named relative to the current directory, which is there at the other commit, too.
-
-    Raises:
-        UsageError: an absolute path, or one out of the repository.
-    """
-    source = models.source_of(asked.model)
-    file = source.code_file(asked.model) if source.named_by_path else None
-    if file is None:
-        return
-    if file.is_absolute() or not file.resolve().is_relative_to(repository_root(Path.cwd())):
-        raise UsageError(
-            f"--base-ref {asked.ref}: {file} would be the same file at every commit",
-            hint="name a file of this repository by its relative path",
-        )
-
-
 def _targets(
-    kind: CheckKind, pair: Pair, labels: tuple[str, str], limits: Limits, asked: WorkloadRequest
+    kind: CheckKind, pair: Pair, labels: tuple[str, str], limits: RatioLimits, asked: WorkloadRequest
 ) -> Iterator[Target | Unjudged]:
     """One target per phase that the limits need; a device that is not there leaves them unjudged."""
     try:
@@ -188,7 +128,7 @@ def _targets(
 
 
 def _unjudged(
-    kind: CheckKind, model: str, labels: tuple[str, str], limits: Limits, reason: Reason
+    kind: CheckKind, model: str, labels: tuple[str, str], limits: RatioLimits, reason: Reason
 ) -> Unjudged:
     baseline, candidate = labels
     return Unjudged(
@@ -202,7 +142,7 @@ def _unjudged(
 
 
 def _on_device(
-    kind: CheckKind, pair: Pair, labels: tuple[str, str], limits: Limits, asked: WorkloadRequest
+    kind: CheckKind, pair: Pair, labels: tuple[str, str], limits: RatioLimits, asked: WorkloadRequest
 ) -> Iterator[Target]:
     request = on_this_machine(asked)
     image = input_shape(pair.candidate.model, 1, image_size(request))[1:]
@@ -213,7 +153,7 @@ def _on_device(
         for workload in workloads(replace(request, phase=phase), image):
             session = Session(pair=pair, workload=workload)
             if "energy" in limits:
-                require_one_device([session], f"limit energy:{limits['energy']:g}")
+                require_one_device([workload], f"limit energy:{limits['energy']:g}")
             yield Target(
                 kind=kind,
                 session=session,

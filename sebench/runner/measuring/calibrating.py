@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 
 from msgspec.structs import replace
@@ -10,22 +10,20 @@ from msgspec.structs import replace
 from sebench.analysis.calibration import session_of
 from sebench.errors import DataFileError, Interrupted, WorkerError, raise_it
 from sebench.runner.measuring.calibrations import Calibrations
+from sebench.runner.measuring.context import RunContext
 from sebench.runner.measuring.run import run
 from sebench.runner.planning.plan import timing_policy
-from sebench.runner.progress import Observer
-from sebench.runner.workers.session import WORKER_COMMAND
 from sebench.schema import (
     Calibration,
     ModelSpec,
     Pair,
+    PairPlan,
     Plan,
     Result,
-    Session,
     TimingPolicy,
     Workload,
     fingerprint,
 )
-from sebench.store import CountCache
 
 _SECONDS_PER_PROCESS = 14.0
 
@@ -53,10 +51,7 @@ def calibrate(
     *,
     policy: TimingPolicy,
     seed: int,
-    cache: CountCache | None = None,
-    observer: Observer = lambda progress: None,
-    argv: Sequence[str] = (),
-    command: Sequence[str] = WORKER_COMMAND,
+    context: RunContext | None = None,
     not_stored: Callable[[DataFileError], None] = raise_it,
 ) -> Calibration:
     """Measure a network against a second instance of itself and add that session to what is known.
@@ -67,10 +62,7 @@ def calibrate(
         calibrations: where it is kept.
         policy: how many processes and blocks, and the budget.
         seed: fixes weights, orders and pauses.
-        cache: of static counts.
-        observer: told about every step.
-        argv: recorded in the result.
-        command: how a worker is started.
+        context: what a measurement needs besides its plan; None is nothing cached and nobody observing.
         not_stored: told that the session could not be kept.
 
     Raises:
@@ -78,9 +70,8 @@ def calibrate(
         WorkerError: too few processes could be measured.
         Interrupted: what was measured until then is kept, where it is enough for a session.
     """
-    session = Session(pair=Pair(baseline=spec, candidate=spec), workload=workload)
-    plan = Plan(sessions=(session,), policy=policy, seed=seed)
-    results = run(plan, cache=cache, observer=observer, argv=argv, command=command)
+    pair = PairPlan(pair=Pair(baseline=spec, candidate=spec), workloads=(workload,))
+    results = run(Plan(pairs=(pair,), policy=policy, seed=seed), context)
     result = next(results)
     try:
         next(results, None)  # an interrupted measurement says so after its result

@@ -7,8 +7,9 @@ from random import Random
 
 from sebench.errors import DeviceError, WorkerError
 from sebench.profilers.energy import energy_block_seconds
+from sebench.runner.measuring.process_plan import silence_limit_s
 from sebench.runner.workers.placement import worker_environ
-from sebench.runner.workers.session import WorkerFailed, WorkerSession, ask, expect, silence_limit_s
+from sebench.runner.workers.session import WorkerFailed, WorkerSession, ask, expect
 from sebench.schema import EnergyBlock, EnergyMeasurement, EnergyRun, Plan, Session, Side, Workload
 from sebench.worker.protocol import (
     CounterFound,

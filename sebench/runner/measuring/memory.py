@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from types import MappingProxyType
 
 from sebench.errors import WorkerError
+from sebench.runner.repository.worktree import Trees, tree_of
 from sebench.runner.workers.placement import worker_environ
 from sebench.runner.workers.session import ask
-from sebench.runner.workers.side_by_side import Trees, tree_of
 from sebench.schema import MemoryMeasurement, MemoryRun, ModelSpec, Session, Side
 from sebench.worker.protocol import MemoryMeasured, MemoryRequest
 

@@ -8,20 +8,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from sebench.analysis.comparison import running_headline
+from sebench.analysis.comparison import running_ratio
 from sebench.errors import BudgetError, WorkerError
-from sebench.runner.measuring.attempt import Attempt, draw_attempt, measured_blocks
-from sebench.runner.measuring.pacing import Pacing, Prepared
-from sebench.runner.measuring.schedule import Pace, Schedule, remaining_s
+from sebench.runner.measuring.process_plan import ProcessPlan, measured_blocks, plan_process, silence_limit_s
+from sebench.runner.measuring.schedule import Pace, Pacing, Prepared, Schedule, remaining_s
 from sebench.runner.progress import Holder, Observer, Progress, Stage
-from sebench.runner.workers.session import (
-    OpenWorker,
-    OutOfMemory,
-    OutOfTime,
-    WorkerDied,
-    expect,
-    silence_limit_s,
-)
+from sebench.runner.workers.session import OpenWorker, OutOfMemory, OutOfTime, WorkerDied, expect
 from sebench.schema import Finding, Measurement, Plan, ProcessRun, Session, Severity, Workload
 from sebench.worker.protocol import Go, Ready
 
@@ -56,6 +48,7 @@ class ProcessSeries:
         self.session: Session = plan.sessions[index]
         """The pair and its workload, as it is measured in the end."""
         self._plan, self._index, self._policy = plan, index, plan.policy
+        self._sessions = len(plan.sessions)
         self._observer, self._open, self._monotonic = observer, open_worker, monotonic
         self._findings: list[Finding] = []
         self._pacing: Pacing | None = None
@@ -151,23 +144,23 @@ class ProcessSeries:
     def _run_process(self, process: int, deadline_s: float) -> ProcessRun:
         """The record of a process; without blocks once the deadline leaves no room for any."""
         for number in range(1, MAX_ATTEMPTS + 1):
-            attempt = draw_attempt(self._plan, self._index, self.session, process, number)
+            planned = plan_process(self._plan, self._index, self.session, process, number)
             try:
-                return self._run_attempt(attempt, deadline_s)
+                return self._run_planned(planned, deadline_s)
             except WorkerDied as error:
                 if number == MAX_ATTEMPTS:
                     raise
                 self._note("worker-retried", "warning", f"{error}; process {process + 1} was started again")
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _run_attempt(self, attempt: Attempt, deadline_s: float) -> ProcessRun:
-        run = attempt.run
+    def _run_planned(self, planned: ProcessPlan, deadline_s: float) -> ProcessRun:
+        run = planned.run
         started_s = self._monotonic()
-        self._observe("preparing", attempt.process)
+        self._observe("preparing", planned.process)
         try:
             with self._open(
-                attempt.request,
-                environ=attempt.environ,
+                planned.request,
+                environ=planned.environ,
                 timeout_s=self._silence_limit_s(),
                 ready_within_s=deadline_s - started_s if self._policy.hard_budget else None,
             ) as worker:
@@ -181,16 +174,16 @@ class ProcessSeries:
                     gradient_bytes=ready.gradient_bytes,
                 )
                 left_s = deadline_s - self._monotonic()
-                go = self._plan_blocks(attempt, Prepared(ready.step_s, run.prepare_s), left_s)
+                go = self._plan_blocks(planned, Prepared(ready.step_s, run.prepare_s), left_s)
                 run = replace(run, steps_per_segment=go.steps_per_segment)
                 worker.allow_silence(self._silence_limit_s())
                 worker.go(go)
-                self._observe("measuring", attempt.process, planned=len(go.orders), running=run)
+                self._observe("measuring", planned.process, planned=len(go.orders), running=run)
                 begun_s = self._monotonic()
                 for block in measured_blocks(worker):
                     run = replace(run, blocks=(*run.blocks, block))
                     self._block_s = (self._monotonic() - begun_s) / len(run.blocks)
-                    self._observe("measuring", attempt.process, planned=len(go.orders), running=run)
+                    self._observe("measuring", planned.process, planned=len(go.orders), running=run)
         except OutOfTime as error:
             if self._pacing is None:
                 what = f"--budget {self._policy.budget_s:g} was spent before the first process was ready"
@@ -218,12 +211,12 @@ class ProcessSeries:
         hint = "let the network work on a copy (x.clone())"
         self._note("writes-input", "warning", f"{what} segment, and change within it", hint)
 
-    def _plan_blocks(self, attempt: Attempt, prepared: Prepared, left_s: float) -> Go:
+    def _plan_blocks(self, planned: ProcessPlan, prepared: Prepared, left_s: float) -> Go:
         if self._pacing is None:
             self._pacing = self._fix_pacing(prepared, left_s)
         pace = self._pacing.pace(prepared, self._block_s)
         self._block_s, self._prepare_s = pace.block_s, pace.prepare_s
-        return self._pacing.go(attempt.process, pace, left_s, attempt.rng)
+        return self._pacing.go(planned.process, pace, left_s, planned.rng)
 
     def _silence_limit_s(self) -> float:
         return silence_limit_s(self._policy, self.session.workload, block_s=self._block_s)
@@ -262,15 +255,15 @@ class ProcessSeries:
                 stage=stage,
                 title=self.session.pair.title,
                 session=self._index,
-                sessions=len(self._plan.sessions),
+                sessions=self._sessions,
                 process=process,
                 processes=self._shape.processes,
                 block=block,
                 blocks=blocks,
                 elapsed_s=self._monotonic() - self._started_s,
                 left_s=self._left_s(stage, process, blocks - block),
-                aim_s=policy.budget_s * len(self._plan.sessions) if self._plan.timed else None,
-                ratio=running_headline(measurement),
+                aim_s=policy.budget_s * self._sessions if self._plan.timed else None,
+                ratio=running_ratio(measurement),
                 holder=holder,
             )
         )
@@ -290,7 +283,7 @@ class ProcessSeries:
                 self._shape, pace, following=following, blocks=blocks if stage == "measuring" else 0
             )
             left_s = min(left_s, budget_s) if policy.hard_budget else left_s
-        return left_s + policy.budget_s * (len(self._plan.sessions) - self._index - 1)
+        return left_s + policy.budget_s * (self._sessions - self._index - 1)
 
 
 def halved(workload: Workload) -> Workload | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sebench import models
@@ -15,10 +15,11 @@ from sebench.schema import (
     Effort,
     ModelSpec,
     Pair,
+    PairPlan,
     Plan,
-    Session,
     StrideIn,
     TimingPolicy,
+    Workload,
     WorkloadRequest,
 )
 
@@ -92,37 +93,35 @@ def make_plan(
     Raises:
         UsageError: a name, variant or number that cannot be meant.
     """
-
-    def sessions() -> Iterator[Session]:
-        pairs = make_pairs(names, variants, baseline, candidate, num_classes=num_classes, stride_in=stride_in)
-        for pair in pairs:
-            image_shape = _image_shape(pair, image_size(workload))
-            for each in workloads(workload, image_shape):
-                yield Session(pair=pair, workload=each)
-
-    planned = tuple(sessions())
+    pairs = tuple(
+        PairPlan(pair=pair, workloads=workloads(workload, _image_shape(pair, image_size(workload))))
+        for pair in make_pairs(
+            names, variants, baseline, candidate, num_classes=num_classes, stride_in=stride_in
+        )
+    )
+    measured = [each for planned in pairs for each in planned.workloads]
     if energy:
-        require_one_device(planned, "--energy")
+        require_one_device(measured, "--energy")
     return Plan(
-        sessions=planned,
-        policy=timing_policy(effort, budget_s=budget_s, sessions=len(planned)),
+        pairs=pairs,
+        policy=timing_policy(effort, budget_s=budget_s, sessions=len(measured)),
         seed=drawn_seed(seed),
         memory=effort != "quick" if memory is None else memory,
         energy=energy,
     )
 
 
-def require_one_device(sessions: Iterable[Session], asked: str) -> None:
+def require_one_device(measured: Iterable[Workload], asked: str) -> None:
     """Energy is that of one device.
 
     Args:
-        sessions: whose energy is to be measured.
+        measured: workloads whose energy is to be measured.
         asked: what asks for it, e.g. ``--energy``.
 
     Raises:
-        UsageError: a session has several ranks.
+        UsageError: a workload has several ranks.
     """
-    if any(session.workload.world_size > 1 for session in sessions):
+    if any(workload.world_size > 1 for workload in measured):
         raise UsageError(f"{asked} reads the counter of one device", hint="leave out --world-size")
 
 

@@ -17,8 +17,11 @@ from filelock import FileLock, Timeout
 
 from sebench.errors import DataFileError, SebenchError, UsageError
 from sebench.profilers.git import TIMEOUT_S, run_git
-from sebench.schema import COMMIT_LENGTH
+from sebench.schema import COMMIT_LENGTH, ModelSpec
 from sebench.store import temporary_folder
+
+Trees = Mapping[str, Path]
+"""Working directory by commit."""
 
 GIT_TIMEOUT_S = TIMEOUT_S
 PREFIX = "sebench-base-"
@@ -192,3 +195,13 @@ def _complaint(text: str) -> str:
     lines = text.strip().splitlines()
     fatal = [line for line in lines if line.startswith(("fatal:", "error:"))]
     return (fatal or lines or ["it did not say why"])[-1]
+
+
+def tree_of(spec: ModelSpec, trees: Trees) -> Path:
+    """Where a network is imported from.
+
+    Args:
+        spec: the network.
+        trees: must have the commit that `spec` names.
+    """
+    return Path.cwd() if spec.commit is None else trees[spec.commit]

@@ -17,13 +17,10 @@ import msgspec
 import sebench
 from sebench.errors import WorkerError
 from sebench.runner.workers.child import STOP_S, Child, ChildGone
-from sebench.schema import TimingPolicy, Workload, runtime_info
 from sebench.worker.protocol import Alive, Asked, Code, Failed, Finish, Go, Reply, Request, Run
 
 # By its file and with -P: nothing in the current folder stands in for a module of Python's or of ours.
 WORKER_COMMAND = (sys.executable, "-P", str(Path(sebench.__path__[0], "worker", "__main__.py")))
-# A block may take this many times as long as those before it.
-BLOCK_PATIENCE = 10
 _LATE = "a worker process was not ready in time"
 R = TypeVar("R", bound=Reply)
 
@@ -68,26 +65,14 @@ _FAILURES: Mapping[Code, type[WorkerFailed]] = {
 }
 
 
-def silence_limit_s(policy: TimingPolicy, workload: Workload, *, block_s: float = 0.0) -> float:
-    """How long a worker may say nothing.
-
-    Args:
-        policy: its `timeout_s` is the least.
-        workload: how long its runtime may be silent.
-        block_s: what a block is expected to take, once that is known.
-    """
-    base_s = policy.timeout_s * runtime_info(workload.runtime).patience
-    return max(base_s, BLOCK_PATIENCE * block_s)
-
-
-class Speaker(Protocol):
-    """Whoever sends messages of a worker."""
+class MessageSource(Protocol):
+    """Where messages of a worker come from."""
 
     def receive(self) -> Reply:
         """The next one."""
 
 
-class Worker(Speaker, Protocol):
+class Worker(MessageSource, Protocol):
     """The worker of one pair, which measures after `go`."""
 
     def go(self, message: Go, /) -> None:
@@ -119,7 +104,7 @@ class OpenWorker(Protocol):
         """
 
 
-def expect(worker: Speaker, kind: type[R]) -> R:
+def expect(worker: MessageSource, kind: type[R]) -> R:
     """The worker's next message, which is to be of this kind.
 
     Raises:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,12 +18,10 @@ from types import TracebackType
 import psutil
 from msgspec.structs import replace
 
-from sebench.errors import DeviceError
-from sebench.profilers.device import Step, Timing
-from sebench.profilers.energy_counter import EnergyCounter
+from sebench.profilers.device import Timing
 from sebench.profilers.latency import warm_up
 from sebench.profilers.probes import Probe, canary, read_probe
-from sebench.runner.repository.worktree import repository_root
+from sebench.runner.repository.worktree import Trees, repository_root, tree_of
 from sebench.runner.workers.session import OpenWorker, WorkerDied, WorkerFailed, WorkerSession, expect
 from sebench.schema import DeviceState, ModelSpec, Side
 from sebench.worker.blocks import timed_blocks
@@ -42,25 +40,70 @@ from sebench.worker.protocol import (
     Timed,
 )
 
-Trees = Mapping[str, Path]
-"""Working directory by commit."""
+
+@dataclass
+class SideWorker:
+    """A worker of one side, which runs steps when it is told to."""
+
+    session: WorkerSession
+    ready: SideReady
+    restored: bool = False
+    """Whether either side's network writes to its input."""
+    state: DeviceState | None = None
+    """Of its device, after its latest steps."""
+
+    def timed(self, count: int) -> Timing:
+        """Run `count` steps.
+
+        Raises:
+            WorkerDied: it ended, stayed silent for too long, or fails at what it could do before.
+        """
+        self.session.go(Run(count=count, restored=self.restored))
+        try:
+            reply = expect(self.session, Timed)
+        except WorkerFailed as error:  # it ran before, so it may run again
+            raise WorkerDied(str(error)) from error
+        self.state = reply.state
+        return Timing(
+            steps_s=reply.steps_s,
+            forward_s=reply.forward_s,
+            device_s=reply.device_s,
+            submit_s=reply.submit_s,
+        )
+
+    def finished(self, steps_per_segment: int) -> Reply:
+        """What it says of its last steps."""
+        self.session.go(Finish(steps_per_segment=steps_per_segment))
+        return self.session.receive()
 
 
-def tree_of(spec: ModelSpec, trees: Trees) -> Path:
-    """Where a network is imported from."""
-    return Path.cwd() if spec.commit is None else trees[spec.commit]
+class SideDevice:
+    """Times two workers in turn: a `Stopwatch` whose steps run elsewhere, each by its worker's own clock."""
 
+    def __init__(self) -> None:
+        self._state: DeviceState | None = None
 
-def worker_opener(command: Sequence[str], trees: Trees) -> OpenWorker:
-    """How the worker of a pair is opened: one process, or one for each side where these have trees.
+    def clock(self) -> float:
+        """Monotonic seconds."""
+        return time.perf_counter()
 
-    Args:
-        command: how a worker is started.
-        trees: working directories of the commits that specs name.
-    """
-    if trees:
-        return partial(SideBySide, trees=trees, command=command)
-    return partial(WorkerSession, command=command)
+    def timed(self, step: SideWorker, count: int) -> Timing:
+        """Have a worker run `count` steps."""
+        timing = step.timed(count)
+        self._state = step.state
+        return timing
+
+    def pause(self, duration_s: float) -> None:
+        """Idle."""
+        time.sleep(duration_s)
+
+    def canary_s(self) -> float:
+        """Time of a fixed piece of work in this process."""
+        return canary(clock=self.clock)
+
+    def state(self) -> DeviceState | None:
+        """Of the device of the worker that ran last."""
+        return self._state
 
 
 class SideBySide:
@@ -75,8 +118,11 @@ class SideBySide:
         environ: Mapping[str, str],
         timeout_s: float,
         ready_within_s: float | None = None,
+        side_device: Callable[[], SideDevice] = SideDevice,
+        read_probe: Callable[[], Probe] = read_probe,
     ) -> None:
         self._request = request
+        self._device, self._read_probe = side_device(), read_probe
         self._open = partial(
             WorkerSession,
             command=command,
@@ -86,7 +132,7 @@ class SideBySide:
         )
         self._trees = trees
         self._stack = ExitStack()
-        self._sides: dict[Side, _SideWorker] = {}
+        self._sides: dict[Side, SideWorker] = {}
         self._replies = self._run()
         self._go: Go | None = None
 
@@ -121,13 +167,11 @@ class SideBySide:
         if failed is not None:
             yield failed
             return
-        device = _Turns()
-        steps: dict[Side, Step] = dict(self._sides)
         ready = [worker.ready for worker in self._sides.values()]
         writing = tuple(side for side, worker in self._sides.items() if worker.ready.writes_input)
         for worker in self._sides.values():
             worker.restored = bool(writing)
-        step_s = warm_up(steps, device, self._request.policy)
+        step_s = warm_up(self._sides, self._device, self._request.policy)
         compile_s = {side: worker.ready.compile_s for side, worker in self._sides.items()}
         yield Ready(
             step_s=step_s,
@@ -136,7 +180,7 @@ class SideBySide:
             runtime=ready[0].runtime,
         )
         if self._go is not None:
-            for block in timed_blocks(self._go, self._request, steps, device, self._probe):
+            for block in timed_blocks(self._go, self._request, self._sides, self._device, self._probe):
                 yield Measured(block=block)
             for side, worker in self._sides.items():
                 reply = worker.finished(self._go.steps_per_segment)
@@ -154,7 +198,7 @@ class SideBySide:
                 return self._named(side, reply)
             if not isinstance(reply, SideReady):
                 raise WorkerDied(f"a worker process sent {type(reply).__name__} instead of SideReady")
-            self._sides[side] = _SideWorker(session, reply)
+            self._sides[side] = SideWorker(session, reply)
         return None
 
     def _spec(self, side: Side) -> ModelSpec:
@@ -178,74 +222,27 @@ class SideBySide:
         """The host's counters, with the CPU time of the workers rather than our own."""
         used = (psutil.Process(worker.session.pid).cpu_times() for worker in self._sides.values())
         return dataclasses.replace(
-            read_probe(), process_cpu_s=sum(times.user + times.system for times in used)
+            self._read_probe(), process_cpu_s=sum(times.user + times.system for times in used)
         )
 
 
-@dataclass
-class _SideWorker:
-    """A step that runs elsewhere; called, it runs once."""
+def worker_opener(
+    command: Sequence[str],
+    trees: Trees,
+    *,
+    side_device: Callable[[], SideDevice] = SideDevice,
+    read_probe: Callable[[], Probe] = read_probe,
+) -> OpenWorker:
+    """How the worker of a pair is opened: one process, or one for each side where these have trees.
 
-    session: WorkerSession
-    ready: SideReady
-    restored: bool = False
-    """Whether either side's network writes to its input."""
-    state: DeviceState | None = None
-
-    def __call__(self) -> Timing:
-        return self.timed(1)
-
-    def timed(self, count: int) -> Timing:
-        self.session.go(Run(count=count, restored=self.restored))
-        try:
-            reply = expect(self.session, Timed)
-        except WorkerFailed as error:  # it ran before, so it may run again
-            raise WorkerDied(str(error)) from error
-        self.state = reply.state
-        return Timing(
-            steps_s=reply.steps_s,
-            forward_s=reply.forward_s,
-            device_s=reply.device_s,
-            submit_s=reply.submit_s,
+    Args:
+        command: how a worker is started.
+        trees: working directories of the commits that specs name.
+        side_device: times the workers of two trees in turn.
+        read_probe: reads what the host does beside them.
+    """
+    if trees:
+        return partial(
+            SideBySide, trees=trees, command=command, side_device=side_device, read_probe=read_probe
         )
-
-    def finished(self, steps_per_segment: int) -> Reply:
-        """What it says of its last steps."""
-        self.session.go(Finish(steps_per_segment=steps_per_segment))
-        return self.session.receive()
-
-
-class _Turns:
-    """The device of two workers, as the sampler needs it; each worker keeps its own clock and barrier."""
-
-    name = "worker"
-
-    def __init__(self) -> None:
-        self._state: DeviceState | None = None
-
-    def clock(self) -> float:
-        return time.perf_counter()
-
-    def timed(self, step: Step, count: int) -> Timing:
-        assert isinstance(step, _SideWorker)  # noqa: S101 - `SideBySide` makes no other
-        timing = step.timed(count)
-        self._state = step.state
-        return timing
-
-    def mark(self) -> None:
-        """Marks are set where the step runs."""
-
-    def pause(self, duration_s: float) -> None:
-        time.sleep(duration_s)
-
-    def canary_s(self) -> float:
-        return canary(clock=self.clock)
-
-    def state(self) -> DeviceState | None:
-        return self._state
-
-    def energy_counter(self) -> EnergyCounter:
-        raise DeviceError("energy is read from one process, but the two sides run in one each")
-
-    def quiet(self) -> AbstractContextManager[None]:
-        return nullcontext()
+    return partial(WorkerSession, command=command)

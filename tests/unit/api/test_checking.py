@@ -67,8 +67,8 @@ def asked(monkeypatch):
     """Stands in for the runner: records what it is asked."""
     seen = {}
 
-    def run_gate(configuration, **options):
-        seen.update(options, configuration=configuration)
+    def run_gate(configuration, context, **options):
+        seen.update(options, configuration=configuration, context=context)
         return Gate(status="passed", checks=())
 
     monkeypatch.setattr(checking, "run_gate", run_gate)
@@ -106,7 +106,7 @@ def test_every_argument_reaches_the_gate(asked, folder):
     assert (ceiling.max_overhead, ceiling.image_size) == ({"latency": 1.05}, "64x96")
     assert (asked["lock_file"], asked["seed"]) == (Path("own.json"), 5)
     assert asked["written"] == (Path("attempts"), Path("calibrations"))
-    assert " ".join(asked["argv"]) == (
+    assert " ".join(asked["context"].argv) == (
         f"sebench check --model {MODEL} --variant se(r=8) --max-overhead latency:1.05 --baseline se "
         "--device cpu --phase training --batch-size 2 --image-size 64x96 --dtype bfloat16 "
         "--memory-format channels_last --threads 1 --runtime compile --optimizer sgd --world-size 2"
@@ -126,7 +126,7 @@ def test_attempts_can_be_left_out(asked):
 
 
 def test_samples_that_cannot_be_kept_are_a_warning(monkeypatch):
-    def run_gate(configuration, **options):
+    def run_gate(configuration, context, **options):
         options["not_stored"](DataFileError("cannot write attempts"))
         return Gate(status="passed", checks=())
 
@@ -136,7 +136,7 @@ def test_samples_that_cannot_be_kept_are_a_warning(monkeypatch):
 
 
 def test_ctrl_c_is_pythons_own(monkeypatch):
-    def run_gate(configuration, **options):
+    def run_gate(configuration, context, **options):
         raise Interrupted("interrupted")
 
     monkeypatch.setattr(checking, "run_gate", run_gate)

@@ -24,9 +24,9 @@ def asked(monkeypatch, comparison_result):
     """Stands in for the runner: records the plans, answers with a known result."""
     plans = []
 
-    def run(plan, **options):
-        plans.append((plan, options["argv"]))
-        options["observer"](PROGRESS)
+    def run(plan, context=None, **options):
+        plans.append((plan, context.argv))
+        context.observer(PROGRESS)
         yield comparison_result().result
 
     monkeypatch.setattr(comparing, "run", run)
@@ -121,7 +121,7 @@ def test_saving(asked, tmp_path):
 
 
 def test_a_result_that_cannot_be_stored_is_returned_with_a_warning(monkeypatch, comparison_result, tmp_path):
-    def run(plan, **options):
+    def run(plan, context=None, **options):
         (tmp_path / "results").write_text("")  # no folder can be made there any more
         yield comparison_result().result
 
@@ -132,7 +132,7 @@ def test_a_result_that_cannot_be_stored_is_returned_with_a_warning(monkeypatch, 
 
 
 def test_ctrl_c_stores_what_there_is_and_is_pythons_own(monkeypatch, comparison_result, tmp_path):
-    def run(plan, **options):
+    def run(plan, context=None, **options):
         yield comparison_result().result
         raise Interrupted("interrupted")
 

@@ -33,8 +33,8 @@ def test_times_come_from_stored_results(tmp_path):
 def test_measured_now(monkeypatch, tmp_path):
     seen = {}
 
-    def measure(directory, **options):
-        seen.update(options, directory=directory)
+    def measure(directory, context, **options):
+        seen.update(options, directory=directory, argv=context.argv)
         options["not_stored"](DataFileError("cannot write results"))
         return ()
 
@@ -45,7 +45,7 @@ def test_measured_now(monkeypatch, tmp_path):
 
 
 def test_ctrl_c_is_pythons_own(monkeypatch, tmp_path):
-    def measure(directory, **options):
+    def measure(directory, context, **options):
         raise Interrupted("interrupted")
 
     monkeypatch.setattr(tables, "measure_section4", measure)

@@ -9,9 +9,9 @@ from rich.console import Console
 from sebench.cli import _progress
 from sebench.cli._progress import Announcer, bar_label, bar_line, late_text, status_text
 from sebench.runner.progress import Holder, Progress
-from sebench.statistics import Headline
+from sebench.statistics import RatioEstimate
 
-RATIO = Headline(
+RATIO = RatioEstimate(
     ratio=1.0212, ci_low=1.0149, ci_high=1.0271, confidence=0.95, method="m", scope="process",
     processes=2, blocks=16,
 )  # fmt: skip

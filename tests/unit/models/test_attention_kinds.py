@@ -17,9 +17,8 @@ from sebench.models.cifar import BottleneckUnit
 from sebench.models.initialisation import allocate, initialise
 from sebench.models.layers import sequence
 from sebench.models.slots import Attended, Slots
-from sebench.profilers.ablation import without
 from sebench.profilers.cpu import CpuDevice
-from sebench.profilers.parts import profile_parts
+from sebench.profilers.parts import profile_parts, without
 from sebench.profilers.workload import inference_step
 from sebench.reporting import profile_picture
 from sebench.reporting.answers import attention_name

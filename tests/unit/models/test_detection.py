@@ -7,7 +7,7 @@ from torchvision.models.detection import fasterrcnn_resnet50_fpn
 from sebench.analysis.costs import attention_totals, by_stage, totals
 from sebench.counters import count
 from sebench.models import build
-from sebench.runner.counting.cached import count_model
+from sebench.runner.counting.counter import count_model
 from sebench.runner.planning.plan import input_shape, resolve_spec
 from sebench.schema import ModelSpec
 

@@ -17,8 +17,7 @@ from sebench.errors import UnknownModelError, UsageError, VariantError, WorkerEr
 from sebench.models import as_published, build, list_sources, near_names, resolve, source_of, sources
 from sebench.models.sources import AsItIs
 from sebench.models.sources.source import split_name
-from sebench.runner.counting.cached import count_model
-from sebench.runner.counting.counter import Counter
+from sebench.runner.counting.counter import Counter, count_model
 from sebench.runner.counting.locking import locked_networks
 from sebench.runner.gate.targets import open_targets
 from sebench.runner.planning.plan import input_shape, make_plan

@@ -5,10 +5,10 @@ import torch
 from torch import nn
 
 from sebench import models
-from sebench.analysis.footprint import least_bytes
 from sebench.counters import count
 from sebench.profilers import memory
 from sebench.profilers.workload import inference_step, make_input, make_targets, training_step
+from sebench.runner.counting.pair import least_bytes
 from sebench.schema import ModelSpec, Workload
 
 

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from sebench.reporting import render, results_document, results_json
 from sebench.schema import (
-    Headline,
+    LatencySummary,
     ListedResult,
     ModelSpec,
     Pair,
@@ -26,7 +26,7 @@ RATIO = Ratio(
     processes=6,
     blocks=48,
 )
-HEADLINE = Headline(workload=WORKLOAD, baseline_s=0.05, candidate_s=0.0525, ratio=RATIO, grade="B")
+HEADLINE = LatencySummary(workload=WORKLOAD, baseline_s=0.05, candidate_s=0.0525, ratio=RATIO, grade="B")
 
 
 def listed(day, *latency, variant="se", baseline="plain", **fields):
@@ -141,7 +141,7 @@ def test_what_is_special_is_shown(others, special, texts):
 
 
 def test_a_ratio_that_is_not_there_says_why():
-    failed = Headline(
+    failed = LatencySummary(
         workload=WORKLOAD,
         baseline_s=None,
         candidate_s=None,

@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from sebench.errors import DataFileError
-from sebench.runner.gate.earlier import Attempts, attempt_key
+from sebench.runner.gate.earlier import AttemptStore, attempt_key
 from sebench.schema import ModelSpec, Pair, Session, Workload
 from tests import samples
 from tests.repositories import commit, repository, write
@@ -85,7 +85,7 @@ def result(number, ratio=1.02):
 
 
 def test_attempts_come_back_oldest_first(tmp_path):
-    attempts = Attempts(tmp_path / "attempts")
+    attempts = AttemptStore(tmp_path / "attempts")
     assert attempts.earlier("k") == ()
     first = attempts.begin("k")
     first.add(result(1))
@@ -100,7 +100,7 @@ def test_attempts_come_back_oldest_first(tmp_path):
 
 
 def test_a_damaged_attempt_is_not_left_out_unseen(tmp_path):
-    attempts = Attempts(tmp_path / "attempts")
+    attempts = AttemptStore(tmp_path / "attempts")
     path = attempts.begin("k").add(result(1))
     path.write_text(path.read_text()[:100])
     with pytest.raises(DataFileError, match=f"{path} is damaged"):

@@ -32,7 +32,7 @@ def test_the_policy_is_that_of_standard_effort_with_more_processes():
 def measured(monkeypatch, measurement, *, interrupted=False):
     plans = []
 
-    def run(plan, **options):
+    def run(plan, context=None, **options):
         plans.append(plan)
         yield samples.result(measurement)
         if interrupted:

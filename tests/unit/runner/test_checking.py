@@ -11,11 +11,12 @@ from sebench.analysis.calibration import noise
 from sebench.analysis.unjudged import Unjudged
 from sebench.errors import BuildError, DataFileError, Interrupted, UsageError
 from sebench.runner.gate import target_run
-from sebench.runner.gate.earlier import Attempts
-from sebench.runner.gate.sampled import check
+from sebench.runner.gate.earlier import AttemptStore
+from sebench.runner.gate.run import check
 from sebench.runner.gate.target import Target
-from sebench.runner.gate.target_run import Settings
+from sebench.runner.gate.target_run import GateContext
 from sebench.runner.measuring.calibrations import Calibrations
+from sebench.runner.measuring.context import Host, RunContext
 from sebench.schema import (
     CalibrationSession,
     ModelSpec,
@@ -41,12 +42,10 @@ class Machine:
         self.interrupts, self.processes, self.environment = False, 6, ENVIRONMENT
         self.raises = {}
         """By batch size."""
-        self.captured = ENVIRONMENT
-        """Before anything is measured: an accelerator has no facts yet."""
 
-    def __call__(self, plan, **options):
+    def __call__(self, plan, context):
         self.plans.append(plan)
-        self.options = options
+        self.context = context
         (session,) = plan.sessions
         if error := self.raises.get(session.workload.batch_size):
             raise error
@@ -68,7 +67,6 @@ class Machine:
 def machine(monkeypatch):
     machine = Machine()
     monkeypatch.setattr(target_run, "run", machine)
-    monkeypatch.setattr("sebench.runner.gate.sampled.capture_environment", lambda: machine.captured)
     return machine
 
 
@@ -83,26 +81,29 @@ def target(*limits, pair=PAIR, kind="ceiling", workload=WORKLOAD, **fields):
     )
 
 
-def settings(**fields):
-    values = {"policy": TimingPolicy(budget_s=80.0), "seed": 7}
-    return Settings(**{**values, **fields})
+def gated(**fields):
+    """How it is measured on a machine without facts of an accelerator, as long as nothing has been."""
+    run = {name: fields.pop(name) for name in ("argv", "trees", "calibrations") if name in fields}
+    context = RunContext(host=Host(capture_environment=lambda: ENVIRONMENT), **run)
+    values = {"policy": TimingPolicy(budget_s=80.0), "seed": 7, "run": context}
+    return GateContext(**{**values, **fields})
 
 
 def test_nothing_to_check_is_no_check(machine):
-    assert check((), settings()) == ()
+    assert check((), gated()) == ()
     assert machine.plans == []
 
 
 def test_one_look_where_it_decides(machine):
-    (found,) = check([target()], settings(argv=("sebench", "check")))
+    (found,) = check([target()], gated(argv=("sebench", "check")))
     assert (found.status, found.kind, found.baseline) == ("passed", "ceiling", "plain")
     (plan,) = machine.plans
     assert (plan.seed, plan.timed, plan.memory, plan.policy.budget_s) == (7, True, False, 80.0)
-    assert machine.options["argv"] == ("sebench", "check")
+    assert machine.context.argv == ("sebench", "check")
 
 
 def test_samples_that_cannot_be_kept_do_not_cost_the_verdict(machine, tmp_path):
-    class Full(Attempts):
+    class Full(AttemptStore):
         def begin(self, key):
             store = super().begin(key)
             store.add = self.fail
@@ -113,16 +114,16 @@ def test_samples_that_cannot_be_kept_do_not_cost_the_verdict(machine, tmp_path):
 
     errors = []
     keeping = {"attempts": Full(tmp_path), "written": (tmp_path,)}
-    (found,) = check([target()], settings(**keeping, not_stored=errors.append))
+    (found,) = check([target()], gated(**keeping, not_stored=errors.append))
     assert found.status == "passed"
     assert [str(error) for error in errors] == ["cannot write 0000: No space left on device"]
     with pytest.raises(DataFileError):
-        check([target()], settings(**keeping))
+        check([target()], gated(**keeping))
 
 
 def test_what_is_open_is_extended_once_with_other_draws(machine):
     machine.ratio = 1.05
-    (found,) = check([target()], settings())
+    (found,) = check([target()], gated())
     assert found.status == "inconclusive"
     assert found.ratio.processes == 12
     assert found.attempts == 1
@@ -136,7 +137,7 @@ def test_only_what_is_open_is_extended(machine):
     decided = target(("latency", 2.0))
     still_open = target(workload=structs.replace(WORKLOAD, batch_size=4))
     machine.ratio = 1.05
-    found = check([decided, still_open], settings())
+    found = check([decided, still_open], gated())
     assert [each.status for each in found] == ["passed", "inconclusive"]
     assert [each.ratio.processes for each in found] == [6, 12]
     assert [plan.sessions[0].workload.batch_size for plan in machine.plans] == [1, 4, 4]
@@ -144,19 +145,17 @@ def test_only_what_is_open_is_extended(machine):
 
 def test_checks_keep_the_order_of_the_limits(machine):
     two = target(("latency", 2.0), ("params", 1.0))
-    found = check([two, target(("macs", 2.0))], settings())
+    found = check([two, target(("macs", 2.0))], gated())
     assert [(each.metric, each.status) for each in found] == [
         ("latency", "passed"), ("params", "failed"), ("macs", "passed"),
     ]  # fmt: skip
 
 
 def test_a_hard_budget_is_shared_and_leaves_no_extension(machine, monkeypatch):
-    monkeypatch.setattr(
-        "sebench.runner.gate.sampled.time.monotonic", lambda: 1000.0 + 10 * len(machine.plans)
-    )
+    monkeypatch.setattr("sebench.runner.gate.run.time.monotonic", lambda: 1000.0 + 10 * len(machine.plans))
     machine.ratio = 1.05
     targets = [target(workload=structs.replace(WORKLOAD, batch_size=n)) for n in (1, 2, 3, 4)]
-    found = check(targets, settings(policy=TimingPolicy(budget_s=100.0, hard_budget=True)))
+    found = check(targets, gated(policy=TimingPolicy(budget_s=100.0, hard_budget=True)))
     assert {each.status for each in found} == {"inconclusive"}
     budgets = [plan.policy.budget_s for plan in machine.plans]
     # Every measurement takes 10 s: 100 / 4, 90 / 3, 80 / 2, 70
@@ -169,7 +168,7 @@ def test_a_target_that_fails_does_not_take_the_others_with_it(machine):
         target(("latency", 1.05), ("params", 1.5), workload=structs.replace(WORKLOAD, batch_size=n))
         for n in (1, 2, 3)
     ]
-    found = check(targets, settings())
+    found = check(targets, gated())
     assert [each.status for each in found] == [*["passed"] * 2, *["not_comparable"] * 2, *["passed"] * 2]
     assert {each.reason for each in found[2:4]} == {
         Reason(code="error", message="nets.py:net cannot be built", hint="mend it")
@@ -181,7 +180,7 @@ def test_a_target_that_fails_does_not_take_the_others_with_it(machine):
 def test_what_ends_the_command_ends_it(machine, error):
     machine.raises[1] = error
     with pytest.raises(type(error)):
-        check([target()], settings())
+        check([target()], gated())
 
 
 def test_what_cannot_be_judged_keeps_its_place(machine):
@@ -189,18 +188,16 @@ def test_what_cannot_be_judged_keeps_its_place(machine):
     unjudged = Unjudged(
         kind="base-ref", model="m", baseline="a", candidate="b", limits=(("macs", 1.0),), reason=reason
     )
-    found = check([target(), unjudged, target(("params", 2.0))], settings())
+    found = check([target(), unjudged, target(("params", 2.0))], gated())
     assert [each.metric for each in found] == ["latency", "macs", "params"]
-    assert check([unjudged], settings())[0].reason == reason
+    assert check([unjudged], gated())[0].reason == reason
     assert len(machine.plans) == 1
 
 
 def test_checks_that_share_a_measurement_share_its_time(machine, monkeypatch):
-    monkeypatch.setattr(
-        "sebench.runner.gate.sampled.time.monotonic", lambda: 1000.0 + 12 * len(machine.plans)
-    )
+    monkeypatch.setattr("sebench.runner.gate.run.time.monotonic", lambda: 1000.0 + 12 * len(machine.plans))
     alone = target(workload=structs.replace(WORKLOAD, batch_size=2))
-    found = check([target(("latency", 1.05), ("params", 1.5), ("macs", 3.0)), alone], settings())
+    found = check([target(("latency", 1.05), ("params", 1.5), ("macs", 3.0)), alone], gated())
     # Every measurement takes 12 s: 12 / 3 each, and 12.
     assert [each.duration_s for each in found] == [4.0, 4.0, 4.0, 12.0]
 
@@ -209,23 +206,23 @@ def test_a_pair_of_one_tree_is_measured_in_one_process_whatever_else_is_checked(
     commit = "1" * 40
     pair = Pair(baseline=ModelSpec(model="n:n", commit=commit), candidate=ModelSpec(model="n:n"))
     trees = {commit: tmp_path}
-    check([target(pair=pair, kind="base-ref")], settings(trees=trees))
-    assert machine.options["trees"] == trees
-    check([target()], settings(trees=trees))
-    assert machine.options["trees"] == {}
+    check([target(pair=pair, kind="base-ref")], gated(trees=trees))
+    assert machine.context.trees == trees
+    check([target()], gated(trees=trees))
+    assert machine.context.trees == {}
 
 
 def test_too_few_processes_are_not_extended(machine):
     machine.processes = 1
-    (found,) = check([target()], settings())
+    (found,) = check([target()], gated())
     assert (found.status, found.reason.code) == ("inconclusive", "not-enough-processes")
     assert len(machine.plans) == 1
 
 
 def test_all_sampled_limits_are_one_family(machine):
     machine.ratio = 1.2
-    alone = check([target()], settings())[0]
-    two = check([target(), target(("latency", 1.06), ("params", 1.2))], settings())
+    alone = check([target()], gated())[0]
+    two = check([target(), target(("latency", 1.06), ("params", 1.2))], gated())
     assert two[0].p_value == pytest.approx(2 * alone.p_value)
     assert two[2].p_value is None
 
@@ -240,15 +237,15 @@ def test_all_sampled_limits_are_one_family(machine):
     ],
 )
 def test_only_what_the_limits_need_is_measured(machine, metrics, timed, memory, energy):
-    check([target(*((metric, 1.5) for metric in metrics))], settings())
+    check([target(*((metric, 1.5) for metric in metrics))], gated())
     (plan,) = machine.plans
     assert (plan.timed, plan.memory, plan.energy) == (timed, memory, energy)
 
 
 def test_repeating_pools_the_samples_at_a_stricter_level(machine, tmp_path):
-    attempts = Attempts(tmp_path / "attempts")
+    attempts = AttemptStore(tmp_path / "attempts")
     machine.ratio = 1.2
-    with_attempts = settings(attempts=attempts)
+    with_attempts = gated(attempts=attempts)
     first = check([target()], with_attempts)[0]
     machine.ratio = 1.0  # a lucky moment
     second = check([target()], with_attempts)[0]
@@ -257,35 +254,35 @@ def test_repeating_pools_the_samples_at_a_stricter_level(machine, tmp_path):
     # 6 of the first, 6 and the extension's 6 of the second
     assert (second.attempts, second.ratio.processes) == (2, 18)
     assert second.reason.message.startswith("the 99.88 % interval")
-    assert check([target()], settings())[0].attempts == 1  # --no-save
+    assert check([target()], gated())[0].attempts == 1  # --no-save
 
 
 def test_exact_figures_are_no_attempts(machine, tmp_path):
-    attempts = Attempts(tmp_path / "attempts")
+    attempts = AttemptStore(tmp_path / "attempts")
     for _ in range(3):
-        check([target(("params", 1.2))], settings(attempts=attempts))
+        check([target(("params", 1.2))], gated(attempts=attempts))
     assert not (tmp_path / "attempts").exists()
-    assert check([target()], settings(attempts=attempts))[0].attempts == 1
+    assert check([target()], gated(attempts=attempts))[0].attempts == 1
 
 
 def test_a_measurement_without_samples_is_no_attempt(machine, tmp_path):
-    attempts = Attempts(tmp_path / "attempts")
+    attempts = AttemptStore(tmp_path / "attempts")
     machine.processes = 0
-    found = check([target()], settings(attempts=attempts))[0]
+    found = check([target()], gated(attempts=attempts))[0]
     assert found.status == "not_comparable"
     machine.processes = 6
-    assert check([target()], settings(attempts=attempts))[0].attempts == 1
+    assert check([target()], gated(attempts=attempts))[0].attempts == 1
 
 
 def test_an_interrupted_attempt_counts(machine, tmp_path):
-    attempts = Attempts(tmp_path / "attempts")
+    attempts = AttemptStore(tmp_path / "attempts")
     machine.interrupts, machine.ratio = True, 1.2
     with pytest.raises(Interrupted, match=f"interrupted; what was measured is kept in {tmp_path}"):
-        check([target()], settings(attempts=attempts))
+        check([target()], gated(attempts=attempts))
     with pytest.raises(Interrupted, match="^interrupted$"):
-        check([target()], settings())
+        check([target()], gated())
     machine.interrupts, machine.ratio = False, 1.0
-    found = check([target()], settings(attempts=attempts))[0]
+    found = check([target()], gated(attempts=attempts))[0]
     assert (found.attempts, found.ratio.processes) == (2, 18)
 
 
@@ -293,7 +290,7 @@ def test_another_accelerator_is_another_question(machine, tmp_path):
     asked = target(workload=structs.replace(WORKLOAD, device="cuda:0"))
     for name, expected in (("one GPU", 1), ("one GPU", 2), ("another GPU", 1), ("another GPU", 2)):
         machine.environment = structs.replace(ENVIRONMENT, device={"name": name})
-        found = check([asked], settings(attempts=Attempts(tmp_path / "attempts")))[0]
+        found = check([asked], gated(attempts=AttemptStore(tmp_path / "attempts")))[0]
         assert (name, found.attempts, found.ratio.processes) == (name, expected, 6 * expected)
 
 
@@ -323,7 +320,7 @@ def test_a_margin_below_the_noise_floor_is_refused_before_anything_is_measured(m
         "18 processes would be needed; allow a wider margin"
     )
     with pytest.raises(UsageError) as caught:
-        check([asked], settings(calibrations=known))
+        check([asked], gated(calibrations=known))
     assert str(caught.value) == expected
     assert machine.plans == []
 
@@ -331,9 +328,9 @@ def test_a_margin_below_the_noise_floor_is_refused_before_anything_is_measured(m
 def test_rigorous_effort_is_named_where_it_would_do(machine, tmp_path):
     asked = target(("latency", 1.015), kind="factories")
     with pytest.raises(UsageError, match="or --effort rigorous$"):
-        check([asked], settings(calibrations=calibrations(tmp_path)))
+        check([asked], gated(calibrations=calibrations(tmp_path)))
     policy = TimingPolicy(processes=12)
-    check([asked], settings(calibrations=calibrations(tmp_path), policy=policy))
+    check([asked], gated(calibrations=calibrations(tmp_path), policy=policy))
 
 
 @pytest.mark.parametrize(
@@ -350,7 +347,7 @@ def test_rigorous_effort_is_named_where_it_would_do(machine, tmp_path):
     ],
 )
 def test_other_margins_are_not(machine, tmp_path, asked, fields):
-    check([asked], settings(calibrations=calibrations(tmp_path), **fields))
+    check([asked], gated(calibrations=calibrations(tmp_path), **fields))
     assert machine.plans
 
 
@@ -360,7 +357,7 @@ def test_on_an_accelerator_the_floor_is_known_after_the_first_measurement(machin
     known = calibrations(tmp_path, environment=on_device, workload=workload)
     machine.environment = on_device
     with pytest.raises(UsageError, match="below the noise floor"):
-        check([target(("latency", 1.01), kind="base-ref", workload=workload)], settings(calibrations=known))
+        check([target(("latency", 1.01), kind="base-ref", workload=workload)], gated(calibrations=known))
 
 
 def test_a_stored_result_is_held_against_what_is_measured_now(machine):
@@ -368,7 +365,7 @@ def test_a_stored_result_is_held_against_what_is_measured_now(machine):
         samples.measurement([process([block(0.05, 0.05 * r)] * 2, n) for n, r in enumerate(NOISE)])
     )
     machine.ratio = 1.3
-    (found,) = check([target(kind="stored", stored=then)], settings())
+    (found,) = check([target(kind="stored", stored=then)], gated())
     assert (found.status, found.ratio.method) == ("inconclusive", "welch-t/ratios")
     assert found.reason.code == "sessions-not-calibrated"
     assert found.findings[0].code == "downgraded-to-ratio"
@@ -386,7 +383,7 @@ def test_targets_of_one_session_share_a_measurement_and_count_it_once(machine, t
         target(("latency", 1.05), ("params", 1.2), kind="stored", stored=then),
         target(("energy", 2.0)),
     ]
-    kept = settings(attempts=Attempts(tmp_path / "attempts"))
+    kept = gated(attempts=AttemptStore(tmp_path / "attempts"))
     found = check(asked, kept)
     assert [(each.kind, each.metric, each.limit) for each in found] == [
         ("ceiling", "latency", 2.0),
@@ -407,7 +404,7 @@ def test_targets_of_one_session_share_a_measurement_and_count_it_once(machine, t
 
 @pytest.mark.parametrize(("effort", "repeated"), [("quick", False), ("standard", True), ("rigorous", True)])
 def test_energy_is_measured_in_as_many_processes_as_a_gate_needs(machine, effort, repeated):
-    check([target(("energy", 1.5))], settings(policy=TimingPolicy(effort=effort)))
+    check([target(("energy", 1.5))], gated(policy=TimingPolicy(effort=effort)))
     assert machine.plans[0].repeat_energy is repeated
 
 
@@ -416,7 +413,7 @@ def test_an_attempt_whose_workers_did_not_start_leaves_the_verdict_to_the_earlie
     machine, tmp_path, device
 ):
     asked = target(workload=structs.replace(WORKLOAD, device=device))
-    kept = settings(attempts=Attempts(tmp_path / "attempts"))
+    kept = gated(attempts=AttemptStore(tmp_path / "attempts"))
     machine.environment = structs.replace(ENVIRONMENT, device={} if device == "cpu" else {"name": "a GPU"})
     machine.ratio = 1.2
     assert check([asked], kept)[0].status == "failed"
@@ -428,7 +425,7 @@ def test_an_attempt_whose_workers_did_not_start_leaves_the_verdict_to_the_earlie
 
 def test_without_samples_of_its_own_an_attempt_is_on_the_set_up_of_the_latest(machine, tmp_path):
     asked = target(workload=structs.replace(WORKLOAD, device="cuda:0"))
-    kept = settings(attempts=Attempts(tmp_path / "attempts"))
+    kept = gated(attempts=AttemptStore(tmp_path / "attempts"))
     for name, machine.ratio in (("one GPU", 1.2), ("another GPU", 1.0)):
         machine.environment = structs.replace(ENVIRONMENT, device={"name": name})
         check([asked], kept)

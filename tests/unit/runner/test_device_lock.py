@@ -17,7 +17,7 @@ from tests.interpreter import FRESH
 GPUS = Workload(device="cuda:0", phase="training", batch_size=4, input_shape=(4, 3, 8, 8), world_size=2)
 
 
-def unheard(holder):
+def no_heartbeat(holder):
     raise AssertionError("nobody else holds the device")
 
 
@@ -35,12 +35,12 @@ def test_a_second_run_on_the_device_waits_until_the_first_has_ended():
         assert waited_s >= 0
         with pytest.raises(Timeout):
             FileLock(first.lock_file).acquire(timeout=0)
-    with alone_on(samples.WORKLOAD, unheard):
+    with alone_on(samples.WORKLOAD, no_heartbeat):
         pass
 
 
 def test_all_devices_of_a_workload_are_held():
-    with alone_on(GPUS, unheard):
+    with alone_on(GPUS, no_heartbeat):
         for device in ("cuda:0", "cuda:1"):
             with pytest.raises(Timeout):
                 FileLock(lock_file(device)).acquire(timeout=0)
@@ -59,7 +59,7 @@ def test_a_lock_that_cannot_be_opened_is_one_line():
     file = lock_file("cpu")
     file.mkdir()
     expected = rf"cannot be locked: {file}: .*; remove that file, or"
-    with pytest.raises(DeviceError, match=expected), alone_on(samples.WORKLOAD, unheard):
+    with pytest.raises(DeviceError, match=expected), alone_on(samples.WORKLOAD, no_heartbeat):
         pass
 
 
@@ -113,7 +113,7 @@ def test_a_process_that_is_gone_is_not_named(other):
     left.write_bytes(b"\xff{")
     with FileLock(lock_file("cpu")) as lock:
         assert waited_for(lock) == [None]
-    with alone_on(samples.WORKLOAD, unheard):  # nor does it keep anybody from measuring
+    with alone_on(samples.WORKLOAD, no_heartbeat):  # nor does it keep anybody from measuring
         pass
 
 

@@ -9,12 +9,14 @@ from msgspec.structs import replace
 from sebench.analysis.comparison import compare
 from sebench.errors import DeviceError, UsageError
 from sebench.reporting import comparison_document, render
-from sebench.runner.measuring import run as measuring
+from sebench.runner.measuring.context import Host, RunContext
 from sebench.runner.measuring.energy import measure_energy, require_counters
+from sebench.runner.measuring.run import run as run_plan
 from sebench.runner.planning.plan import make_plan
 from sebench.runner.planning.workloads import workloads
-from sebench.schema import ModelSpec, Pair, Plan, Session, StaticCost, TimingPolicy, WorkloadRequest
+from sebench.schema import ModelSpec, Pair, Session, StaticCost, TimingPolicy, WorkloadRequest
 from sebench.worker.protocol import CounterFound
+from tests import samples
 
 WORKER = Path(__file__).parents[2] / "workers" / "fake_gpu.py"
 PAIR = Pair(baseline=ModelSpec(model="toy"), candidate=ModelSpec(model="toy", variant="se"))
@@ -33,7 +35,7 @@ def plan(*devices, **policy):
             (3, 2, 2),
         )
     )
-    return Plan(sessions=sessions, policy=policy, seed=5, energy=True)
+    return samples.plan(*sessions, policy=policy, seed=5, energy=True)
 
 
 def command(condition):
@@ -41,14 +43,11 @@ def command(condition):
 
 
 @pytest.fixture
-def measured(monkeypatch):
-    counts = measuring._Counts({"baseline": COST, "candidate": COST}, {})
-    monkeypatch.setattr(measuring, "_static_costs", lambda session, count: counts)
-    monkeypatch.setattr(measuring, "_saved_for_backward", lambda session, cache: None)
-
+def measured():
     def run(condition, seen=None, **policy):
         observer = seen.append if seen is not None else lambda progress: None
-        (result,) = measuring.run(plan(**policy), command=command(condition), observer=observer)
+        host = Host(command=command(condition), open_counter=samples.SameCounts(COST).open)
+        (result,) = run_plan(plan(**policy), RunContext(host=host, observer=observer))
         return result, {metric.metric: metric for metric in compare(result).metrics}
 
     return run
@@ -138,7 +137,7 @@ def test_a_worker_that_dies_is_a_reason():
 def test_with_an_accelerator_only_its_own_energy_is_asked_for():
     assert list(require_counters(plan("cpu", "cuda:0"), command("calm"))) == ["cuda:0"]
     assert list(require_counters(plan("cpu"), command("calm"))) == ["cpu"]
-    quiet = Plan(sessions=plan().sessions, policy=plan().policy, seed=1)
+    quiet = samples.plan(*plan().sessions, policy=plan().policy, seed=1)
     assert require_counters(quiet, ("no", "such", "command")) == {}
 
 

@@ -8,9 +8,11 @@ from msgspec.structs import replace
 
 from sebench.analysis.comparison import compare
 from sebench.reporting import comparison_document, render
-from sebench.runner.measuring import run as measuring
+from sebench.runner.measuring.context import Host, RunContext
+from sebench.runner.measuring.run import run as run_plan
 from sebench.runner.planning.workloads import workloads
-from sebench.schema import ModelSpec, Pair, Plan, Session, StaticCost, TimingPolicy, WorkloadRequest
+from sebench.schema import ModelSpec, Pair, Session, StaticCost, TimingPolicy, WorkloadRequest
+from tests import samples
 from tests.interpreter import FRESH
 
 WORKER = Path(__file__).parents[2] / "workers" / "fake_gpu.py"
@@ -21,18 +23,15 @@ COST = StaticCost(input_shape=(1, 3, 2, 2), params=1, buffers=0)
 
 
 @pytest.fixture
-def measured(monkeypatch):
-    counts = measuring._Counts({"baseline": COST, "candidate": COST}, {})
-    monkeypatch.setattr(measuring, "_static_costs", lambda session, count: counts)
-    monkeypatch.setattr(measuring, "_saved_for_backward", lambda session, cache: None)
-
+def measured():
     def run(condition, *, phase="training", batch_size=8, processes=POLICY.processes, **asked):
         # A rank looks for the process that started it.
         python = FRESH if asked.get("world_size", 1) > 1 else sys.executable
         conditions = WorkloadRequest(device="cuda:0", phase=phase, batch_size=batch_size, **asked)
         sessions = tuple(Session(pair=PAIR, workload=w) for w in workloads(conditions, (3, 2, 2)))
-        plan = Plan(sessions=sessions, policy=replace(POLICY, processes=processes), seed=5)
-        (result,) = measuring.run(plan, command=(python, str(WORKER), condition))
+        plan = samples.plan(*sessions, policy=replace(POLICY, processes=processes), seed=5)
+        host = Host(command=(python, str(WORKER), condition), open_counter=samples.SameCounts(COST).open)
+        (result,) = run_plan(plan, RunContext(host=host))
         return result
 
     return run

@@ -9,13 +9,15 @@ import pytest
 from filelock import FileLock
 
 from sebench.analysis.comparison import compare
-from sebench.runner.measuring import run as measuring
+from sebench.runner.counting.pair import PairCosts
+from sebench.runner.measuring.context import RunContext
 from sebench.runner.measuring.device_lock import lock_file
+from sebench.runner.measuring.result import ResultBuilder
 from sebench.runner.measuring.run import run
 from sebench.runner.measuring.series import ProcessSeries
 from sebench.runner.workers.placement import thread_placement
 from sebench.runner.workers.side_by_side import worker_opener
-from sebench.schema import ModelSpec, Pair, Plan, Session, TimingPolicy, Workload
+from sebench.schema import ModelSpec, Pair, Session, TimingPolicy, Workload
 from tests import samples
 
 FAULTY = Path(__file__).parents[2] / "workers" / "faulty.py"
@@ -29,8 +31,8 @@ POLICY = TimingPolicy(
     effort="quick",
 )
 PAIR = Pair(baseline=ModelSpec(model="toy"), candidate=ModelSpec(model="toy", variant="se"))
-PLAN = Plan(
-    sessions=(Session(pair=PAIR, workload=Workload(input_shape=(1, 3, 16, 16), threads=1)),),
+PLAN = samples.plan(
+    Session(pair=PAIR, workload=Workload(input_shape=(1, 3, 16, 16), threads=1)),
     policy=POLICY,
     seed=3,
 )
@@ -54,7 +56,7 @@ def measured(series, left_s=0.1):
 
 def with_policy(**fields):
     policy = TimingPolicy(**{**{name: getattr(POLICY, name) for name in POLICY.__struct_fields__}, **fields})
-    return Plan(sessions=PLAN.sessions, policy=policy, seed=PLAN.seed)
+    return samples.plan(*PLAN.sessions, policy=policy, seed=PLAN.seed)
 
 
 def codes(measurement):
@@ -179,7 +181,9 @@ def test_what_is_only_counted_waits_for_nobody(monkeypatch, tmp_path):
         assert progress.stage != "waiting"
 
     with FileLock(lock_file("cpu")):  # as of another run
-        (found,) = run(Plan(sessions=(session,), policy=POLICY, seed=3, timed=False), observer=observe)
+        (found,) = run(
+            samples.plan(session, policy=POLICY, seed=3, timed=False), RunContext(observer=observe)
+        )
     assert found.measurements[0].processes == ()
     assert found.candidate_cost.params > found.baseline_cost.params
 
@@ -200,7 +204,7 @@ def test_a_network_that_cannot_be_counted_leaves_the_other_and_the_reason(monkey
     )
     for phase in ("inference", "training"):
         workload = Workload(input_shape=(1, 3, 16, 16), threads=1, phase=phase)
-        plan = Plan(sessions=(Session(pair=pair, workload=workload),), policy=POLICY, seed=3, timed=False)
+        plan = samples.plan(Session(pair=pair, workload=workload), policy=POLICY, seed=3, timed=False)
         (found,) = run(plan)
         assert (found.baseline_cost.params, found.candidate_cost, found.saved) == (3 * 4 * 9 + 4, None, None)
         assert list(found.not_counted) == ["candidate"]
@@ -209,9 +213,14 @@ def test_a_network_that_cannot_be_counted_leaves_the_other_and_the_reason(monkey
 
 def test_sessions_whose_workers_did_not_start_leave_the_facts_of_the_others(series):
     cost = samples.cost(1, 1)
-    counts = measuring._Counts({"baseline": cost, "candidate": cost}, {})
-    assembly = measuring._Assembly(PLAN, PAIR, samples.ENVIRONMENT, counts, argv=(), calibrations=None)
-    assembly.begin(series("none")).runtime = {"device": {"name": "a GPU"}, "num_threads": 1}
-    assembly.begin(series("none"))
-    environment = assembly.result(interrupted=True).environment
+    started, other = series("none"), series("none")
+    started.runtime = {"device": {"name": "a GPU"}, "num_threads": 1}
+    builder = ResultBuilder(
+        pair=PAIR,
+        seed=3,
+        environment=samples.ENVIRONMENT,
+        costs=PairCosts({"baseline": cost, "candidate": cost}, {}),
+        series=[started, other],
+    )
+    environment = builder.build(RunContext(), interrupted=True).environment
     assert (environment.device, environment.runtime) == ({"name": "a GPU"}, {"num_threads": 1})

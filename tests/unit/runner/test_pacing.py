@@ -5,8 +5,7 @@ from random import Random
 import pytest
 
 from sebench.errors import BudgetError
-from sebench.runner.measuring.pacing import Pacing, Prepared
-from sebench.runner.measuring.schedule import Pace, Schedule
+from sebench.runner.measuring.schedule import Pace, Pacing, Prepared, Schedule
 from sebench.runner.planning.plan import timing_policy
 
 # A segment is one step here (at least 0.04 s) and one that is not timed: a block of 2 (0.1 + 0.15) x 2 = 1 s,

@@ -1,6 +1,7 @@
 """Bounds of a machine are measured once per set-up; the worker's answers are set."""
 
 import dataclasses
+from functools import partial
 
 import pytest
 from filelock import FileLock
@@ -9,9 +10,7 @@ from msgspec.structs import replace
 from sebench.errors import BuildError, UsageError
 from sebench.runner.measuring.device_lock import lock_file
 from sebench.runner.planning.plan import make_plan
-from sebench.runner.profiling import run as profiling
-from sebench.runner.profiling.bounds import machine_key
-from sebench.runner.profiling.run import run_profiles
+from sebench.runner.profiling import machine_key, run_profiles
 from sebench.schema import (
     ATTENTION_KINDS,
     Contrast,
@@ -40,8 +39,11 @@ def plan(variant="se", **conditions):
 
 
 @pytest.fixture
-def known(monkeypatch):
-    """Every machine that a worker was told, in order; a worker that is told none measures `MACHINE`."""
+def profiler():
+    """Every machine that a worker was told, in order, and `run_profiles`.
+
+    A worker that is told none measures `MACHINE`.
+    """
     told = []
 
     def measure(session, plan, machine, command):
@@ -55,18 +57,18 @@ def known(monkeypatch):
         )
         return Profiled(samples=found, runtime=RUNTIME)
 
-    monkeypatch.setattr(profiling, "_measure", measure)
-    return told
+    return told, partial(run_profiles, measure=measure)
 
 
 def codes(profile):
     return [finding.code for finding in profile.findings]
 
 
-def test_bounds_are_measured_once_and_it_is_said_that_they_were_kept(known, tmp_path):
+def test_bounds_are_measured_once_and_it_is_said_that_they_were_kept(profiler, tmp_path):
+    known, profile_all = profiler
     machines = MachineCache(tmp_path)
-    (first,), environment = run_profiles(plan(), samples.ENVIRONMENT, machines=machines)
-    (second,), _ = run_profiles(plan(), samples.ENVIRONMENT, machines=machines)
+    (first,), environment = profile_all(plan(), samples.ENVIRONMENT, machines=machines)
+    (second,), _ = profile_all(plan(), samples.ENVIRONMENT, machines=machines)
     assert known == [None, MACHINE]
     assert "bounds-kept" not in codes(first)
     assert codes(second)[-1] == "bounds-kept"
@@ -74,18 +76,20 @@ def test_bounds_are_measured_once_and_it_is_said_that_they_were_kept(known, tmp_
     assert environment.runtime == {"num_threads": 2}
 
 
-def test_without_a_cache_they_are_measured_afresh(known, tmp_path):
+def test_without_a_cache_they_are_measured_afresh(profiler, tmp_path):
+    known, profile_all = profiler
     MachineCache(tmp_path).put(machine_key(plan().sessions[0].workload, samples.ENVIRONMENT), MACHINE)
-    run_profiles(plan(), samples.ENVIRONMENT, machines=None)
+    profile_all(plan(), samples.ENVIRONMENT, machines=None)
     assert known == [None]
 
 
-def test_a_broken_entry_is_absent(known, tmp_path):
+def test_a_broken_entry_is_absent(profiler, tmp_path):
+    known, profile_all = profiler
     machines = MachineCache(tmp_path)
-    run_profiles(plan(), samples.ENVIRONMENT, machines=machines)
+    profile_all(plan(), samples.ENVIRONMENT, machines=machines)
     (entry,) = tmp_path.glob("*.json")
     entry.write_text('{"copy_bytes_per_s": "fast"}')
-    run_profiles(plan(), samples.ENVIRONMENT, machines=machines)
+    profile_all(plan(), samples.ENVIRONMENT, machines=machines)
     assert known == [None, None]
     assert machines.get(machine_key(plan().sessions[0].workload, samples.ENVIRONMENT)) == MACHINE
 
@@ -104,14 +108,16 @@ def test_bounds_hold_for_one_set_up():
     assert machine_key(replace(load, device="cuda:0"), samples.ENVIRONMENT) is None
 
 
-def test_a_batch_beyond_memory_is_refused_before_a_worker_starts(known):
+def test_a_batch_beyond_memory_is_refused_before_a_worker_starts(profiler):
+    known, profile_all = profiler
     little = replace(samples.ENVIRONMENT, memory={"available_bytes": 2**20})
     with pytest.raises(BuildError, match="choose a smaller --batch-size"):
-        run_profiles(plan(), little)
+        profile_all(plan(), little)
     assert known == []
 
 
-def test_a_device_that_another_run_holds_is_waited_for(known):
+def test_a_device_that_another_run_holds_is_waited_for(profiler):
+    _, profile_all = profiler
     held = FileLock(lock_file("cpu"))
     held.acquire()
     events = []
@@ -120,7 +126,7 @@ def test_a_device_that_another_run_holds_is_waited_for(known):
         events.append("waiting")
         held.release()
 
-    run_profiles(
+    profile_all(
         plan(),
         samples.ENVIRONMENT,
         announce=lambda session: events.append("profiling"),
@@ -129,8 +135,9 @@ def test_a_device_that_another_run_holds_is_waited_for(known):
     assert events == ["waiting", "profiling"]
 
 
-def test_autocast_is_counted_in_single_precision(known):
-    (profile,), _ = run_profiles(plan(dtype="amp-bfloat16"), samples.ENVIRONMENT)
+def test_autocast_is_counted_in_single_precision(profiler):
+    _, profile_all = profiler
+    (profile,), _ = profile_all(plan(dtype="amp-bfloat16"), samples.ENVIRONMENT)
     assert profile.parts[0].flops > 0
     assert profile.parts[0].bytes is None
 
@@ -143,10 +150,11 @@ def test_autocast_is_counted_in_single_precision(known):
         ((), "toy", "squeeze, excite and scale", "se"),
     ],
 )
-def test_parts_that_cannot_be_told_apart_are_refused(parts, variant, lacks, offered, known, monkeypatch):
+def test_parts_that_cannot_be_told_apart_are_refused(parts, variant, lacks, offered, profiler, monkeypatch):
+    known, profile_all = profiler
     kind = dataclasses.replace(TOY, parts=parts, inseparable={"offset": False})
     monkeypatch.setitem(ATTENTION_KINDS, "toy", kind)
     with pytest.raises(UsageError) as caught:
-        run_profiles(plan(variant), samples.ENVIRONMENT)
+        profile_all(plan(variant), samples.ENVIRONMENT)
     assert str(caught.value) == f"--variant {variant} has no {lacks} to tell apart; use --variant {offered}"
     assert known == []

@@ -11,7 +11,7 @@ from sebench.runner.measuring.series import ProcessSeries
 from sebench.runner.workers.placement import rank_placement
 from sebench.runner.workers.session import WorkerDied, WorkerSession
 from sebench.runner.workers.side_by_side import worker_opener
-from sebench.schema import ModelSpec, Pair, Plan, Session, TimingPolicy, Workload
+from sebench.schema import ModelSpec, Pair, Session, TimingPolicy, Workload
 from sebench.worker.protocol import MemoryRequest, Request
 from tests import samples
 from tests.interpreter import FRESH
@@ -28,7 +28,7 @@ POLICY = TimingPolicy(
 )
 PAIR = Pair(baseline=ModelSpec(model="toy"), candidate=ModelSpec(model="toy", variant="se"))
 WORKLOAD = Workload(phase="training", batch_size=8, input_shape=(8, 3, 8, 8), world_size=2)
-PLAN = Plan(sessions=(Session(pair=PAIR, workload=WORKLOAD),), policy=POLICY, seed=3)
+PLAN = samples.plan(Session(pair=PAIR, workload=WORKLOAD), policy=POLICY, seed=3)
 DEADLINE_S = 600.0  # a bound against hanging, which is never measured
 
 

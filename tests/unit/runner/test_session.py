@@ -5,6 +5,7 @@ import psutil
 import pytest
 from msgspec.structs import replace
 
+from sebench.runner.measuring.process_plan import silence_limit_s
 from sebench.runner.workers.session import (
     OutOfMemory,
     OutOfTime,
@@ -13,7 +14,6 @@ from sebench.runner.workers.session import (
     WorkerSession,
     ask,
     expect,
-    silence_limit_s,
 )
 from sebench.schema import ModelSpec, TimingPolicy, Workload
 from sebench.worker.protocol import Alive, CountRequest, Done, Failed, Ready

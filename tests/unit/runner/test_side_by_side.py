@@ -12,7 +12,7 @@ from sebench.runner.measuring.series import ProcessSeries
 from sebench.runner.workers import side_by_side
 from sebench.runner.workers.session import WorkerDied
 from sebench.runner.workers.side_by_side import SideBySide, worker_opener
-from sebench.schema import ModelSpec, Pair, Plan, Session, TimingPolicy, Workload
+from sebench.schema import ModelSpec, Pair, Session, TimingPolicy, Workload
 from sebench.worker.protocol import (
     Done,
     Failed,
@@ -24,6 +24,7 @@ from sebench.worker.protocol import (
     SideReady,
     Timed,
 )
+from tests import samples
 from tests.repositories import repository
 
 SIDES = Path(__file__).parents[2] / "workers" / "sides.py"
@@ -200,7 +201,7 @@ def test_no_block_begins_after_the_deadline(pretended):
 def series(repo, tmp_path):
     def start(base, head, *, command=None, **policy):
         values = {name: getattr(POLICY, name) for name in POLICY.__struct_fields__}
-        plan = Plan(sessions=(session(base, head),), policy=TimingPolicy(**{**values, **policy}), seed=3)
+        plan = samples.plan(session(base, head), policy=TimingPolicy(**{**values, **policy}), seed=3)
         own = (sys.executable, str(SIDES), str(tmp_path / "marker"))
         return ProcessSeries(
             plan,

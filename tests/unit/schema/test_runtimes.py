@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from sebench.profilers.runtimes import prepare_with
 from sebench.reporting.series import workload_name
 from sebench.runner.measuring.calibrations import Calibrations
+from sebench.runner.measuring.process_plan import silence_limit_s
 from sebench.runner.planning.workloads import require_support
-from sebench.runner.workers.session import silence_limit_s
 from sebench.schema import (
     COLUMN_OPTIONS,
     RUNTIMES,

@@ -86,11 +86,11 @@ class TestDiagnostics:
         assert (checks.ratio_of_medians, checks.ratio_of_minima) == (1.5, 2.0)
 
     def test_estimators_disagree_outside_the_interval(self):
-        found = statistics.headline([[0.01, 0.02, 0.03, 0.04, 0.05, 0.06]])
+        found = statistics.estimate_ratio([[0.01, 0.02, 0.03, 0.04, 0.05, 0.06]])
         assert not statistics.estimators_disagree(found, statistics.CrossChecks(1.03, 1.02, 1.05))
         assert statistics.estimators_disagree(found, statistics.CrossChecks(1.03, 1.02, 1.07))
         assert not statistics.estimators_disagree(
-            statistics.headline([[0.0, 0.0]]), statistics.CrossChecks(1.0, 2.0, 3.0)
+            statistics.estimate_ratio([[0.0, 0.0]]), statistics.CrossChecks(1.0, 2.0, 3.0)
         )
 
     def test_the_error_of_a_process_from_its_blocks(self):

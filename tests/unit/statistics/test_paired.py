@@ -1,4 +1,4 @@
-"""Blocks and headlines: exact values, invariances, unhappy paths, synthetic clocks."""
+"""Blocks and estimates: exact values, invariances, unhappy paths, synthetic clocks."""
 
 import math
 
@@ -59,11 +59,11 @@ class TestBlock:
             statistics.block_log_ratio(order, values)
 
 
-class TestHeadline:
+class TestRatioEstimate:
     def test_five_processes_use_t_over_their_estimates(self):
         # m = 1, 2, 3, 4, 5 (%): mean 3, s = sqrt(2.5), t(4) = 2.776445 -> half-width 1.963243
         blocks = [[m / 100, m / 100] for m in (1, 2, 3, 4, 5)]
-        found = statistics.headline(blocks, sigma_process=0.5)  # with P >= 5 calibration is not needed
+        found = statistics.estimate_ratio(blocks, sigma_process=0.5)  # with P >= 5 calibration is not needed
         assert found.ratio == pytest.approx(math.exp(0.03), abs=1e-15)
         assert math.log(found.ci_low) == pytest.approx(0.03 - 0.01963243, abs=1e-8)
         assert math.log(found.ci_high) == pytest.approx(0.03 + 0.01963243, abs=1e-8)
@@ -72,14 +72,14 @@ class TestHeadline:
 
     def test_one_process_uses_the_signed_rank_interval(self):
         blocks = [0.01, 0.02, 0.03, 0.04, 0.05, 0.06]  # n = 6: smallest to largest
-        found = statistics.headline([blocks])
+        found = statistics.estimate_ratio([blocks])
         assert found.ratio == pytest.approx(math.exp(0.035))
         assert (found.ci_low, found.ci_high) == (math.exp(0.01), math.exp(0.06))
         assert (found.scope, found.method) == ("within-process", "hodges-lehmann/signed-rank")
 
     def test_known_process_sd_widens_one_process(self):
         # half-width 2.5 % -> sqrt(2.5^2 + (1.959964 x 1)^2) = 3.176706 %
-        found = statistics.headline([[0.01, 0.02, 0.03, 0.04, 0.05, 0.06]], sigma_process=0.01)
+        found = statistics.estimate_ratio([[0.01, 0.02, 0.03, 0.04, 0.05, 0.06]], sigma_process=0.01)
         assert math.log(found.ci_high) == pytest.approx(0.035 + 0.03176706, abs=1e-8)
         assert math.log(found.ci_low) == pytest.approx(0.035 - 0.03176706, abs=1e-8)
         assert (found.scope, found.method) == ("within-process", "hodges-lehmann/signed-rank+process-sd")
@@ -87,16 +87,16 @@ class TestHeadline:
     def test_two_processes_use_t_unless_calibrated(self):
         # m = 1, 3 (%): mean 2, s = sqrt(2), t(1) = 12.7062 -> half-width 12.7062 %
         blocks = [[0.01, 0.01, 0.01], [0.03, 0.03, 0.03]]
-        found = statistics.headline(blocks)
+        found = statistics.estimate_ratio(blocks)
         assert math.log(found.ci_high) == pytest.approx(0.02 + 0.127062, abs=1e-6)
         assert found.scope == "process"
         # signed rank: 1 .. 3 (%), half-width 1; sqrt(1^2 + (1.959964 x 2)^2 / 2) = 2.946679 %
-        found = statistics.headline(blocks, sigma_process=0.02)
+        found = statistics.estimate_ratio(blocks, sigma_process=0.02)
         assert math.log(found.ci_high) == pytest.approx(0.02 + 0.02946679, abs=1e-8)
         assert (found.scope, found.processes, found.blocks) == ("within-process", 2, 6)
 
     def test_a_process_with_one_valid_block_does_not_vote(self):
-        found = statistics.headline([[0.01, 0.01]] * 5 + [[9.0], []])
+        found = statistics.estimate_ratio([[0.01, 0.01]] * 5 + [[9.0], []])
         assert (found.processes, found.blocks, found.ratio) == (5, 10, math.exp(0.01))
 
     @pytest.mark.parametrize(
@@ -109,18 +109,21 @@ class TestHeadline:
         ],
     )
     def test_no_interval_is_said_and_not_invented(self, blocks, ratio, reason):
-        for found in (statistics.headline(blocks), statistics.headline(blocks, sigma_process=0.01)):
+        for found in (
+            statistics.estimate_ratio(blocks),
+            statistics.estimate_ratio(blocks, sigma_process=0.01),
+        ):
             assert (found.ratio, found.ci_low, found.ci_high, found.reason) == (ratio, None, None, reason)
 
     @pytest.mark.parametrize("sigma", [-0.1, math.nan])
     def test_impossible_process_sd_is_refused(self, sigma):
         with pytest.raises(UsageError, match="standard deviation"):
-            statistics.headline([[0.0] * 6], sigma_process=sigma)
+            statistics.estimate_ratio([[0.0] * 6], sigma_process=sigma)
 
     @given(st.lists(st.lists(effects, min_size=6, max_size=8), min_size=1, max_size=6), st.floats(-1, 1))
     def test_a_constant_factor_moves_everything_with_it(self, blocks, shift):
-        before = statistics.headline(blocks)
-        after = statistics.headline([[d + shift for d in process] for process in blocks])
+        before = statistics.estimate_ratio(blocks)
+        after = statistics.estimate_ratio([[d + shift for d in process] for process in blocks])
         for name in ("ratio", "ci_low", "ci_high"):
             assert math.log(getattr(after, name)) == pytest.approx(
                 math.log(getattr(before, name)) + shift, abs=1e-9
@@ -128,12 +131,12 @@ class TestHeadline:
 
     def test_difference_follows_the_same_recipe(self):
         # 1 .. 5 ms: mean 3, half-width 1.963243
-        found = statistics.difference_headline([[m / 1000] * 2 for m in (1, 2, 3, 4, 5)])
+        found = statistics.estimate_difference([[m / 1000] * 2 for m in (1, 2, 3, 4, 5)])
         assert found.estimate == pytest.approx(0.003)
         assert found.ci_low == pytest.approx(0.003 - 0.001963243, abs=1e-9)
         assert found.ci_high == pytest.approx(0.003 + 0.001963243, abs=1e-9)
         assert (found.scope, found.processes, found.blocks) == ("process", 5, 10)
-        assert statistics.difference_headline([[0.1, 0.2]]).reason is not None
+        assert statistics.estimate_difference([[0.1, 0.2]]).reason is not None
 
 
 class TestSyntheticClocks:
@@ -144,11 +147,11 @@ class TestSyntheticClocks:
         by_order = {"ABBA": [a, b, b, a], "BAAB": [b, a, a, b]}
         drawn = [["ABBA", "BAAB"][(i * i + i // 3) % 2] for i in range(blocks)]
         effect = [[statistics.block_log_ratio(order, by_order[order]) for order in drawn]] * processes
-        found = statistics.headline(effect)
+        found = statistics.estimate_ratio(effect)
         assert found.ratio == pytest.approx(ratio, abs=1e-15)
         assert found.ci_low == found.ratio == found.ci_high
         delta = [[statistics.block_difference(order, by_order[order]) for order in drawn]] * processes
-        difference = statistics.difference_headline(delta)
+        difference = statistics.estimate_difference(delta)
         assert difference.ci_low == difference.estimate == difference.ci_high == b - a
 
     def test_quantised_timer_stays_within_one_tick(self):
@@ -158,7 +161,7 @@ class TestSyntheticClocks:
         for _ in range(12):
             true = np.array([a, b, b, a]) + generator.uniform(0, tick_s, 4)
             blocks.append(statistics.block_log_ratio("ABBA", np.floor(true / tick_s) * tick_s))
-        found = statistics.headline([blocks])
+        found = statistics.estimate_ratio([blocks])
         assert found.ci_low - tick_s / a <= 1.018 <= found.ci_high + tick_s / a
 
 

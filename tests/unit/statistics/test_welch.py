@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from sebench.errors import UsageError, WorkerError
-from sebench.statistics import Limits, satterthwaite, welch_difference
+from sebench.statistics import ConfidenceLimits, satterthwaite, welch_difference
 
 
 def test_by_hand():
@@ -42,7 +42,9 @@ def test_one_value_has_no_spread(first, second):
 
 
 def test_samples_that_do_not_vary():
-    assert welch_difference([0.1, 0.1, 0.1], [0.3, 0.3]).limits == Limits(0.3 - 0.1, 0.3 - 0.1, 0.95)
+    assert welch_difference([0.1, 0.1, 0.1], [0.3, 0.3]).limits == ConfidenceLimits(
+        0.3 - 0.1, 0.3 - 0.1, 0.95
+    )
     # Only one side varies: df = n2 - 1.
     assert welch_difference([1, 1, 1], [2, 3, 4]).degrees_of_freedom == pytest.approx(2)
 

@@ -9,7 +9,7 @@ from msgspec import structs
 from sebench.reporting import render
 from sebench.reporting.document import Document, Figure, Paragraph, Section
 from sebench.reporting.report import build_report, render_report, report_document, report_json
-from sebench.reporting.report.footing import shell_line
+from sebench.reporting.report.provenance import shell_line
 from sebench.schema import Finding, ModelSpec, Pair
 from tests import samples
 from tests.samples import block, process
@@ -40,7 +40,7 @@ def section(document, title):
     return found
 
 
-def test_the_order_is_answer_tables_figures_footing_command():
+def test_the_order_is_answer_tables_figures_provenance_command():
     document = report_document(report())
     assert document.title == "Cost report: SE in resnet50"
     assert [part.title for part in document.body if isinstance(part, Section)] == [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sebench.analysis.footprint import least_bytes
+from sebench.runner.counting.pair import least_bytes
 from sebench.schema import OpCost, SavedBytes, StaticCost, Workload
 
 SHAPE = (2, 3, 4, 4)  # 96 elements

@@ -34,7 +34,7 @@ class Sink(Protocol):
         """Write all of `data`."""
 
 
-class Desk:
+class WorkerChannel:
     """The pipes of a worker, and how it makes networks and devices out of what is asked.
 
     Args:

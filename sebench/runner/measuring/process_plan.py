@@ -1,4 +1,4 @@
-"""One attempt at one worker process: what is drawn for it, what it says, and the record of it."""
+"""The plan of one worker process: what is drawn for it, what it measures, and the record of it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from random import Random
 
 from sebench.runner.workers.placement import worker_environ
 from sebench.runner.workers.session import Worker, WorkerDied, WorkerFailed
-from sebench.schema import Block, Plan, ProcessRun, Session, Side
+from sebench.schema import Block, Plan, ProcessRun, Session, Side, TimingPolicy, Workload, runtime_info
 from sebench.worker.protocol import Done, Failed, Measured, Request
 
 MAX_PADDING_BYTES = 4096
+# A block may take this many times as long as those before it.
+BLOCK_PATIENCE = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class ProcessPlan:
     """What is drawn for a process before it starts; the same seed draws the same."""
 
     process: int
@@ -38,7 +40,7 @@ class Attempt:
         )
 
 
-def draw_attempt(plan: Plan, index: int, session: Session, process: int, attempt: int) -> Attempt:
+def plan_process(plan: Plan, index: int, session: Session, process: int, attempt: int) -> ProcessPlan:
     """Draw build order, seeds and environment of a process.
 
     Args:
@@ -65,7 +67,7 @@ def draw_attempt(plan: Plan, index: int, session: Session, process: int, attempt
         # The size of the environment moves the stack, which alone changes timings (Mytkowicz 2009).
         SEBENCH_PADDING="x" * rng.randrange(MAX_PADDING_BYTES),
     )
-    return Attempt(process, attempt, request, environ, rng)
+    return ProcessPlan(process, attempt, request, environ, rng)
 
 
 def measured_blocks(worker: Worker) -> Iterator[Block]:
@@ -81,3 +83,15 @@ def measured_blocks(worker: Worker) -> Iterator[Block]:
         if not isinstance(reply, Measured):
             raise WorkerDied(f"a worker process sent {type(reply).__name__} instead of a block")
         yield reply.block
+
+
+def silence_limit_s(policy: TimingPolicy, workload: Workload, *, block_s: float = 0.0) -> float:
+    """How long a worker may say nothing.
+
+    Args:
+        policy: its `timeout_s` is the least.
+        workload: how long its runtime may be silent.
+        block_s: what a block is expected to take, once that is known.
+    """
+    base_s = policy.timeout_s * runtime_info(workload.runtime).patience
+    return max(base_s, BLOCK_PATIENCE * block_s)

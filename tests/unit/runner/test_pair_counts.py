@@ -4,7 +4,7 @@ import pytest
 
 from sebench.errors import BuildError
 from sebench.runner.counting.counter import Counter
-from sebench.runner.counting.fitting import require_memory
+from sebench.runner.counting.pair import require_memory
 from sebench.runner.planning.plan import resolve_spec
 from sebench.schema import Pair, Session, Workload
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from random import Random
 
+import msgspec
+import platformdirs
 from msgspec.structs import replace
 
+from sebench import profilers
 from sebench.analysis.profile import conclude_profile
 from sebench.errors import UsageError
-from sebench.runner.counting.cached import counted_dtype
-from sebench.runner.counting.counter import Counter
-from sebench.runner.counting.fitting import require_memory
+from sebench.runner.counting.counter import Counter, counted_dtype
+from sebench.runner.counting.pair import require_memory
 from sebench.runner.measuring.device_lock import Announce, alone_on
-from sebench.runner.profiling.bounds import machine_key
 from sebench.runner.workers.placement import worker_environ
 from sebench.runner.workers.session import WORKER_COMMAND, ask
 from sebench.schema import (
@@ -26,13 +29,30 @@ from sebench.schema import (
     Profile,
     Session,
     StaticCost,
+    Workload,
+    fingerprint,
     parse_variant,
 )
 from sebench.store import CountCache, MachineCache
 from sebench.worker.protocol import Profiled, ProfileRequest
 
+Measure = Callable[[Session, Plan, Machine | None, Sequence[str]], Profiled]
 STEPS = 7
 TIMEOUT_S = 900.0
+
+
+def default_machine_cache() -> MachineCache:
+    """The cache in the user's cache directory."""
+    return MachineCache(Path(platformdirs.user_cache_dir("sebench")) / "machines")
+
+
+def machine_key(workload: Workload, environment: Environment) -> str | None:
+    """What has to agree for bounds to hold; None for accelerators, whose bounds take a moment to measure."""
+    if workload.device != "cpu":
+        return None
+    method = hashlib.sha256((Path(profilers.__path__[0]) / "roofline.py").read_bytes()).hexdigest()
+    described = {"threads": workload.threads, "dtype": workload.dtype, "device": workload.device}
+    return f"{fingerprint(environment)} {method} {msgspec.json.encode(described, order='sorted').decode()}"
 
 
 def run_profiles(
@@ -44,6 +64,7 @@ def run_profiles(
     announce: Callable[[Session], None] = lambda session: None,
     announce_waiting: Announce = lambda holder: None,
     command: Sequence[str] = WORKER_COMMAND,
+    measure: Measure | None = None,
 ) -> tuple[tuple[Profile, ...], Environment]:
     """Take the candidate of every session apart.
 
@@ -55,6 +76,7 @@ def run_profiles(
         announce: told about every session that begins.
         announce_waiting: told when another run holds the device, and which.
         command: how a worker is started.
+        measure: profiles one session; `measure_profile`, if None.
 
     Returns:
         One profile per session, and the environment with what torch and the accelerator said.
@@ -69,13 +91,14 @@ def run_profiles(
         for session in plan.sessions:
             _require_parts(session)
             require_memory(session, environment.memory, count)
+    measure = measure_profile if measure is None else measure
     profiles = []
     for session in plan.sessions:
         key = machine_key(session.workload, environment)
         known = machines.get(key) if machines and key else None
         with alone_on(session.workload, announce_waiting):
             announce(session)
-            measured = _measure(session, plan, known, command)
+            measured = measure(session, plan, known, command)
         if machines and key and not known:
             machines.put(key, measured.samples.machine)
         with Counter(cache) as count:
@@ -114,7 +137,18 @@ def _with_note(profile: Profile, known: Machine) -> Profile:
     return replace(profile, findings=(*profile.findings, kept))
 
 
-def _measure(session: Session, plan: Plan, known: Machine | None, command: Sequence[str]) -> Profiled:
+def measure_profile(session: Session, plan: Plan, known: Machine | None, command: Sequence[str]) -> Profiled:
+    """Profile one session in a worker of its own.
+
+    Args:
+        session: the pair and its workload.
+        plan: its policy and seed.
+        known: the machine's bounds; None has them measured.
+        command: how a worker is started.
+
+    Raises:
+        WorkerError: the worker could not measure.
+    """
     rng = Random(f"{plan.seed}/profile")
     request = ProfileRequest(
         pair=session.pair,

@@ -7,8 +7,8 @@ import pytest
 
 from sebench.errors import DeviceError
 from sebench.schema import Workload
-from sebench.worker import desk
-from sebench.worker.desk import ALIVE_PERIOD_S, Desk
+from sebench.worker import channel
+from sebench.worker.channel import ALIVE_PERIOD_S, WorkerChannel
 from sebench.worker.failures import Fatal
 from sebench.worker.protocol import Alive, Done, Reply, Span
 
@@ -23,7 +23,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(desk.time, "monotonic", clock)
+    monkeypatch.setattr(channel.time, "monotonic", clock)
     return clock
 
 
@@ -33,7 +33,7 @@ def said(replies):
 
 def test_signs_of_life_are_no_more_frequent_than_they_need_be(clock):
     replies = io.BytesIO()
-    worker = Desk(io.BytesIO(), replies, None, None)
+    worker = WorkerChannel(io.BytesIO(), replies, None, None)
     worker.alive()
     assert said(replies) == []
     clock.now_s += ALIVE_PERIOD_S
@@ -49,7 +49,7 @@ def test_signs_of_life_are_no_more_frequent_than_they_need_be(clock):
 
 def test_messages_are_read_until_the_other_end_closes():
     span = Span(side="baseline", count=2)
-    worker = Desk(io.BytesIO(msgspec.json.encode(span) + b"\n"), io.BytesIO(), None, None)
+    worker = WorkerChannel(io.BytesIO(msgspec.json.encode(span) + b"\n"), io.BytesIO(), None, None)
     assert worker.read(Span) == span
     assert worker.read(Span) is None
 
@@ -59,5 +59,5 @@ def test_a_device_that_is_missing_is_why_a_worker_cannot_go_on():
         raise DeviceError("there is no such device")
 
     with pytest.raises(Fatal, match="^there is no such device$") as caught:
-        Desk(io.BytesIO(), io.BytesIO(), None, select).device(Workload(input_shape=(1, 3, 8, 8)))
+        WorkerChannel(io.BytesIO(), io.BytesIO(), None, select).device(Workload(input_shape=(1, 3, 8, 8)))
     assert caught.value.code == "device"

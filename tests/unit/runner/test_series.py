@@ -5,7 +5,7 @@ import pytest
 from sebench.runner.measuring.series import ProcessSeries, halved
 from sebench.runner.progress import Holder
 from sebench.runner.workers.session import OutOfTime, WorkerDied
-from sebench.schema import ModelSpec, Pair, Plan, Session, TimingPolicy, Workload
+from sebench.schema import ModelSpec, Pair, Session, TimingPolicy, Workload
 from sebench.worker.protocol import Done, Failed, Measured, Ready
 from tests import samples
 
@@ -93,7 +93,7 @@ class Workers:
 
 def series(workers, *, workload=samples.WORKLOAD, observer=lambda progress: None, **policy):
     asked = TimingPolicy(**{"processes": 6, "min_blocks": 4, "budget_s": 80.0, **policy})
-    plan = Plan(sessions=(Session(pair=PAIR, workload=workload),), policy=asked, seed=3)
+    plan = samples.plan(Session(pair=PAIR, workload=workload), policy=asked, seed=3)
     return ProcessSeries(plan, 0, observer=observer, open_worker=workers, monotonic=workers.clock)
 
 
@@ -340,7 +340,7 @@ def test_sessions_to_come_are_left_as_well():
     seen, workers = [], Workers({"block_s": 0.82})
     policy = TimingPolicy(processes=6, min_blocks=4, budget_s=80.0)
     session = Session(pair=PAIR, workload=samples.WORKLOAD)
-    plan = Plan(sessions=(session, session, session), policy=policy, seed=3)
+    plan = samples.plan(session, session, session, policy=policy, seed=3)
     made = ProcessSeries(plan, 1, observer=seen.append, open_worker=workers, monotonic=workers.clock)
     made.announce_waiting(Holder(7, "sebench compare"))
     workers.clock.now_s += 100.0

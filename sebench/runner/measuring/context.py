@@ -1,0 +1,60 @@
+"""What a measurement needs besides its plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from sebench.profilers.environment import capture_environment
+from sebench.profilers.findings import findings_for
+from sebench.profilers.probes import Probe, read_probe
+from sebench.runner.counting.counter import Counter
+from sebench.runner.measuring.calibrations import Calibrations
+from sebench.runner.progress import Observer, unobserved
+from sebench.runner.repository.worktree import Trees
+from sebench.runner.workers.session import WORKER_COMMAND, OpenWorker
+from sebench.runner.workers.side_by_side import SideDevice, worker_opener
+from sebench.schema import Environment, Finding
+from sebench.store import CountCache
+
+
+@dataclass(frozen=True, kw_only=True)
+class Host:
+    """The machine as the runner sees it. A test passes one whose answers it chooses."""
+
+    command: Sequence[str] = WORKER_COMMAND
+    """Starts a worker."""
+    capture_environment: Callable[[], Environment] = capture_environment
+    findings_for: Callable[..., tuple[Finding, ...]] = findings_for
+    read_probe: Callable[[], Probe] = read_probe
+    side_device: Callable[[], SideDevice] = SideDevice
+    """Times the workers of two trees in turn."""
+    open_counter: Callable[[CountCache | None, Trees, Sequence[str]], Counter] = Counter
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunContext:
+    """What is the same for every plan that a command measures."""
+
+    cache: CountCache | None = None
+    """Of static counts; None counts afresh."""
+    calibrations: Calibrations | None = None
+    """Where the noise of this machine is looked up."""
+    trees: Trees = field(default_factory=dict)
+    """Working directories of the commits that specs name."""
+    argv: Sequence[str] = ()
+    """Recorded in the results."""
+    observer: Observer = unobserved
+    """Told about every step; what it raises ends the measurement."""
+    host: Host = field(default_factory=Host)
+
+    def counter(self) -> Counter:
+        """Counts the networks of a plan, in a with-statement."""
+        return self.host.open_counter(self.cache, self.trees, self.host.command)
+
+    def worker_opener(self) -> OpenWorker:
+        """How the worker of a pair is opened."""
+        host = self.host
+        return worker_opener(
+            host.command, self.trees, side_device=host.side_device, read_probe=host.read_probe
+        )

@@ -1,0 +1,121 @@
+"""From what was measured of a pair to its `Result`."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec.structs import replace
+
+import sebench
+from sebench.analysis.calibration import noise
+from sebench.errors import DataFileError
+from sebench.runner.counting.pair import PairCosts
+from sebench.runner.measuring.calibrations import Calibrations
+from sebench.runner.measuring.context import RunContext
+from sebench.runner.measuring.series import ProcessSeries
+from sebench.schema import (
+    EnergyMeasurement,
+    Environment,
+    Finding,
+    Measurement,
+    MemoryMeasurement,
+    Pair,
+    Result,
+    SavedForBackward,
+    fingerprint,
+)
+
+
+@dataclass(kw_only=True)
+class ResultBuilder:
+    """What is known of a pair so far; it can be made into a `Result` at any time."""
+
+    pair: Pair
+    seed: int
+    environment: Environment
+    """As captured before anything was measured."""
+    costs: PairCosts
+    series: list[ProcessSeries] = field(default_factory=list)
+    memory: list[MemoryMeasurement] = field(default_factory=list)
+    energy: list[EnergyMeasurement] = field(default_factory=list)
+    saved: SavedForBackward | None = None
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def has_samples(self) -> bool:
+        """Whether a block was measured."""
+        return any(process.blocks for series in self.series for process in series.runs)
+
+    def build(self, context: RunContext, *, interrupted: bool = False) -> Result:
+        """The result of all that is known.
+
+        Args:
+            context: whose calibrations and command line it records.
+            interrupted: add a finding that says so.
+        """
+        now = datetime.now(UTC)
+        environment = _with_runtime(self.environment, self.series)
+        measurements = tuple(
+            _with_noise(series.measurement(), self.pair, environment, context.calibrations)
+            for series in self.series
+        )
+        busiest = max((m.workload for m in measurements), key=lambda w: w.threads * w.world_size)
+        findings = context.host.findings_for(environment, threads=busiest.threads, ranks=busiest.world_size)
+        return Result(
+            id=_identifier(self.pair, now),
+            created_at=now.isoformat(timespec="seconds"),
+            sebench=sebench.__version__,
+            command=tuple(context.argv),
+            seed=self.seed,
+            pair=self.pair,
+            environment=replace(environment, findings=findings),
+            baseline_cost=self.costs.costs.get("baseline"),
+            candidate_cost=self.costs.costs.get("candidate"),
+            not_counted=dict(self.costs.reasons),
+            measurements=measurements,
+            memory=tuple(self.memory),
+            energy=tuple(self.energy),
+            saved=self.saved,
+            findings=(*self.findings, *((_INTERRUPTED,) if interrupted else ())),
+        )
+
+
+_INTERRUPTED = Finding(
+    code="interrupted",
+    severity="warning",
+    message="interrupted: this is what was measured until then",
+    hint="run the command again for the full measurement",
+)
+
+
+def _with_runtime(environment: Environment, series: Sequence[ProcessSeries]) -> Environment:
+    """With what the latest worker said of torch and the accelerator; one that did not start says nothing."""
+    runtime: dict[str, Any] = dict(next((each.runtime for each in reversed(series) if each.runtime), {}))
+    return replace(environment, device=runtime.pop("device", {}), runtime=runtime)
+
+
+def _with_noise(
+    measurement: Measurement, pair: Pair, environment: Environment, calibrations: Calibrations | None
+) -> Measurement:
+    """With the calibrated variation between processes, where there is one for this set-up."""
+    # Two sides in processes of their own vary more than the two in one that were calibrated.
+    apart = pair.baseline.commit != pair.candidate.commit
+    if calibrations is None or apart:
+        return measurement
+    try:
+        known = calibrations.find(fingerprint(environment), pair.candidate, measurement.workload)
+    except DataFileError as error:  # no reason to lose what was measured
+        note = Finding(code="calibration-unreadable", severity="warning", message=str(error))
+        return replace(measurement, findings=(*measurement.findings, note))
+    return measurement if known is None else replace(measurement, sigma_process=noise(known).sigma_process)
+
+
+def _identifier(pair: Pair, now: datetime) -> str:
+    same = pair.baseline.model == pair.candidate.model
+    words = (*((pair.model,) if same else ()), pair.baseline_name, pair.candidate_name)
+    name = "-".join("".join(c if c.isalnum() else "_" for c in word).strip("_") for word in words)
+    return f"{now:%Y%m%dT%H%M%S%fZ}-{name[:80]}-{secrets.token_hex(3)}"
