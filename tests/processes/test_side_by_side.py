@@ -27,7 +27,7 @@ from sebench.worker.protocol import (
 from tests import samples
 from tests.repositories import repository
 
-SIDES = Path(__file__).parents[2] / "workers" / "sides.py"
+SIDES = Path(__file__).parents[1] / "workers" / "sides.py"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 POLICY = TimingPolicy(
     processes=1, min_blocks=2, segment_s=0.001, warmup_busy_s=0.01, timeout_s=600.0, effort="quick"

@@ -18,7 +18,7 @@ from sebench.schema import ModelSpec, Pair, Session, StaticCost, TimingPolicy, W
 from sebench.worker.protocol import CounterFound
 from tests import samples
 
-WORKER = Path(__file__).parents[2] / "workers" / "fake_gpu.py"
+WORKER = Path(__file__).parents[1] / "workers" / "fake_gpu.py"
 PAIR = Pair(baseline=ModelSpec(model="toy"), candidate=ModelSpec(model="toy", variant="se"))
 COST = StaticCost(input_shape=(1, 3, 2, 2), params=1, buffers=0)
 

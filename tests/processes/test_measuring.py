@@ -20,7 +20,7 @@ from sebench.runner.workers.side_by_side import worker_opener
 from sebench.schema import ModelSpec, Pair, Session, TimingPolicy, Workload
 from tests import samples
 
-FAULTY = Path(__file__).parents[2] / "workers" / "faulty.py"
+FAULTY = Path(__file__).parents[1] / "workers" / "faulty.py"
 POLICY = TimingPolicy(
     processes=2,
     min_blocks=2,

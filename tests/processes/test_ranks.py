@@ -16,7 +16,7 @@ from sebench.worker.protocol import MemoryRequest, Request
 from tests import samples
 from tests.interpreter import FRESH
 
-RANKS = Path(__file__).parents[2] / "workers" / "ranks.py"
+RANKS = Path(__file__).parents[1] / "workers" / "ranks.py"
 POLICY = TimingPolicy(
     processes=1,
     min_blocks=2,

@@ -15,7 +15,7 @@ from sebench.schema import ModelSpec, Pair, Session, StaticCost, TimingPolicy, W
 from tests import samples
 from tests.interpreter import FRESH
 
-WORKER = Path(__file__).parents[2] / "workers" / "fake_gpu.py"
+WORKER = Path(__file__).parents[1] / "workers" / "fake_gpu.py"
 # A budget that is soon spent: six processes with little more than their fewest blocks.
 POLICY = TimingPolicy(processes=6, min_blocks=4, budget_s=10.0, timeout_s=600.0)
 PAIR = Pair(baseline=ModelSpec(model="toy"), candidate=ModelSpec(model="toy", variant="se"))

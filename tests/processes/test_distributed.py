@@ -17,7 +17,7 @@ from sebench.schema import Workload
 from tests.fakes import FakeDevice
 from tests.workers.second_rank import SHAPE, network
 
-SECOND_RANK = Path(__file__).parents[2] / "workers" / "second_rank.py"
+SECOND_RANK = Path(__file__).parents[1] / "workers" / "second_rank.py"
 
 
 def workload_of(**fields):
