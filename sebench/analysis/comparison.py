@@ -9,10 +9,9 @@ from msgspec.structs import replace
 from sebench import statistics
 from sebench.analysis.costs import Totals, totals
 from sebench.analysis.energy import energy_metrics
-from sebench.analysis.estimates import interval_of, ratio_of
 from sebench.analysis.grading import grade, latency_findings
 from sebench.analysis.memory import memory_metrics, saved_by_stage, saved_metric
-from sebench.analysis.metrics import unavailable
+from sebench.analysis.metrics import interval_of, ratio_of, unavailable
 from sebench.analysis.sampled import (
     READS,
     Read,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from sebench import statistics
-from sebench.analysis.estimates import interval_of, ratio_of
-from sebench.analysis.metrics import unavailable
+from sebench.analysis.metrics import interval_of, ratio_of, unavailable
 from sebench.schema import (
     METRICS,
     EnergyMeasurement,

@@ -11,8 +11,8 @@ from msgspec import structs
 
 from sebench import statistics
 from sebench.analysis.energy import energy_log_ratios, energy_metrics, is_measured
-from sebench.analysis.estimates import ratio_of
 from sebench.analysis.grading import disqualifying, grade, latency_findings
+from sebench.analysis.metrics import ratio_of
 from sebench.analysis.sampled import (
     READS,
     log_ratios,

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from sebench import statistics
 from sebench.analysis.costs import totals
-from sebench.analysis.estimates import interval_of
+from sebench.analysis.metrics import interval_of
 from sebench.analysis.sampled import differences, log_ratios, log_times
 from sebench.schema import (
     PLAIN,

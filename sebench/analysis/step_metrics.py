@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sebench import statistics
-from sebench.analysis.estimates import interval_of, ratio_of
 from sebench.analysis.grading import grade, interval_findings
+from sebench.analysis.metrics import interval_of, ratio_of
 from sebench.analysis.sampled import READS, differences, log_ratios, log_times, valid_blocks, valid_by_process
 from sebench.schema import METRICS, Finding, Measurement, MetricComparison, ProcessRun, Quantity, Ratio, Side
 

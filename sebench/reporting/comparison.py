@@ -8,23 +8,27 @@ from dataclasses import dataclass
 from sebench.reporting.answers import answers, confidence_text
 from sebench.reporting.comparison_notes import notes
 from sebench.reporting.comparison_records import comparison_records
-from sebench.reporting.document import Document, Paragraph, Table
+from sebench.reporting.document import Cell, Column, Document, Paragraph, Row, Table
 from sebench.reporting.finite import finite_comparison
 from sebench.reporting.metric_row import PaperPair, columns, paper_pair, row
-from sebench.reporting.saved import saved_table
 from sebench.schema import (
     WORKLOAD_OPTIONS,
     Comparison,
     Environment,
     MetricComparison,
     Origin,
+    SavedStage,
     Workload,
     image_text,
     is_printed,
     workload_words,
 )
+from sebench.units import UNKNOWN, bytes_scale, format_ratio, significant
 
 NOTHING_COMPARED = "Nothing was compared."
+_SAVED_TITLE = "Saved for backward by stage"
+_SAVED_NOTE = "a tensor counts where it is kept first: what attention puts out, where it is read next"
+_SAVED_DIGITS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,3 +169,52 @@ def workload_text(workload: Workload | None, sizes: Iterable[tuple[int, ...]]) -
         return "Static costs"
     alike = len(set(sizes)) == 1
     return ", ".join(workload_words(workload, without=() if alike else ("input_shape",)))
+
+
+# --- saved for backward -----------------------------------------------------------------------------------
+
+
+def saved_table(comparison: Comparison, *, group: str = "") -> Table:
+    """Bytes by stage of both sides, exact, and their sum.
+
+    Args:
+        comparison: with stages.
+        group: names the pair where there are several.
+    """
+    stages = comparison.saved_by_stage
+    whole = SavedStage(
+        stage="all",
+        baseline_bytes=sum(stage.baseline_bytes for stage in stages),
+        candidate_bytes=sum(stage.candidate_bytes for stage in stages),
+    )
+    scale = bytes_scale(whole.candidate_bytes)
+    columns = (
+        Column("stage", "stage"),
+        *(
+            Column(key, title, "right", detail=f"({scale.unit})")
+            for key, title in (
+                ("baseline_bytes", "baseline"),
+                ("candidate_bytes", "candidate"),
+                ("difference_bytes", "difference"),
+            )
+        ),
+        Column("saved_ratio", "ratio", "right"),
+    )
+    rows = tuple(_row(stage, scale.factor) for stage in (*stages, whole))
+    return Table(f"{_SAVED_TITLE}, {group}" if group else _SAVED_TITLE, columns, rows, (_SAVED_NOTE,))
+
+
+def _row(stage: SavedStage, factor: float) -> Row:
+    difference = stage.candidate_bytes - stage.baseline_bytes
+    ratio = stage.candidate_bytes / stage.baseline_bytes if stage.baseline_bytes else None
+    return (
+        Cell(stage.stage or "(none)", stage.stage),
+        _bytes(stage.baseline_bytes, factor),
+        _bytes(stage.candidate_bytes, factor),
+        _bytes(difference, factor),
+        Cell(UNKNOWN if ratio is None else format_ratio(ratio), ratio),
+    )
+
+
+def _bytes(value: int, factor: float) -> Cell:
+    return Cell(significant(value / factor, _SAVED_DIGITS), value)

@@ -7,13 +7,16 @@ from typing import Any
 
 import msgspec
 
-from sebench.reporting.change_rows import pair_name
+from sebench.reporting.change_rows import pair_name, ratio_cell
+from sebench.reporting.comparison import workload_text
 from sebench.reporting.contract import document_json
-from sebench.reporting.document import Document, Paragraph
-from sebench.reporting.trend_answers import commits_text, trend_answers
-from sebench.reporting.trend_tables import change_table, point_table
-from sebench.schema import Trend, metric_label
+from sebench.reporting.document import EMPTY, Cell, Column, Document, Paragraph, Row, Table, text_cell
+from sebench.reporting.trend_answers import commits_text, level_ratio, trend_answers
+from sebench.schema import ChangePoint, Trend, TrendPoint, metric_label
+from sebench.units import Scale, significant, unit_scale
 
+_DAY, _DIGITS = 10, 5
+_LIMIT_KEYS = ("level_before", "level_after", "change")
 _FINGERPRINT_DIGITS = 12
 RATIO = "ratio: candidate / baseline, mean over the processes of all results of a commit, on the log scale"
 METHOD = (
@@ -75,3 +78,96 @@ def _notes(trend: Trend) -> Iterator[str]:
     for left in trend.left_out:
         yield f"left out: {left.results} result{'' if left.results == 1 else 's'}: {left.reason}"
     yield from (f"{finding.code}: {finding.message}" for finding in trend.findings)
+
+
+def change_table(trend: Trend) -> Table:
+    """One row per change point."""
+    columns = (
+        Column("before", "last before"),
+        Column("after", "first after"),
+        Column("level_before", "level before", "right", detail="[CI]"),
+        Column("level_after", "level after", "right", detail="[CI]"),
+        Column("change", "change", "right", detail="[CI]"),
+        Column("verdict", "verdict"),
+        Column("commits", "commits"),
+        *(Column(f"{key}_ci_{end}", "", role="data") for key in _LIMIT_KEYS for end in ("low", "high")),
+    )
+    rows = tuple(_change_row(found, exact=trend.exact) for found in trend.change_points)
+    return Table("Change points", columns, rows)
+
+
+def _change_row(found: ChangePoint, *, exact: bool) -> Row:
+    ratios = (found.level_before, found.level_after, found.change)
+    limits = (Cell("", limit) for ratio in ratios for limit in (ratio.ci_low, ratio.ci_high))
+    return (
+        text_cell(found.before),
+        text_cell(found.after),
+        ratio_cell(level_ratio(found.level_before), exact=exact),
+        ratio_cell(level_ratio(found.level_after), exact=exact),
+        ratio_cell(found.change, exact=exact),
+        text_cell(found.verdict),
+        text_cell(f"{found.points_before}, {found.points_after}"),
+        *limits,
+    )
+
+
+_DATA_KEYS = (
+    *("commit_id", "dirty", "ratio_ci_low", "ratio_ci_high", "standard_error"),
+    *("confidence", "method", "scope", "blocks", "results"),
+)
+
+
+def point_table(trend: Trend) -> Table:
+    """One row per commit."""
+    scale = _scale(trend)
+    unit = f" ({scale.unit})" if scale.unit else ""
+    columns = (
+        Column("commit", "commit"),
+        Column("measured_at", "measured"),
+        Column("ratio", "ratio", "right", detail="[CI]", pinned=True),
+        Column("change", "change"),
+        Column("baseline", f"baseline{unit}", "right"),
+        Column("candidate", f"candidate{unit}", "right"),
+        Column("grade", "grade"),
+        Column("processes", "processes", role="fold"),
+        *(Column(key, key, role="data") for key in _DATA_KEYS),
+    )
+    verdicts = {found.index: found for found in trend.change_points}
+    rows = tuple(
+        _point_row(point, verdicts.get(index), scale, exact=trend.exact)
+        for index, point in enumerate(trend.points)
+    )
+    sizes = {trend.workload.input_shape} if trend.workload else set()
+    return Table(workload_text(trend.workload, sizes), columns, rows)
+
+
+def _point_row(point: TrendPoint, change: ChangePoint | None, scale: Scale, *, exact: bool) -> Row:
+    ratio = point.ratio
+    data = (
+        *(point.commit, point.dirty, ratio.ci_low, ratio.ci_high, point.standard_error),
+        *(None if exact else ratio.confidence, ratio.method, ratio.scope, ratio.blocks),
+        " ".join(point.results),
+    )
+    return (
+        text_cell(point.label),
+        Cell(point.measured_at[:_DAY], point.measured_at),
+        ratio_cell(ratio, exact=exact),
+        text_cell(change.verdict) if change else EMPTY,
+        _quantity(point.baseline, scale),
+        _quantity(point.candidate, scale),
+        Cell("exact" if exact else point.grade, point.grade),
+        EMPTY if exact else Cell(str(ratio.processes), ratio.processes),
+        *(Cell("", value) for value in data),
+    )
+
+
+def _scale(trend: Trend) -> Scale:
+    known = [point.candidate for point in trend.points if point.candidate is not None]
+    return unit_scale(trend.unit, max(known)) if known else Scale(1.0, "")
+
+
+def _quantity(value: float | None, scale: Scale) -> Cell:
+    if value is None:
+        return EMPTY
+    whole = isinstance(value, int) and scale.factor == 1
+    return Cell(str(value) if whole else significant(value / scale.factor, _DIGITS), value)

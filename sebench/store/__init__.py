@@ -1,14 +1,19 @@
 """What is kept on disk: results with their index, counts, and files that are whole or absent."""
 
 from sebench.store.cache import CountCache, MachineCache, sources_digest
-from sebench.store.files import check_directory, check_writable, write_atomic
+from sebench.store.files import (
+    check_directory,
+    check_writable,
+    temporary_file,
+    temporary_folder,
+    write_atomic,
+)
 from sebench.store.index import Derivation
 from sebench.store.places import ATTEMPTS, CALIBRATIONS, RESULTS
 from sebench.store.reading import check_header, load_result
 from sebench.store.resolve import resolve_results
 from sebench.store.results import ResultStore
 from sebench.store.selection import Criterion, criteria, parse_since, unmatched
-from sebench.store.temporary import temporary_file, temporary_folder
 
 __all__ = [
     "ATTEMPTS",

@@ -1,4 +1,4 @@
-"""Files that last: whole or absent, flushed to the disk, never replaced by accident."""
+"""Files: those that last, whole or absent and flushed to the disk, and temporary ones."""
 
 from __future__ import annotations
 
@@ -161,3 +161,34 @@ def _inherit_mode(path: Path) -> None:
     umask = os.umask(0)
     os.umask(umask)
     path.chmod(0o666 & ~umask)
+
+
+def temporary_folder() -> Path:
+    """Where temporary files go.
+
+    Raises:
+        DataFileError: no folder that usually holds them can be written.
+    """
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError as error:
+        raise _nowhere(error) from error
+
+
+def temporary_file() -> IO[bytes]:
+    """An empty one that goes when it is closed.
+
+    Raises:
+        DataFileError: as `temporary_folder`, or the folder is full.
+    """
+    try:
+        return tempfile.TemporaryFile()
+    except OSError as error:
+        raise _nowhere(error) from error
+
+
+def _nowhere(error: OSError) -> DataFileError:
+    return DataFileError(
+        f"temporary files cannot be written: {error.strerror}",
+        hint="set TMPDIR to a writable directory",
+    )
