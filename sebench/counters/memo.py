@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-_LIMIT = 65_536
+LIMIT = 65_536
 _TENSORS = (torch.Tensor, torch.nn.Parameter)
 _SCALARS = frozenset((int, bool, float, str))
 _ATOMS = _SCALARS | {complex, type(None), torch.dtype, torch.layout, torch.device, torch.memory_format}
@@ -60,9 +60,9 @@ _ANSWERS: dict[Key, Answer] = {}
 recall = _ANSWERS.get
 
 
-def remember(key: Key, answer: Answer) -> None:
-    """Keep an answer; a full memo starts afresh."""
-    if len(_ANSWERS) >= _LIMIT:
+def remember(key: Key, answer: Answer, *, limit: int = LIMIT) -> None:
+    """Keep an answer; a memo that holds `limit` of them starts afresh."""
+    if len(_ANSWERS) >= limit:
         _ANSWERS.clear()
     _ANSWERS[key] = answer
 

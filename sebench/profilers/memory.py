@@ -62,10 +62,14 @@ def _peak_of_allocations(step: Step) -> int | None:
     return peak if sizes else None
 
 
-def peak_resident_bytes() -> int | None:
-    """Largest resident set of this process so far; only Linux tells it."""
+def peak_resident_bytes(status: Path = _STATUS) -> int | None:
+    """Largest resident set of this process so far; only Linux tells it.
+
+    Args:
+        status: where Linux tells it.
+    """
     try:
-        found = re.search(r"^VmHWM:\s+(\d+) kB$", _STATUS.read_text(encoding="ascii"), re.MULTILINE)
+        found = re.search(r"^VmHWM:\s+(\d+) kB$", status.read_text(encoding="ascii"), re.MULTILINE)
     except OSError:
         return None
     return int(found[1]) * 1024 if found else None

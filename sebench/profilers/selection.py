@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from sebench.errors import DeviceError, UsageError
@@ -18,7 +19,14 @@ _NAME = re.compile(r"(cuda|xpu|mps)(?::(\d+))?")
 _DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dri", "/dev/dxg")
 
 
-def resolve_device(name: str, *, world_size: int = 1) -> str:
+def may_have_accelerator() -> bool:
+    """Whether asking torch, which takes seconds to import, is worth it."""
+    return sys.platform != "linux" or any(Path(driver).exists() for driver in _DRIVERS)
+
+
+def resolve_device(
+    name: str, *, world_size: int = 1, worth_asking: Callable[[], bool] = may_have_accelerator
+) -> str:
     """A device as torch spells it, e.g. ``cpu`` or ``cuda:0``; of several ranks, that of the first.
 
     Args:
@@ -26,19 +34,20 @@ def resolve_device(name: str, *, world_size: int = 1) -> str:
             torch finds, else the CPU.
         world_size: number of ranks; each has an accelerator of its own, from index 0 on, or at least one of
             the CPUs.
+        worth_asking: whether torch is asked for ``auto``.
 
     Raises:
         UsageError: no name of a device, or an index that the ranks cannot start from.
         DeviceError: a device that is not there, or too few of them.
     """
-    device = _resolved(name)
+    device = _resolved(name, worth_asking)
     if world_size > 1:
         _require_ranks(device, world_size)
     return device
 
 
-def _resolved(name: str) -> str:
-    if name == "cpu" or (name == "auto" and not _may_have_accelerator()):
+def _resolved(name: str, worth_asking: Callable[[], bool]) -> str:
+    if name == "cpu" or (name == "auto" and not worth_asking()):
         return "cpu"
     found = _NAME.fullmatch(name)
     if name != "auto" and not found:
@@ -103,8 +112,3 @@ def _require_ranks(device: str, world_size: int) -> None:
             f"--device {device}: --world-size {world_size} uses {kind}:0 to {kind}:{world_size - 1}",
             hint=f"use --device {kind}",
         )
-
-
-def _may_have_accelerator() -> bool:
-    """Whether asking torch, which takes seconds to import, is worth it."""
-    return sys.platform != "linux" or any(Path(driver).exists() for driver in _DRIVERS)

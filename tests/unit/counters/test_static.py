@@ -100,11 +100,14 @@ def test_counting_twice_gives_the_same_rows_with_and_without_the_memo(monkeypatc
             assert count(network(), SHAPE, phase=phase, **options) == first
 
 
-def test_the_memo_is_bounded(monkeypatch):
-    memo.forget()
-    monkeypatch.setattr(memo, "_LIMIT", 1)
+def test_the_memo_is_bounded():
     expected = count(network(), SHAPE)
-    assert len(memo._ANSWERS) <= 1
+    memo.forget()
+    answers = {(number,): memo.Answer(price=None, result=number) for number in range(3)}
+    for key, answer in answers.items():
+        memo.remember(key, answer, limit=2)
+    # The third found two and started afresh.
+    assert [memo.recall(key) for key in answers] == [None, None, answers[2,]]
     assert count(network(), SHAPE) == expected
 
 

@@ -60,12 +60,10 @@ def test_gradients_of_the_step_before_do_not_count():
     assert memory.peak_bytes(module, step, (), "cpu") == before
 
 
-def test_the_resident_set_is_known_on_linux_only(monkeypatch, tmp_path):
-    monkeypatch.setattr(memory, "_STATUS", tmp_path / "none")
-    assert memory.peak_resident_bytes() is None
+def test_the_resident_set_is_known_on_linux_only(tmp_path):
+    assert memory.peak_resident_bytes(tmp_path / "none") is None
     (tmp_path / "status").write_text("Name:\tpython\nVmHWM:\t  123456 kB\nVmRSS:\t 1 kB\n")
-    monkeypatch.setattr(memory, "_STATUS", tmp_path / "status")
-    assert memory.peak_resident_bytes() == 123456 * 1024
+    assert memory.peak_resident_bytes(tmp_path / "status") == 123456 * 1024
     assert memory.reserved_bytes("cpu") is None
 
 

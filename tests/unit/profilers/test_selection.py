@@ -14,7 +14,6 @@ from sebench.profilers.selection import resolve_device
 def gpus(monkeypatch):
     def install(count, kind="cuda"):
         present = SimpleNamespace(type=kind) if count else None
-        monkeypatch.setattr(selection, "_may_have_accelerator", lambda: True)
         monkeypatch.setattr(torch.accelerator, "is_available", lambda: bool(count))
         monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: present)
         monkeypatch.setattr(torch.accelerator, "device_count", lambda: count)
@@ -28,16 +27,15 @@ def gpus(monkeypatch):
 )
 def test_with_two_gpus(gpus, name, resolved):
     gpus(2)
-    assert resolve_device(name) == resolved
+    assert resolve_device(name, worth_asking=lambda: True) == resolved
 
 
-def test_auto_is_whatever_torch_finds_or_the_cpu(gpus, monkeypatch):
+def test_auto_is_whatever_torch_finds_or_the_cpu(gpus):
     gpus(1, "xpu")
-    assert resolve_device("auto") == "xpu:0"
+    assert resolve_device("auto", worth_asking=lambda: True) == "xpu:0"
+    assert resolve_device("auto", worth_asking=lambda: False) == "cpu"
     gpus(0)
-    assert resolve_device("auto") == "cpu"
-    monkeypatch.setattr(selection, "_may_have_accelerator", lambda: False)
-    assert resolve_device("auto") == "cpu"
+    assert resolve_device("auto", worth_asking=lambda: True) == "cpu"
 
 
 @pytest.mark.parametrize(
@@ -69,7 +67,7 @@ def test_ranks_have_an_accelerator_each_from_the_first_on(gpus):
         resolve_device("cuda:1", world_size=2)
     gpus(1)
     with pytest.raises(DeviceError, match="--world-size 2: there is 1 CUDA device; use --device cpu"):
-        resolve_device("auto", world_size=2)
+        resolve_device("auto", world_size=2, worth_asking=lambda: True)
 
 
 def test_ranks_on_the_cpu_have_one_each_at_least(monkeypatch):
