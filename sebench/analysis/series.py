@@ -104,11 +104,11 @@ def _alike(lead: Reading, result: Result, *, same_set_up: bool) -> Reading | str
 
 def _expand(prefix: str, known: Iterable[str]) -> str:
     distinct = sorted(set(known))
-    fitting = [found for found in distinct if found.startswith(prefix.lower())]
-    if len(fitting) == 1:
-        return fitting[0]
-    listed = ", ".join(found[:FINGERPRINT_DIGITS] for found in fitting or distinct) or "none"
-    what = "fits several" if fitting else "fits no result"
+    matching = [found for found in distinct if found.startswith(prefix.lower())]
+    if len(matching) == 1:
+        return matching[0]
+    listed = ", ".join(found[:FINGERPRINT_DIGITS] for found in matching or distinct) or "none"
+    what = "fits several" if matching else "fits no result"
     raise UsageError(f"--fingerprint {prefix!r} {what}", hint=f"there are {listed}")
 
 

@@ -86,3 +86,25 @@ def test_nothing_to_compare_is_refused():
         plan(names=[])
     with pytest.raises(UsageError, match="--batch-size 0 is not positive"):
         input_shape("resnet50", 0, None)
+
+
+def test_the_workloads_of_a_pair_stay_together():
+    made = make_plan(
+        names=["resnet50"], variants=["se", "se(r=8)"], workload=WorkloadRequest(device="cuda:0", threads=1)
+    )
+    # On a GPU what the paper reports: a single image, then a training step of 256.
+    found = [(each.pair.candidate.variant, [w.batch_size for w in each.workloads]) for each in made.pairs]
+    assert found == [("se", [1, 256]), ("se(r=8)", [1, 256])]
+    first, second = made.pairs
+    assert made.sessions == (*first.sessions, *second.sessions)
+    assert [session.pair for session in second.sessions] == [second.pair] * 2
+
+
+def test_a_budget_is_shared_by_the_sessions_of_all_pairs():
+    made = make_plan(
+        names=["resnet50"],
+        variants=["se", "se(r=8)"],
+        budget_s=100.0,
+        workload=WorkloadRequest(device="cuda:0", threads=1),
+    )
+    assert made.policy.budget_s == 25.0  # 100 s / (2 pairs x 2 workloads)
