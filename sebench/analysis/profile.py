@@ -140,7 +140,7 @@ def _parts(
         }
         verdict = max(bounds, key=lambda name: bounds[name])
         weight_bytes = weights.get(sample.stage, 0) if sample.part in weighted else 0
-        # A verdict of its own: weights are read once per step, so a larger batch makes them cheaper per image.
+        # A verdict of its own: weights are read once per step, so a larger batch spreads their cost.
         if verdict == "bandwidth-bound" and weight_bytes > _MOSTLY * done.bytes:
             verdict = "weight-bound"
         yield PartProfile(

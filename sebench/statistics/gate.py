@@ -148,7 +148,7 @@ def decide(found: Evidence, limit: float, *, confidence: float, adjusted_p: floa
     """
     if found.limits(confidence).high <= math.log(limit):
         return "passed"
-    # A pass needs no correction for many checks: the worst check decides, so more of them only make it harder.
+    # A pass needs no correction for many checks: the worst one decides, so more only make it harder.
     return "failed" if adjusted_p <= tail_probability(confidence) / 2 else "inconclusive"
 
 
