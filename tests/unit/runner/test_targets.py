@@ -127,7 +127,7 @@ def test_one_ref_is_checked_out_once(changed):
         (base_ref("torchvision:resnet18"), "torchvision:resnet18 is not code of this repository"),
         (base_ref("../elsewhere.py:net"), "../elsewhere.py would be the same file at every commit"),
         (base_ref("/nets.py:net"), "/nets.py would be the same file at every commit"),
-        (base_ref(limits={"energy": 1.1}), "energy cannot be held against a ref"),
+        (base_ref(limits={"energy": 1.1}), "energy cannot be checked against a git ref"),
         (base_ref(ref="nosuch"), "--base-ref nosuch is not a commit of"),
     ],
 )
@@ -259,7 +259,7 @@ def test_energy_is_that_of_one_device():
     asked = ceiling({"energy": 1.1, "latency": 1.1}, phase="training", world_size=1)
     (found,) = opened(ceiling=asked)
     assert found.session.workload.world_size == 1
-    with pytest.raises(UsageError, match="limit energy:1.1 reads the counter of one device; leave out"):
+    with pytest.raises(UsageError, match="limit energy:1.1 reads the energy counter of one device"):
         opened(ceiling=replace(asked, world_size=2))
 
 
