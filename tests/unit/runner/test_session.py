@@ -56,7 +56,7 @@ def test_a_worker_that_dies_in_the_middle_of_a_message_has_died():
 @pytest.mark.parametrize("text", ["no JSON", '{"type": "Unheard"}', "[]"])
 def test_what_is_no_message_is_a_death(text):
     with session(f"print({text!r}, flush=True)\nsys.stdin.read()") as worker:
-        assert_died(worker, "sent what is no message")
+        assert_died(worker, "sent an invalid message")
 
 
 def assert_died(worker, words):
