@@ -59,6 +59,7 @@ def noise(calibration: Calibration) -> Noise:
     ]
     everything = [value for session in estimates for value in session]
     process_variance = _pooled_variance(estimates)
+    # The true ratio of a network to itself is 1, so whatever the mean differs by is bias of the method.
     limits = statistics.t_interval(everything)
     return Noise(
         bias=float(np.mean(everything)),

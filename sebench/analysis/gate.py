@@ -175,7 +175,7 @@ def _open(question: Question, limits: statistics.ConfidenceLimits, adjusted_p: f
     """Why a sampled check is not decided, at the level that decides rather than the one shown."""
     metric, low, high = question.metric, math.exp(limits.low), math.exp(limits.high)
     if low > question.limit:
-        doubtful = f"not significantly so after correction for the number of checks (p  {adjusted_p:.2g})"
+        doubtful = f"not significantly so after correction for the number of checks (p {adjusted_p:.2g})"
         reason = around_limit(question, f"{metric} is beyond")
         return Reason(code=reason.code, message=f"{reason.message}, but {doubtful}", hint=reason.hint)
     level = f"{limits.coverage * 100:.4g} %"

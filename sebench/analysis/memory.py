@@ -81,6 +81,7 @@ def _metric(measurement: MemoryMeasurement, name: str) -> Iterator[MetricCompari
         return
     middles = [statistics.quartiles(values[side]).median for side in _SIDES]
     baseline, candidate = (int(middle) for middle in middles)
+    # Bytes that repeat exactly are a count; of others two processes per side say too little for an interval.
     repeats = all(len(set(found)) == 1 for found in values.values())
     ratio = candidate / baseline if baseline else None
     known = exact and repeats

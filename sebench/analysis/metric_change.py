@@ -45,6 +45,8 @@ def metric_change(found: Match | Unmatched) -> MetricChange:
     before, after = found.before, found.after
     exact = before.metric.exact and after.metric.exact
     obstacle = _obstacle(found)
+    # Ratios stay comparable between machines, because each side was divided by its own baseline there; the
+    # candidate's own time (below) is not, and has obstacles of its own.
     overhead, freedom = _NO_RATIO, None
     if obstacle is None:
         overhead, freedom = _overhead(before, after, exact=exact)

@@ -104,6 +104,7 @@ def _timed(results: Sequence[Result], metric: str, workload: Workload) -> Pool |
         return None
     latest, last = found[-1]
     sigma = _sigma_process(results, last.workload)
+    # One measurement with the processes of all runs, graded as a whole: the verdict rests on all of them.
     whole = structs.replace(
         last,
         processes=tuple(chain.from_iterable(each.processes for _, each in found)),

@@ -66,7 +66,7 @@ def conclude_profile(
     unknown = AUTOCAST if workload.dtype.startswith("amp-") else None
     known = parse_variant(pair.candidate.variant).parts
     rows = _parts(samples, cost, known, machine)
-    if unknown:
+    if unknown:  # times are measured all the same; only what needs counts is missing
         rows = (_timed_alone(row, unknown) for row in rows)
     order = {part.name: index for index, part in enumerate(known)}
     parts = tuple(sorted(rows, key=lambda row: (row.phase == "backward", row.stage, order[row.part])))
@@ -132,6 +132,7 @@ def _parts(
     for sample in samples.parts:
         done = work.get((sample.stage, sample.part, sample.phase), _Work())
         time_s = _median(sample.times_s)
+        # A part can be no faster than each of its three resources alone; they overlap, so they are not added.
         bounds: dict[Bottleneck, float] = {
             "bandwidth-bound": done.bytes / machine.copy_bytes_per_s,
             "compute-bound": done.flops / machine.matmul_flops_per_s,
@@ -139,6 +140,7 @@ def _parts(
         }
         verdict = max(bounds, key=lambda name: bounds[name])
         weight_bytes = weights.get(sample.stage, 0) if sample.part in weighted else 0
+        # A verdict of its own: weights are read once per step, so a larger batch spreads their cost.
         if verdict == "bandwidth-bound" and weight_bytes > _MOSTLY * done.bytes:
             verdict = "weight-bound"
         yield PartProfile(

@@ -40,6 +40,7 @@ def throughput_metric(measurement: Measurement, latency: MetricComparison) -> Me
     difference = statistics.estimate_difference(
         differences(valid_by_process(measurement), to=lambda step_s: images / step_s),
         confidence=measurement.policy.confidence,
+        # sigma is relative: of a rate it is the same share as of a time, in the unit of the rate.
         sigma_process_s=None if sigma is None or candidate.value is None else sigma * candidate.value,
     )
     return MetricComparison(

@@ -93,6 +93,7 @@ def _sampled(question: Question, now: Pool, then: Pool, noise: Noise | None) -> 
         found[0], found[1], sigma_session=basis.sigma_session or 0.0, sessions=basis.sessions
     )
     answer = replace(answer, ratio=_ratio(evidence, sides, "times" if basis.times else "ratios"))
+    # The ratio is shown even so; without the variation between sessions its interval is too narrow to decide.
     if basis.sigma_session is None:
         return replace(answer, verdict="inconclusive", reason=_unknown_sessions(question, basis))
     return replace(answer, evidence=evidence, doubt=_doubt(question, basis) or doubt_of(question, now, then))

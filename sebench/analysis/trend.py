@@ -38,6 +38,7 @@ def trend(series: Series, *, confidence: float = CONFIDENCE) -> Trend:
     exact = all(reading.metric.exact for reading in series.readings)
     placed = sum(len(point.results) for point in points)
     unplaced = len(series.readings) - placed
+    # Results without a commit have no place on the axis; they are reported as left out, not dropped silently.
     noise, places, reason = _change_indices(points, exact=exact)
     sought = not exact and reason is None
     return Trend(

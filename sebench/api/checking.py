@@ -118,12 +118,12 @@ def check(
         model: one network or several.
         variant: one or several, held against `baseline`; none is ``se``.
         baseline: variant (None is ``plain``) or network that the limit is over.
-        candidate: network to hold against the one of `baseline`.
-        base_ref: git ref to hold this tree's `model` against.
-        against: stored results to hold against.
+        candidate: network to compare with the one of `baseline`.
+        base_ref: git ref to compare this tree's `model` with.
+        against: stored results to compare with.
         max_overhead: ratio of variant over baseline that is allowed, by metric.
         margin: ratio of new over old that is allowed, by metric: 1.05 allows 5 %.
-        lock: lock file to hold exact costs against; None is as configured.
+        lock: lock file to compare exact costs with; None is as configured.
         device: ``cpu``, ``cuda``, ``cuda:N`` or ``auto``. Of this and the following up to `effort`, None is
             what the configuration says, or the default of `sebench.compare`.
         phase: None is as the metric asks, on a GPU training.

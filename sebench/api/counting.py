@@ -38,18 +38,18 @@ def count(
     """Count one network exactly: parameters, MACs, FLOPs, bytes; nothing is run.
 
     Args:
-        model: a name, a function or class at the top of a module, or a module that exists. Of such a module
+        model: a name, a function or class at the top of a module, or a module object. Of such a module
             only the structure is read: it is neither run nor changed nor moved.
-        variant: of a network by name; None is ``plain``.
+        variant: of a named network; None is ``plain``.
         phase: ``training`` adds the backward pass and the bytes saved for it.
-        batch_size: images per step, of a network by name.
-        image_size: side or (height, width) in pixels, of a network by name; None is its own.
-        num_classes: width of the classifier, of a network by name; None is its own.
+        batch_size: images per step, of a named network.
+        image_size: side or (height, width) in pixels, of a named network; None is its own.
+        num_classes: width of the classifier, of a named network; None is its own.
         stride_in: of a bottleneck ResNet by name, the convolution that strides.
         dtype: sets the bytes per element: ``float32``, ``tf32``, ``bfloat16`` or ``float16``.
-        input_shape: of a module that exists, batch in front, e.g. ``(1, 3, 224, 224)``.
-        sites: names of attention modules inside a module that exists: rows of `CountResult.by_site`.
-        stages: of a module that exists, stage labels by module name; None takes its children as stages.
+        input_shape: of a module object, batch in front, e.g. ``(1, 3, 224, 224)``.
+        sites: names of attention modules inside a module object: rows of `CountResult.by_site`.
+        stages: of a module object, stage labels by module name; None takes its children as stages.
 
     Raises:
         UsageError: names or numbers that cannot be meant.
@@ -65,12 +65,12 @@ def count(
             "num_classes": num_classes,
             "stride_in": stride_in,
         }
-        _refuse(by_name, "a module that exists", "its size goes by input_shape=(1, 3, 224, 224)")
+        _refuse(by_name, "a module object", "give its size as input_shape=(1, 3, 224, 224)")
         return _count_module(model, input_shape, phase=phase, dtype=dtype, sites=sites, stages=stages)
     _refuse(
         {"input_shape": input_shape, "sites": sites, "stages": stages},
-        "a network by name",
-        "its size goes by batch_size and image_size",
+        "a named network",
+        "give its size as batch_size and image_size",
     )
     name = network_name(model)
     spec = resolve_spec(
@@ -92,7 +92,7 @@ def _count_module(
 ) -> CountResult:
     if input_shape is None:
         raise UsageError(
-            "a module that exists does not say what it is fed", hint="pass input_shape=(1, 3, 224, 224)"
+            "a module object does not say what input it takes", hint="pass input_shape=(1, 3, 224, 224)"
         )
     if stages is None:
         stages = {name: name for name, _ in module.named_children()}
@@ -109,4 +109,4 @@ def _is_module(model: object) -> TypeGuard[nn.Module]:
 def _refuse(options: Mapping[str, object], network: str, hint: str) -> None:
     for name, value in options.items():
         if value:
-            raise UsageError(f"{name} has no meaning for {network}", hint=hint)
+            raise UsageError(f"{name} does not apply to {network}", hint=hint)

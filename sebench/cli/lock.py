@@ -92,7 +92,10 @@ def _variants(configuration: Configuration, given: list[str], names: list[str]) 
     from sebench import models
 
     if given and set(given) != {"plain"} and not any(models.source_of(name).takes_variants for name in names):
-        raise UsageError(f"--variant {given[0]}: {names[0]} is measured as built", hint="leave --variant out")
+        raise UsageError(
+            f"--variant {given[0]}: {names[0]} takes no variants, it is locked as built",
+            hint="leave --variant out",
+        )
     if given:
         return tuple(given)
     return configuration.lock.variants if configuration.lock else ("se",)

@@ -111,7 +111,7 @@ def _tables(tables: Sequence[TableInfo]) -> Table:
 def _models(models: Sequence[ModelRow], sources: Sequence[SourceRow]) -> Table:
     columns = (
         Column("model", "model"),
-        Column("family", "family"),
+        Column("family", "family", role="data"),
         Column("image_size", "image", "right"),
         Column("num_classes", "classes", "right"),
         Column("stages", "stages"),

@@ -49,7 +49,7 @@ def columns() -> tuple[Column, ...]:
         Column("after", "ratio after", "right", detail="[CI]"),
         Column("change", "change", "right", detail="[CI]", pinned=True),
         Column("verdict", "verdict"),
-        Column("candidate", "candidate, new/old", "right", detail="[CI]"),
+        Column("candidate", "candidate, new/old", "right", detail="[CI]", below=True),
         Column("grade", "grade"),
         Column("processes", "processes", role="fold"),
     )
@@ -84,8 +84,8 @@ def missing_columns() -> tuple[Column, ...]:
         Column("metric", "metric"),
         Column("before", "ratio before", "right", detail="[CI]"),
         Column("after", "ratio after", "right", detail="[CI]"),
-        Column("reason", "why not comparable", wrap=True),
-        Column("differences", "what differs", wrap=True),
+        Column("reason", "why not comparable", wrap=True, below=True),
+        Column("differences", "what differs", wrap=True, below=True),
     )
 
 

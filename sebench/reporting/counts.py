@@ -103,10 +103,10 @@ def _totals_table(models: Sequence[ModelCost]) -> Table:
         Column("bytes_read", "bytes read", "right", role="data"),
         Column("bytes_written", "bytes written", "right", role="data"),
         *((Column("saved_bytes", "saved", "right"),) if training else ()),
-        Column("sites", "sites", "right", role=share),
-        Column("attention_params", "of params", "right", role=share),
+        Column("sites", "sites", "right", role=share, below=True),
+        Column("attention_params", "of params", "right", role=share, below=True),
         Column("attention_macs", "of MACs", "right", role="data"),
-        Column("attention_bytes", "of bytes", "right", role=share),
+        Column("attention_bytes", "of bytes", "right", role=share, below=True),
         Column("buffers", "buffers", role="data"),
     )
     rows = tuple(_totals_row(model, training=training) for model in models)

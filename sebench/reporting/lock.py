@@ -63,7 +63,7 @@ def _summary(diff: LockDiff) -> str:
         return f"{diff.file} is unchanged ({networks})."
     if diff.status == "differs":
         return f"{diff.file} differs from what is counted now ({networks}); nothing was written."
-    return f"{diff.file} is written ({networks})."
+    return f"{diff.file} was written ({networks})."
 
 
 def _plain(change: LockChange) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def penalty(points: int) -> float:
 def series_noise(values: Values, standard_errors: Values = ()) -> float:
     """Standard deviation of one value about its level: what it must at least be, and what the series shows.
 
-    The larger of the median standard error of the values, which knows nothing of what differs between
+    The larger of the median standard error of the values, which leaves out variation between
     sessions, and a robust estimate from the steps between neighbours: their median pairwise distance
     / 0.9539 (Shamos 1976), over sqrt(2). A level shift is one step among many and hardly moves the latter.
 

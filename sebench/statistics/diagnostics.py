@@ -112,7 +112,7 @@ def agreement(blocks_by_process: Sequence[Sequence[float]]) -> float | None:
 def unrest_difference(
     baseline_by_process: Sequence[Values], candidate_by_process: Sequence[Values]
 ) -> Shift | None:
-    """Whether one side is more restless: ln(q3 / q1) of the candidate less that of the baseline.
+    """Whether one side varies more: ln(q3 / q1) of the candidate minus that of the baseline.
 
     Noise that both sides have in common spreads the segments of both alike and leaves their ratio alone.
     What spreads one side only may move the ratio.
@@ -127,7 +127,7 @@ def unrest_difference(
     excess = [
         _log_unrest(candidate) - _log_unrest(baseline)
         for baseline, candidate in zip(baseline_by_process, candidate_by_process, strict=True)
-        if min(len(baseline), len(candidate)) >= 2 * MIN_BLOCKS
+        if min(len(baseline), len(candidate)) >= 2 * MIN_BLOCKS  # quartiles of fewer segments mean little
     ]
     if len(excess) < 2:
         return None

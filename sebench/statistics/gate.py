@@ -148,15 +148,16 @@ def decide(found: Evidence, limit: float, *, confidence: float, adjusted_p: floa
     """
     if found.limits(confidence).high <= math.log(limit):
         return "passed"
+    # A pass needs no correction for many checks: the worst one decides, so more only make it harder.
     return "failed" if adjusted_p <= tail_probability(confidence) / 2 else "inconclusive"
 
 
 def is_far_beyond(worst_cases: Sequence[float], limit: float) -> bool:
-    """Whether a ratio is so far beyond the limit that unrest of the machine does not explain it.
+    """Whether a ratio is so far beyond the limit that disturbance of the machine does not explain it.
 
     In five processes or more, and in every one of them but for one in ten, even the `worst_case` is beyond
     the limit: the machine would have had to slow all of the candidate's segments and spare three quarters of
-    the baseline's, in nearly every process. It supposes no distribution, and it comes on top of `decide`, so
+    the baseline's, in nearly every process. It assumes no distribution, and it comes on top of `decide`, so
     it can only make failures fewer.
 
     Args:
@@ -173,6 +174,7 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     """Holm's (1979) step-down adjustment, in the order given: family-wise error without independence."""
     adjusted, highest = [0.0] * len(p_values), 0.0
     for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        # Never below that of a smaller p-value: a check must not fail where a clearer one does not.
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
         adjusted[index] = highest
     return tuple(adjusted)

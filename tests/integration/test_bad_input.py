@@ -90,7 +90,7 @@ def nets(tmp_path):
         ("-m resnet50 --image-size 8", 2, "image size 8 is too small for resnet50; use at least 32"),
         ("-m vgg16_bn --image-size 8", 2, "image size 8 is too small for vgg16_bn; use at least 32"),
         ("-m torchvision:resnet5 -v plain", 2, "unknown model 'torchvision:resnet5'; did you mean"),
-        ("-m torchvision:resnet18 -v se", 2, "torchvision:resnet18 is measured as built; use --variant"),
+        ("-m torchvision:resnet18 -v se", 2, "torchvision:resnet18 takes no variants, it is measured"),
         ("-m no_such_package.nets:net -v plain", 2, "No module named 'no_such_package'"),
         ("-m gone.py:net -v plain", 2, "there is no file gone.py"),
     ],

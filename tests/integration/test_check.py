@@ -287,7 +287,7 @@ def test_what_is_only_new_is_not_comparable(check, repo):
     (repo / "sub").mkdir()
     write(repo, {"sub/nets.py": QUIET})
     done = check(*against_main("--margin", "params:1.0"), cwd=repo / "sub", code=4)
-    one_line(done, "nets.py:net is new: main (", "hold it against a ceiling", judged=True)
+    one_line(done, "nets.py:net is new: main (", "check it against a ceiling", judged=True)
 
 
 def test_one_network_that_fails_does_not_take_the_others_with_it(check, repo, tmp_path):
@@ -321,7 +321,7 @@ def test_one_network_that_fails_does_not_take_the_others_with_it(check, repo, tm
 def test_a_tree_against_itself_cannot_fail(check, repo, tmp_path):
     for ref in ("main", "HEAD"):
         done = check("-m", "nets.py:net", "--base-ref", ref, "--margin", "params:1.0", *SMALL, code=4)
-        one_line(done, f"{ref} (", "holds the very files of this tree", "cannot fail", judged=True)
+        one_line(done, f"{ref} (", "has exactly the files of this tree", "cannot fail", judged=True)
     # What the gate itself writes into the tree is no change of it.
     asked = against_main("--margin", "params:1.0", "--junit", "gate.xml", "-o", "gate.txt")
     check(*asked, code=4)
@@ -334,7 +334,7 @@ def test_a_log_in_the_tree_is_no_change_of_it(repo, environ):
     with (repo / "gate.log").open("w") as log:
         done = subprocess.run(command, cwd=repo, env=environ, stdout=log, stderr=log, check=False)
     assert done.returncode == 4
-    assert "holds the very files of this tree" in (repo / "gate.log").read_text()
+    assert "has exactly the files of this tree" in (repo / "gate.log").read_text()
 
 
 def test_code_of_the_working_tree_is_refused_at_the_base(check, repo):
@@ -359,10 +359,10 @@ def test_code_of_the_working_tree_is_refused_at_the_base(check, repo):
         (("-m", "resnet50", "--max-overhead", "params:0.9"), "so nothing could pass; did you mean 1.1?"),
         (("-m", "resnet50", "--max-overhead", "params:1.1", "--image-size", "big"), "--image-size"),
         (("-m", "nets.py:net", "--max-overhead", "params:1.1"), "is measured as built"),
-        (("-m", "nets.py:net", "-v", "plain", "--max-overhead", "params:1.1"), "a gate that cannot fail"),
+        (("-m", "nets.py:net", "-v", "plain", "--max-overhead", "params:1.1"), "against itself cannot fail"),
         (
             ("--baseline", "nets.py:net", "--candidate", "nets.py:net", "--margin", "params:1"),
-            "a gate that cannot fail; name two networks, or compare one with a git ref: --base-ref",
+            "against itself cannot fail; name two networks, or compare one with a git ref: --base-ref",
         ),
         (("--threads", "1"), "--threads needs a --model"),
     ],

@@ -127,7 +127,7 @@ def test_derived_weights_and_recurrent_layers_are_accounted_for(tmp_path):
             ("--cross-check", "--by", "op"),
             "--by op cannot be combined with --cross-check, which compares MACs; leave one of the two out",
         ),
-        (("--cross-check", "--dtype", "bfloat16"), "--dtype bfloat16 does not go with --cross-check"),
+        (("--cross-check", "--dtype", "bfloat16"), "--dtype bfloat16 cannot be combined with --cross-check"),
         (("--strict",), "--strict is about the differences between counters; add --cross-check"),
     ],
 )

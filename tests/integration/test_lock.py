@@ -152,7 +152,11 @@ def test_another_selection_is_a_difference(locked):
         ("--image-size 96", 2, "the other options do not select a network; name at least one --model"),
         ("-m resnet5", 2, "unknown model 'resnet5'; did you mean 'resnet50'"),
         ("-m nets.py:nt", 2, "has no function 'nt'; did you mean 'net'"),
-        ("-m nets.py:net -v se", 2, "--variant se: nets.py:net is measured as built; leave --variant out"),
+        (
+            "-m nets.py:net -v se",
+            2,
+            "nets.py:net takes no variants, it is locked as built; leave --variant out",
+        ),
         ("-m resnet50 -o -", 2, "--output - is not a file"),
         ("-m resnet50 -o .", 1, "cannot write .: it is a directory"),
         ("-m resnet50 -o nets.py", 1, "nets.py is damaged"),

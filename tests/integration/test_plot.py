@@ -161,7 +161,7 @@ def test_one_file_holds_one_thing(tmp_path):
     ("arguments", "message"),
     [
         ("count -m resnet50 -v plain --plot c.svg", "there is one; add a -v or a --model"),
-        ("count -m resnet50 --cross-check --plot c.svg", "--plot does not go with --cross-check"),
+        ("count -m resnet50 --cross-check --plot c.svg", "--plot cannot be combined with --cross-check"),
         ("table 1 --plot c.svg", "table 1 has no errors to draw costs against; those with a picture are 2,"),
     ],
 )

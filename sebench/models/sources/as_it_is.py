@@ -36,7 +36,7 @@ class AsItIs(Source):
         """Refuse what only networks with variants take."""
         if spec.variant.strip().lower() != PLAIN:
             raise VariantError(
-                f"variant {spec.variant!r}: {spec.model} is measured as built",
+                f"variant {spec.variant!r}: {spec.model} takes no variants, it is measured as built",
                 hint="use --variant plain (count), or two networks: --baseline, --candidate (compare, check)",
             )
         if spec.num_classes is not None or spec.stride_in is not None:

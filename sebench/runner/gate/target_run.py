@@ -135,6 +135,7 @@ class TargetRun:
         plan = Plan(
             pairs=(PairPlan(pair=self._session.pair, workloads=(self._session.workload,)),),
             policy=replace(context.policy, budget_s=budget_s),
+            # The extension draws its own orders: the same ones would repeat any bias that they have.
             seed=context.seed if looks == 0 else Random(f"{context.seed}/{looks}").getrandbits(31),
             timed=self._timed,
             energy="energy" in sources,

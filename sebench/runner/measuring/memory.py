@@ -43,6 +43,7 @@ def measure_memory(
                 request,
                 MemoryMeasured,
                 command=command,
+                # Fixed hashes: what iterates over sets allocates in the same order in every process.
                 environ=worker_environ(session.workload, PYTHONHASHSEED="0"),
                 timeout_s=timeout_s,
                 directory=tree_of(spec, trees),

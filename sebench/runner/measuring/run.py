@@ -43,6 +43,7 @@ def run(plan: Plan, context: RunContext | None = None, *, started_s: float | Non
     origin_s = time.monotonic() if started_s is None else started_s
     with context.counter() as counter:
         environment = context.host.capture_environment()
+        # Everything that can be refused is refused before the first minute is spent on measuring.
         for session in plan.sessions:
             require_memory(session, environment.memory, counter)
         meters = require_counters(plan, context.host.command)

@@ -60,6 +60,7 @@ def first_schedule(policy: TimingPolicy, pace: Pace, left_s: float) -> Schedule:
             hint=f"allow at least {math.ceil(spent_s + _least_s(policy, pace))} s per pair",
         )
     if policy.processes > 1:
+        # Few processes of few blocks rather than one of many: only processes show what differs between them.
         for processes in range(_most_processes(policy, pace, left_s), MIN_PROCESSES - 1, -1):
             blocks = _blocks(processes, pace, left_s)
             if blocks >= policy.min_blocks:

@@ -173,6 +173,7 @@ class ProcessSeries:
                     compile_s=ready.compile_s,
                     gradient_bytes=ready.gradient_bytes,
                 )
+                # Planned only now: how long a step takes is known when the worker has warmed up.
                 left_s = deadline_s - self._monotonic()
                 go = self._plan_blocks(planned, Prepared(ready.step_s, run.prepare_s), left_s)
                 run = replace(run, steps_per_segment=go.steps_per_segment)
@@ -185,6 +186,7 @@ class ProcessSeries:
                     self._block_s = (self._monotonic() - begun_s) / len(run.blocks)
                     self._observe("measuring", planned.process, planned=len(go.orders), running=run)
         except OutOfTime as error:
+            # Later processes may run out of time: the earlier ones are a result.
             if self._pacing is None:
                 what = f"--budget {self._policy.budget_s:g} was spent before the first process was ready"
                 raise BudgetError(what, hint=_LARGER_BUDGET) from error
@@ -192,6 +194,7 @@ class ProcessSeries:
             run = replace(run, error=str(failure))
             raise
         finally:
+            # Kept whatever happened, Ctrl-C included: what was measured is stored, and shown if it suffices.
             if run.blocks or run.error:
                 self.runs.append(run)
         return run

@@ -122,7 +122,7 @@ def require_one_device(measured: Iterable[Workload], asked: str) -> None:
         UsageError: a workload has several ranks.
     """
     if any(workload.world_size > 1 for workload in measured):
-        raise UsageError(f"{asked} reads the counter of one device", hint="leave out --world-size")
+        raise UsageError(f"{asked} reads the energy counter of one device", hint="leave out --world-size")
 
 
 def drawn_seed(seed: int | None) -> int:

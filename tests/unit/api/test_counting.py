@@ -111,10 +111,10 @@ def test_shown_as_the_command_line_prints_it(module):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, r"does not say what it is fed; pass input_shape=\(1, 3, 224, 224\)"),
-        ({"input_shape": SHAPE, "variant": "se"}, "variant has no meaning for a module that exists"),
-        ({"input_shape": SHAPE, "batch_size": 2}, "batch_size has no meaning for a module that exists"),
-        ({"input_shape": SHAPE, "image_size": 8}, "its size goes by input_shape="),
+        ({}, r"does not say what input it takes; pass input_shape=\(1, 3, 224, 224\)"),
+        ({"input_shape": SHAPE, "variant": "se"}, "variant does not apply to a module object"),
+        ({"input_shape": SHAPE, "batch_size": 2}, "batch_size does not apply to a module object"),
+        ({"input_shape": SHAPE, "image_size": 8}, "give its size as input_shape="),
         ({"input_shape": SHAPE, "sites": ["2"]}, "the network has no module '2'"),
         ({"input_shape": SHAPE, "dtype": "int8"}, "int8"),
     ],
@@ -127,7 +127,7 @@ def test_what_cannot_be_meant_of_a_module(module, options, message):
 @pytest.mark.parametrize("options", [{"input_shape": SHAPE}, {"sites": ["1"]}, {"stages": {"0": "stem"}}])
 def test_what_cannot_be_meant_of_a_name(options):
     (name,) = options
-    with pytest.raises(UsageError, match=f"{name} has no meaning for a network by name"):
+    with pytest.raises(UsageError, match=f"{name} does not apply to a named network"):
         sebench.count("resnet50", **options)
 
 

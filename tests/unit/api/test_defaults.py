@@ -18,7 +18,7 @@ ALONE = {
     "check": {"progress"},
     "table": {"progress"},
 }
-"""What only programs have: a callback, a former name, and what describes a module that exists."""
+"""What only programs have: a callback, a former name, and what describes a module object."""
 PRESENTATION = {"output_format", "output", "plot", "quiet", "debug", "cache"}
 UNSAID = {
     "compare": {"no_save", "sides", "directory"},  # `save` is None there; stored results are for `load`

@@ -1,4 +1,4 @@
-"""Networks of others are taken as they are; what cannot be loaded is said in one line."""
+"""Networks that are not native are measured as built; what cannot be loaded is said in one line."""
 
 import subprocess
 

@@ -293,7 +293,7 @@ def test_a_new_source_is_one_entry():
     assert near_names("narow", list_sources()) == "did you mean 'toy:narrow'?"
     shown = CliRunner().invoke(app, ["list", "models"]).stdout
     assert "toy:NAME, torchvision:NAME" in shown
-    with pytest.raises(VariantError, match="toy:wide is measured as built"):
+    with pytest.raises(VariantError, match="toy:wide takes no variants, it is measured as built"):
         resolve(ModelSpec(model="toy:wide", variant="se"))
 
 

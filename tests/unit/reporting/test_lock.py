@@ -93,4 +93,4 @@ def test_nothing_changed():
         "Lock of exact costs\n\nsebench.lock.json is unchanged (1 network, torch 2.15).\n"
     )
     written = replace(same, status="written")
-    assert "sebench.lock.json is written" in render(lock_document(written), "markdown")
+    assert "sebench.lock.json was written" in render(lock_document(written), "markdown")

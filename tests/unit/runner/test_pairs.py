@@ -70,7 +70,7 @@ def test_what_cannot_be_meant(models, variants, baseline, candidate, message):
 
 
 def test_a_network_takes_no_variant():
-    with pytest.raises(VariantError, match="nets.py:new is measured as built"):
+    with pytest.raises(VariantError, match="nets.py:new takes no variants, it is measured as built"):
         make_pairs([NEW], ["se"], OLD)
 
 

@@ -259,7 +259,7 @@ def test_energy_is_that_of_one_device():
     asked = ceiling({"energy": 1.1, "latency": 1.1}, phase="training", world_size=1)
     (found,) = opened(ceiling=asked)
     assert found.session.workload.world_size == 1
-    with pytest.raises(UsageError, match="limit energy:1.1 reads the counter of one device; leave out"):
+    with pytest.raises(UsageError, match="limit energy:1.1 reads the energy counter of one device"):
         opened(ceiling=replace(asked, world_size=2))
 
 

@@ -99,7 +99,7 @@ def test_a_ref_that_is_no_commit_is_refused_with_a_way_to_get_it(repo, ref, hint
 
 
 def test_a_tree_is_no_commit(repo):
-    with pytest.raises(UsageError, match="is no commit"), checked_out("main:sub", start=repo):
+    with pytest.raises(UsageError, match="is not a commit"), checked_out("main:sub", start=repo):
         pass
 
 
