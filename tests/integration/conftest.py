@@ -30,9 +30,8 @@ def sebench(tmp_path, environ):
     """Run ``sebench ARGUMENTS`` in a fresh directory; returns the completed process."""
 
     def run(arguments, *, check=True, **variables):
-        # What is asked of the interpreter itself, only a fresh one does; a rank looks for its parent process.
-        fresh = "--world-size" in arguments or any(name.startswith("PYTHON") for name in variables)
-        python = FRESH if fresh else sys.executable
+        # What is asked of the interpreter itself, only a fresh one does.
+        python = FRESH if any(name.startswith("PYTHON") for name in variables) else sys.executable
         done = subprocess.run(
             [python, "-m", "sebench", *arguments.split()],
             cwd=tmp_path,

@@ -49,6 +49,7 @@ def main(real, address, executable):
         "argv": [executable, *arguments],
         "environ": dict(os.environ),
         "directory": os.getcwd(),  # noqa: PTH109
+        "parent": os.getppid(),
         "affinity": sorted(os.sched_getaffinity(0)),
         "ignored": [int(number) for number in FORWARDED if signal.getsignal(number) == signal.SIG_IGN],
     }

@@ -126,6 +126,7 @@ def become(request, streams, executable):
         os.environ.clear()
         os.environ.update(request["environ"])
         os.chdir(request["directory"])
+        os.getppid = lambda: request["parent"]  # whoever asked, not this server
         open_streams(streams)
         sys.executable, sys.orig_argv = executable, request["argv"]
         status = run(request["argv"][1:])

@@ -13,7 +13,6 @@ from sebench.runner.measuring.run import run as run_plan
 from sebench.runner.planning.workloads import workloads
 from sebench.schema import ModelSpec, Pair, Session, StaticCost, TimingPolicy, WorkloadRequest
 from tests import samples
-from tests.interpreter import FRESH
 
 WORKER = Path(__file__).parents[1] / "workers" / "fake_gpu.py"
 # A budget that is soon spent: six processes with little more than their fewest blocks.
@@ -25,12 +24,12 @@ COST = StaticCost(input_shape=(1, 3, 2, 2), params=1, buffers=0)
 @pytest.fixture
 def measured():
     def run(condition, *, phase="training", batch_size=8, processes=POLICY.processes, **asked):
-        # A rank looks for the process that started it.
-        python = FRESH if asked.get("world_size", 1) > 1 else sys.executable
         conditions = WorkloadRequest(device="cuda:0", phase=phase, batch_size=batch_size, **asked)
         sessions = tuple(Session(pair=PAIR, workload=w) for w in workloads(conditions, (3, 2, 2)))
         plan = samples.plan(*sessions, policy=replace(POLICY, processes=processes), seed=5)
-        host = Host(command=(python, str(WORKER), condition), open_counter=samples.SameCounts(COST).open)
+        host = Host(
+            command=(sys.executable, str(WORKER), condition), open_counter=samples.SameCounts(COST).open
+        )
         (result,) = run_plan(plan, RunContext(host=host))
         return result
 

@@ -1,5 +1,6 @@
 """The runner with data-parallel workers of two real ranks, one of which may fail in a chosen way."""
 
+import sys
 import time
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from sebench.runner.workers.side_by_side import worker_opener
 from sebench.schema import ModelSpec, Pair, Session, TimingPolicy, Workload
 from sebench.worker.protocol import MemoryRequest, Request
 from tests import samples
-from tests.interpreter import FRESH
 
 RANKS = Path(__file__).parents[1] / "workers" / "ranks.py"
 POLICY = TimingPolicy(
@@ -36,7 +36,7 @@ DEADLINE_S = 600.0  # a bound against hanging, which is never measured
 def command(tmp_path):
     """Starts ranks with a fault; afterwards none of them is left."""
     marker = tmp_path / "marker"
-    yield lambda fault: (FRESH, str(RANKS), fault, str(marker))
+    yield lambda fault: (sys.executable, str(RANKS), fault, str(marker))
     if marker.exists():
         assert_gone(int(marker.read_text()))
 
