@@ -87,6 +87,7 @@ def test_a_slow_down_fails_and_stays_failed(against_main):
     assert again["p_value"] < first["p_value"]
 
 
+@pytest.mark.slow
 def test_at_the_limit_it_is_inconclusive_after_one_extension(against_main):
     found = against_main(1.05, "--no-save", code=4)
     assert (found["status"], found["reason"]["code"]) == ("inconclusive", "interval-contains-limit")
@@ -95,6 +96,7 @@ def test_at_the_limit_it_is_inconclusive_after_one_extension(against_main):
     assert let_through["status"] == "inconclusive"
 
 
+@pytest.mark.slow
 def test_on_a_busy_machine_only_what_noise_cannot_explain_fails(against_main):
     # One step in three takes twice as long, so a ratio of 1.5 may be the machine's.
     found = against_main(1.5, code=4, condition="busy")
@@ -107,6 +109,7 @@ def test_on_a_busy_machine_only_what_noise_cannot_explain_fails(against_main):
     assert "noise does not explain it" in found["reason"]["message"]
 
 
+@pytest.mark.slow
 def test_fixed_work_that_varies_beside_steady_steps_keeps_nothing_from_failing(against_main):
     found = against_main(1.2, code=3, condition="restless")
     assert (found["status"], found["grade"]) == ("failed", "A")
@@ -175,6 +178,7 @@ def test_a_margin_below_the_calibrated_noise_is_refused(repo, gate):
     assert "--margin latency:1.001 is below the noise floor of this machine: 6 processes" in line
 
 
+@pytest.mark.slow
 def test_a_repeated_gate_on_changed_files_is_another_question(against_main, repo):
     assert against_main(1.2, "--junit", "gate.xml", code=3)["attempts"] == 1
     # What the command wrote is no change of the code.

@@ -86,6 +86,7 @@ def test_json_satisfies_the_contract_and_the_raw_result_is_stored(sebench, tmp_p
     assert stored.command[1:3] == ("compare", "--model")
 
 
+@pytest.mark.slow
 def test_several_models_and_variants_give_one_markdown_table_over_processes(sebench, tmp_path):
     (tmp_path / "nets.py").write_text(
         "from torch import nn\n"
@@ -130,6 +131,7 @@ def net():
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "said"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "ended by SIGTERM")]
 )
@@ -153,6 +155,7 @@ def test_interrupting_saves_what_was_measured_and_says_so(start, tmp_path, numbe
     assert json.loads(out)["comparisons"][0]["findings"][0]["code"] == "interrupted"
 
 
+@pytest.mark.slow
 def test_interrupting_leaves_no_rank_behind(start):
     process = start("compare -m cifar_resnet110 --phase training -b 4 --world-size 2 --threads 1")
     workers = wait_for_ranks(process)
@@ -163,6 +166,7 @@ def test_interrupting_leaves_no_rank_behind(start):
     assert psutil.wait_procs(workers, timeout=NO_LOWER_BOUND)[1] == []
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_retried(start):
     process = start("compare -m cifar_resnet110 --effort quick --threads 1 --format json")
     worker = wait_for_worker(process)

@@ -37,6 +37,7 @@ def test_a_network_of_ones_own_has_a_complete_ledger():
     }
 
 
+@pytest.mark.slow
 def test_the_table_names_the_tools_and_their_rules():
     shown = count("-m", "cifar_resnet164").stdout
     assert "sebench: 244,500,992 MACs, 1x3x32x32, inference." in shown
@@ -45,6 +46,7 @@ def test_the_table_names_the_tools_and_their_rules():
     assert len(count("-m", NET, "-v", "plain", "--format", "csv").stdout.splitlines()) > 10
 
 
+@pytest.mark.slow
 def test_strict_fails_where_a_difference_stays_unexplained(monkeypatch):
     class Wrong:
         name, distribution, phases = "wrong", "torch", ("inference",)
@@ -65,6 +67,7 @@ def test_strict_fails_where_a_difference_stays_unexplained(monkeypatch):
     assert count("-m", "cifar_resnet164", "-v", "plain", "--quiet").stderr == ""
 
 
+@pytest.mark.slow
 def test_training_is_torchs_alone():
     tools = json.loads(count("-m", "cifar_resnet164", "-v", "se", "--phase", "training", "-f", "json").stdout)
     statuses = {tool["tool"]: tool["status"] for tool in tools["models"][0]["tools"]}

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -29,6 +31,7 @@ def test_the_network_of_the_gate_example():
     assert ",26010," in done.stdout
 
 
+@pytest.mark.slow
 def test_compare_two_networks():
     done = subprocess.run(
         [sys.executable, str(EXAMPLES / "compare_two_networks.py")],

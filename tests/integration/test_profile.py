@@ -2,6 +2,10 @@
 
 import json
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 
 def test_the_contract(sebench):
     done = sebench("profile -m cifar_wrn16_8 --image-size 8 --threads 1 --seed 1 --format json -q")

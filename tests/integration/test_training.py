@@ -2,6 +2,10 @@
 
 import json
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 
 def test_a_training_step_is_timed_split_and_its_memory_measured(sebench):
     done = sebench(

@@ -53,6 +53,7 @@ def test_resnet50_with_se():
     assert ledger(found["fvcore"]) == {"aten.batch_norm": 21_174_272, "aten.adaptive_avg_pool2d": 100_352}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["plain", "se"])
 @pytest.mark.parametrize(
     "model", ["bn_inception", "mobilenet_v1", "shufflenet_v1_g3", "vgg16_bn", "senet154", "cifar_resnet164"]
@@ -61,6 +62,7 @@ def test_nothing_stays_unexplained_on_native_networks(model, variant):
     assert {name: c.unexplained for name, c in native(model, variant).items()} == dict.fromkeys(NAMES, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet18", "densenet121", "mobilenet_v3_small", "swin_t", "vit_b_16"])
 def test_nothing_stays_unexplained_on_torchvisions(name):
     import torchvision

@@ -54,6 +54,7 @@ def test_the_count_agrees_to_the_byte(model, variant, batch_size):
     assert counted == kept
 
 
+@pytest.mark.slow
 @NETWORKS
 def test_in_bfloat16_all_but_the_statistics_agree_to_the_byte(model, variant, batch_size):
     module, counted, kept = counted_and_kept(model, variant, batch_size, torch.bfloat16)

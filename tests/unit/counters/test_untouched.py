@@ -281,6 +281,7 @@ def test_small_networks_are_as_they_were_to_the_last_bit():
         assert_untouched(model, (2, 3, 8, 8))
 
 
+@pytest.mark.slow
 def test_native_networks_are_as_they_were():
     for name in NATIVE:
         for variant in ("plain", "se"):
@@ -288,6 +289,7 @@ def test_native_networks_are_as_they_were():
             assert_untouched(built.module, (2, *built.input_shape[1:]))
 
 
+@pytest.mark.slow
 def test_torchvisions_networks_are_as_they_were():
     for name in TORCHVISION:
         options = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}

@@ -206,6 +206,7 @@ def test_what_is_clearly_beyond_the_limit_is_caught():
     assert share("failed", math.log(1.05) + 1.36 * 0.0074, 400) >= 0.8
 
 
+@pytest.mark.slow
 def test_repeating_until_green_does_not_let_a_regression_pass():
     beyond = math.log(1.05) + 0.0074
     assert share("passed", beyond, 200, attempts=6) <= share("passed", beyond, 200) + 0.005

@@ -60,6 +60,7 @@ def test_what_is_no_index_is_replaced(path, content):
     assert index.read(NUMBERS) == ENTRIES
 
 
+@pytest.mark.slow
 def test_bytes_flipped_anywhere_lose_entries_but_change_none(path):
     index = Index(path)
     index.write(NUMBERS, ENTRIES)
