@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sebench.schema import METRICS, Finding, Interval, MetricComparison, Quantity, Ratio, Workload
-from sebench.statistics import DifferenceEstimate, RatioEstimate
+
+if TYPE_CHECKING:  # lists of results need no scipy
+    from sebench.statistics import DifferenceEstimate, RatioEstimate
 
 
 def unavailable(
