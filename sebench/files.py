@@ -7,16 +7,11 @@ import os
 import stat
 from pathlib import Path
 
-from msgspec import DecodeError
-
 LARGEST_BYTES = 256 * 2**20
 """A hundred times what a long measurement leaves."""
 
-Unreadable = (ValueError, RecursionError, MemoryError, DecodeError)
-"""What parsers raise on content that is damaged, nested without end or blown up.
-
-With an older msgspec (0.20 is one) a `DecodeError` is no `ValueError`.
-"""
+Unreadable = (ValueError, RecursionError, MemoryError)
+"""What parsers raise on content that is damaged, nested without end or blown up."""
 
 
 def read_file(path: Path) -> bytes:
