@@ -46,3 +46,9 @@ def sebench(tmp_path, environ):
         return done
 
     return run
+
+
+@pytest.fixture
+def shared_counts(tmp_path_factory, monkeypatch):
+    """Counts are kept from one test to the next: what is tested is not how networks are counted."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "counts"))

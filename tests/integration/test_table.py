@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 
 from sebench.cli import app
 
+pytestmark = pytest.mark.usefixtures("shared_counts")
+
 DATA = Path(__file__).parents[2] / "reports" / "cpu-amd-epyc" / "data"
 
 

@@ -8,6 +8,8 @@ from typer.testing import CliRunner
 
 from sebench.cli import app
 
+pytestmark = pytest.mark.usefixtures("shared_counts")
+
 HEADER = "source,model,variant,metric,value,note\n"
 
 

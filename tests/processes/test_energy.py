@@ -149,7 +149,9 @@ def test_one_counter_cannot_speak_for_several_devices(monkeypatch):
     monkeypatch.setattr(
         planning, "workloads", lambda *args: tuple(replace(w, world_size=2) for w in real(*args))
     )
-    with pytest.raises(UsageError, match="--energy reads the counter of one device; leave out --world-size"):
+    with pytest.raises(
+        UsageError, match="--energy reads the energy counter of one device; leave out --world-size"
+    ):
         make_plan(
             names=["resnet50"],
             variants=["se"],
