@@ -29,7 +29,7 @@ def nets(tmp_path):
 
 @pytest.mark.slow
 def test_a_session_is_measured_kept_and_shown(sebench, nets, tmp_path):
-    asked = f"calibrate -m nets.py:net {SMALL} --processes 5 --budget 40 --seed 4"
+    asked = f"calibrate -m nets.py:net {SMALL} --processes 5 --seed 4"
     done = sebench(f"{asked} --format json --calibrations kept")
     found = json.loads(done.stdout)
     assert (found["kind"], found["model"], found["variant"]) == ("calibration", "nets.py:net", "plain")

@@ -94,7 +94,7 @@ def test_several_models_and_variants_give_one_markdown_table_over_processes(sebe
     )
     done = sebench(
         "compare -m nets.py:small -m cifar_resnet110 -v plain --baseline plain --image-size 32 "
-        "--effort quick --budget 30 --threads 1 --no-save --format markdown -o out.md"
+        "--effort quick --threads 1 --no-save --format markdown -o out.md"
     )
     assert done.stdout == ""
     text = (tmp_path / "out.md").read_text()
