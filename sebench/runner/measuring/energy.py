@@ -7,10 +7,10 @@ from random import Random
 
 from sebench.errors import DeviceError, WorkerError
 from sebench.profilers.energy import energy_block_seconds
-from sebench.runner.measuring.process_plan import silence_limit_s
+from sebench.runner.measuring.process_plan import draw_request, silence_limit_s
 from sebench.runner.workers.placement import worker_environ
 from sebench.runner.workers.session import WorkerFailed, WorkerSession, ask, expect
-from sebench.schema import EnergyBlock, EnergyMeasurement, EnergyRun, Plan, Session, Side, Workload
+from sebench.schema import EnergyBlock, EnergyMeasurement, EnergyRun, Plan, Session, Workload
 from sebench.worker.protocol import (
     CounterFound,
     CounterRequest,
@@ -18,7 +18,6 @@ from sebench.worker.protocol import (
     EnergyMeasured,
     EnergyRequest,
     Ready,
-    Request,
 )
 
 BLOCKS = 6
@@ -84,17 +83,7 @@ def _find(workload: Workload, command: Sequence[str], timeout_s: float) -> Count
 
 
 def _run(session: Session, plan: Plan, process: int, blocks: int, command: Sequence[str]) -> EnergyRun:
-    rng = Random(f"{plan.seed}/energy/{process}")
-    sides: list[Side] = ["baseline", "candidate"]
-    rng.shuffle(sides)
-    pair = Request(
-        pair=session.pair,
-        workload=session.workload,
-        policy=plan.policy,
-        build_order=tuple(sides),
-        weight_seed=plan.seed,
-        process_seed=rng.getrandbits(32),
-    )
+    pair = draw_request(plan, session, Random(f"{plan.seed}/energy/{process}"))
     request = EnergyRequest(pair=pair, blocks=blocks)
     environ, limit_s = worker_environ(session.workload), silence_limit_s(plan.policy, session.workload)
     read: list[EnergyBlock] = []

@@ -51,16 +51,7 @@ def plan_process(plan: Plan, index: int, session: Session, process: int, attempt
         attempt: counted from 1.
     """
     rng = Random(f"{plan.seed}/{index}/{process}/{attempt}")
-    sides: list[Side] = ["baseline", "candidate"]
-    rng.shuffle(sides)
-    request = Request(
-        pair=session.pair,
-        workload=session.workload,
-        policy=plan.policy,
-        build_order=tuple(sides),
-        weight_seed=plan.seed,
-        process_seed=rng.getrandbits(32),
-    )
+    request = draw_request(plan, session, rng)
     environ = worker_environ(
         session.workload,
         PYTHONHASHSEED=str(rng.getrandbits(32)),
@@ -68,6 +59,26 @@ def plan_process(plan: Plan, index: int, session: Session, process: int, attempt
         SEBENCH_PADDING="x" * rng.randrange(MAX_PADDING_BYTES),
     )
     return ProcessPlan(process, attempt, request, environ, rng)
+
+
+def draw_request(plan: Plan, session: Session, rng: Random) -> Request:
+    """Draw which side a process builds first, and its seed.
+
+    Args:
+        plan: its policy and seed.
+        session: the pair and its workload, as it is measured.
+        rng: what it is drawn from.
+    """
+    sides: list[Side] = ["baseline", "candidate"]
+    rng.shuffle(sides)
+    return Request(
+        pair=session.pair,
+        workload=session.workload,
+        policy=plan.policy,
+        build_order=tuple(sides),
+        weight_seed=plan.seed,
+        process_seed=rng.getrandbits(32),
+    )
 
 
 def measured_blocks(worker: Worker) -> Iterator[Block]:
