@@ -1,6 +1,5 @@
 """`sebench compare` as a user runs it: processes, streams, files, signals. No timing is asserted."""
 
-import contextlib
 import json
 import math
 import re
@@ -14,6 +13,7 @@ import pytest
 
 from sebench.store import load_result
 from tests.interpreter import FRESH
+from tests.running import children_of, command_of
 
 QUICK = "--device cpu --effort quick --threads 1"
 NO_LOWER_BOUND = 600.0  # seconds to wait for an event before calling it missing
@@ -147,7 +147,7 @@ def test_interrupting_saves_what_was_measured_and_says_so(start, tmp_path, numbe
     assert process.returncode == 128 + number
     assert "Traceback" not in err
     assert err.splitlines()[-1] == f"sebench: error: {said}"
-    assert psutil_children(process.pid) == []
+    assert children_of(process.pid) == []
     (path,) = (tmp_path / ".sebench" / "results").glob("*.json")
     stored = load_result(path)
     assert stored.findings[0].code == "interrupted"
@@ -227,8 +227,8 @@ def wait_for_worker(process):
     """The worker process, as soon as there is one."""
     deadline = time.monotonic() + NO_LOWER_BOUND
     while time.monotonic() < deadline:
-        for child in psutil_children(process.pid):
-            if "sebench/worker/" in " ".join(child.cmdline()):
+        for child in children_of(process.pid):
+            if "sebench/worker/" in command_of(child):
                 return child
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
@@ -239,10 +239,9 @@ def wait_for_ranks(process):
     """The processes of both ranks, as soon as there are two."""
     deadline = time.monotonic() + NO_LOWER_BOUND
     while time.monotonic() < deadline:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            worker = wait_for_worker(process)
-            if others := worker.children():
-                return [worker, *others]
+        worker = wait_for_worker(process)
+        if others := children_of(worker.pid):
+            return [worker, *others]
         time.sleep(0.05)
     raise AssertionError("no second rank was started")
 
@@ -254,10 +253,3 @@ def wait_for_file(process, path):
         assert time.monotonic() < deadline, f"{path.name} was never written"
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
-
-
-def psutil_children(pid):
-    try:
-        return psutil.Process(pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []

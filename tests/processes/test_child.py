@@ -1,13 +1,13 @@
 """Processes that do not end as they should: whatever they leave behind, nobody waits for it."""
 
 import os
-import time
 
 import psutil
 import pytest
 
 from sebench.runner.workers.child import Child, ChildGone
 from tests.interpreter import FRESH
+from tests.running import assert_gone
 
 # A bound against hanging, which is never measured.
 FOR_EVER_S = 600.0
@@ -37,13 +37,6 @@ def child():
     assert psutil.Process().num_fds() == before
 
 
-def assert_gone(pid):
-    deadline = time.monotonic() + FOR_EVER_S
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline, f"process {pid} lives on"
-        time.sleep(0.01)
-
-
 @pytest.mark.parametrize("ending", ["os._exit(3)", "os.kill(os.getpid(), signal.SIGSEGV)"])
 def test_the_end_of_a_process_counts_though_a_child_of_it_holds_the_pipe(child, ending):
     parent = child(FORK.format(detach="") + ending)
@@ -51,7 +44,7 @@ def test_the_end_of_a_process_counts_though_a_child_of_it_holds_the_pipe(child, 
     assert parent.read_line(timeout_s=FOR_EVER_S) == b""
     expected = "ended with status 3" if "exit" in ending else "was killed by SIGSEGV"
     assert parent.cause_of_death() == expected
-    assert_gone(forked)
+    assert_gone(forked, within_s=FOR_EVER_S)
 
 
 def test_what_left_the_group_is_not_waited_for(child):
@@ -70,7 +63,7 @@ def test_a_process_that_closes_its_output_and_goes_on_is_ended(child, monkeypatc
     alive = child("import os, signal\nos.close(1)\nsignal.pause()")
     assert alive.read_line(timeout_s=FOR_EVER_S) == b""
     assert alive.cause_of_death() == "closed its output but kept running"
-    assert_gone(alive.pid)
+    assert_gone(alive.pid, within_s=FOR_EVER_S)
 
 
 def test_one_that_does_not_listen_is_not_waited_for(child):
@@ -92,7 +85,7 @@ def test_lines_are_whole_however_they_are_written(child):
 def test_one_that_is_still_writing_is_ended_too(child):
     writer = child("import os\nwhile True:\n    os.write(1, b'words\\n')")
     writer.end(patience_s=0.05)
-    assert_gone(writer.pid)
+    assert_gone(writer.pid, within_s=FOR_EVER_S)
 
 
 def test_without_descriptors_of_processes_polling_does(child, monkeypatch):
@@ -101,4 +94,4 @@ def test_without_descriptors_of_processes_polling_does(child, monkeypatch):
     forked = int(parent.read_line(timeout_s=FOR_EVER_S))
     assert parent.read_line(timeout_s=FOR_EVER_S) == b""
     assert parent.cause_of_death() == "ended with status 3"
-    assert_gone(forked)
+    assert_gone(forked, within_s=FOR_EVER_S)

@@ -4,7 +4,6 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from sebench.analysis.comparison import compare
@@ -15,6 +14,7 @@ from sebench.runner.workers.side_by_side import worker_opener
 from sebench.schema import ModelSpec, Pair, Session, TimingPolicy, Workload
 from sebench.worker.protocol import MemoryRequest, Request
 from tests import samples
+from tests.running import assert_gone
 
 RANKS = Path(__file__).parents[1] / "workers" / "ranks.py"
 POLICY = TimingPolicy(
@@ -38,7 +38,7 @@ def command(tmp_path):
     marker = tmp_path / "marker"
     yield lambda fault: (sys.executable, str(RANKS), fault, str(marker))
     if marker.exists():
-        assert_gone(int(marker.read_text()))
+        assert_gone(int(marker.read_text()), within_s=DEADLINE_S)
 
 
 @pytest.fixture
@@ -70,14 +70,6 @@ def first_reply(command):
             return worker.receive()
 
     return run
-
-
-def assert_gone(pid):
-    """The second rank ends with the first, if not at once."""
-    deadline = time.monotonic() + DEADLINE_S
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline, f"rank 1 outlived rank 0 as process {pid}"
-        time.sleep(0.05)
 
 
 def findings(measurement):
