@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import nn
 
+    from sebench.counters.recording import Recording
     from sebench.schema import Phase, StaticCost
 
-__all__ = ["count"]
+__all__ = ["count", "record"]
 
 _NO_STAGES: Mapping[str, str] = MappingProxyType({})
 
@@ -51,3 +52,22 @@ def count(
         input_shape=tuple(input_shape), phase=phase, dtype=dtype, sites=tuple(sites), stages=dict(stages)
     )
     return static_cost(model, request)
+
+
+def record(model: nn.Module, input_shape: Sequence[int]) -> Recording:
+    """Write down an inference step of a network: every op, what it takes and gives, and whose call it is.
+
+    Args:
+        model: Any module, on any device; only its structure is read.
+        input_shape: One input batch, e.g. ``(1, 3, 224, 224)``.
+
+    Raises:
+        UsageError: An empty input.
+        BuildError: The input does not fit the network.
+        CountError: The network may run, but not without real data.
+    """
+    from sebench.counters.static import Request  # noqa: PLC0415 - keeps the import torch-free
+    from sebench.counters.static import record as recorded  # noqa: PLC0415
+
+    shape = tuple(input_shape)
+    return recorded(model, Request(shape, phase="inference", dtype="float32", sites=(), stages={}))

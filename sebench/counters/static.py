@@ -15,6 +15,7 @@ from sebench.counters.backward import backward, differentiable, reaches_original
 from sebench.counters.dispatch import CountingMode
 from sebench.counters.isolation import isolated_from_caller, without_gradients
 from sebench.counters.placeholders import FakeTensors, MetaTensors, Placeholders
+from sebench.counters.recording import NOTHING_RECORDED, Recorder, Recording
 from sebench.counters.refusals import Failure, refusal
 from sebench.counters.rows import Calls, rows_of
 from sebench.counters.saved import SavedActivations
@@ -78,22 +79,33 @@ def static_cost(model: nn.Module, request: Request) -> StaticCost:
     )
 
 
+def record(model: nn.Module, request: Request) -> Recording:
+    """Write down the inference step of `model` at the input of `request`, op by op."""
+    modules = named_modules(model)
+    frames = frames_of(modules, request.sites, request.stages)
+    with isolated_from_caller(), attention_as_on_cpu():
+        return _run(modules, frames, request, recorded=True).recording
+
+
 class _Run(NamedTuple):
     """What one run of a twin came to."""
 
     twin: Twin
     calls: Calls
-    saved: tuple[SavedBytes, ...]
+    saved: tuple[SavedBytes, ...] = ()
     casts: bool = False
     """Whether the network turned autocast on, which does nothing to meta tensors."""
+    recording: Recording = NOTHING_RECORDED
 
 
-def _run(modules: dict[str, nn.Module], frames: dict[str, Frame], request: Request) -> _Run:
+def _run(
+    modules: dict[str, nn.Module], frames: dict[str, Frame], request: Request, *, recorded: bool = False
+) -> _Run:
     """Run a twin on meta tensors; on fake ones where the network asks what device it is on."""
     failure: BuildError | None = None
     for placeholders in _placeholders():
         try:
-            run = _run_on(placeholders, modules, frames, request)
+            run = _run_on(placeholders, modules, frames, request, recorded=recorded)
         except BuildError as error:
             if not _is_about_devices(error.__cause__):
                 raise
@@ -115,14 +127,20 @@ def _is_about_devices(error: BaseException | None) -> bool:
 
 
 def _run_on(
-    placeholders: Placeholders, modules: dict[str, nn.Module], frames: dict[str, Frame], request: Request
+    placeholders: Placeholders,
+    modules: dict[str, nn.Module],
+    frames: dict[str, Frame],
+    request: Request,
+    *,
+    recorded: bool,
 ) -> _Run:
     training = request.phase == "training"
     twin = twin_of(modules, dtype=DTYPES[request.dtype], training=training, placeholders=placeholders)
     batch = placeholders.batch(request.input_shape, DTYPES[request.dtype])
     originals = _originals(modules)
     with placeholders.active():
-        return (_train if training else _infer)(twin, frames, request, batch, originals)
+        run = _record if recorded else _train if training else _infer
+        return run(twin, frames, request, batch, originals)
 
 
 def _originals(modules: Mapping[str, nn.Module]) -> dict[int, str]:
@@ -145,7 +163,23 @@ def _infer(
     mode = _counting_mode(twin, scope, originals)
     with traced(twin, frames, scope), without_gradients(), mode:
         _forward(twin, scope, request, batch)
-    return _Run(twin, mode.calls, (), mode.casts)
+    return _Run(twin, mode.calls, casts=mode.casts)
+
+
+def _record(
+    twin: Twin,
+    frames: dict[str, Frame],
+    request: Request,
+    batch: torch.Tensor,
+    originals: Mapping[int, str],
+) -> _Run:
+    """As `_infer`, with each op written down before it is counted."""
+    scope = Scope(frames[""])
+    mode = _counting_mode(twin, scope, originals)
+    recorder = Recorder(twin, scope, (batch,))
+    with traced(twin, frames, scope), without_gradients(), mode, recorder, recorder.watching_modules():
+        result = _forward(twin, scope, request, batch)
+    return _Run(twin, mode.calls, casts=mode.casts, recording=recorder.recording(result))
 
 
 def _train(

@@ -1,0 +1,55 @@
+"""A gate that was found in a network: what multiplies its feature maps, and what that costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+GateKind = Literal["channel", "split", "context"]
+"""``channel`` multiplies by one value per channel; ``split`` weighs branches by such values (selective
+kernels, split attention); ``context`` pools by attention, or adds instead of multiplying."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """Channel attention found by data flow.
+
+    A feature map meets values that have no spatial extent and come from a spatial reduction of it through
+    convolutions or linear layers.
+    """
+
+    path: str
+    """The module that is exactly this gate, or the innermost module that computes it among other things."""
+    kind: GateKind
+    module: bool
+    """Whether `path` is exactly this gate; otherwise it is written inline."""
+    channels: int
+    """How many values it has for one feature map."""
+    branches: int
+    """How many feature maps it weighs against each other; 1 unless it is a split."""
+    hidden: tuple[int, ...]
+    """Widths of its layers but the last one, in order of execution; of the only one where there is one."""
+    reduction: str
+    """Spatial reductions that it reads, e.g. ``mean`` or ``mean+max``."""
+    gate: str
+    """The op that gives its values, e.g. ``sigmoid``; ``div`` where a hard sigmoid is spelt out."""
+    bias: bool
+    """Whether any of its layers, or its normalisation, has a bias."""
+    norm: bool
+    """Whether there is a normalisation between its layers."""
+    kernel: int
+    """Kernel of a convolution over channels (ECA); 1 without one."""
+    shared: bool
+    """Whether weights of it work more than once in a step."""
+    dimensions: int
+    """Spatial dimensions of the feature map."""
+    params: int
+    """Shared weights once."""
+    macs: int
+    """Each time they are done."""
+    before: str
+    """The op that makes the feature map."""
+    after: str
+    """The ops that take the product, in order of execution, joined by ``/``."""
+    stage: str
+    """Resolution of the feature map, as the stride from the input: ``stride 8``."""

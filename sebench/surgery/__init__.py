@@ -1,0 +1,1 @@
+"""Any network with, without and with other attention: find gates, take them out, put them in."""

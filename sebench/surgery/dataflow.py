@@ -1,0 +1,123 @@
+"""Questions about a recorded forward pass: what depends on what, and on which positions of the input."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from sebench.counters.recording import Op, Recording, Value
+
+REDUCTIONS = {
+    **dict.fromkeys(
+        ("mean", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "avg_pool2d", "avg_pool3d"), "mean"
+    ),
+    **dict.fromkeys(("amax", "max", "adaptive_max_pool2d", "adaptive_max_pool3d"), "max"),
+    **dict.fromkeys(("max_pool2d_with_indices", "max_pool3d_with_indices"), "max"),
+    **dict.fromkeys(("var", "std", "var_mean", "std_mean", "linalg_vector_norm"), "std"),
+    **dict.fromkeys(("bmm", "baddbmm"), "attention"),
+    "sum": "sum",
+    "logsumexp": "logsumexp",
+}
+"""Ops that can reduce a feature map to one value per channel, and what that is called."""
+_ATTENTION_POOLING = "attention"
+
+
+@dataclass(frozen=True)
+class Dataflow:
+    """A recording, with what follows from it worked out once."""
+
+    recording: Recording
+
+    def value(self, value: int) -> Value:
+        """A value by its number."""
+        return self.recording.values[value]
+
+    def op(self, index: int) -> Op:
+        """An op by its index."""
+        return self.recording.ops[index]
+
+    def producer(self, value: int) -> Op | None:
+        """The op that made a value; None for inputs, weights and constants."""
+        index = self.recording.values[value].producer
+        return None if index is None else self.recording.ops[index]
+
+    def activations(self, op: Op) -> list[int]:
+        """Tensors that an op takes and that are no weights."""
+        return [value for value in op.inputs if self.value(value).name is None]
+
+    @cached_property
+    def spatial(self) -> tuple[bool, ...]:
+        """For each value, whether it may depend on the position in the input: no reduction lies between."""
+        spatial = [value.is_input for value in self.recording.values]
+        for op in self.recording.ops:
+            depends = any(spatial[value] for value in op.inputs)
+            for output in op.outputs:
+                spatial[output] = depends and not self._leaves_one_value_per_channel(op, output)
+        return tuple(spatial)
+
+    def _leaves_one_value_per_channel(self, op: Op, output: int) -> bool:
+        reduction = REDUCTIONS.get(op.plain_name)
+        taken = self.activations(op)
+        if (
+            reduction is None
+            or not taken
+            or (reduction == _ATTENTION_POOLING and len(taken) != len(op.inputs))
+        ):
+            return False
+        shape = self.value(output).shape
+        largest = max(math.prod(self.value(value).shape) for value in taken)
+        return sum(size > 1 for size in shape[1:]) <= 1 and math.prod(shape) <= largest
+
+    def is_reduction(self, op: Op) -> bool:
+        """Whether it takes a feature map and leaves one value per channel."""
+        return any(self.spatial[value] for value in op.inputs) and not any(
+            self.spatial[value] for value in op.outputs
+        )
+
+    def body(self, value: int) -> frozenset[int]:
+        """The ops that compute a value without extent, back to its reductions, which belong to it."""
+        found: set[int] = set()
+        pending = [value]
+        while pending:
+            index = self.value(pending.pop()).producer
+            if index is None or index in found:
+                continue
+            found.add(index)
+            if not self.is_reduction(self.op(index)):
+                pending += self.op(index).inputs
+        return frozenset(found)
+
+    def behind_views(self, value: int) -> int:
+        """The value that others are only views of."""
+        op = self.producer(value)
+        while op is not None and op.is_view:
+            value = op.inputs[0]
+            op = self.producer(value)
+        return value
+
+    def consumers(self, value: int) -> Iterator[Op]:
+        """Ops that take a value or a view of it, in order of execution."""
+        views = {value}
+        for index in sorted(self._taken_by.get(value, ())):
+            yield from self._behind(index, views)
+
+    def _behind(self, index: int, views: set[int]) -> Iterator[Op]:
+        op = self.op(index)
+        if not op.is_view:
+            yield op
+            return
+        for output in op.outputs:
+            if output not in views:
+                views.add(output)
+                for taker in sorted(self._taken_by.get(output, ())):
+                    yield from self._behind(taker, views)
+
+    @cached_property
+    def _taken_by(self) -> dict[int, list[int]]:
+        taken: dict[int, list[int]] = {}
+        for index, op in enumerate(self.recording.ops):
+            for value in dict.fromkeys(op.inputs):
+                taken.setdefault(value, []).append(index)
+        return taken

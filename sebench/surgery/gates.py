@@ -1,0 +1,177 @@
+"""Channel attention found by data flow: which products are gates, never what classes are called."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sebench.counters.recording import ModuleCall, Op, Recording
+from sebench.schema.gates import Gate, GateKind
+from sebench.surgery.dataflow import REDUCTIONS, Dataflow
+
+_LAYERS = frozenset({"convolution", "_convolution", "addmm", "mm", "linear"})
+_NORMS = frozenset({"native_batch_norm", "native_layer_norm", "native_group_norm"})
+_MATRIX = 2
+_FEATURE_MAP = 3
+"""Fewest dimensions of a feature map: batch, channels, positions."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundGate:
+    """A gate and where it is in the recording."""
+
+    gate: Gate
+    product: int
+    """Index of the op in which the feature map meets the gate's values."""
+    feature: int
+    """The feature map that goes into it."""
+    values: int
+    """The gate's values, before they are expanded."""
+    body: frozenset[int]
+    """Indices of the ops that compute these values, the reductions included."""
+    call: ModuleCall | None
+    """The call of the module that is exactly this gate."""
+
+
+def find_gates(recording: Recording) -> tuple[FoundGate, ...]:
+    """Find every gate of a network, in order of execution."""
+    flow = Dataflow(recording)
+    return tuple(_gates(flow))
+
+
+def _gates(flow: Dataflow) -> Iterator[FoundGate]:
+    for index, op in enumerate(flow.recording.ops):
+        if op.plain_name in ("mul", "add"):
+            operands = _operands(flow, op)
+            found = None if operands is None else _described(flow, index, *operands)
+            if found is not None:
+                yield found
+
+
+def _operands(flow: Dataflow, op: Op) -> tuple[int, int] | None:
+    """The feature map and the values that it meets, if that is what the op combines."""
+    activations = flow.activations(op)
+    if len(activations) != 2:
+        return None
+    for feature, factor in (activations, reversed(activations)):
+        values = _unexpanded(flow, factor)
+        if flow.spatial[feature] and not flow.spatial[values] and _is_per_channel(flow, feature, values):
+            return feature, values
+    return None
+
+
+def _unexpanded(flow: Dataflow, value: int) -> int:
+    op = flow.producer(value)
+    while op is not None and op.name == "expand":
+        value = op.inputs[0]
+        op = flow.producer(value)
+    return value
+
+
+def _is_per_channel(flow: Dataflow, feature: int, values: int) -> bool:
+    """Whether values hold for all positions of a feature map, and differ between channels."""
+    full, small = flow.value(feature).shape, flow.value(values).shape
+    if len(full) < _FEATURE_MAP or len(small) > len(full) or math.prod(small[1:]) == 1 < math.prod(full[1:2]):
+        return False
+    pairs = list(zip((1,) * (len(full) - len(small)) + small, full, strict=True))
+    return all(size in (1, whole) for size, whole in pairs) and any(
+        size == 1 < whole for size, whole in pairs[1:]
+    )
+
+
+def _described(flow: Dataflow, index: int, feature: int, values: int) -> FoundGate | None:
+    body = flow.body(values)
+    ops = [flow.op(each) for each in sorted(body)]
+    layers = [op for op in ops if op.plain_name in _LAYERS and len(op.inputs) > len(flow.activations(op))]
+    reductions = dict.fromkeys(REDUCTIONS[op.plain_name] for op in ops if flow.is_reduction(op))
+    combining = flow.op(index)
+    if not layers or not reductions:
+        return None
+    call = _exact_call(flow, index, feature, body)
+    weights = [value for op in ops for value in op.inputs if flow.value(value).is_parameter]
+    widths = [_width(flow, layer) for layer in layers]
+    shape = flow.value(feature).shape
+    channels = next(size for size in reversed(flow.value(values).shape) if size > 1)
+    return FoundGate(
+        gate=Gate(
+            path=combining.module if call is None else call.path,
+            kind=_kind(flow, combining, values, tuple(reductions)),
+            module=call is not None,
+            channels=channels,
+            branches=math.prod(flow.value(values).shape[1:]) // channels,
+            hidden=tuple(widths[:-1] or widths),
+            reduction="+".join(reductions),
+            gate=_name_of(flow, values),
+            bias=any(op.has_bias for op in ops),
+            norm=any(op.plain_name in _NORMS for op in ops),
+            kernel=max(_kernel(flow, layer) for layer in layers),
+            shared=len(weights) > len(set(weights)),
+            dimensions=len(shape) - 2,
+            params=sum(math.prod(flow.value(weight).shape) for weight in set(weights)),
+            macs=sum(op.macs for op in ops),
+            before=_name_of(flow, feature),
+            after=_after(flow, combining),
+            stage=stage_of(flow, shape),
+        ),
+        product=index,
+        feature=feature,
+        values=values,
+        body=body,
+        call=call,
+    )
+
+
+def _kind(flow: Dataflow, op: Op, values: int, reductions: tuple[str, ...]) -> GateKind:
+    if op.plain_name == "add" or "attention" in reductions:
+        return "context"
+    branches = sum(size > 1 for size in flow.value(values).shape[1:]) > 1
+    return "split" if branches else "channel"
+
+
+def _width(flow: Dataflow, layer: Op) -> int:
+    shape = flow.value(layer.outputs[0]).shape
+    return shape[-1] if len(shape) == _MATRIX or layer.name in ("mm", "addmm", "linear") else shape[1]
+
+
+def _kernel(flow: Dataflow, layer: Op) -> int:
+    if "convolution" not in layer.name:
+        return 1
+    weight = next(flow.value(value).shape for value in layer.inputs if flow.value(value).name is not None)
+    return max(weight[2:], default=1)
+
+
+def _name_of(flow: Dataflow, value: int) -> str:
+    """The op that made a value, or what was only a view; ``input`` where there is none."""
+    op = flow.producer(flow.behind_views(value))
+    return "input" if op is None else op.name
+
+
+def _after(flow: Dataflow, op: Op) -> str:
+    takers = (taker.name for output in op.outputs for taker in flow.consumers(output))
+    return "/".join(takers) or "output"
+
+
+def stage_of(flow: Dataflow, shape: tuple[int, ...]) -> str:
+    """The resolution of a feature map as its stride from the input: ``stride 8``."""
+    first = next(value.shape for value in flow.recording.values if value.is_input)
+    return f"stride {max(1, round(first[-1] / shape[-1]))}"
+
+
+def _exact_call(flow: Dataflow, index: int, feature: int, body: frozenset[int]) -> ModuleCall | None:
+    """The innermost call that computes the gate and nothing else, from the feature map to the product."""
+    product = flow.op(index)
+    for call in flow.recording.calls:
+        if not (call.first <= index < call.last) or len(call.outputs) != 1:
+            continue
+        own = {each for each in range(call.first, call.last) if not flow.op(each).is_view}
+        expected = {each for each in body | {index} if not flow.op(each).is_view}
+        result = flow.behind_views(call.outputs[0])
+        if own == expected and result in product.outputs and _takes(flow, call, feature):
+            return call
+    return None
+
+
+def _takes(flow: Dataflow, call: ModuleCall, feature: int) -> bool:
+    given = {flow.behind_views(value) for value in call.arguments.values()}
+    return flow.behind_views(feature) in given
