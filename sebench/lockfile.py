@@ -9,7 +9,7 @@ import msgspec
 
 from sebench.errors import DataFileError
 from sebench.files import Unreadable, describe_damage, read_file
-from sebench.schema import SCHEMA, Lock
+from sebench.schema import SCHEMA, Lock, in_todays_words
 
 _HINT = "restore it, or delete it and run `sebench lock`"
 
@@ -39,7 +39,7 @@ def load_lock(path: Path) -> Lock:
     except Unreadable as error:
         raise DataFileError(f"{path} is damaged: {describe_damage(error)}", hint=_HINT) from error
     _check_unique(path, lock)
-    return lock
+    return in_todays_words(lock)
 
 
 def _check_header(path: Path, raw: object) -> None:

@@ -131,6 +131,7 @@ def compare(
         stride_in=stride_in,
         memory=memory,
         energy=energy,
+        usual_candidate=RunContext(cache=default_cache()).usual_candidate,
     )
     with guarded():
         result = _measure(plan, None if save is None else ResultStore(save), progress or unobserved)

@@ -11,7 +11,7 @@ from sebench.api.count_result import CountResult
 from sebench.api.guard import guarded
 from sebench.api.naming import Network, network_name
 from sebench.errors import UsageError
-from sebench.models import PLAIN, ImageSize
+from sebench.models import ImageSize, source_of
 from sebench.runner.counting.counter import Counter, default_cache
 from sebench.runner.planning.pairs import resolve_spec
 from sebench.runner.planning.plan import input_shape as shape_of
@@ -40,7 +40,7 @@ def count(
     Args:
         model: a name, a function or class at the top of a module, or a module object. Of such a module
             only the structure is read: it is neither run nor changed nor moved.
-        variant: of a named network; None is ``plain``.
+        variant: of a named network; None is ``plain``, or ``asis`` of networks of others.
         phase: ``training`` adds the backward pass and the bytes saved for it.
         batch_size: images per step, of a named network.
         image_size: side or (height, width) in pixels, of a named network; None is its own.
@@ -73,8 +73,9 @@ def count(
         "give its size as batch_size and image_size",
     )
     name = network_name(model)
+    own = source_of(name).own_variant
     spec = resolve_spec(
-        name, PLAIN if variant is None else variant, num_classes=num_classes, stride_in=stride_in
+        name, own if variant is None else variant, num_classes=num_classes, stride_in=stride_in
     )
     shape = shape_of(name, batch_size, image_size)
     with guarded(), Counter(default_cache()) as counter:

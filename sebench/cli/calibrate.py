@@ -12,7 +12,7 @@ from sebench.cli._measuring import run_context
 from sebench.cli._progress import progress_bar
 from sebench.cli._workload import takes_workload
 from sebench.errors import EXIT_ERROR, EXIT_OK, DataFileError
-from sebench.schema import NOTHING_SAID, WorkloadRequest
+from sebench.schema import ASIS, NOTHING_SAID, WorkloadRequest
 from sebench.store import check_directory
 
 
@@ -60,7 +60,7 @@ def calibrate(
     not_stored: list[DataFileError] = []
     with progress_bar(quiet=quiet) as observer:
         calibration = calibrating.calibrate(
-            resolve_spec(model, variant or source_of(model).default_variant),
+            resolve_spec(model, variant or source_of(model).default_variant or ASIS),
             workloads(request, shape)[0],
             Calibrations(calibrations),
             policy=calibrating.calibration_policy(processes=processes, budget_s=budget),

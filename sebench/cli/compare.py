@@ -119,6 +119,7 @@ def compare(
         memory=memory,
         energy=energy,
         workload=on_this_machine(workload),
+        usual_candidate=run_context(context, cache=cache).usual_candidate,
     )
     collector = Collector(None if no_save else ResultStore(save), quiet=quiet, plot=plot)
     collector.check()

@@ -68,7 +68,7 @@ def count(
     Exact, from shapes alone: no weights are needed and nothing is timed.
     """
     from sebench import reporting
-    from sebench.models import PLAIN, source_of
+    from sebench.models import PLAIN
     from sebench.runner.counting.counter import Counter, default_cache
     from sebench.runner.planning.plan import input_shape, resolve_spec
     from sebench.schema import ModelCost
@@ -81,24 +81,17 @@ def count(
     check_plot(plot, output)
     size = options.parse_image_size(image_size)
     shape_of = {name: input_shape(name, batch_size, size) for name in dict.fromkeys(model)}
-    specs = [
-        resolve_spec(name, text, num_classes=num_classes, stride_in=stride_in)
-        for name in shape_of
-        for text in variant or dict.fromkeys((PLAIN, source_of(name).default_variant))
-    ]
-    specs = list(dict.fromkeys(specs))
-    if plot is not None:
-        reporting.check_cost_picture(len(specs))
-    if cross_check:
-        return _cross_check(
-            [(spec, shape_of[spec.model]) for spec in specs],
-            phase,
-            output_format,
-            output,
-            strict=strict,
-            quiet=quiet,
-        )
     with Counter(default_cache() if cache else None) as counter:
+        specs = dict.fromkeys(
+            resolve_spec(name, text, num_classes=num_classes, stride_in=stride_in)
+            for name in shape_of
+            for text in variant or (PLAIN, counter.usual_candidate(name, size))
+        )
+        if plot is not None:
+            reporting.check_cost_picture(len(specs))
+        if cross_check:
+            networks = [(spec, shape_of[spec.model]) for spec in specs]
+            return _cross_check(networks, phase, output_format, output, strict=strict, quiet=quiet)
         counts = [
             ModelCost(spec=spec, cost=counter(spec, shape_of[spec.model], phase, dtype)) for spec in specs
         ]

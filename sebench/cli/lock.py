@@ -39,7 +39,7 @@ def lock(
     Exits with 3 if they differ, unless --update is given.
 
     Without --model: the networks of the configuration, else those in the lock file. Without --variant: the
-    configured variants, else se; plain is always recorded too.
+    configured variants, else se; networks of others as built. Beside variants, plain is recorded too.
     """
     from sebench import reporting
     from sebench.configuration import load_configuration
@@ -53,7 +53,8 @@ def lock(
     if names:
         networks = locked_networks(
             names,
-            _variants(configuration, variant, names),
+            variant,
+            usual=configuration.lock.variants if configuration.lock else ("se",),
             image_size=options.parse_image_size(image_size),
             num_classes=num_classes,
             stride_in=stride_in,
@@ -85,20 +86,6 @@ def _lock_path(configuration: Configuration, output: Path | None) -> Path:
         raise UsageError("--output - is not a file", hint="name a file; the difference goes to stdout")
     check_output(str(path))
     return path
-
-
-def _variants(configuration: Configuration, given: list[str], names: list[str]) -> tuple[str, ...]:
-    """The variants of native networks; asking for one where there is no such network is a mistake."""
-    from sebench import models
-
-    if given and set(given) != {"plain"} and not any(models.source_of(name).takes_variants for name in names):
-        raise UsageError(
-            f"--variant {given[0]}: {names[0]} takes no variants, it is locked as built",
-            hint="leave --variant out",
-        )
-    if given:
-        return tuple(given)
-    return configuration.lock.variants if configuration.lock else ("se",)
 
 
 def _networks_of(old: Lock | None, path: Path, *, options_given: bool) -> tuple[LockedNetwork, ...]:

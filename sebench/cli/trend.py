@@ -12,7 +12,7 @@ from sebench.cli._boundary import check_output, complain, guarded, present
 from sebench.cli._pictures import check_plot, draw_plot
 from sebench.cli._workload import takes_filters
 from sebench.errors import EXIT_INCONCLUSIVE
-from sebench.schema import NOTHING_SAID, WorkloadRequest
+from sebench.schema import ASIS, NOTHING_SAID, WorkloadRequest
 
 
 @guarded
@@ -27,7 +27,7 @@ def trend(
         typer.Option(
             "--variant",
             "-v",
-            help="Candidate variant; default: se; of your own networks plain.",
+            help="Candidate variant; default: se; of networks of others asis.",
         ),
     ] = None,
     baseline: Annotated[str, typer.Option("--baseline", help="Baseline variant.")] = "plain",
@@ -57,7 +57,7 @@ def trend(
 
     check_output(output)
     check_metric(metric)
-    variant = variant or source_of(model).default_variant
+    variant = variant or source_of(model).default_variant or ASIS
     check_plot(plot, output)
     results = directory or options.RESULTS
     found = stored.results_of(

@@ -22,8 +22,6 @@ from sebench.configuration.settings import (
 from sebench.errors import UsageError
 from sebench.schema import Effort, LimitMetric, OnInconclusive, WorkloadRequest, said
 
-DEFAULT_VARIANTS = ("se",)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
@@ -126,7 +124,7 @@ def settings_of(asked: Asked) -> CheckSettings:
                 **asdict(asked.workload),
             )
             for model in dict.fromkeys(asked.models)
-            for variant in dict.fromkeys(asked.variants or DEFAULT_VARIANTS)
+            for variant in dict.fromkeys(asked.variants or (None,))
         )
     )
 

@@ -37,7 +37,8 @@ class CeilingSettings(WorkloadRequest, frozen=True, kw_only=True):
     """``[[check.ceiling]]``: how much a variant may cost over its baseline."""
 
     model: Name
-    variant: Name = "se"
+    variant: Name | None = None
+    """None is what `compare` takes where nobody names one: ``se``, or ``asis`` for what has attention."""
     baseline: Name = "plain"
     max_overhead: RatioLimits
 

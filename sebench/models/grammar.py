@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sebench.schema import ATTENTION_KINDS, PLAIN, AttentionKind, AttentionOption
+from sebench.schema import ASIS, ATTENTION_KINDS, PLAIN, AttentionKind, AttentionOption
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,10 @@ class GrammarRow:
 
 def grammar() -> tuple[GrammarRow, ...]:
     """Every variant and option, in canonical order."""
-    rows = [GrammarRow(PLAIN, "the network without attention", "")]
+    rows = [
+        GrammarRow(PLAIN, "the network without channel attention; taken out where there was some", ""),
+        GrammarRow(ASIS, "a network of others as its author built it", ""),
+    ]
     for kind in ATTENTION_KINDS.values():
         rows.append(GrammarRow(kind.name, "attention in every block, with the defaults below", ""))
         rows += [_row(kind, option) for option in kind.options]

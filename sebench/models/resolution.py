@@ -8,7 +8,7 @@ import msgspec
 
 from sebench.errors import UsageError, VariantError
 from sebench.models.registry import ModelInfo, StrideIn, list_models
-from sebench.schema import REDUCTION_RATIO, ModelSpec, Variant, format_stages, parse_variant
+from sebench.schema import ASIS, REDUCTION_RATIO, ModelSpec, Variant, format_stages, parse_variant
 
 
 def resolve_native(spec: ModelSpec, info: ModelInfo) -> ModelSpec:
@@ -26,6 +26,11 @@ def resolve_native(spec: ModelSpec, info: ModelInfo) -> ModelSpec:
         UsageError: Number of classes or stride that this network cannot have.
     """
     variant = parse_variant(spec.variant)
+    if variant.as_built:
+        raise VariantError(
+            f"variant {ASIS!r}: {info.name} is sebench's own, there is no other author's",
+            hint="use plain, or se",
+        )
     if variant.kind is not None:
         variant = _fit(variant, info)
     return msgspec.structs.replace(

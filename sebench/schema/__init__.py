@@ -18,6 +18,7 @@ from sebench.schema.attention_options import (
     format_stages,
 )
 from sebench.schema.base import (
+    REVISION,
     SCHEMA,
     Dtype,
     Effort,
@@ -166,7 +167,9 @@ from sebench.schema.trend import (
     Trend,
     TrendPoint,
 )
+from sebench.schema.revisions import in_todays_words
 from sebench.schema.variants import (
+    ASIS,
     PLAIN,
     Variant,
     parse_variant,
@@ -181,6 +184,8 @@ from sebench.schema.workloads import (
 )
 
 __all__ = [
+    "REVISION",
+    "ASIS",
     "ASKED_OPTIONS",
     "ATTENTION_KINDS",
     "COLUMN_OPTIONS",
@@ -307,6 +312,7 @@ __all__ = [
     "is_printed",
     "metric_label",
     "moment",
+    "in_todays_words",
     "parse_variant",
     "require_coherence",
     "runtime_info",

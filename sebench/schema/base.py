@@ -7,6 +7,8 @@ from typing import Literal
 import msgspec
 
 SCHEMA = "sebench/1"
+REVISION = 2
+"""What words in a file mean. Before 2, ``plain`` was said of networks of others as they were built."""
 
 Phase = Literal["inference", "training"]
 Side = Literal["baseline", "candidate"]

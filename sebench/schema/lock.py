@@ -73,6 +73,8 @@ class Lock(Value, frozen=True, kw_only=True):
 
     schema: str = SCHEMA
     kind: Literal["lock"] = "lock"
+    revision: Positive = 1
+    """`REVISION` when it was written; files of before it was kept have none."""
     entries: tuple[LockEntry, ...] = ()
 
 

@@ -207,6 +207,8 @@ class Result(Value, frozen=True, kw_only=True):
 
     schema: str = SCHEMA
     kind: Literal["result"] = "result"
+    revision: Positive = 1
+    """`REVISION` when it was written; files of before it was kept have none."""
     id: Id
     created_at: str
     """UTC, ISO 8601."""

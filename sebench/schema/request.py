@@ -33,13 +33,16 @@ class ModelSpec(Value, frozen=True, kw_only=True):
     """None keeps the number the network was published with (1000, or 10 on CIFAR)."""
     stride_in: StrideIn | None = None
     """Where a bottleneck ResNet strides; None is the network's own place."""
+    captured: bool = False
+    """Whether it runs as a captured graph because the other side of its pair does: attention that is written
+    inline can only be taken out of a graph."""
     commit: str | None = None
     """Whose tree a factory is imported from; None is the working tree."""
 
     @property
     def label(self) -> str:
         """What tells it apart: ``resnet50``, ``resnet50 se``, ``nets.py:net at 0123456789ab``."""
-        name = self.model if self.variant == "plain" else f"{self.model} {self.variant}"
+        name = self.model if _is_told_by_model(self) else f"{self.model} {self.variant}"
         return name if self.commit is None else f"{name} at {self.commit[:COMMIT_LENGTH]}"
 
 
@@ -79,9 +82,14 @@ class Pair(Value, frozen=True, kw_only=True):
         return len({(side.model, side.commit) for side in sides}) == 1
 
 
+def _is_told_by_model(spec: ModelSpec) -> bool:
+    """Whether its variant is what the model's name alone means: networks of others are as they were built."""
+    return spec.variant == ("asis" if ":" in spec.model else "plain")
+
+
 def _network_name(spec: ModelSpec) -> str:
-    """With its variant, unless a network that takes none is told by its name: ``nets.py:net``."""
-    named = ":" in spec.model and spec.variant == "plain"
+    """With its variant, unless a network of others is as it was built: ``nets.py:net``."""
+    named = ":" in spec.model and spec.variant == "asis"
     name = spec.model if named else f"{spec.model} {spec.variant}"
     return name if spec.commit is None else f"{name} at {spec.commit[:COMMIT_LENGTH]}"
 

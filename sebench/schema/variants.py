@@ -17,21 +17,25 @@ from sebench.schema.attention import ATTENTION_KINDS, STAGES, AttentionKind, Att
 from sebench.schema.attention_options import AttentionOption, OptionValue, is_run_of_stages, unknown_word
 
 PLAIN = "plain"
+ASIS = "asis"
+"""A network of others as its author built it, with the attention that it has."""
 _CALL = re.compile(r"\s*(?P<name>[^()]*?)\s*(?:\((?P<options>[^()]*)\))?\s*")
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """Which attention fills a network's slots; without one, the network is plain.
+    """Which attention a network has: none (plain), its author's (as it was built), or one of the catalogue.
 
     Raises:
         VariantError: there is no such kind, it has no such option, or a value is none of the option's.
     """
 
     attention: str | None = None
-    """Name of the kind, None for the plain network."""
+    """Name of the kind; None for the plain network and for one as it was built."""
     options: Mapping[str, OptionValue] = field(default_factory=dict)
     """Those that differ from their default, in canonical order; others may be given and are dropped."""
+    as_built: bool = False
+    """Whether the network is left as its author built it."""
 
     def __post_init__(self) -> None:
         known = {} if self.kind is None else {option.name: option for option in self.kind.options}
@@ -49,7 +53,7 @@ class Variant:
 
     def __str__(self) -> str:
         if self.kind is None:
-            return PLAIN
+            return ASIS if self.as_built else PLAIN
         options = ",".join(
             f"{option.name}={option.render(self.options[option.name])}"
             for option in self.kind.options
@@ -59,7 +63,7 @@ class Variant:
 
     @property
     def kind(self) -> AttentionKind | None:
-        """The entry of the attention in the catalogue, None for the plain network."""
+        """The entry of the attention in the catalogue; None for a network that is plain, or as built."""
         return None if self.attention is None else _known_kind(self.attention)
 
     def value(self, name: str) -> Any:  # noqa: ANN401 - options differ in type
@@ -120,10 +124,10 @@ def _parse(text: str) -> Variant:
     if call is None:
         raise VariantError("unbalanced parentheses", hint="write it as NAME(option=value,...)")
     name, options = call["name"], call["options"] or ""
-    if name == PLAIN:
+    if name in (PLAIN, ASIS):
         if options.strip():
-            raise VariantError("the plain network has no options", hint="write plain, or name an attention")
-        return Variant()
+            raise VariantError(f"{name} has no options", hint=f"write {name}, or name an attention")
+        return Variant(as_built=name == ASIS)
     return Variant(name, _parse_options(options, _known_kind(name)))
 
 
@@ -154,7 +158,7 @@ def _split_options(text: str) -> list[str]:
 
 def _known_kind(name: str) -> AttentionKind:
     if name not in ATTENTION_KINDS:
-        raise unknown_word("attention", name, (PLAIN, *ATTENTION_KINDS))
+        raise unknown_word("attention", name, (PLAIN, ASIS, *ATTENTION_KINDS))
     return ATTENTION_KINDS[name]
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from sebench.errors import DataFileError
 from sebench.files import Unreadable, describe_damage, read_file
-from sebench.schema import SCHEMA, Result, require_coherence
+from sebench.schema import SCHEMA, Result, in_todays_words, require_coherence
 
 _FAMILY = "sebench/"
 _STORED = "pass a file from .sebench/results"
@@ -53,7 +53,7 @@ def parse_result(content: bytes) -> Result:
         require_coherence(result)
     except Unreadable as error:
         raise _damaged(error) from error
-    return result
+    return in_todays_words(result)
 
 
 def check_header(content: bytes, kind: str = "result") -> None:

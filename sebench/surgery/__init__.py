@@ -1,1 +1,42 @@
 """Any network with, without and with other attention: find gates, take them out, put them in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sebench.models import BuiltModel
+    from sebench.schema import ModelSpec, Phase
+
+__all__ = ["build"]
+
+
+def build(
+    spec: ModelSpec,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    input_shape: tuple[int, ...] | None = None,
+    phase: Phase = "inference",
+) -> BuiltModel:
+    """Build any network in any variant, in evaluation mode.
+
+    Native networks are built with their attention. Networks of others are built by their source, then what
+    attention they have is taken out, or replaced, or attention is put where the paper puts it; common weights
+    agree to the bit in all variants.
+
+    Args:
+        spec: what to build; resolved first.
+        seed: of the weights.
+        device: any torch device; on ``meta`` nothing is allocated.
+        input_shape: what the network will be fed, batch in front; None is one input of its own size.
+        phase: what it will do; a graph is captured for one of the two.
+
+    Raises:
+        UsageError: no such model, variant or size.
+        DeviceError: no such device here.
+        BuildError: the network's code failed, or its attention cannot be taken out.
+    """
+    from sebench.surgery.building import build_variant  # noqa: PLC0415 - keeps the import torch-free
+
+    return build_variant(spec, seed=seed, device=device, input_shape=input_shape, phase=phase)

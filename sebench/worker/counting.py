@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sebench import counters, models
+from sebench import counters, models, surgery
 from sebench.errors import CountError
 from sebench.schema import CrossCheck, ModelSpec, Phase, StaticCost
 
@@ -31,13 +31,13 @@ def count_network(
         BuildError: it cannot be built, or does not accept this input.
         CountError: it cannot be counted, though it may run.
     """
-    built = models.build(spec, seed=0, device="meta")
+    built = surgery.build(spec, device="meta", input_shape=shape, phase=phase)
     try:
         return _count(built, shape, phase, dtype)
     except CountError:
         if built.device != "meta" or not models.source_of(spec.model).may_read_values:
             raise
-    return _count(models.build(spec, seed=0), shape, phase, dtype)
+    return _count(surgery.build(spec, input_shape=shape, phase=phase), shape, phase, dtype)
 
 
 def _count(built: models.BuiltModel, shape: tuple[int, ...], phase: Phase, dtype: str) -> StaticCost:
@@ -65,9 +65,9 @@ def cross_check_network(
     from sebench.counters.cross_check import TOOLS, cross_check  # noqa: PLC0415 - imports all of them
 
     cost = count_network(spec, shape, phase)
-    device = models.build(spec, seed=0, device="meta").device
+    device = surgery.build(spec, device="meta", input_shape=shape, phase=phase).device
     checks = cross_check(
-        lambda: models.build(spec, seed=0, device=device).module,
+        lambda: surgery.build(spec, device=device, input_shape=shape, phase=phase).module,
         cost,
         device=device,
         tools=TOOLS if tools is None else tools,

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from sebench import models
+from sebench import models, surgery
 from sebench.errors import WorkerError
 from sebench.profilers.device import Device, RestoredStep, Step
 from sebench.profilers.inputs import OwnInput, make_source
@@ -25,7 +25,8 @@ from sebench.schema import ModelSpec, Side, Workload, runtime_info
 from sebench.worker.failures import Fatal, guarded
 from sebench.worker.protocol import Request, SideRequest
 
-Build = Callable[[ModelSpec, int], nn.Module]
+Build = Callable[[ModelSpec, int, Workload], nn.Module]
+"""Makes a network from its specification and seed, for the input of a workload."""
 About = Callable[[str], None]
 """Told which network's code runs from now on."""
 
@@ -75,15 +76,15 @@ class PreparedSide:
             raise Fatal("output", str(error)) from error
 
 
-def build_module(spec: ModelSpec, seed: int) -> nn.Module:
-    """The network of `spec` with weights drawn from `seed`.
+def build_module(spec: ModelSpec, seed: int, workload: Workload) -> nn.Module:
+    """The network of `spec` with weights drawn from `seed`, for the input of a workload.
 
     What its own code imports only while it runs is found in the current folder, after everything else.
     """
-    module: nn.Module = models.build(spec, seed=seed).module
+    built = surgery.build(spec, seed=seed, input_shape=workload.rank_input_shape, phase=workload.phase)
     if models.source_of(spec.model).is_users_own:
         models.search_last(Path.cwd())
-    return module
+    return built.module
 
 
 def prepare(
@@ -143,7 +144,7 @@ def prepare_side(
         Fatal: it does not build or run, or its output is not finite.
     """
     workload, seed, label = request.workload, request.weight_seed, f"{spec.model} {spec.variant}"
-    module = guarded(lambda: build(spec, seed))
+    module = guarded(lambda: build(spec, seed, workload))
     alive()
     own = OwnInput(lambda: source, workload.device)
     start_s = device.clock()

@@ -8,7 +8,9 @@ from random import Random
 
 from torch import nn
 
-from sebench import models
+from sebench import surgery
+from sebench.counters.scope import longest_prefix
+from sebench.models import BuiltModel
 from sebench.models.attention import stand_in
 from sebench.profilers.device import Device, Step
 from sebench.profilers.latency import (
@@ -44,8 +46,8 @@ def profile_pair(
         prepare: makes the step of a network, and runs it once.
         alive: told after every step of a warm-up, and after every block.
     """
-    built = models.build(request.pair.candidate, seed=request.weight_seed)
-    sites = {site: built.stages[site.split(".")[0]] for site in built.sites}
+    built = _built(request, request.pair.candidate)
+    sites = {site: longest_prefix(site, built.stages) or "" for site in built.sites}
     step = prepare(built.module)
     for _ in range(PREPARED_STEPS):
         step()
@@ -72,19 +74,26 @@ def _contrasts(
 ) -> Iterator[Contrast]:
     """The candidate against the plain network and against itself without each part (baselines)."""
     rng = Random(request.process_seed)
-    plain = models.build(request.pair.baseline, seed=request.weight_seed).module
+    plain = _built(request, request.pair.baseline).module
     steps: dict[Side, Step] = {"baseline": prepare(plain), "candidate": step}
     yield _contrast(request, device, rng, PLAIN, steps, alive=alive)
     del plain, steps
     for part in parse_variant(request.pair.candidate.variant).parts:
         if request.workload.phase in part.ablated_in:
-            ablated = _ablated(request.pair.candidate, request.weight_seed, part.name)
+            ablated = _ablated(request, part.name)
             steps = {"baseline": prepare(ablated), "candidate": step}
             yield _contrast(request, device, rng, part.name, steps, alive=alive)
 
 
-def _ablated(spec: ModelSpec, seed: int, part: str) -> nn.Module:
-    built = models.build(spec, seed=seed)
+def _built(request: ProfileRequest, spec: ModelSpec) -> BuiltModel:
+    workload = request.workload
+    return surgery.build(
+        spec, seed=request.weight_seed, input_shape=workload.rank_input_shape, phase=workload.phase
+    )
+
+
+def _ablated(request: ProfileRequest, part: str) -> nn.Module:
+    built = _built(request, request.pair.candidate)
     make = functools.partial(stand_in, parse_variant(built.spec.variant), part)
     return without(built.module, built.sites, part, make)
 

@@ -1,4 +1,4 @@
-"""Networks that somebody else's factory builds: taken as they are, without attention of sebench's."""
+"""Networks that somebody else's factory builds; attention is taken out and put in afterwards."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sebench.errors import BuildError, UsageError, VariantError
 from sebench.models.factories import Factory, call_factory
 from sebench.models.sources.source import BuiltModel, Source
-from sebench.schema import PLAIN, ModelSpec
+from sebench.schema import ASIS, ModelSpec, parse_variant
 
 if TYPE_CHECKING:
     import torch
@@ -33,18 +33,30 @@ class AsItIs(Source):
         return ()
 
     def resolve(self, spec: ModelSpec) -> ModelSpec:
-        """Refuse what only networks with variants take."""
-        if spec.variant.strip().lower() != PLAIN:
-            raise VariantError(
-                f"variant {spec.variant!r}: {spec.model} takes no variants, it is measured as built",
-                hint="use --variant plain (count), or two networks: --baseline, --candidate (compare, check)",
-            )
+        """The variant becomes canonical. Whether it fits the network is known when that has been built.
+
+        Raises:
+            VariantError: the variant is outside the grammar, or of native networks alone.
+            UsageError: a number of classes or a stride, which its factory decides.
+        """
         if spec.num_classes is not None or spec.stride_in is not None:
-            raise UsageError(f"{spec.model} is measured as built: no --num-classes, no --stride-in")
-        return ModelSpec(model=spec.model, variant=PLAIN)
+            raise UsageError(f"{spec.model} is built by its own factory: no --num-classes, no --stride-in")
+        variant = parse_variant(spec.variant)
+        if variant.position != "standard":
+            raise VariantError(
+                f"variant {str(variant)!r}: position is for sebench's own networks",
+                hint=f"leave it out: in {spec.model} attention goes where the paper puts it",
+            )
+        return ModelSpec(model=spec.model, variant=str(variant))
 
     def build(self, spec: ModelSpec, seed: int, device: torch.device) -> BuiltModel:
-        """A constructor that reads values cannot work on ``meta``: its network is made on the CPU instead."""
+        """A constructor that reads values cannot work on ``meta``: its network is made on the CPU instead.
+
+        Raises:
+            ValueError: a variant; `sebench.surgery.build` makes it of what this builds.
+        """
+        if spec.variant != ASIS:
+            raise ValueError(f"{spec.label} is made by sebench.surgery.build")
         import torch
 
         # The program that asks may draw random numbers of its own.

@@ -10,7 +10,7 @@ from sebench.errors import BuildError, UnknownModelError
 from sebench.models.registry import ModelInfo, find_model, height_width, list_models
 from sebench.models.resolution import resolve_native
 from sebench.models.sources.source import USUAL_INPUT, BuiltModel, InputSize, Source, near_names
-from sebench.schema import ModelSpec, parse_variant
+from sebench.schema import PLAIN, ModelSpec, parse_variant
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +24,7 @@ class Native(Source):
     syntax = "NAME"
     networks = "sebench's own, as in the paper"
     stands_alone = False
-    takes_variants = True
+    own_variant = PLAIN
     default_variant = "se"
     runs_here = True
     may_read_values = False

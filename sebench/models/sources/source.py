@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from sebench.errors import UsageError, did_you_mean
 from sebench.models.registry import ImageSize, height_width, image_size_text
-from sebench.schema import PLAIN, ModelSpec
+from sebench.schema import ASIS, ModelSpec
 
 if TYPE_CHECKING:
     import torch
@@ -63,10 +63,13 @@ class Source(ABC):
     """What stands before the colon of its names, if that is the same in all of them."""
     stands_alone: ClassVar[bool] = True
     """Whether a name may be given as baseline or candidate: it cannot be taken for a variant."""
-    takes_variants: ClassVar[bool] = False
-    """Whether its networks hold attention of sebench, and take a number of classes and a stride."""
-    default_variant: ClassVar[str] = PLAIN
-    """The variant that is compared with another, gated or followed where nobody names one."""
+    takes_variants: ClassVar[bool] = True
+    """Whether its networks can be had without their attention, and with another."""
+    own_variant: ClassVar[str] = ASIS
+    """What a network is where it is named and nothing else is said."""
+    default_variant: ClassVar[str | None] = None
+    """The variant that is compared with the plain one where nobody names one; None where that depends on the
+    network: as it was built if it has attention, else SE."""
     runs_here: ClassVar[bool] = False
     """Whether its code may run in the process of a command; otherwise it runs in workers only."""
     may_read_values: ClassVar[bool] = True

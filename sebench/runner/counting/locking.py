@@ -39,15 +39,17 @@ def locked_networks(
     names: Sequence[str],
     variants: Sequence[str],
     *,
+    usual: Sequence[str] = ("se",),
     image_size: models.ImageSize | None = None,
     num_classes: int | None = None,
     stride_in: StrideIn | None = None,
 ) -> tuple[LockedNetwork, ...]:
-    """Every model, plain and in every variant, at one image; networks of others as they are.
+    """Every model, plain and in every variant, at one image.
 
     Args:
         names: of models.
-        variants: of those among them that take variants.
+        variants: beside the plain one.
+        usual: the variants of native networks where none are said; those of others are locked as built then.
         image_size: of the input; None is each network's own.
         num_classes: width of the classifier of native networks; None is each network's own.
         stride_in: which convolution strides in native bottleneck ResNets; None is the model's own.
@@ -57,8 +59,9 @@ def locked_networks(
     """
 
     def specs(name: str) -> Iterator[ModelSpec]:
-        of_model = variants if models.source_of(name).takes_variants else ()
-        for variant in (models.PLAIN, *of_model):
+        own = models.source_of(name).own_variant
+        said = variants or (usual if own == models.PLAIN else ())
+        for variant in (models.PLAIN, *said) if said else (own,):
             yield resolve_spec(name, variant, num_classes=num_classes, stride_in=stride_in)
 
     networks = (

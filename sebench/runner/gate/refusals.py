@@ -52,7 +52,7 @@ def require_open(pair: Pair, limits: RatioLimits) -> None:
         UsageError: nothing could pass, or nothing could fail.
     """
     baseline, candidate = pair.baseline, pair.candidate
-    if baseline.model != candidate.model or not models.source_of(baseline.model).takes_variants:
+    if baseline.model != candidate.model:
         return
     for metric, limit in limits.items():
         if baseline.variant == models.PLAIN and limit < 1:

@@ -60,7 +60,12 @@ def run_gate(
     policy = timing_policy(settings.effort or "standard", budget_s=settings.budget)
     on_inconclusive = settings.on_inconclusive or "fail"
     # What cannot be meant is refused before anything is counted.
-    with open_targets(settings, resolve=configuration.resolve, written=written) as opened:
+    with open_targets(
+        settings,
+        resolve=configuration.resolve,
+        written=written,
+        usual_candidate=context.usual_candidate,
+    ) as opened:
         locked = tuple(_locked(lock_file, context.cache))
         measured = check(
             opened.targets,

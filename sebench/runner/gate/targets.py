@@ -23,7 +23,7 @@ from sebench.errors import DataFileError, DeviceError, UsageError
 from sebench.profilers.selection import resolve_device
 from sebench.runner.gate.refusals import require_inside, require_open, require_two
 from sebench.runner.gate.target import Target
-from sebench.runner.planning.pairs import make_pairs, resolve_spec
+from sebench.runner.planning.pairs import UsualCandidate, known_candidate, make_pairs, resolve_spec
 from sebench.runner.planning.plan import input_shape, require_one_device
 from sebench.runner.planning.workloads import image_size, on_this_machine, workloads
 from sebench.runner.repository.tree_state import is_this_tree
@@ -52,7 +52,11 @@ class Targets:
 
 @contextmanager
 def open_targets(
-    settings: CheckSettings, *, resolve: Callable[[str], Path] = Path, written: Collection[Path] = ()
+    settings: CheckSettings,
+    *,
+    resolve: Callable[[str], Path] = Path,
+    written: Collection[Path] = (),
+    usual_candidate: UsualCandidate = known_candidate,
 ) -> Iterator[Targets]:
     """All targets of the settings; the trees of base refs exist within the block.
 
@@ -60,6 +64,7 @@ def open_targets(
         settings: what to check.
         resolve: makes paths of paths in the settings.
         written: files and folders that the command itself writes, which are no code.
+        usual_candidate: the variant that a network is compared with its plain self as where none is said.
 
     Raises:
         UsageError: a model, variant, ref or combination that cannot be meant.
@@ -70,7 +75,7 @@ def open_targets(
         checkouts = {ref: stack.enter_context(checked_out(ref)) for ref in refs}
         same = {ref: is_this_tree(checkout.commit, written=written) for ref, checkout in checkouts.items()}
         targets = (
-            *(target for ceiling in settings.ceiling for target in _ceiling(ceiling)),
+            *(target for ceiling in settings.ceiling for target in _ceiling(ceiling, usual_candidate)),
             *(target for factories in settings.factories for target in _factories(factories)),
             *(
                 target
@@ -82,8 +87,15 @@ def open_targets(
         yield Targets(targets, {checkout.commit: checkout.directory for checkout in checkouts.values()})
 
 
-def _ceiling(asked: CeilingSettings) -> Iterator[Target | Unjudged]:
-    (pair,) = make_pairs([asked.model], [asked.variant], asked.baseline)
+def _ceiling(asked: CeilingSettings, usual_candidate: UsualCandidate) -> Iterator[Target | Unjudged]:
+    variants = [] if asked.variant is None else [asked.variant]
+    size = image_size(asked)
+    (pair,) = make_pairs(
+        [asked.model],
+        variants,
+        asked.baseline,
+        usual_candidate=lambda model: usual_candidate(model, size),
+    )
     require_two(pair, "name a --variant other than the baseline, or two networks: --baseline, --candidate")
     require_open(pair, asked.max_overhead)
     labels = (pair.baseline.variant, pair.candidate.variant)
@@ -108,7 +120,7 @@ def _base_ref(asked: BaseRefSettings, checkout: Checkout, *, same: bool) -> Iter
             "energy cannot be checked against a git ref: both sides must be read in one process",
             hint="compare two factories (--baseline, --candidate)",
         )
-    head = resolve_spec(asked.model, "plain")
+    head = resolve_spec(asked.model, models.source_of(asked.model).own_variant)
     base = ModelSpec(model=head.model, variant=head.variant, commit=checkout.commit)
     labels = (checkout.label, "this tree")
     if same:

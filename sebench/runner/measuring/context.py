@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from sebench.models import ImageSize
 from sebench.profilers.environment import capture_environment
 from sebench.profilers.findings import findings_for
 from sebench.profilers.probes import Probe, read_probe
@@ -51,6 +52,15 @@ class RunContext:
     def counter(self) -> Counter:
         """Counts the networks of a plan, in a with-statement."""
         return self.host.open_counter(self.cache, self.trees, self.host.command)
+
+    def usual_candidate(self, model: str, size: ImageSize | None = None) -> str:
+        """The variant that a network is compared with its plain self as, where nobody names one.
+
+        Raises:
+            SebenchError: the network cannot be built or counted.
+        """
+        with self.counter() as counter:
+            return counter.usual_candidate(model, size)
 
     def worker_opener(self) -> OpenWorker:
         """How the worker of a pair is opened."""

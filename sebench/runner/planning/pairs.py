@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypedDict
 
 from sebench.errors import UsageError
-from sebench.models import PLAIN, names_network, resolve, source_of
+from sebench.models import PLAIN, ImageSize, names_network, resolve, source_of
 from sebench.schema import ModelSpec, Pair, StrideIn
+
+
+UsualCandidate = Callable[[str, ImageSize | None], str]
+"""The variant that a network is compared with its plain self as where none is said, at an image size."""
+
+
+def known_candidate(model: str, size: ImageSize | None = None) -> str:
+    """The usual candidate of a network, if that is known without building it.
+
+    Raises:
+        UsageError: that depends on whether the network has attention, which takes building it.
+    """
+    variant = source_of(model).default_variant
+    if variant is None:
+        raise UsageError(f"{model}: no variant to compare with plain", hint="name one: --variant asis, or se")
+    return variant
 
 
 def make_pairs(
@@ -18,6 +34,7 @@ def make_pairs(
     *,
     num_classes: int | None = None,
     stride_in: StrideIn | None = None,
+    usual_candidate: Callable[[str], str] = known_candidate,
 ) -> tuple[Pair, ...]:
     """Every pair that is asked for, once, in the order of asking.
 
@@ -37,12 +54,13 @@ def make_pairs(
 
     Args:
         models: by name.
-        variants: of the candidates; none said means ``se``, or a network of others as it is where it stands
-            against another network.
+        variants: of the candidates; none said means `usual_candidate`, or a network of others as it was built
+            where it is compared with another network.
         baseline: see above.
         candidate: see above.
         num_classes: of the native networks.
         stride_in: of the native networks.
+        usual_candidate: the variant that a network is compared with its plain self as where none is said.
 
     Raises:
         UsageError: a combination that cannot be meant, an unknown model, or a variant that it does not take.
@@ -54,15 +72,20 @@ def make_pairs(
 
     def side(model: str, text: str) -> ModelSpec:
         if names_network(text):
-            return resolve_spec(text, PLAIN, **of_networks)
+            return resolve_spec(text, source_of(text).own_variant, **of_networks)
         return resolve_spec(model, text, **options)
 
     def candidates(model: str) -> Iterator[ModelSpec]:
         if candidate is not None:
             yield side(model, candidate)
             return
-        for variant in _variants(model, variants, baseline):
+        for variant in variants or (unsaid(model),):
             yield resolve_spec(model, variant, **options)
+
+    def unsaid(model: str) -> str:
+        source = source_of(model)
+        of_network = names_network(baseline) and source.default_variant is None
+        return source.own_variant if of_network else usual_candidate(model)
 
     # As keys of a dict: spelled differently, the same pair is still one. Two networks need no model.
     return tuple(
@@ -88,20 +111,6 @@ def resolve_spec(
         UsageError: unknown model, or a variant or option it does not take.
     """
     return resolve(ModelSpec(model=name, variant=variant, num_classes=num_classes, stride_in=stride_in))
-
-
-def _variants(model: str, variants: Sequence[str], baseline: str) -> Sequence[str]:
-    """The candidate variants of one model."""
-    source = source_of(model)
-    if variants:
-        return variants
-    if source.takes_variants or names_network(baseline):
-        return (source.default_variant,)
-    source.published_input(model)  # a name that its library does not know is refused as such
-    raise UsageError(
-        f"{model} is measured as built, so it has no variant to compare with",
-        hint=f"name another network: --baseline FILE.py:old --candidate {model}",
-    )
 
 
 def _check(models: Sequence[str], variants: Sequence[str], baseline: str, candidate: str | None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sebench import models
 from sebench.errors import UsageError, near_matches
-from sebench.runner.planning.pairs import make_pairs, resolve_spec
+from sebench.runner.planning.pairs import UsualCandidate, known_candidate, make_pairs, resolve_spec
 from sebench.runner.planning.workloads import image_size, require_batch_size, workloads
 from sebench.schema import (
     NOTHING_SAID,
@@ -73,6 +73,7 @@ def make_plan(
     stride_in: StrideIn | None = None,
     memory: bool | None = None,
     energy: bool = False,
+    usual_candidate: UsualCandidate = known_candidate,
 ) -> Plan:
     """Every pair that is asked for, under the same workload.
 
@@ -89,6 +90,7 @@ def make_plan(
         stride_in: which convolution strides in native bottleneck ResNets; None is the model's own.
         memory: measure peak memory of training steps; None does, but for quick runs.
         energy: measure energy per step.
+        usual_candidate: the variant that a network is compared with its plain self as where none is said.
 
     Raises:
         UsageError: a name, variant or number that cannot be meant.
@@ -96,7 +98,13 @@ def make_plan(
     pairs = tuple(
         PairPlan(pair=pair, workloads=workloads(workload, _image_shape(pair, image_size(workload))))
         for pair in make_pairs(
-            names, variants, baseline, candidate, num_classes=num_classes, stride_in=stride_in
+            names,
+            variants,
+            baseline,
+            candidate,
+            num_classes=num_classes,
+            stride_in=stride_in,
+            usual_candidate=lambda model: usual_candidate(model, image_size(workload)),
         )
     )
     measured = [each for planned in pairs for each in planned.workloads]

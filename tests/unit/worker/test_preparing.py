@@ -41,7 +41,7 @@ class Net(nn.Module):
 def prepared(baseline, candidate="same", **workload):
     nets = {}
 
-    def build(spec, seed):
+    def build(spec, seed, workload):
         torch.manual_seed(seed)
         return nets.setdefault(spec.model, Net(spec.model))
 
