@@ -152,6 +152,7 @@ from sebench.schema.request import (
     Workload,
     WorkloadRequest,
 )
+from sebench.schema.revisions import in_todays_words
 from sebench.schema.runtimes import RUNTIMES, RuntimeInfo, runtime_info
 from sebench.schema.stored import (
     LatencySummary,
@@ -167,7 +168,6 @@ from sebench.schema.trend import (
     Trend,
     TrendPoint,
 )
-from sebench.schema.revisions import in_todays_words
 from sebench.schema.variants import (
     ASIS,
     PLAIN,
@@ -184,7 +184,6 @@ from sebench.schema.workloads import (
 )
 
 __all__ = [
-    "REVISION",
     "ASIS",
     "ASKED_OPTIONS",
     "ATTENTION_KINDS",
@@ -196,6 +195,7 @@ __all__ = [
     "NOTHING_SAID",
     "PLAIN",
     "REDUCTION_RATIO",
+    "REVISION",
     "RUNTIMES",
     "SCHEMA",
     "WORKLOAD_COLUMNS",
@@ -309,10 +309,10 @@ __all__ = [
     "format_stages",
     "hidden_channels",
     "image_text",
+    "in_todays_words",
     "is_printed",
     "metric_label",
     "moment",
-    "in_todays_words",
     "parse_variant",
     "require_coherence",
     "runtime_info",

@@ -9,7 +9,6 @@ from sebench.errors import UsageError
 from sebench.models import PLAIN, ImageSize, names_network, resolve, source_of
 from sebench.schema import ModelSpec, Pair, StrideIn
 
-
 UsualCandidate = Callable[[str, ImageSize | None], str]
 """The variant that a network is compared with its plain self as where none is said, at an image size."""
 
