@@ -33,17 +33,19 @@ def load_lock(path: Path) -> Lock:
         raise DataFileError(f"cannot read {path}: {error.strerror}") from error
     except Unreadable as error:
         raise DataFileError(f"{path} is damaged: {describe_damage(error)}", hint=_HINT) from error
-    _check_header(path, raw)
+    revision = _check_header(path, raw)
     try:
         lock = msgspec.convert(raw, Lock)
     except Unreadable as error:
         raise DataFileError(f"{path} is damaged: {describe_damage(error)}", hint=_HINT) from error
     _check_unique(path, lock)
-    return in_todays_words(lock)
+    return in_todays_words(lock, revision)
 
 
-def _check_header(path: Path, raw: object) -> None:
-    schema, kind = (raw.get("schema"), raw.get("kind")) if isinstance(raw, dict) else (None, None)
+def _check_header(path: Path, raw: object) -> int:
+    """The revision of the words in a lock."""
+    header = raw if isinstance(raw, dict) else {}
+    schema, kind, revision = header.get("schema"), header.get("kind"), header.get("revision", 1)
     if not isinstance(schema, str) or not schema.startswith("sebench/"):
         raise DataFileError(f"{path} is not a sebench file", hint="name a file that `sebench lock` wrote")
     if schema != SCHEMA:
@@ -54,6 +56,7 @@ def _check_header(path: Path, raw: object) -> None:
         raise DataFileError(
             f"{path} is a sebench {kind}, not a lock", hint="name a file that `sebench lock` wrote"
         )
+    return revision if isinstance(revision, int) else 1
 
 
 def _check_unique(path: Path, lock: Lock) -> None:

@@ -10,7 +10,6 @@ from msgspec.structs import asdict, replace
 from sebench.analysis.costs import totals
 from sebench.errors import BuildError
 from sebench.schema import (
-    REVISION,
     Lock,
     LockChange,
     LockedNetwork,
@@ -95,7 +94,7 @@ def count_entry(network: LockedNetwork, count: Count, torch: str) -> CountedEntr
 
 def make_lock(entries: Iterable[LockEntry]) -> Lock:
     """A lock with its entries in the one order it is written in: by model, plain first."""
-    return Lock(revision=REVISION, entries=tuple(sorted(entries, key=_order)))
+    return Lock(entries=tuple(sorted(entries, key=_order)))
 
 
 def merge_locks(old: Lock, new: Lock) -> Lock:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from sebench.schema.base import SCHEMA, StrideIn, Value
+from msgspec.structs import force_setattr
+
+from sebench.schema.base import REVISION, SCHEMA, StrideIn, Value
 from sebench.schema.ranges import Count, Positive, Shape
-from sebench.schema.request import ModelSpec
+from sebench.schema.request import ModelSpec, variant_of_name
 
 ChangeKind = Literal["network-added", "network-removed", "torch-added", "torch-removed", "changed"]
 LockStatus = Literal["written", "unchanged", "differs"]
@@ -16,11 +18,16 @@ class LockedNetwork(Value, frozen=True, kw_only=True):
     """A network at one input: what an entry of a lock is about."""
 
     model: str
-    variant: str = "plain"
+    variant: str = ""
+    """As in `ModelSpec`."""
     num_classes: Positive | None = None
     stride_in: StrideIn | None = None
     input_shape: Shape
     """With the batch in front."""
+
+    def __post_init__(self) -> None:
+        if not self.variant:
+            force_setattr(self, "variant", variant_of_name(self.model))
 
     @property
     def spec(self) -> ModelSpec:
@@ -73,8 +80,8 @@ class Lock(Value, frozen=True, kw_only=True):
 
     schema: str = SCHEMA
     kind: Literal["lock"] = "lock"
-    revision: Positive = 1
-    """`REVISION` when it was written; files of before it was kept have none."""
+    revision: Positive = REVISION
+    """What its words mean; files that were written before it was kept have none, and mean 1."""
     entries: tuple[LockEntry, ...] = ()
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from sebench.schema.base import SCHEMA, Severity, Side, Value
+from sebench.schema.base import REVISION, SCHEMA, Severity, Side, Value
 from sebench.schema.costs import SavedBytes, StaticCost
 from sebench.schema.ranges import (
     Count,
@@ -207,8 +207,8 @@ class Result(Value, frozen=True, kw_only=True):
 
     schema: str = SCHEMA
     kind: Literal["result"] = "result"
-    revision: Positive = 1
-    """`REVISION` when it was written; files of before it was kept have none."""
+    revision: Positive = REVISION
+    """What its words mean; files that were written before it was kept have none, and mean 1."""
     id: Id
     created_at: str
     """UTC, ISO 8601."""

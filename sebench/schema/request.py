@@ -24,25 +24,33 @@ COMMIT_LENGTH = 12
 _UNSAID: Any = UNSET
 
 
+def variant_of_name(model: str) -> str:
+    """The variant that a name alone means: networks of others, which have a colon, are as they were built."""
+    return "asis" if ":" in model else "plain"
+
+
 class ModelSpec(Value, frozen=True, kw_only=True):
     """One network: a name, a canonical variant string and the options that change its graph."""
 
     model: str
-    variant: str = "plain"
+    variant: str = ""
+    """In canonical form; where none is said, what the name alone means: ``plain``, of others' networks ``asis``."""
     num_classes: Positive | None = None
     """None keeps the number the network was published with (1000, or 10 on CIFAR)."""
     stride_in: StrideIn | None = None
     """Where a bottleneck ResNet strides; None is the network's own place."""
-    captured: bool = False
-    """Whether it runs as a captured graph because the other side of its pair does: attention that is written
-    inline can only be taken out of a graph."""
     commit: str | None = None
     """Whose tree a factory is imported from; None is the working tree."""
+
+    def __post_init__(self) -> None:
+        if not self.variant:
+            force_setattr(self, "variant", variant_of_name(self.model))
 
     @property
     def label(self) -> str:
         """What tells it apart: ``resnet50``, ``resnet50 se``, ``nets.py:net at 0123456789ab``."""
-        name = self.model if _is_told_by_model(self) else f"{self.model} {self.variant}"
+        is_told_by_name = self.variant == variant_of_name(self.model)
+        name = self.model if is_told_by_name else f"{self.model} {self.variant}"
         return name if self.commit is None else f"{name} at {self.commit[:COMMIT_LENGTH]}"
 
 
@@ -80,11 +88,6 @@ class Pair(Value, frozen=True, kw_only=True):
     def _is_one_network(self) -> bool:
         sides = (self.baseline, self.candidate)
         return len({(side.model, side.commit) for side in sides}) == 1
-
-
-def _is_told_by_model(spec: ModelSpec) -> bool:
-    """Whether its variant is what the model's name alone means: networks of others are as they were built."""
-    return spec.variant == ("asis" if ":" in spec.model else "plain")
 
 
 def _network_name(spec: ModelSpec) -> str:

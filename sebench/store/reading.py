@@ -21,6 +21,7 @@ class _Header(msgspec.Struct):
 
     schema: str
     kind: str = "result"
+    revision: int = 1
 
 
 _header = msgspec.json.Decoder(_Header)
@@ -47,17 +48,17 @@ def parse_result(content: bytes) -> Result:
     Raises:
         DataFileError: it holds none; the message goes on where the name of the file ended.
     """
-    check_header(content)
+    revision = check_header(content)
     try:
         result = _result.decode(content)
         require_coherence(result)
     except Unreadable as error:
         raise _damaged(error) from error
-    return in_todays_words(result)
+    return in_todays_words(result, revision)
 
 
-def check_header(content: bytes, kind: str = "result") -> None:
-    """Refuse what is no document of this kind and schema.
+def check_header(content: bytes, kind: str = "result") -> int:
+    """Refuse what is no document of this kind and schema; what is left is the revision of its words.
 
     Args:
         content: of a file.
@@ -83,6 +84,7 @@ def check_header(content: bytes, kind: str = "result") -> None:
         )
     if header.kind != kind:
         raise DataFileError(f"holds a {header.kind}, not a {_NAMES.get(kind, kind)}", hint=_STORED)
+    return header.revision
 
 
 def _foreign() -> DataFileError:

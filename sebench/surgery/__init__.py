@@ -18,6 +18,7 @@ def build(
     device: str = "cpu",
     input_shape: tuple[int, ...] | None = None,
     phase: Phase = "inference",
+    beside: ModelSpec | None = None,
 ) -> BuiltModel:
     """Build any network in any variant, in evaluation mode.
 
@@ -31,6 +32,8 @@ def build(
         device: any torch device; on ``meta`` nothing is allocated.
         input_shape: what the network will be fed, batch in front; None is one input of its own size.
         phase: what it will do; a graph is captured for one of the two.
+        beside: what it is compared with. If that is another variant of this network, and attention is written
+            inline so that it can only be taken out of a captured graph, this one is captured as well.
 
     Raises:
         UsageError: no such model, variant or size.
@@ -39,4 +42,4 @@ def build(
     """
     from sebench.surgery.building import build_variant  # noqa: PLC0415 - keeps the import torch-free
 
-    return build_variant(spec, seed=seed, device=device, input_shape=input_shape, phase=phase)
+    return build_variant(spec, seed=seed, device=device, input_shape=input_shape, phase=phase, beside=beside)

@@ -25,8 +25,8 @@ from sebench.schema import ModelSpec, Side, Workload, runtime_info
 from sebench.worker.failures import Fatal, guarded
 from sebench.worker.protocol import Request, SideRequest
 
-Build = Callable[[ModelSpec, int, Workload], nn.Module]
-"""Makes a network from its specification and seed, for the input of a workload."""
+Build = Callable[[ModelSpec, int, Workload, ModelSpec | None], nn.Module]
+"""Makes a network from its specification and seed, for a workload, to be compared with another network."""
 About = Callable[[str], None]
 """Told which network's code runs from now on."""
 
@@ -76,12 +76,14 @@ class PreparedSide:
             raise Fatal("output", str(error)) from error
 
 
-def build_module(spec: ModelSpec, seed: int, workload: Workload) -> nn.Module:
-    """The network of `spec` with weights drawn from `seed`, for the input of a workload.
+def build_module(spec: ModelSpec, seed: int, workload: Workload, beside: ModelSpec | None) -> nn.Module:
+    """The network of `spec` with weights drawn from `seed`, for a workload and for comparing it with `beside`.
 
     What its own code imports only while it runs is found in the current folder, after everything else.
     """
-    built = surgery.build(spec, seed=seed, input_shape=workload.rank_input_shape, phase=workload.phase)
+    built = surgery.build(
+        spec, seed=seed, input_shape=workload.rank_input_shape, phase=workload.phase, beside=beside
+    )
     if models.source_of(spec.model).is_users_own:
         models.search_last(Path.cwd())
     return built.module

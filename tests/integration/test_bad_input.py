@@ -90,7 +90,8 @@ def nets(tmp_path):
         ("-m resnet50 --image-size 8", 2, "image size 8 is too small for resnet50; use at least 32"),
         ("-m vgg16_bn --image-size 8", 2, "image size 8 is too small for vgg16_bn; use at least 32"),
         ("-m torchvision:resnet5 -v plain", 2, "unknown model 'torchvision:resnet5'; did you mean"),
-        ("-m torchvision:resnet18 -v se", 2, "torchvision:resnet18 takes no variants, it is measured"),
+        ("-m torchvision:resnet18 -v se(position=pre)", 2, "position is for sebench's own networks"),
+        ("-m resnet50 -v asis", 2, "resnet50 is sebench's own, there is no other author's"),
         ("-m no_such_package.nets:net -v plain", 2, "No module named 'no_such_package'"),
         ("-m gone.py:net -v plain", 2, "there is no file gone.py"),
     ],
@@ -162,10 +163,9 @@ def test_workloads_that_cannot_be_measured(arguments, code, message):
         ),
         ("-m alexnet --baseline a.py:b --candidate c.py:d", "are networks already; leave --model out"),
         ("-m alexnet -v se --candidate se", "--variant se and --candidate se both say what to measure"),
-        ("-m nets.py:Fixed", "nets.py:Fixed is measured as built, so it has no variant to compare with"),
         (
             "--baseline a.py:b --candidate c.py:d --num-classes 9",
-            "is measured as built: no --num-classes",
+            "is built by its own factory: no --num-classes",
         ),
     ],
 )

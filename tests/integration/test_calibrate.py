@@ -51,7 +51,7 @@ def test_a_session_is_measured_kept_and_shown(sebench, nets, tmp_path):
     ("arguments", "code", "words"),
     [
         ("-m nets.py:broken", 1, "depth must be positive"),
-        ("-m nets.py:net --variant se", 2, "is measured as built"),
+        ("-m nets.py:net --variant se(position=pre)", 2, "position is for"),
         ("-m nets.py:net --budget 0", 2, "--budget 0 is not a positive number"),
         ("-m nets.py:net --calibrations nets.py", 1, "nets.py"),
         ("-m resnet5", 2, "did you mean"),

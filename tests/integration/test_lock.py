@@ -153,9 +153,9 @@ def test_another_selection_is_a_difference(locked):
         ("-m resnet5", 2, "unknown model 'resnet5'; did you mean 'resnet50'"),
         ("-m nets.py:nt", 2, "has no function 'nt'; did you mean 'net'"),
         (
-            "-m nets.py:net -v se",
+            "-m nets.py:net -v se(position=pre)",
             2,
-            "nets.py:net takes no variants, it is locked as built; leave --variant out",
+            "position is for sebench's own networks",
         ),
         ("-m resnet50 -o -", 2, "--output - is not a file"),
         ("-m resnet50 -o .", 1, "cannot write .: it is a directory"),

@@ -37,7 +37,7 @@ def nets(tmp_path):
 
 
 def foreign(path, name="net", side=32):
-    return locked_networks([f"{path}:{name}"], ["se"], image_size=side)
+    return locked_networks([f"{path}:{name}"], [], image_size=side)
 
 
 def test_networks_are_every_model_plain_and_in_every_variant_once(nets):
@@ -47,6 +47,7 @@ def test_networks_are_every_model_plain_and_in_every_variant_once(nets):
         ("resnet50", "plain", (1, 3, 224, 224)),
         ("resnet50", "se", (1, 3, 224, 224)),
         (f"{nets}:net", "plain", (1, 3, 224, 224)),
+        (f"{nets}:net", "se", (1, 3, 224, 224)),
     ]
     assert networks[1].spec.variant == "se"
 
@@ -63,7 +64,7 @@ def test_names_that_cannot_be_meant(nets):
         locked_networks(["resnet5"], ["se"])
     with pytest.raises(VariantError, match="unknown attention 'es'"):
         locked_networks(["resnet50"], ["es"])
-    with pytest.raises(UsageError, match="measured as built: no --num-classes"):
+    with pytest.raises(UsageError, match="built by its own factory: no --num-classes"):
         locked_networks([f"{nets}:net"], [], num_classes=10)
 
 
@@ -101,7 +102,7 @@ def test_an_empty_lock_has_no_checks():
 
 def test_a_network_that_differs_between_processes_is_refused(nets):
     with pytest.raises(
-        DeterminismError, match=r"by_process plain is counted differently by two processes: params \d+ and"
+        DeterminismError, match=r"by_process asis is counted differently by two processes: params \d+ and"
     ):
         count_lock(foreign(nets, "by_process"))
 

@@ -150,6 +150,6 @@ if __name__ == "__main__":
     worker.serve(
         OnTheCpu(sys.stdin.buffer),
         replies,
-        build=lambda spec, seed, workload: Toy(spec.variant, condition),
+        build=lambda spec, seed, workload, beside: Toy(spec.variant, condition),
         select=lambda workload: FakeGpu(condition),
     )

@@ -59,4 +59,4 @@ if __name__ == "__main__":
     os.dup2(2, 1)
     torch.set_num_threads(1)
     timing.read_probe = quiet_probe  # or a busy machine could spoil every block
-    serve(sys.stdin.buffer, replies, build=lambda spec, seed, workload: Faulty(fault, marker))
+    serve(sys.stdin.buffer, replies, build=lambda spec, seed, workload, beside: Faulty(fault, marker))

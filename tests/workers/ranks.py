@@ -68,4 +68,4 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     # Long enough for a rank that fails to be the first that is heard; short where the leader hangs.
     ranks.GRACE_S = 1.0 if fault in ("leader-hangs", "leader-compiles") else 60.0
-    serve(sys.stdin.buffer, replies, build=lambda spec, seed, workload: Faulty(fault, marker))
+    serve(sys.stdin.buffer, replies, build=lambda spec, seed, workload, beside: Faulty(fault, marker))

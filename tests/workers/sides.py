@@ -14,4 +14,4 @@ if __name__ == "__main__":
     replies = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     torch.set_num_threads(1)
-    serve(sys.stdin.buffer, replies, build=lambda spec, seed, workload: Faulty(spec.model, marker))
+    serve(sys.stdin.buffer, replies, build=lambda spec, seed, workload, beside: Faulty(spec.model, marker))

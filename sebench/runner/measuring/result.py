@@ -18,7 +18,6 @@ from sebench.runner.measuring.calibrations import Calibrations
 from sebench.runner.measuring.context import RunContext
 from sebench.runner.measuring.series import ProcessSeries
 from sebench.schema import (
-    REVISION,
     EnergyMeasurement,
     Environment,
     Finding,
@@ -67,7 +66,6 @@ class ResultBuilder:
         busiest = max((m.workload for m in measurements), key=lambda w: w.threads * w.world_size)
         findings = context.host.findings_for(environment, threads=busiest.threads, ranks=busiest.world_size)
         return Result(
-            revision=REVISION,
             id=_identifier(self.pair, now),
             created_at=now.isoformat(timespec="seconds"),
             sebench=sebench.__version__,

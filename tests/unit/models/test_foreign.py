@@ -94,10 +94,8 @@ def test_timm_is_an_extra(monkeypatch):
 
 
 def test_options_of_native_networks_are_refused():
-    with pytest.raises(
-        VariantError, match="is measured as built; use --variant plain .count., or two networks: --baseline"
-    ):
-        resolve(ModelSpec(model="torchvision:resnet18", variant="se"))
+    with pytest.raises(VariantError, match="position is for sebench's own networks"):
+        resolve(ModelSpec(model="torchvision:resnet18", variant="se(position=pre)"))
     with pytest.raises(UsageError, match="no --num-classes"):
         resolve(ModelSpec(model="torchvision:resnet18", num_classes=10))
 

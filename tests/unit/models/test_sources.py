@@ -70,7 +70,7 @@ def plan_of(source):
     first, second = names_of(source)
     asked = (
         {"names": [first], "variants": []}
-        if source.takes_variants
+        if source.default_variant
         else {"names": [], "variants": [], "baseline": first, "candidate": second}
     )
     return make_plan(**asked, workload=WorkloadRequest(threads=1), seed=1)
@@ -90,7 +90,7 @@ def test_networks_are_built_and_counted(source):
     name, _, size, params = NETWORKS[source.key]
     built = build(ModelSpec(model=name), device="meta")
     assert (built.input_shape, built.device) == ((1, *size), "meta")
-    assert bool(built.stages) == source.takes_variants
+    assert bool(built.stages) == (source.own_variant == "plain")
     assert built.sites == ()  # plain
     assert count_network(ModelSpec(model=name), (1, *size)).params == params
 
@@ -98,9 +98,9 @@ def test_networks_are_built_and_counted(source):
 def test_a_plan_feeds_both_sides_what_the_network_was_made_for(source):
     (session,) = plan_of(source).sessions
     first, second = names_of(source)
-    candidate = first if source.takes_variants else second
+    candidate = first if source.default_variant else second
     assert (session.pair.baseline.model, session.pair.candidate.model) == (first, candidate)
-    assert session.pair.candidate.variant == source.default_variant
+    assert session.pair.candidate.variant == (source.default_variant or "asis")
     assert session.workload.input_shape == (1, *NETWORKS[source.key][2])
     assert input_shape(first, 2, 64) == (2, 3, 64, 64)
 
@@ -110,7 +110,7 @@ def test_the_stored_command_measures_the_same_pair(source):
     first, second = names_of(source)
     expected = (
         ("--model", first, "--baseline", "plain", "--variant", "se")
-        if source.takes_variants
+        if source.default_variant
         else ("--baseline", first, "--candidate", second)
     )
     assert words[2 : 2 + len(expected)] == expected
@@ -129,32 +129,36 @@ def test_what_may_not_run_here_is_counted_by_a_worker(source):
         count_model(spec, (1, *size))
 
 
-def test_a_lock_holds_the_variants_that_a_network_takes(source):
-    locked = locked_networks([names_of(source)[0]], ["se"])
+def test_a_lock_holds_native_networks_with_attention_and_others_as_built(source):
+    name, _, size, _ = NETWORKS[source.key]
+    locked = locked_networks([name], [])
     assert [network.variant for network in locked] == (
-        ["plain", "se"] if source.takes_variants else ["plain"]
+        ["plain", "se"] if source.default_variant else ["asis"]
     )
-    assert {network.input_shape for network in locked} == {(1, *NETWORKS[source.key][2])}
+    assert {network.input_shape for network in locked} == {(1, *size)}
+    assert [network.variant for network in locked_networks([name], ["se"])] == ["plain", "se"]
 
 
-def test_options_of_networks_with_variants_are_refused_by_the_others(source):
+def test_every_network_takes_variants(source):
     name = names_of(source)[0]
-    for options in ({"variant": "se"}, {"num_classes": 7}):
-        spec = ModelSpec(model=name, **options)
-        if source.takes_variants:
-            assert resolve(spec) == spec
-            continue
-        with pytest.raises(UsageError, match="measured as built") as error:
-            resolve(spec)
-        assert isinstance(error.value, VariantError) == ("variant" in options)
-    assert resolve(ModelSpec(model=name, variant=source.default_variant)).variant == source.default_variant
+    for variant in ("plain", "se", "se(r=8)"):
+        assert resolve(ModelSpec(model=name, variant=variant)).variant == variant
+    assert resolve(ModelSpec(model=name)).variant == source.own_variant
+    if source.own_variant == "plain":
+        with pytest.raises(VariantError, match="is sebench's own, there is no other author's"):
+            resolve(ModelSpec(model=name, variant="asis"))
+        return
+    with pytest.raises(VariantError, match="position is for sebench's own networks"):
+        resolve(ModelSpec(model=name, variant="se(position=post)"))
+    with pytest.raises(UsageError, match="is built by its own factory: no --num-classes"):
+        resolve(ModelSpec(model=name, num_classes=7))
 
 
 def test_a_gate_that_is_configured(source, tmp_path):
     first, second = names_of(source)
     table = (
         f'ceiling]]\nmodel = "{first}"\nmax-overhead = {{ params = 1.1 }}\n'
-        if source.takes_variants
+        if source.default_variant
         else f'factories]]\nbaseline = "{first}"\ncandidate = "{second}"\nmargin = {{ params = 1.1 }}\n'
     )
     (tmp_path / "sebench.toml").write_text(f'[lock]\nmodels = ["{first}"]\n[[check.{table}threads = 1\n')
@@ -163,7 +167,7 @@ def test_a_gate_that_is_configured(source, tmp_path):
     with open_targets(configuration.check) as found:
         (target,) = found.targets
     assert target.session.workload.input_shape == (1, *NETWORKS[source.key][2])
-    assert target.kind == ("ceiling" if source.takes_variants else "factories")
+    assert target.kind == ("ceiling" if source.default_variant else "factories")
 
 
 def test_only_code_of_the_users_has_another_state_at_a_ref(source, tmp_path, monkeypatch):
@@ -188,7 +192,7 @@ def test_only_code_of_the_users_has_another_state_at_a_ref(source, tmp_path, mon
 def test_a_trend_follows_the_variant_that_is_gated(source):
     name = names_of(source)[0]
     pair = Pair(
-        baseline=ModelSpec(model=name), candidate=ModelSpec(model=name, variant=source.default_variant)
+        baseline=ModelSpec(model=name), candidate=ModelSpec(model=name, variant=source.default_variant or "")
     )
     measured = samples.measurement([samples.process([samples.block(1.0, 1.1)])])
     ResultStore(Path(".sebench/results")).add(samples.result(measured, pair=pair))
@@ -211,9 +215,9 @@ def test_objects_of_a_program_are_networks_of_the_users():
 def test_published_figures_are_about_native_networks(source):
     name, _, size, _ = NETWORKS[source.key]
     pair = SimpleNamespace(
-        baseline=ModelSpec(model=name), candidate=ModelSpec(model=name, variant=source.default_variant)
+        baseline=ModelSpec(model=name), candidate=ModelSpec(model=name, variant=source.default_variant or "")
     )
-    if not source.takes_variants:
+    if not source.default_variant:
         pair.candidate = ModelSpec(model=names_of(source)[1])
     result = SimpleNamespace(pair=pair, baseline_cost=SimpleNamespace(input_shape=(1, *size)))
     assert as_published(result) == source.has_published_figures
@@ -231,11 +235,11 @@ def test_the_list_of_models_names_every_source(source):
     row = {name: getattr(source, name) for name in ("key", "syntax", "networks", "takes_variants")}
     assert row in said["sources"]
     shown = CliRunner().invoke(app, ["list", "models"]).stdout
-    assert names_of(source)[0] in shown if source.takes_variants else source.syntax in shown
+    assert names_of(source)[0] in shown if source.default_variant else source.syntax in shown
 
 
 def test_the_page_on_counting_has_a_row_for_every_source(source):
-    variants = "yes" if source.takes_variants else "no"
+    variants = "`plain`, attention" if source.default_variant else "`plain`, `asis`, attention"
     processes = "the command's process, workers" if source.runs_here else "workers"
     row = f"| `{source.key}` | `{source.syntax}` | {source.networks} | {variants} | {processes} |"
     assert row in (DOCS / "counting.md").read_text(encoding="utf-8").splitlines()
@@ -289,12 +293,11 @@ def test_a_new_source_is_one_entry():
     # 3 x 4 x 9 weights and 4 biases; a multiplication per weight at each of 30 x 30 positions
     cost = count_network(session.pair.baseline, session.workload.input_shape)
     assert (cost.params, sum(op.macs for op in cost.ops)) == (112, 108 * 900)
-    assert [network.variant for network in locked_networks(["toy:wide"], ["se"])] == ["plain"]
+    assert [network.variant for network in locked_networks(["toy:wide"], [])] == ["asis"]
     assert near_names("narow", list_sources()) == "did you mean 'toy:narrow'?"
     shown = CliRunner().invoke(app, ["list", "models"]).stdout
     assert "toy:NAME, torchvision:NAME" in shown
-    with pytest.raises(VariantError, match="toy:wide takes no variants, it is measured as built"):
-        resolve(ModelSpec(model="toy:wide", variant="se"))
+    assert resolve(ModelSpec(model="toy:wide", variant="SE")).variant == "se"
 
 
 def test_without_its_entry_the_name_is_that_of_a_module():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sebench.errors import UsageError, VariantError
+from sebench.errors import UsageError
 from sebench.runner.planning.pairs import make_pairs
 from sebench.runner.planning.plan import make_plan
 from sebench.schema import ModelSpec, WorkloadRequest
@@ -34,7 +34,7 @@ OLD, NEW = "nets.py:old", "nets.py:new"
         ([], [], OLD, NEW, ["nets.py:new against nets.py:old"]),
         ([NEW], [], OLD, None, ["nets.py:new against nets.py:old"]),
         ([NEW], ["plain"], "plain", None, ["nets.py:new: plain against plain"]),
-        ([], [], OLD, OLD, ["nets.py:old: plain against plain"]),
+        ([], [], OLD, OLD, ["nets.py:old: asis against asis"]),
         (["resnet50", "resnet50"], ["se", "SE( r = 16 )"], "plain", None, ["resnet50: se against plain"]),
     ],
 )
@@ -60,7 +60,7 @@ def test_options_of_native_networks_are_theirs():
         (["resnet50"], [], OLD, NEW, "--model resnet50: .* are networks already; leave --model out"),
         (["resnet50"], ["se"], "plain", "se", "--variant se and --candidate se both say what to measure"),
         ([], ["se"], OLD, NEW, "--variant se and --candidate nets.py:new both say what to measure"),
-        ([NEW], [], "plain", None, "measured as built, so it has no variant .*--candidate nets.py:new"),
+        ([NEW], [], "plain", None, "nets.py:new: no variant to compare with plain; name one"),
         (["resnet5"], [], OLD, None, "unknown model 'resnet5'"),
     ],
 )
@@ -69,9 +69,12 @@ def test_what_cannot_be_meant(models, variants, baseline, candidate, message):
         make_pairs(models, variants, baseline, candidate)
 
 
-def test_a_network_takes_no_variant():
-    with pytest.raises(VariantError, match="nets.py:new takes no variants, it is measured as built"):
-        make_pairs([NEW], ["se"], OLD)
+def test_what_a_network_is_compared_as_is_asked_where_nobody_says():
+    (pair,) = make_pairs([NEW], [], usual_candidate=lambda model: {NEW: "asis"}[model])
+    assert pair.title == "nets.py:new: asis against plain"
+    assert (pair.baseline.label, pair.candidate.label) == ("nets.py:new plain", "nets.py:new")
+    (pair,) = make_pairs([NEW], ["se"], OLD)
+    assert pair.title == "nets.py:new se against nets.py:old"
 
 
 def test_two_networks_share_the_input_of_the_native_one():

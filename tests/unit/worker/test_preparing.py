@@ -41,7 +41,7 @@ class Net(nn.Module):
 def prepared(baseline, candidate="same", **workload):
     nets = {}
 
-    def build(spec, seed, workload):
+    def build(spec, seed, workload, beside):
         torch.manual_seed(seed)
         return nets.setdefault(spec.model, Net(spec.model))
 
