@@ -34,7 +34,7 @@ class ModelSpec(Value, frozen=True, kw_only=True):
 
     model: str
     variant: str = ""
-    """In canonical form; where none is said, what the name alone means: ``plain``, of others' networks ``asis``."""
+    """In canonical form; where none is said, what the name alone means (`variant_of_name`)."""
     num_classes: Positive | None = None
     """None keeps the number the network was published with (1000, or 10 on CIFAR)."""
     stride_in: StrideIn | None = None

@@ -30,7 +30,7 @@ def measure_memory(
         Fatal: the network does not build or run.
     """
     workload, imported = request.workload, peak_resident_bytes()
-    module = guarded(lambda: build(request.spec, request.weight_seed, workload))
+    module = guarded(lambda: build(request.spec, request.weight_seed, workload, request.beside))
     # Made anew where it is needed: a second input would be in the peak.
     own = OwnInput(partial(make_source, workload, seed=request.weight_seed), workload.device)
     prepared = guarded(lambda: prepare_step(module, own, workload, request.weight_seed, device))

@@ -77,7 +77,7 @@ class PreparedSide:
 
 
 def build_module(spec: ModelSpec, seed: int, workload: Workload, beside: ModelSpec | None) -> nn.Module:
-    """The network of `spec` with weights drawn from `seed`, for a workload and for comparing it with `beside`.
+    """The network of `spec` with weights drawn from `seed`, to be compared with `beside`.
 
     What its own code imports only while it runs is found in the current folder, after everything else.
     """
@@ -146,7 +146,8 @@ def prepare_side(
         Fatal: it does not build or run, or its output is not finite.
     """
     workload, seed, label = request.workload, request.weight_seed, f"{spec.model} {spec.variant}"
-    module = guarded(lambda: build(spec, seed, workload))
+    beside = other_side(request, spec)
+    module = guarded(lambda: build(spec, seed, workload, beside))
     alive()
     own = OwnInput(lambda: source, workload.device)
     start_s = device.clock()
@@ -175,6 +176,13 @@ def prepare_side(
         compile_s=took_s if runtime_info(workload.runtime).prepares else None,
         gradient_bytes=exchanged,
     )
+
+
+def other_side(request: Request | SideRequest, spec: ModelSpec) -> ModelSpec | None:
+    """What a network is compared with; None where that is built in another process, from another tree."""
+    if isinstance(request, SideRequest):
+        return None
+    return request.pair.candidate if spec == request.pair.baseline else request.pair.baseline
 
 
 def prepare_step(

@@ -86,9 +86,13 @@ def _contrasts(
 
 
 def _built(request: ProfileRequest, spec: ModelSpec) -> BuiltModel:
-    workload = request.workload
+    workload, pair = request.workload, request.pair
     return surgery.build(
-        spec, seed=request.weight_seed, input_shape=workload.rank_input_shape, phase=workload.phase
+        spec,
+        seed=request.weight_seed,
+        input_shape=workload.rank_input_shape,
+        phase=workload.phase,
+        beside=pair.candidate if spec == pair.baseline else pair.baseline,
     )
 
 

@@ -46,6 +46,8 @@ class MemoryRequest(Value, frozen=True, kw_only=True, tag=True):
     """Runner to worker, instead of `Request`: run a few steps of one network and say what they held."""
 
     spec: ModelSpec
+    beside: ModelSpec | None = None
+    """The other side of its pair."""
     workload: Workload
     side: Side
     process: int

@@ -35,8 +35,14 @@ def measure_memory(
     """
 
     def run(process: int, side: Side, spec: ModelSpec) -> MemoryRun:
+        pair = session.pair
         request = MemoryRequest(
-            spec=spec, workload=session.workload, side=side, process=process, weight_seed=seed
+            spec=spec,
+            beside=pair.candidate if side == "baseline" else pair.baseline,
+            workload=session.workload,
+            side=side,
+            process=process,
+            weight_seed=seed,
         )
         try:
             measured = ask(
