@@ -8,6 +8,7 @@ from typing import Protocol
 
 from sebench.paper.tables.registry import TableInfo
 from sebench.reporting.document import Cell, Column, Document, Table, text_cell
+from sebench.schema import PLAIN
 
 
 class ModelRow(Protocol):
@@ -55,7 +56,11 @@ class SourceRow(Protocol):
 
     @property
     def takes_variants(self) -> bool:
-        """Whether they take a ``--variant`` other than plain."""
+        """Whether they take a ``--variant`` other than their own."""
+
+    @property
+    def own_variant(self) -> str:
+        """What they are where nobody says."""
 
 
 class VariantRow(Protocol):
@@ -128,8 +133,8 @@ def _models(models: Sequence[ModelRow], sources: Sequence[SourceRow]) -> Table:
         )
         for model in models
     )
-    others = ", ".join(source.syntax for source in sources if not source.takes_variants)
-    return Table("Models", columns, rows, (f"also, measured as built: {others}",) if others else ())
+    others = ", ".join(source.syntax for source in sources if source.own_variant != PLAIN)
+    return Table("Models", columns, rows, (f"also: {others}",) if others else ())
 
 
 def _variants(variants: Sequence[VariantRow]) -> Table:

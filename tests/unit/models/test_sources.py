@@ -191,15 +191,16 @@ def test_only_code_of_the_users_has_another_state_at_a_ref(source, tmp_path, mon
 
 def test_a_trend_follows_the_variant_that_is_gated(source):
     name = names_of(source)[0]
+    followed = source.default_variant or "asis"
     pair = Pair(
-        baseline=ModelSpec(model=name), candidate=ModelSpec(model=name, variant=source.default_variant or "")
+        baseline=ModelSpec(model=name, variant="plain"), candidate=ModelSpec(model=name, variant=followed)
     )
     measured = samples.measurement([samples.process([samples.block(1.0, 1.1)])])
     ResultStore(Path(".sebench/results")).add(samples.result(measured, pair=pair))
     done = CliRunner().invoke(app, ["trend", "latency", "-m", name])
     # found by model and variant; it was measured in no repository
     assert done.exit_code == 4
-    assert f"no result of {name}: plain -> {source.default_variant} records the commit" in done.stderr
+    assert f"no result of {name}: plain -> {followed} records the commit" in done.stderr
 
 
 def test_a_program_names_networks_as_a_command_does(source):

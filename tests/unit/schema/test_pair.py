@@ -20,7 +20,7 @@ OLD, NEW = ModelSpec(model="nets.py:old"), ModelSpec(model="nets.py:new")
             None,
         ),
         (SE, NEW, ("nets.py:new against resnet50 se", "resnet50 se", "nets.py:new"), None),
-        (OLD, OLD, ("nets.py:old", "plain", "plain"), "nets.py:old: plain -> plain"),
+        (OLD, OLD, ("nets.py:old", "asis", "asis"), "nets.py:old: asis -> asis"),
     ],
 )
 def test_names(baseline, candidate, names, title):

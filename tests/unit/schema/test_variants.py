@@ -105,7 +105,7 @@ def test_values_that_no_text_has_are_refused(options, message):
 
 
 def test_an_unknown_kind_and_options_of_the_plain_network_are_refused():
-    with pytest.raises(VariantError, match="unknown attention 'eca'; choose from plain, se"):
+    with pytest.raises(VariantError, match="unknown attention 'eca'; choose from plain, asis, se"):
         Variant("eca")
     with pytest.raises(VariantError, match="unknown option 'r'; there is none"):
         Variant(None, {"r": 8})
@@ -130,11 +130,11 @@ def test_printing_and_reading_are_inverse(variant):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "attention missing; choose from plain, se"),
+        ("", "attention missing; choose from plain, asis, se"),
         ("plane", "unknown attention 'plane'; did you mean 'plain'?"),
-        ("cbam", "unknown attention 'cbam'; choose from plain, se"),
-        ("se r=8", "unknown attention 'se r=8'; choose from plain, se"),
-        ("plain(r=8)", "the plain network has no options; write plain, or name an attention"),
+        ("cbam", "unknown attention 'cbam'; choose from plain, asis, se"),
+        ("se r=8", "unknown attention 'se r=8'; choose from plain, asis, se"),
+        ("plain(r=8)", "plain has no options; write plain, or name an attention"),
         ("se(", "unbalanced parentheses; write it as NAME(option=value,...)"),
         ("se)", "unbalanced parentheses; write it as NAME(option=value,...)"),
         ("se(r=8))", "unbalanced parentheses; write it as NAME(option=value,...)"),

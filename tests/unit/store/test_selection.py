@@ -63,7 +63,7 @@ def test_two_networks_are_found_by_either_name():
         True,
         False,
     ]
-    assert holds(summary(pair=pair), variant="plain")
+    assert holds(summary(pair=pair), variant="asis")
 
 
 @pytest.mark.parametrize(("wanted", "expected"), [("cuda", True), ("cuda:1", True), ("cuda:0", False)])

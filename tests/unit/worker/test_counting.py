@@ -76,7 +76,7 @@ def _nets(tmp_path, monkeypatch):
 
 
 def spec(name):
-    return ModelSpec(model=name if ":" in name else f"nets_of_mine.py:{name}", variant="plain")
+    return ModelSpec(model=name if ":" in name else f"nets_of_mine.py:{name}")
 
 
 @pytest.mark.parametrize("name", ALIKE)
