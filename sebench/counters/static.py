@@ -12,7 +12,7 @@ from torch import nn
 
 from sebench.counters.attention import attention_as_on_cpu
 from sebench.counters.backward import backward, differentiable, reaches_original
-from sebench.counters.dispatch import CountingMode
+from sebench.counters.dispatch import CountingMode, Observer
 from sebench.counters.isolation import isolated_from_caller, without_gradients
 from sebench.counters.placeholders import FakeTensors, MetaTensors, Placeholders
 from sebench.counters.recording import NOTHING_RECORDED, Recorder, Recording
@@ -175,9 +175,9 @@ def _record(
 ) -> _Run:
     """As `_infer`, with each op written down before it is counted."""
     scope = Scope(frames[""])
-    mode = _counting_mode(twin, scope, originals)
-    recorder = Recorder(twin, scope, (batch,))
-    with traced(twin, frames, scope), without_gradients(), mode, recorder, recorder.watching_modules():
+    recorder = Recorder(twin, scope, batch)
+    mode = _counting_mode(twin, scope, originals, recorder.note)
+    with traced(twin, frames, scope), without_gradients(), recorder.watching_modules(), mode:
         result = _forward(twin, scope, request, batch)
     return _Run(twin, mode.calls, casts=mode.casts, recording=recorder.recording(result))
 
@@ -211,7 +211,9 @@ def _train(
     return _Run(twin, mode.calls, saved.rows(), mode.casts)
 
 
-def _counting_mode(twin: Twin, scope: Scope, originals: Mapping[int, str]) -> CountingMode:
+def _counting_mode(
+    twin: Twin, scope: Scope, originals: Mapping[int, str], observe: Observer | None = None
+) -> CountingMode:
     def refuse_original(tensor: torch.Tensor) -> None:
         if id(tensor) in originals:
             raise reaches_original(type(twin.root).__name__, originals[id(tensor)])
@@ -221,6 +223,7 @@ def _counting_mode(twin: Twin, scope: Scope, originals: Mapping[int, str]) -> Co
         frozenset(storage_id(tensor) for tensor in twin.state),
         refuse_original,
         forward_only=not isinstance(scope, AutogradScope),
+        observe=observe,
     )
 
 
