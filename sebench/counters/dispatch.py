@@ -213,7 +213,7 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         )
 
     def _charge(self, price: Price) -> None:
-        line = (self._scope.current(), price)
+        line = (self._scope.charged(price.op), price)
         self.calls[line] = self.calls.get(line, 0) + 1
 
 

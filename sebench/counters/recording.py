@@ -15,6 +15,7 @@ import torch
 from torch.utils import _pytree
 
 from sebench.counters.formulas import is_free
+from sebench.counters.scope import OpKey, OpNumbers
 from sebench.counters.traffic import storage_id
 from sebench.counters.work import plain_name, qualified_name, tensors
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from torch._ops import OpOverload
 
     from sebench.counters.memo import Price
-    from sebench.counters.scope import Frame, Scope
+    from sebench.counters.scope import Scope
     from sebench.counters.twin import Twin
 
 
@@ -56,6 +57,10 @@ class Op:
     is_view: bool
     """Whether it moves no data."""
     has_bias: bool
+    key: OpKey | None = None
+    """What finds it in another pass over the network; None where it is not counted."""
+    window: tuple[int, ...] | None = None
+    """Of a pooling without padding."""
 
     @property
     def plain_name(self) -> str:
@@ -101,8 +106,7 @@ class Recorder:
         self._current: dict[int, int] = {}
         self._alive: list[torch.Tensor] = []  # an identity must not be used again while the pass lasts
         self._sharing: dict[int, list[torch.Tensor]] = {}
-        self.charges: list[tuple[int, Frame, Price]] = []
-        """Index of each op that has a price, whose call it was in, and the price."""
+        self._numbers = OpNumbers()
         for name, tensor in _state(twin):
             is_parameter = isinstance(tensor, torch.nn.Parameter)
             self._add(tensor, Value(tuple(tensor.shape), None, name=name, is_parameter=is_parameter))
@@ -118,22 +122,22 @@ class Recorder:
         price: Price | None,
     ) -> None:
         """Write an op down; to be told of each, in order."""
-        index, known, frame = len(self._ops), _known(func), self._scope.current()
+        index, known, module = len(self._ops), _known(func), self._scope.current().module
         inputs = tuple([self._value(tensor) for tensor in _tensors(args, kwargs)])
         outputs = [self._made(tensor, index) for tensor in _tensors((result,), {})]
         for written in _written(known, args, kwargs):
             outputs += [self._made(other, index) for other in tuple(self._sharing[storage_id(written)])]
-        if price is not None:
-            self.charges.append((index, frame, price))
         self._ops.append(
             Op(
                 name=known.name,
-                module=frame.module,
+                module=module,
                 inputs=inputs,
                 outputs=tuple(dict.fromkeys(outputs)),
                 macs=0 if price is None else price.macs,
                 is_view=known.is_view,
                 has_bias=known.always_has_bias or _given(known.bias, "bias", args, kwargs) is not None,
+                key=None if price is None else self._numbers.key(module, known.plain_name),
+                window=_window(args, kwargs) if known.is_pooling else None,
             )
         )
 
@@ -200,6 +204,8 @@ class _Known(NamedTuple):
     is_view: bool
     written: tuple[tuple[int, str], ...]
     """Places and names of the arguments that it writes to."""
+    plain_name: str
+    is_pooling: bool
     bias: int | None
     """Place of the argument called ``bias``."""
     always_has_bias: bool
@@ -217,6 +223,8 @@ def _known(func: OpOverload) -> _Known:
             for place, argument in enumerate(arguments)
             if argument.alias_info is not None and argument.alias_info.is_write
         ),
+        plain_name=plain_name(op),
+        is_pooling=any(argument.name == "kernel_size" for argument in arguments) and "pool" in op,
         bias=next((place for place, argument in enumerate(arguments) if argument.name == "bias"), None),
         always_has_bias=plain_name(op) in {"addmm", "baddbmm"},
     )
@@ -227,6 +235,15 @@ def _given(place: int | None, name: str, args: tuple[Any, ...], kwargs: Mapping[
     if place is None:
         return None
     return args[place] if place < len(args) else kwargs.get(name)
+
+
+def _window(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """Kernel of a pooling, whose arguments are an input, a kernel, strides and padding; None if it pads."""
+    padding = _given(3, "padding", args, kwargs)
+    if padding is not None and any(padding if isinstance(padding, (list, tuple)) else [padding]):
+        return None
+    kernel = _given(1, "kernel_size", args, kwargs)
+    return tuple(kernel) if isinstance(kernel, (list, tuple)) else None
 
 
 def _written(known: _Known, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[torch.Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -19,7 +19,7 @@ from sebench.counters.recording import NOTHING_RECORDED, Recorder, Recording
 from sebench.counters.refusals import Failure, refusal
 from sebench.counters.rows import Calls, rows_of
 from sebench.counters.saved import SavedActivations
-from sebench.counters.scope import AutogradScope, Frame, Scope, frames_of
+from sebench.counters.scope import NO_PLACES, AutogradScope, Frame, OpKey, Place, Scope, frames_of
 from sebench.counters.traffic import storage_id
 from sebench.counters.twin import Twin, named_modules, traced, twin_of
 from sebench.errors import BuildError, SebenchError, UsageError, near_matches
@@ -42,6 +42,7 @@ class Request:
     dtype: str
     sites: tuple[str, ...]
     stages: Mapping[str, str]
+    places: Mapping[OpKey, Place] = field(default_factory=lambda: NO_PLACES)
 
     def __post_init__(self) -> None:
         if self.phase not in ("inference", "training"):
@@ -159,7 +160,7 @@ def _infer(
     batch: torch.Tensor,
     originals: Mapping[int, str],
 ) -> _Run:
-    scope = Scope(frames[""])
+    scope = Scope(frames[""], request.places)
     mode = _counting_mode(twin, scope, originals)
     with traced(twin, frames, scope), without_gradients(), mode:
         _forward(twin, scope, request, batch)
@@ -190,7 +191,7 @@ def _train(
     originals: Mapping[int, str],
 ) -> _Run:
     """Forward and backward; the loss itself is left out, each output starts from a dense gradient."""
-    scope = AutogradScope(frames[""])
+    scope = AutogradScope(frames[""], request.places)
     mode = _counting_mode(twin, scope, originals)
     saved = SavedActivations(scope, excluded=(*twin.state, batch), check=mode.require_trackable)
     network = type(twin.root).__name__

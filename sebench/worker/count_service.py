@@ -71,8 +71,8 @@ def serve_lock(request: LockRequest, channel: WorkerChannel, exit_hooks: Callabl
 def _answer(request: _Request) -> Counted | CrossChecked:
     spec, shape, phase = request.spec, request.input_shape, request.phase
     match request:
-        case CountRequest(dtype=dtype, not_from=not_from):
-            cost = guarded(lambda: count_network(spec, shape, phase, dtype))
+        case CountRequest(dtype=dtype, gates=gates, not_from=not_from):
+            cost = guarded(lambda: count_network(spec, shape, phase, dtype, gates=gates))
             guarded(lambda: check_origin(spec.model, not_from))
             return Counted(cost=cost)
         case CrossCheckRequest():

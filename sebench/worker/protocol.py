@@ -86,6 +86,8 @@ class CountRequest(Value, frozen=True, kw_only=True, tag=True):
     input_shape: tuple[int, ...]
     phase: Phase
     dtype: str
+    gates: bool = False
+    """Whether to look for the gates of a native network too."""
     not_from: str | None = None
     """As in `SideRequest`."""
 

@@ -28,6 +28,7 @@ class Native(Source):
     default_variant = "se"
     runs_here = True
     may_read_values = False
+    knows_sites = True
     is_cached = True
     has_published_figures = True
     # There are ten times as many names in libraries: one of these is more likely to be meant.

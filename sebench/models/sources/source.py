@@ -71,6 +71,8 @@ class Source(ABC):
     """Whether its code may run in the process of a command; otherwise it runs in workers only."""
     may_read_values: ClassVar[bool] = True
     """Whether a constructor or a forward may read values of tensors, which there are none of on ``meta``."""
+    knows_sites: ClassVar[bool] = False
+    """Whether `BuiltModel.sites` says where its networks have attention; otherwise that is to be found."""
     is_cached: ClassVar[bool] = False
     """Whether a count depends on nothing but sebench, torch and the specification, so that it can be kept."""
     has_published_figures: ClassVar[bool] = False
