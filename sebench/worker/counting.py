@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from sebench import counters, models
-from sebench.counters.scope import longest_prefix
 from sebench.errors import CountError
 from sebench.schema import CrossCheck, ModelSpec, Phase, StaticCost
-from sebench.schema.gates import Gate
-from sebench.surgery.sites import Sites, find_sites
 
 if TYPE_CHECKING:
     from sebench.counters.adapters.tool import Tool
+    from sebench.schema.gates import Gate
+    from sebench.surgery.sites import Sites
 
 
 def count_network(
@@ -56,6 +55,8 @@ def count_network(
 def _count(
     built: models.BuiltModel, shape: tuple[int, ...], phase: Phase, dtype: str, *, gates: bool
 ) -> StaticCost:
+    from sebench.surgery.sites import find_sites  # noqa: PLC0415 - imports torch
+
     source = models.source_of(built.spec.model)
     if source.is_users_own:
         models.search_last(Path.cwd())  # for what its code imports only while it runs
@@ -81,6 +82,8 @@ def _count(
 
 def _in_stages_of(built: models.BuiltModel, found: Sites) -> tuple[Gate, ...]:
     """Gates of a native network, whose stages have names."""
+    from sebench.counters.scope import longest_prefix  # noqa: PLC0415 - imports torch
+
     return tuple(
         replace(gate, stage=longest_prefix(gate.path, built.stages) or gate.stage) for gate in found.gates
     )

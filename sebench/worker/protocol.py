@@ -145,6 +145,8 @@ class Counted(Value, frozen=True, kw_only=True, tag=True):
     """Worker to runner: the answer to a `CountRequest`."""
 
     cost: StaticCost
+    files: dict[str, str] = {}
+    """SHA-256 (hex) of each file that modules of the user's were read from, by path."""
 
 
 class CrossChecked(Value, frozen=True, kw_only=True, tag=True):

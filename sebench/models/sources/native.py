@@ -63,6 +63,10 @@ class Native(Source):
         """The variant becomes canonical; the native number of classes and stride become None."""
         return resolve_native(spec, self.info(spec.model))
 
+    def edition(self, name: str) -> str:
+        """That of sebench."""
+        return ""
+
     def published_input(self, name: str) -> InputSize:
         """The paper's."""
         return (USUAL_INPUT[0], *height_width(self.info(name).image_size))

@@ -160,6 +160,17 @@ class Source(ABC):
                 hint=f"use at least {smallest} (native size {own})",
             )
 
+    def code_folders(self, name: str) -> tuple[Path, ...]:
+        """Where modules that a network of the user's imports are looked for first; none for code of others."""
+        return ()
+
+    def edition(self, name: str) -> str | None:
+        """Which edition of the network's code is there; None where only its files can say.
+
+        Nothing is imported: a count under the same edition is the same.
+        """
+        return None
+
     def code_file(self, name: str) -> Path | None:
         """The file of the user's that holds the network, as its name has it; None for code of others."""
         return None
