@@ -66,7 +66,7 @@ class StaticCost(Value, frozen=True, kw_only=True):
     saved: tuple[SavedBytes, ...] = ()
     uncounted: tuple[UncountedOp, ...] = ()
     gates: tuple[Gate, ...] = ()
-    """Channel attention found in the network, in order of execution."""
+    """Channel attention found by data flow; looked for in native networks only where it was asked for."""
 
 
 class ModelCost(Value, frozen=True, kw_only=True):

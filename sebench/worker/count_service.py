@@ -9,6 +9,9 @@ from typing import assert_never
 import msgspec
 
 from sebench.analysis.lock import count_entry
+from sebench.files import digests
+from sebench.models import own_files, source_of
+from sebench.schema import ModelSpec
 from sebench.worker.channel import WorkerChannel
 from sebench.worker.counting import count_network, cross_check_network
 from sebench.worker.failures import Fatal, guarded
@@ -68,13 +71,17 @@ def serve_lock(request: LockRequest, channel: WorkerChannel, exit_hooks: Callabl
     channel.send(Locked(entries=tuple(entries)))
 
 
+def _files_of(spec: ModelSpec) -> dict[str, str]:
+    return digests(map(str, own_files())) if source_of(spec.model).is_users_own else {}
+
+
 def _answer(request: _Request) -> Counted | CrossChecked:
     spec, shape, phase = request.spec, request.input_shape, request.phase
     match request:
-        case CountRequest(dtype=dtype, not_from=not_from):
-            cost = guarded(lambda: count_network(spec, shape, phase, dtype))
+        case CountRequest(dtype=dtype, gates=gates, not_from=not_from):
+            cost = guarded(lambda: count_network(spec, shape, phase, dtype, gates=gates))
             guarded(lambda: check_origin(spec.model, not_from))
-            return Counted(cost=cost)
+            return Counted(cost=cost, files=_files_of(spec))
         case CrossCheckRequest():
             return CrossChecked(check=guarded(lambda: cross_check_network(spec, shape, phase)))
         case _:

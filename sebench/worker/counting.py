@@ -6,18 +6,29 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from sebench import counters, models, surgery
 from sebench.errors import CountError
 from sebench.schema import CrossCheck, ModelSpec, Phase, StaticCost
 
 if TYPE_CHECKING:
     from sebench.counters.adapters.tool import Tool
+    from sebench.schema.gates import Gate
+    from sebench.surgery.sites import Sites
 
 
 def count_network(
-    spec: ModelSpec, shape: tuple[int, ...], phase: Phase = "inference", dtype: str = "float32"
+    spec: ModelSpec,
+    shape: tuple[int, ...],
+    phase: Phase = "inference",
+    dtype: str = "float32",
+    *,
+    gates: bool = False,
 ) -> StaticCost:
     """Count a network on meta tensors; nothing is kept of earlier counts.
+
+    Where a network has attention is known of native ones; in those of others it is found by data flow.
 
     It is built on the meta device, or on the CPU where its constructor or its forward reads values.
 
@@ -26,6 +37,7 @@ def count_network(
         shape: of the input, batch in front.
         phase: ``training`` adds backward rows and saved-for-backward bytes.
         dtype: sets the bytes per element.
+        gates: whether to look for the gates of a native network too.
 
     Raises:
         BuildError: it cannot be built, or does not accept this input.
@@ -33,18 +45,47 @@ def count_network(
     """
     built = surgery.build(spec, device="meta", input_shape=shape, phase=phase)
     try:
-        return _count(built, shape, phase, dtype)
+        return _count(built, shape, phase, dtype, gates=gates)
     except CountError:
         if built.device != "meta" or not models.source_of(spec.model).may_read_values:
             raise
-    return _count(surgery.build(spec, input_shape=shape, phase=phase), shape, phase, dtype)
+    return _count(surgery.build(spec, input_shape=shape, phase=phase), shape, phase, dtype, gates=gates)
 
 
-def _count(built: models.BuiltModel, shape: tuple[int, ...], phase: Phase, dtype: str) -> StaticCost:
-    if models.source_of(built.spec.model).is_users_own:
+def _count(
+    built: models.BuiltModel, shape: tuple[int, ...], phase: Phase, dtype: str, *, gates: bool
+) -> StaticCost:
+    from sebench.surgery.sites import find_sites  # noqa: PLC0415 - imports torch
+
+    source = models.source_of(built.spec.model)
+    if source.is_users_own:
         models.search_last(Path.cwd())  # for what its code imports only while it runs
-    return counters.count(
+    if not source.knows_sites:
+        found = find_sites(counters.record(built.module, shape))
+        cost = counters.count(
+            built.module,
+            shape,
+            phase=phase,
+            dtype=dtype,
+            sites=found.modules,
+            stages=found.stages,
+            places=found.places,
+        )
+        return replace(cost, sites=found.sites, gates=found.gates)
+    cost = counters.count(
         built.module, shape, phase=phase, dtype=dtype, sites=built.sites, stages=built.stages
+    )
+    if not gates:
+        return cost
+    return replace(cost, gates=_in_stages_of(built, find_sites(counters.record(built.module, shape))))
+
+
+def _in_stages_of(built: models.BuiltModel, found: Sites) -> tuple[Gate, ...]:
+    """Gates of a native network, whose stages have names."""
+    from sebench.counters.scope import longest_prefix  # noqa: PLC0415 - imports torch
+
+    return tuple(
+        replace(gate, stage=longest_prefix(gate.path, built.stages) or gate.stage) for gate in found.gates
     )
 
 
