@@ -16,7 +16,7 @@ Pooling = Literal["avg", "max", "avgmax", "none"]
 
 
 class Squeeze(nn.Module):
-    """Channel descriptors of a feature map: global pooling over the grid (Eq. 2).
+    """Channel descriptors of a feature map: global pooling over the grid (Eq. 2), of 1 to 3 dimensions.
 
     ``avg`` and ``max`` give one descriptor, ``avgmax`` both, ``none`` the feature map itself
     (NoSqueeze, TPAMI section 7.1).
@@ -28,13 +28,14 @@ class Squeeze(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Map (N, C, H, W) to descriptors (N, C), or to the input alone for ``none``."""
+        positions = tuple(range(2, x.dim()))
         match self.pooling:
             case "avg":
-                return (x.mean((2, 3)),)
+                return (x.mean(positions),)
             case "max":
-                return (x.amax((2, 3)),)
+                return (x.amax(positions),)
             case "avgmax":
-                return x.mean((2, 3)), x.amax((2, 3))
+                return x.mean(positions), x.amax(positions)
             case "none":
                 return (x,)
 
@@ -70,7 +71,7 @@ class Scale(nn.Module):
 
     def forward(self, x: Tensor, gate: Tensor) -> Tensor:
         """Scale (N, C, H, W) by (N, C) or (N, C, H, W)."""
-        return x * (gate[:, :, None, None] if gate.dim() == 2 else gate)
+        return x * (gate if gate.dim() == x.dim() else gate[(..., *(None,) * (x.dim() - 2))])
 
 
 class SqueezeExcitation(nn.Module):
@@ -108,7 +109,7 @@ class OnePixel(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor]:
         """Map (N, C, H, W) to one descriptor (N, C)."""
-        return (x[:, :, 0, 0].detach(),)
+        return (x[(slice(None), slice(None), *(0,) * (x.dim() - 2))].detach(),)
 
 
 class Ungated(nn.Module):
