@@ -63,3 +63,22 @@ def test_ctrl_c_is_pythons_own(monkeypatch, tmp_path):
 def test_what_cannot_be_meant(name, options, message):
     with pytest.raises(UsageError, match=message):
         sebench.table(name, **options)
+
+
+def test_a_table_is_a_frame_of_one_row_per_quantity():
+    frame = sebench.table("2").to_frame()
+    assert list(frame.columns[:3]) == ["table", "row", "quantity"]
+    assert set(frame["table"]) == {"2"}
+    macs = frame[frame["row"] == "ResNet-101"].dropna(subset="here")
+    assert list(macs["published"]) == ["7.58", "7.60"]
+    assert list(macs["here"].round(3)) == [7.579, 7.593]
+    assert str(frame["here"].dtype) == "float64"
+
+
+def test_several_tables_are_one_frame():
+    found = tables.TableResult((*sebench.table("1").tables, *sebench.table("2").tables))
+    frame = found.to_frame()
+    assert list(dict.fromkeys(frame["table"])) == ["1", "2"]
+    # a row per quantity of each line, recomputed or quoted
+    lines = ((len(t.columns) + len(t.quoted)) * len(t.rows) for t in found.tables)
+    assert len(frame) == sum(lines)
