@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sebench import counters
 from sebench.api.count_result import CountResult
 from sebench.api.guard import guarded
-from sebench.api.modules import BY_NAME, OBJECT, is_module, module_shape, refuse, stages_of
+from sebench.api.modules import BY_NAME, OBJECT, is_module, module_shape, refuse, stages_of, uncompiled
 from sebench.api.naming import Network, network_name
 from sebench.models import PLAIN, ImageSize
 from sebench.runner.counting.counter import Counter, default_cache
@@ -65,7 +65,9 @@ def count(
             "stride_in": stride_in,
         }
         refuse(by_name, OBJECT)
-        return _count_module(model, input_shape, phase=phase, dtype=dtype, sites=sites, stages=stages)
+        return _count_module(
+            uncompiled(model), input_shape, phase=phase, dtype=dtype, sites=sites, stages=stages
+        )
     refuse({"input_shape": input_shape, "sites": sites, "stages": stages}, BY_NAME)
     name = network_name(model)
     spec = resolve_spec(

@@ -53,6 +53,12 @@ def module_shape(input_shape: Sequence[int] | None) -> tuple[int, ...]:
     return shape
 
 
+def uncompiled(module: nn.Module) -> nn.Module:
+    """The module behind what `torch.compile` made of it; any other is itself."""
+    original = module._modules.get("_orig_mod")
+    return module if original is None else original
+
+
 def stages_of(module: nn.Module, stages: Mapping[str, str] | None) -> Mapping[str, str]:
     """Stage labels by module name; the children of a module object unless others are given."""
     return {name: name for name, _ in module.named_children()} if stages is None else stages

@@ -13,7 +13,7 @@ from sebench import reporting
 from sebench.api.display import Display
 from sebench.api.guard import guarded
 from sebench.api.module_profile import ModuleProfileResult, profile_existing
-from sebench.api.modules import BY_NAME, OBJECT, is_module, refuse
+from sebench.api.modules import BY_NAME, OBJECT, is_module, refuse, uncompiled
 from sebench.api.naming import Network, network_name
 from sebench.models import PLAIN, ImageSize, image_size_text
 from sebench.profilers.environment import capture_environment
@@ -181,7 +181,7 @@ def profile(
         refuse({"variant": variant, "batch_size": batch_size, "image_size": image_size}, OBJECT)
         with guarded():
             return profile_existing(
-                model, request, input_shape=input_shape, sites=sites, stages=stages, seed=seed
+                uncompiled(model), request, input_shape=input_shape, sites=sites, stages=stages, seed=seed
             )
     refuse({"input_shape": input_shape, "sites": sites, "stages": stages}, BY_NAME)
     plan = make_plan(

@@ -130,6 +130,20 @@ def test_nothing_is_written_anywhere(net, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+class Compiled(nn.Module):
+    """As what `torch.compile` returns; making one takes seconds."""
+
+    def __init__(self, module):
+        super().__init__()
+        self._orig_mod = module
+
+
+def test_of_a_compiled_module_the_one_behind_it_is_taken(net, inference):
+    compiled = Compiled(net)
+    assert rows(profiled(compiled).by_stage) == rows(inference.by_stage)
+    assert sebench.count(compiled, input_shape=SHAPE).model.spec.model == "Gated"
+
+
 class Counted(nn.Module):
     """Its forward reads a value of its input, so it cannot be counted."""
 
