@@ -6,6 +6,7 @@ from sebench.api.comparison_result import ComparisonResult, ComparisonResults
 from sebench.api.count_result import CountResult
 from sebench.api.counting import count
 from sebench.api.loading import load
+from sebench.api.module_profile import ModuleProfileResult
 from sebench.api.overhead import Judgement, Overhead
 from sebench.api.profiling import ProfileResult, profile
 from sebench.api.tables import TableResult, table
@@ -18,6 +19,7 @@ __all__ = [
     "CountResult",
     "GateResult",
     "Judgement",
+    "ModuleProfileResult",
     "Overhead",
     "ProfileResult",
     "Progress",

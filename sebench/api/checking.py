@@ -16,6 +16,7 @@ from sebench.api.naming import Network, network_name
 from sebench.configuration import Asked, configuration_of, lock_of
 from sebench.errors import DataFileError
 from sebench.models import ImageSize, image_size_text
+from sebench.reporting.gate_records import gate_records
 from sebench.runner.counting.counter import default_cache
 from sebench.runner.gate.earlier import AttemptStore
 from sebench.runner.gate.run import run_gate
@@ -39,6 +40,8 @@ from sebench.schema import (
 from sebench.store import ATTEMPTS, CALIBRATIONS
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from sebench.reporting.document import Document
 
 Limits: TypeAlias = Mapping[str, float]
@@ -70,6 +73,10 @@ class GateResult(Display):
     def checks(self) -> tuple[Check, ...]:
         """One per network and metric, each with its status, ratio, limit and reason."""
         return self.gate.checks
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per check, values in base units, under the keys of the CSV; typed columns."""
+        return gate_records(self.gate).to_frame()
 
     def document(self) -> Document:
         """What ``sebench check`` prints."""

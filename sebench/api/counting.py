@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING
 
 from sebench import counters
 from sebench.api.count_result import CountResult
 from sebench.api.guard import guarded
+from sebench.api.modules import BY_NAME, OBJECT, is_module, module_shape, refuse, stages_of, uncompiled
 from sebench.api.naming import Network, network_name
-from sebench.errors import UsageError
 from sebench.models import ImageSize, source_of
 from sebench.runner.counting.counter import Counter, default_cache
 from sebench.runner.planning.pairs import resolve_spec
@@ -57,7 +56,7 @@ def count(
         CountError: a network that may run, but not without real data.
         WorkerError: a network's own code ended the process that counted it.
     """
-    if _is_module(model):
+    if is_module(model):
         by_name = {
             "variant": variant,
             "batch_size": batch_size != 1,
@@ -65,13 +64,11 @@ def count(
             "num_classes": num_classes,
             "stride_in": stride_in,
         }
-        _refuse(by_name, "a module object", "give its size as input_shape=(1, 3, 224, 224)")
-        return _count_module(model, input_shape, phase=phase, dtype=dtype, sites=sites, stages=stages)
-    _refuse(
-        {"input_shape": input_shape, "sites": sites, "stages": stages},
-        "a named network",
-        "give its size as batch_size and image_size",
-    )
+        refuse(by_name, OBJECT)
+        return _count_module(
+            uncompiled(model), input_shape, phase=phase, dtype=dtype, sites=sites, stages=stages
+        )
+    refuse({"input_shape": input_shape, "sites": sites, "stages": stages}, BY_NAME)
     name = network_name(model)
     own = source_of(name).own_variant
     spec = resolve_spec(
@@ -91,23 +88,6 @@ def _count_module(
     sites: Sequence[str],
     stages: Mapping[str, str] | None,
 ) -> CountResult:
-    if input_shape is None:
-        raise UsageError(
-            "a module object does not say what input it takes", hint="pass input_shape=(1, 3, 224, 224)"
-        )
-    if stages is None:
-        stages = {name: name for name, _ in module.named_children()}
-    cost = counters.count(module, input_shape, phase=phase, dtype=dtype, sites=sites, stages=stages)
+    shape, labels = module_shape(input_shape), stages_of(module, stages)
+    cost = counters.count(module, shape, phase=phase, dtype=dtype, sites=sites, stages=labels)
     return CountResult(ModelCost(spec=ModelSpec(model=type(module).__name__), cost=cost))
-
-
-def _is_module(model: object) -> TypeGuard[nn.Module]:
-    """Whoever has a module has imported torch; nobody else needs it here."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(model, torch.nn.Module)
-
-
-def _refuse(options: Mapping[str, object], network: str, hint: str) -> None:
-    for name, value in options.items():
-        if value:
-            raise UsageError(f"{name} does not apply to {network}", hint=hint)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from msgspec.structs import astuple
 
 from sebench import reporting
 from sebench.api.display import Display
 from sebench.api.guard import guarded
+from sebench.api.module_profile import ModuleProfileResult, profile_existing
+from sebench.api.modules import BY_NAME, OBJECT, is_module, refuse, uncompiled
 from sebench.api.naming import Network, network_name
 from sebench.models import PLAIN, ImageSize, image_size_text
 from sebench.profilers.environment import capture_environment
@@ -34,6 +37,7 @@ from sebench.units import significant
 
 if TYPE_CHECKING:
     import pandas as pd
+    from torch import nn
 
     from sebench.reporting.document import Document
 
@@ -87,10 +91,25 @@ class ProfileResult(Display):
         return f"ProfileResult({self.profile.pair.title!r}, {times})"
 
 
+@overload
+def profile(
+    model: nn.Module,
+    *,
+    input_shape: Sequence[int],
+    sites: Sequence[str] = (),
+    stages: Mapping[str, str] | None = None,
+    device: str = "auto",
+    phase: Phase = "inference",
+    dtype: Dtype = "float32",
+    memory_format: MemoryFormat = "contiguous",
+    threads: int | None = None,
+    seed: int | None = None,
+) -> ModuleProfileResult: ...
+@overload
 def profile(
     model: Network,
     *,
-    variant: str = "se",
+    variant: str | None = None,
     device: str = "auto",
     phase: Phase = "inference",
     batch_size: int | None = None,
@@ -99,23 +118,48 @@ def profile(
     memory_format: MemoryFormat = "contiguous",
     threads: int | None = None,
     seed: int | None = None,
-) -> ProfileResult:
+) -> ProfileResult: ...
+def profile(
+    model: Network | nn.Module,
+    *,
+    variant: str | None = None,
+    device: str = "auto",
+    phase: Phase = "inference",
+    batch_size: int | None = None,
+    image_size: ImageSize | None = None,
+    dtype: Dtype = "float32",
+    memory_format: MemoryFormat = "contiguous",
+    threads: int | None = None,
+    seed: int | None = None,
+    input_shape: Sequence[int] | None = None,
+    sites: Sequence[str] = (),
+    stages: Mapping[str, str] | None = None,
+) -> ProfileResult | ModuleProfileResult:
     """Take attention apart: the time of its parts by stage, against what the machine can do at best.
 
     Takes a minute or more, in a worker process of its own. Another measurement on the same device is waited
     for. The machine's bounds are kept for later profiles.
 
+    A module object is taken apart by its ops instead, in this process, which takes some 40 steps. A copy of
+    it runs, in eager mode: the module, its mode, gradients and buffers, threads and random numbers stay what
+    they were. Nothing is compared, because there is no network without attention to compare it with.
+
     Args:
-        model: a network, by name or as a function or class at the top of a module.
-        variant: its attention, which is taken apart and measured against ``plain``.
+        model: a network, by name or as a function or class at the top of a module; or a module object.
+        variant: attention of a named network, which is taken apart and measured against ``plain``; None is
+            ``se``.
         device: ``cpu``, ``cuda``, ``cuda:N`` or ``auto``: the accelerator that torch finds, else the CPU.
         phase: ``inference``, or ``training``: forward + backward.
-        batch_size: images per step; None is 1, in training 16 on the CPU and 256 elsewhere.
-        image_size: side or (height, width) in pixels; None is the network's own.
+        batch_size: images per step, of a named network; None is 1, in training 16 on the CPU and 256
+            elsewhere.
+        image_size: side or (height, width) in pixels, of a named network; None is its own.
         dtype: number format.
         memory_format: of input and weights.
         threads: intra-op threads on the CPU; None is every core that this process may use.
-        seed: fixes weights and orders; None draws one.
+        seed: fixes weights, inputs and orders; None draws one.
+        input_shape: of a module object, batch in front, e.g. ``(1, 3, 224, 224)``.
+        sites: names of attention modules inside a module object: rows of `ModuleProfileResult.by_site`.
+        stages: of a module object, stage labels by module name; None takes its children as stages.
 
     Raises:
         UsageError: names or numbers that cannot be meant, or a variant without parts to tell apart.
@@ -124,23 +168,29 @@ def profile(
         WorkerError: the worker process could not measure.
         KeyboardInterrupt: Ctrl-C.
     """
+    request = WorkloadRequest(
+        device=device,
+        phase=phase,
+        batch_size=batch_size,
+        image_size=None if image_size is None else image_size_text(image_size),
+        dtype=dtype,
+        memory_format=memory_format,
+        threads=threads,
+    )
+    if is_module(model):
+        refuse({"variant": variant, "batch_size": batch_size, "image_size": image_size}, OBJECT)
+        with guarded():
+            return profile_existing(
+                uncompiled(model), request, input_shape=input_shape, sites=sites, stages=stages, seed=seed
+            )
+    refuse({"input_shape": input_shape, "sites": sites, "stages": stages}, BY_NAME)
     plan = make_plan(
         names=(network_name(model),),
-        variants=(variant,),
+        variants=("se" if variant is None else variant,),
         baseline=PLAIN,
         seed=seed,
         effort="quick",
-        workload=on_this_machine(
-            WorkloadRequest(
-                device=device,
-                phase=phase,
-                batch_size=batch_size,
-                image_size=None if image_size is None else image_size_text(image_size),
-                dtype=dtype,
-                memory_format=memory_format,
-                threads=threads,
-            )
-        ),
+        workload=on_this_machine(request),
     )
     measured_at = datetime.now(UTC).isoformat(timespec="seconds")
     with guarded():

@@ -14,6 +14,7 @@ from sebench.api.guard import guarded
 from sebench.errors import DataFileError, UsageError
 from sebench.paper.tables.registry import ALL, TIMED, table_names
 from sebench.paper.tables.values import PaperTable
+from sebench.reporting.paper_table import paper_tables_records
 from sebench.runner.counting.counter import default_cache
 from sebench.runner.measuring.context import RunContext
 from sebench.runner.progress import Observer, unobserved
@@ -22,6 +23,8 @@ from sebench.schema import Result
 from sebench.store import RESULTS
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from sebench.reporting.document import Document
 
 
@@ -30,6 +33,13 @@ class TableResult(Display):
     """Tables of the papers: published value, value here, difference."""
 
     tables: tuple[PaperTable, ...]
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per table, line and quantity: what is printed, what is here, and the difference.
+
+        ``published`` and ``difference`` are texts, digits as printed; quoted figures have no value here.
+        """
+        return paper_tables_records(self.tables).to_frame()
 
     def document(self) -> Document:
         """What ``sebench table`` prints."""

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TypeVar
 
 from msgspec import NODEFAULT, inspect
 
-from sebench.configuration.limits import Problem
+from sebench.configuration.limits import Problem, problem_of_metric
 from sebench.errors import ConfigurationError, near_matches
 from sebench.schema import ASKED_OPTIONS, Value
 
@@ -100,7 +100,7 @@ def _struct(value: object, rule: inspect.StructType, place: Place) -> Any:  # no
     fields = {field.encode_name: field for field in rule.fields}
     table = _expect(value, dict, place)
     written = _by_present_name(table, fields, place)
-    _refuse_unknown(written, fields, "key", place)
+    _refuse_unknown(written, fields, place)
     for name, field in fields.items():
         if field.required and field.default is NODEFAULT and name not in written:
             place.refuse(f"has no key {name!r}", hint="it is required")
@@ -127,7 +127,7 @@ def _by_present_name(table: Iterable[str], known: Collection[str], place: Place)
 def _mapping(value: object, rule: inspect.DictType, place: Place) -> dict[str, Any]:
     table = _expect(value, dict, place)
     if isinstance(rule.key_type, inspect.LiteralType):
-        _refuse_unknown(table, rule.key_type.values, "metric", place)
+        _refuse_metrics(table, place)
     if len(table) < (rule.min_length or 0):
         place.refuse("names no metric", hint="write e.g. { latency = 1.05 }")
     return {
@@ -136,11 +136,19 @@ def _mapping(value: object, rule: inspect.DictType, place: Place) -> dict[str, A
     }
 
 
-def _refuse_unknown(table: Iterable[str], known: Iterable[Any], what: str, place: Place) -> None:
+def _refuse_metrics(table: Iterable[str], place: Place) -> None:
+    """The keys of the only mappings that settings have are metrics."""
+    for name in table:
+        problem = problem_of_metric(name)
+        if problem:
+            place.refuse(problem.message, hint=problem.hint)
+
+
+def _refuse_unknown(table: Iterable[str], known: Iterable[Any], place: Place) -> None:
     known = list(known)
     for key in table:
         if key not in known:
-            place.refuse(f"unknown {what} {key!r}", hint=near_matches(key, known) or _choose_from(known))
+            place.refuse(f"unknown key {key!r}", hint=near_matches(key, known) or _choose_from(known))
 
 
 def _choice(value: object, rule: inspect.LiteralType, place: Place) -> object:

@@ -45,6 +45,28 @@ def parse_limit(text: str) -> tuple[LimitMetric, float]:
     return _metric(name.strip(), text), _ratio(number.strip(), text)
 
 
+class MetricProblem(NamedTuple):
+    """Why a limit cannot be set on a name, and the next step."""
+
+    message: str
+    hint: str
+
+
+def problem_of_metric(name: str) -> MetricProblem | None:
+    """Why a name is no metric to set a limit on; None where it is one.
+
+    Args:
+        name: as written.
+    """
+    if name in LIMIT_METRICS:
+        return None
+    known = f"choose from {', '.join(LIMIT_METRICS)}"
+    if name in METRICS:
+        reason = METRICS[name].no_limit
+        return MetricProblem(f"{name} takes no limit{f': {reason}' if reason else ''}", known)
+    return MetricProblem(f"unknown metric {name!r}", near_matches(name, LIMIT_METRICS) or known)
+
+
 def problem_of_ratio(ratio: float) -> Problem | None:
     """What is wrong with a number as a limit; None where it may be meant.
 
@@ -75,14 +97,10 @@ def problem_of_text(text: str) -> Problem | None:
 
 
 def _metric(name: str, text: str) -> LimitMetric:
-    if name in LIMIT_METRICS:
-        return name
-    known = f"choose from {', '.join(LIMIT_METRICS)}"
-    if name in METRICS:
-        raise UsageError(f"limit {text!r}: {name} takes no limit", hint=known)
-    raise UsageError(
-        f"limit {text!r}: unknown metric {name!r}", hint=near_matches(name, LIMIT_METRICS) or known
-    )
+    problem = problem_of_metric(name)
+    if problem:
+        raise UsageError(f"limit {text!r}: {problem.message}", hint=problem.hint)
+    return name
 
 
 def _ratio(number: str, text: str) -> float:

@@ -20,7 +20,7 @@ from sebench.counters.isolation import leaves_inference
 from sebench.counters.memo import FIRST_ARGUMENT, Answer, Key, Price, blank, describe, fresh, recall, remember
 from sebench.counters.paper import is_add, residual_elements, squeezed_elements
 from sebench.counters.placeholders import has_data
-from sebench.counters.traffic import storage_id, traffic
+from sebench.counters.traffic import is_scalar_bookkeeping, storage_id, traffic
 from sebench.counters.work import Call, is_composite, qualified_name, tensors
 from sebench.errors import BuildError
 
@@ -75,6 +75,11 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         forward_only: whether it runs in `without_gradients`.
         observe: told of each call, what it was given, its result, and its price; None where it has none.
     """
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: to skip its compiler, torch would import it first, which takes seconds."""
+        return False
 
     def __init__(
         self,
@@ -200,7 +205,7 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         rule = rule_for(call.op)
         if rule is None:
             return Price(op=call.op, counted=False)
-        if _is_scalar_bookkeeping(call):
+        if is_scalar_bookkeeping(tensors([call.arguments, call.result])):
             return None
         involves_state = any(storage_id(tensor) in self._state for tensor in tensors(call.arguments))
         return Price(
@@ -222,14 +227,6 @@ def _autocast_depth() -> int:
     depth: int = torch.autocast_increment_nesting()
     torch.autocast_decrement_nesting()
     return depth
-
-
-def _is_scalar_bookkeeping(call: Call) -> bool:
-    """Integer scalars, such as batch norm's batch counter, are no tensor arithmetic."""
-    return all(
-        tensor.dim() == 0 and not tensor.is_floating_point() and not tensor.is_complex()
-        for tensor in tensors([call.arguments, call.result])
-    )
 
 
 def _require_unwritten(func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -59,7 +59,7 @@ class Request:
 def static_cost(model: nn.Module, request: Request) -> StaticCost:
     """Count parameters, buffers, MACs, FLOPs and bytes of `model` at the input and phase of `request`."""
     modules = named_modules(model)
-    _require_known((*request.sites, *request.stages), modules)
+    require_known((*request.sites, *request.stages), modules)
     frames = frames_of(modules, request.sites, request.stages)
     with isolated_from_caller(), attention_as_on_cpu():
         run = _run(modules, frames, request)
@@ -252,7 +252,12 @@ def _elements(state: Iterable[torch.Tensor]) -> int:
     return sum(tensor.numel() for tensor in state)
 
 
-def _require_known(paths: Sequence[str], modules: Mapping[str, nn.Module]) -> None:
+def require_known(paths: Sequence[str], modules: Mapping[str, nn.Module]) -> None:
+    """Refuse names of sites and stages that the network does not have.
+
+    Raises:
+        UsageError: says which.
+    """
     for path in paths:
         if path not in modules:
             raise UsageError(f"the network has no module '{path}'", hint=near_matches(path, modules))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -37,6 +38,13 @@ def footprint_bytes(tensor: torch.Tensor) -> int:
 def storage_id(tensor: torch.Tensor) -> int:
     """Identity of the memory behind a tensor; meta storages have no address but are distinct objects."""
     return int(tensor.untyped_storage()._cdata)
+
+
+def is_scalar_bookkeeping(values: Iterable[torch.Tensor]) -> bool:
+    """Integer scalars, such as batch norm's batch counter, are no tensor arithmetic."""
+    return all(
+        tensor.dim() == 0 and not tensor.is_floating_point() and not tensor.is_complex() for tensor in values
+    )
 
 
 def traffic(func: OpOverload, call: Call) -> Traffic:

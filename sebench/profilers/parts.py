@@ -38,8 +38,8 @@ class Scope:
 
 
 # The steps after starting or ending the profiler pay for that; they are run and not counted.
-_DISCARDED_STEPS = 2
-_THIRD_STEP = schedule(wait=0, warmup=_DISCARDED_STEPS, active=1)
+DISCARDED_STEPS = 2
+THIRD_STEP = schedule(wait=0, warmup=DISCARDED_STEPS, active=1)
 
 
 def profile_parts(
@@ -81,14 +81,14 @@ def profile_parts(
 
     with _scopes(module, stages, parts) as scopes:
         for _ in range(repeats):
-            with profile(activities=_activities(device), schedule=_THIRD_STEP) as recorded:
-                for _ in range(_DISCARDED_STEPS):
+            with profile(activities=activities(device), schedule=THIRD_STEP) as recorded:
+                for _ in range(DISCARDED_STEPS):
                     timed()
                     recorded.step()
                 profiled_s.extend(timed())
             for key, time_s in part_times(recorded.events(), scopes, on_device=on_device).items():
                 samples.setdefault(key, []).append(time_s)
-            for _ in range(_DISCARDED_STEPS):
+            for _ in range(DISCARDED_STEPS):
                 timed()
             plain_s.extend(timed())
     found = tuple(
@@ -98,7 +98,12 @@ def profile_parts(
     return found, tuple(profiled_s), tuple(plain_s)
 
 
-def _activities(device: Device) -> list[ProfilerActivity]:
+def activities(device: Device) -> list[ProfilerActivity]:
+    """What the profiler records.
+
+    Raises:
+        DeviceError: it does not know this kind of accelerator.
+    """
     kind = device.name.partition(":")[0]
     traced = getattr(ProfilerActivity, kind.upper(), None)
     if traced is None:
@@ -161,7 +166,7 @@ def part_times(events: Iterable[Any], scopes: Mapping[str, Scope], *, on_device:
         if scope is None or event.device_type.name != "CPU":
             continue
         key: Key = (scope.stage, scope.part, "forward")
-        found[key] = found.get(key, 0.0) + _time_s(event, on_device=on_device)
+        found[key] = found.get(key, 0.0) + time_of(event, on_device=on_device)
         for number in _numbers(event):
             if scope.output_number is not None and number <= scope.output_number:
                 owners[number] = (scope.stage, scope.part)
@@ -169,7 +174,7 @@ def part_times(events: Iterable[Any], scopes: Mapping[str, Scope], *, on_device:
         owner = owners.get(event.sequence_nr)
         if owner and event.name.startswith(_BACKWARD):
             key = (*owner, "backward")
-            found[key] = found.get(key, 0.0) + _time_s(event, on_device=on_device)
+            found[key] = found.get(key, 0.0) + time_of(event, on_device=on_device)
     return found
 
 
@@ -180,7 +185,8 @@ def _numbers(event: Any) -> Iterator[int]:  # noqa: ANN401 - a profiler event
         yield from _numbers(child)
 
 
-def _time_s(event: Any, *, on_device: bool) -> float:  # noqa: ANN401
+def time_of(event: Any, *, on_device: bool) -> float:  # noqa: ANN401
+    """Seconds of a profiler event on the host, or of the kernels that it has started."""
     return float(event.device_time_total if on_device else event.cpu_time_total) * _MICROSECOND
 
 

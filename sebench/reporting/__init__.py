@@ -23,6 +23,7 @@ from sebench.reporting.environment import environment_document
 from sebench.reporting.formats import Format, render
 from sebench.reporting.gate import gate_document
 from sebench.reporting.lock import lock_document, lock_json
+from sebench.reporting.module_profile import module_profile_document
 from sebench.reporting.paper_table import (
     paper_tables_document,
     paper_tables_json,
@@ -65,6 +66,7 @@ __all__ = [
     "gate_json",
     "lock_document",
     "lock_json",
+    "module_profile_document",
     "paper_tables_document",
     "paper_tables_json",
     "profile_document",

@@ -19,7 +19,19 @@ from sebench.reporting.document import (
     Table,
     text_cell,
 )
+from sebench.reporting.records import CellValue, Field, Records
 from sebench.units import UNKNOWN
+
+PAPER_TABLE_FIELDS: tuple[Field, ...] = (
+    Field("table", "text", "as in `sebench list tables`"),
+    Field("row", "text", "what the line is about"),
+    Field("quantity", "text", "key of the column"),
+    Field("published", "text", "digits as printed"),
+    Field("here", "number", "ours"),
+    Field("here_text", "text", "ours as shown, with one decimal more than is printed"),
+    Field("difference", "text", "ours minus printed, or `=` where ours prints the same digits"),
+)
+"""The columns of `paper_tables_records`."""
 
 
 def paper_tables_document(tables: Sequence[PaperTable]) -> Document:
@@ -36,6 +48,27 @@ def paper_tables_document(tables: Sequence[PaperTable]) -> Document:
 def paper_tables_json(tables: Sequence[PaperTable]) -> str:
     """The ``table`` document: every entry with the printed digits, our value, and the difference as text."""
     return document_json("table", {"tables": [msgspec.to_builtins(table) for table in tables]})
+
+
+def paper_tables_records(tables: Sequence[PaperTable]) -> Records:
+    """One row per table, line and quantity; what is quoted comes after what is recomputed."""
+    return Records(
+        PAPER_TABLE_FIELDS,
+        tuple(
+            (found.name, ", ".join(row.labels), *values)
+            for found in tables
+            for row in found.rows
+            for values in _quantities(found, row)
+        ),
+    )
+
+
+def _quantities(table: PaperTable, row: TableRow) -> Iterator[tuple[CellValue, ...]]:
+    for column, entry in zip(table.columns, row.entries, strict=True):
+        published, here_text = entry.published or None, entry.here_text or None
+        yield (column.key, published, entry.here, here_text, entry.difference or None)
+    for title, text in zip(table.quoted, row.quoted, strict=True):
+        yield (_key(title), text or None, None, None, None)
 
 
 def _body(table: PaperTable, *, with_notes: bool = False) -> tuple[Paragraph | Table, ...]:

@@ -1,17 +1,19 @@
-"""Profiles of pairs: one worker process each, counts, and what follows."""
+"""Profiles of pairs, in one worker process each, and of modules that exist; counts, and what follows."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 import msgspec
 import platformdirs
 from msgspec.structs import replace
 
 from sebench import profilers
+from sebench.analysis.module_profile import conclude_module_profile
 from sebench.analysis.profile import conclude_profile
 from sebench.errors import UsageError
 from sebench.runner.counting.counter import Counter, counted_dtype
@@ -25,6 +27,7 @@ from sebench.schema import (
     Finding,
     Machine,
     ModelSpec,
+    ModuleProfile,
     Plan,
     Profile,
     Session,
@@ -35,6 +38,9 @@ from sebench.schema import (
 )
 from sebench.store import CountCache, MachineCache
 from sebench.worker.protocol import Profiled, ProfileRequest
+
+if TYPE_CHECKING:
+    from torch import nn
 
 Measure = Callable[[Session, Plan, Machine | None, Sequence[str]], Profiled]
 STEPS = 7
@@ -161,6 +167,55 @@ def measure_profile(session: Session, plan: Plan, known: Machine | None, command
     )
     environ = worker_environ(session.workload)
     return ask(request, Profiled, command=command, environ=environ, timeout_s=TIMEOUT_S)
+
+
+def profile_module(
+    module: nn.Module,
+    workload: Workload,
+    environment: Environment,
+    *,
+    seed: int,
+    sites: Sequence[str],
+    stages: Mapping[str, str],
+    announce_waiting: Announce = lambda holder: None,
+) -> tuple[ModuleProfile, Environment]:
+    """Take a module that exists apart, in this process: a worker could not build it.
+
+    Args:
+        module: any eager module; it is only read.
+        workload: of its steps.
+        environment: of this machine.
+        seed: of the input.
+        sites: names of its attention modules.
+        stages: stage label by module name.
+        announce_waiting: told when another run holds the device, and which.
+
+    Returns:
+        The profile, and the environment with what torch and the accelerator said.
+
+    Raises:
+        UsageError: there is no module of such a name.
+        BuildError: it does not run on this input.
+        DeviceError: the device cannot be locked.
+        WorkerError: training of a module without logits.
+    """
+    from sebench.worker import module_profile  # noqa: PLC0415 - imports torch
+
+    with alone_on(workload, announce_waiting):
+        found = module_profile.profile_module(
+            module, workload, steps=STEPS, seed=seed, sites=sites, stages=stages
+        )
+    profile = conclude_module_profile(
+        type(module).__name__,
+        workload,
+        found.ops,
+        steps_s=found.steps_s,
+        profiled_steps_s=found.profiled_steps_s,
+        cost=found.cost,
+        reason=found.reason,
+    )
+    runtime = dict(found.runtime)
+    return profile, replace(environment, device=runtime.pop("device", {}), runtime=runtime)
 
 
 def _cost(spec: ModelSpec, session: Session, count: Counter) -> StaticCost:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sebench.schema.base import Value
 from sebench.schema.conclusions import Interval
@@ -85,6 +85,63 @@ class AblationCheck(Value, frozen=True, kw_only=True):
     """The whole network minus the one without the part, seconds per step."""
     agrees: bool
     """Whether the profiler's time lies in the interval."""
+
+
+BESIDE_NETWORK = "(step)"
+"""Stage of what a training step does beside the network: zeroing gradients, the loss and its backward."""
+
+
+class OpPlace(NamedTuple):
+    """An aten op and what it is charged to, as in `OpCost`."""
+
+    op: str
+    module: str
+    stage: str
+    site: str | None
+    phase: Pass
+
+
+class OpSample(Value, frozen=True, kw_only=True):
+    """One op of one module in one pass; as profiled."""
+
+    place: OpPlace
+    calls: int
+    """In one step."""
+    times_s: tuple[float, ...]
+    """One per profiled step, over all calls."""
+
+
+class OpTime(Value, frozen=True, kw_only=True):
+    """One row of a module's profile before rows are added up; figures are None where they are not known."""
+
+    op: str
+    module: str
+    stage: str
+    site: str | None
+    phase: Pass
+    calls: int
+    time_s: float
+    macs: int | None
+    flops: int | None
+    bytes_read: int | None
+    bytes_written: int | None
+
+
+class ModuleProfile(Value, frozen=True, kw_only=True):
+    """A step of one module, taken apart by its ops; there is nothing that it is compared with."""
+
+    model: str
+    workload: Workload
+    ops: tuple[OpTime, ...]
+    """In the order of the step."""
+    step_s: float
+    profiled_step_s: float
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def inflation_ratio(self) -> float:
+        """What the profiler itself adds to a step."""
+        return self.profiled_step_s / self.step_s
 
 
 class Profile(Value, frozen=True, kw_only=True):

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from msgspec.structs import replace
+import dataclasses
+import re
+from dataclasses import dataclass
+from functools import cached_property
 
-from sebench import models
+import torch
+from msgspec.structs import replace
+from torch import nn
+
+from sebench import counters, models
+from sebench.counters.recording import Recording
 from sebench.models import BuiltModel
-from sebench.schema import ASIS, ModelSpec, Phase
+from sebench.schema import ASIS, ModelSpec, Phase, Variant, parse_variant
+from sebench.surgery.capture import Captured, capture
+from sebench.surgery.gates import FoundGate, find_gates
+from sebench.surgery.insertion import inserted_sites, put_in
+from sebench.surgery.places import find_places, insert_after, no_place
+from sebench.surgery.removal import Passthrough, replacements, take_out
 
 
 def build_variant(
@@ -25,9 +38,88 @@ def build_variant(
     built = models.build(replace(spec, variant=ASIS), seed=seed, device=device)
     if spec.variant == ASIS and not _is_variant_of(beside, spec):
         return built
-    raise NotImplementedError(input_shape, phase)
+    network = _Network(built.module, input_shape or built.input_shape, phase)
+    module = network.with_variant(parse_variant(spec.variant), seed)
+    return dataclasses.replace(built, spec=spec, module=module, sites=inserted_sites(module))
 
 
 def _is_variant_of(beside: ModelSpec | None, spec: ModelSpec) -> bool:
     """Whether what a network is compared with is the same network in another variant."""
     return beside is not None and beside != spec and replace(beside, variant=spec.variant) == spec
+
+
+@dataclass(frozen=True)
+class _Network:
+    """A network as its author built it, and what it will be used for."""
+
+    module: nn.Module
+    shape: tuple[int, ...]
+    phase: Phase
+
+    @cached_property
+    def recording(self) -> Recording:
+        return counters.record(self.module, self.shape)
+
+    @cached_property
+    def gates(self) -> tuple[FoundGate, ...]:
+        return find_gates(self.recording)
+
+    @cached_property
+    def is_inline(self) -> bool:
+        """Whether attention cannot be taken out by replacing modules."""
+        return bool(self.gates) and replacements(self.recording, self.gates) is None
+
+    def with_variant(self, variant: Variant, seed: int) -> nn.Module:
+        """The network with other attention; changed in place where that can be done without capturing it."""
+        if self.is_inline:
+            return _of_captured(self._captured(), self.shape, variant, seed)
+        if variant.as_built:
+            return self.module
+        if not self.gates:
+            return (
+                self.module if variant.kind is None else _attended(self.module, self.recording, variant, seed)
+            )
+        return _without_gates(self.module, self.shape, self.recording, self.gates, variant, seed)
+
+    def _captured(self) -> Captured:
+        module = self.module.train() if self.phase == "training" else self.module
+        parameter = next(module.parameters(), torch.empty(()))
+        captured = capture(module, (torch.zeros(self.shape, device=parameter.device),))
+        self.module.eval()
+        return captured
+
+
+def _attended(network: nn.Module, recording: Recording, variant: Variant, seed: int) -> nn.Module:
+    """A network that has no attention, with some where the paper puts it."""
+    places = find_places(network, recording)
+    if not places:
+        raise no_place(network, recording)
+    return put_in(network, places, variant, seed)
+
+
+def _without_gates(
+    network: nn.Module,
+    shape: tuple[int, ...],
+    recording: Recording,
+    gates: tuple[FoundGate, ...],
+    variant: Variant,
+    seed: int,
+) -> nn.Module:
+    """A network whose gates are modules, without them, or with other attention in their places."""
+    network = take_out(network, recording, gates)
+    if variant.kind is None:
+        return network
+    left = [re.escape(path) for path, module in network.named_modules() if isinstance(module, Passthrough)]
+    places = insert_after(network, counters.record(network, shape), "|".join(left))
+    return put_in(network, places, variant, seed)
+
+
+def _of_captured(captured: Captured, shape: tuple[int, ...], variant: Variant, seed: int) -> nn.Module:
+    """A network whose attention is written inline, as a graph."""
+    if variant.as_built:
+        return captured.as_it_is()
+    if variant.kind is None:
+        return captured.without_gates()
+    network = captured.as_it_is()
+    recording = counters.record(network, shape)
+    return _without_gates(network, shape, recording, find_gates(recording), variant, seed)

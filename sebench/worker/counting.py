@@ -67,7 +67,7 @@ def _count(
             shape,
             phase=phase,
             dtype=dtype,
-            sites=found.modules,
+            sites=tuple(dict.fromkeys((*found.modules, *built.sites))),
             stages=found.stages,
             places=found.places,
         )

@@ -42,3 +42,18 @@ def test_torch_is_imported_only_where_something_is_counted_or_measured(tmp_path)
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+COUNTED = """
+import sys
+import sebench
+from torch import nn
+
+sebench.count(nn.Conv2d(3, 8, 3), input_shape=(1, 3, 8, 8))
+assert "torch._dynamo" not in sys.modules
+"""
+
+
+def test_a_count_does_not_import_the_compiler_of_torch():
+    done = subprocess.run([FRESH, "-c", COUNTED], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

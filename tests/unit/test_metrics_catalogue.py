@@ -48,6 +48,7 @@ from sebench.schema import (
     Workload,
     is_printed,
 )
+from sebench.statistics import look_confidence, median_interval
 from tests import samples
 
 EACH = pytest.mark.parametrize("name", METRICS)
@@ -241,12 +242,28 @@ def test_the_type_of_limits_lists_those_of_the_catalogue():
     assert set(LIMIT_METRICS) == {name for name, metric in METRICS.items() if metric.gate}
 
 
+def no_limit(name):
+    """What is said where a metric takes none: the reason, if the catalogue has one, and those that do."""
+    reason = METRICS[name].no_limit
+    return re.escape(f"{name} takes no limit{f': {reason}' if reason else ''}; choose from latency, ")
+
+
+def test_six_processes_show_no_percentile_at_the_level_that_decides():
+    # the lowest and the highest of 6 miss the median with 2 / 2^6 = 3.1 %, and 2.25 % are allowed
+    level = look_confidence(1, 1)
+    assert level == pytest.approx(0.9775)
+    assert median_interval(range(6), level) is None
+    assert median_interval(range(6), 1 - 2 / 2**6) is not None
+    assert median_interval(range(12), level) is not None  # with the extension
+    assert "96.9 %, and a gate decides at 97.75 %" in METRICS["latency_p90"].no_limit
+
+
 @EACH
 def test_a_limit_is_taken_where_the_catalogue_says_so(name):
     if METRICS[name].gate:
         assert parse_limit(f"{name}:1.05") == (name, 1.05)
     else:
-        with pytest.raises(UsageError, match=f"limit '{name}:1.05': {name} takes no limit; choose from lat"):
+        with pytest.raises(UsageError, match=f"limit '{name}:1.05': {no_limit(name)}"):
             parse_limit(f"{name}:1.05")
 
 
@@ -257,7 +274,7 @@ def test_a_configuration_takes_the_same_limits(name):
     if METRICS[name].gate:
         assert decode(table, CheckSettings, place).ceiling[0].max_overhead == {name: 1.05}
     else:
-        with pytest.raises(ConfigurationError, match=f"unknown metric '{name}'"):
+        with pytest.raises(ConfigurationError, match=rf"\[.*ceiling #1\] max-overhead: {no_limit(name)}"):
             decode(table, CheckSettings, place)
 
 

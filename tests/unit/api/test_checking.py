@@ -56,6 +56,14 @@ def test_shown_as_the_command_line_prints_it():
     assert f"| {MODEL} se params |" in found._repr_markdown_()
 
 
+def test_the_checks_are_a_frame():
+    frame = sebench.check(MODEL, max_overhead={"params": 1.005, "macs": 1.5}).to_frame()
+    assert list(frame["metric"]) == ["params", "macs"]
+    assert list(frame["status"]) == ["failed", "passed"]
+    assert frame["ratio"].round(4).iloc[0] == RATIO
+    assert frame["before"].iloc[0] == 1_730_522
+
+
 @pytest.mark.parametrize(("on_inconclusive", "passed"), [("pass", True), ("fail", False)])
 def test_inconclusive_passes_where_that_was_asked_for(on_inconclusive, passed):
     gate = Gate(status="inconclusive", checks=(), on_inconclusive=on_inconclusive)

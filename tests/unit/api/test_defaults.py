@@ -14,7 +14,7 @@ CALLED = {"budget_s": "budget", "results": "directory"}
 ALONE = {
     "compare": {"progress", "execution"},
     "count": {"input_shape", "sites", "stages"},
-    "profile": set(),
+    "profile": {"input_shape", "sites", "stages"},
     "check": {"progress"},
     "table": {"progress"},
 }
@@ -31,7 +31,7 @@ UNSAID = {
 DIFFERENT = {
     ("compare", "save"): "a program's folders are left alone",
     ("count", "variant"): "one network is counted, not plain and se",
-    ("profile", "variant"): "one variant, not a list",
+    ("profile", "variant"): "None is se",
 }
 SHARED = [
     (name, parameter)

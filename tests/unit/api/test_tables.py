@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import sebench
@@ -11,8 +12,13 @@ from sebench.errors import DataFileError, Interrupted, UsageError
 DATA = Path(__file__).parents[3] / "reports" / "cpu-amd-epyc" / "data"
 
 
-def test_a_table_holds_what_is_printed_and_what_is_here():
-    found = sebench.table("2")
+@pytest.fixture(scope="module")
+def second():
+    return sebench.table("2")
+
+
+def test_a_table_holds_what_is_printed_and_what_is_here(second):
+    found = second
     (table,) = found.tables
     resnet101 = next(row for row in table.rows if row.labels[0] == "ResNet-101")
     assert [(entry.published, entry.here_text) for entry in resnet101.entries] == [
@@ -63,3 +69,23 @@ def test_ctrl_c_is_pythons_own(monkeypatch, tmp_path):
 def test_what_cannot_be_meant(name, options, message):
     with pytest.raises(UsageError, match=message):
         sebench.table(name, **options)
+
+
+def test_a_table_is_a_frame_of_one_row_per_quantity(second):
+    frame = second.to_frame()
+    assert list(frame.columns[:3]) == ["table", "row", "quantity"]
+    assert set(frame["table"]) == {"2"}
+    macs = frame[frame["row"] == "ResNet-101"].dropna(subset="here")
+    assert list(macs["published"]) == ["7.58", "7.60"]
+    assert list(macs["here"].round(3)) == [7.579, 7.593]
+    assert str(frame["here"].dtype) == "float64"
+
+
+def test_several_tables_are_one_frame(second):
+    (table,) = second.tables
+    found = tables.TableResult((table, msgspec.structs.replace(table, name="other")))
+    frame = found.to_frame()
+    assert list(dict.fromkeys(frame["table"])) == ["2", "other"]
+    # a row per quantity of each line, recomputed or quoted
+    lines = ((len(t.columns) + len(t.quoted)) * len(t.rows) for t in found.tables)
+    assert len(frame) == sum(lines)

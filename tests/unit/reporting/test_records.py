@@ -9,11 +9,13 @@ import pytest
 from msgspec.structs import fields, replace
 
 from sebench.analysis.readings import origin
-from sebench.reporting import comparison_document, render
+from sebench.reporting import comparison_document, gate_document, render
 from sebench.reporting.change_records import CHANGE_FIELDS
 from sebench.reporting.comparison_records import COMPARISON_FIELDS, comparison_records
 from sebench.reporting.csv import render_csv
 from sebench.reporting.document import Document
+from sebench.reporting.gate_records import GATE_FIELDS, gate_records
+from sebench.reporting.paper_table import PAPER_TABLE_FIELDS
 from sebench.reporting.records import DTYPES, WORKLOAD_FIELDS, Field, Records
 from sebench.schema import (
     WORKLOAD_COLUMNS,
@@ -24,7 +26,7 @@ from sebench.schema import (
     Ratio,
     Workload,
 )
-from tests import samples
+from tests import gates, samples
 
 DOCS = Path(__file__).parents[3] / "docs"
 KINDS = Records(
@@ -184,7 +186,12 @@ def test_kinds_follow_the_types_of_a_workload():
 
 @pytest.mark.parametrize(
     ("heading", "known"),
-    [("Columns of a comparison", COMPARISON_FIELDS), ("Columns of a change", CHANGE_FIELDS)],
+    [
+        ("Columns of a comparison", COMPARISON_FIELDS),
+        ("Columns of a change", CHANGE_FIELDS),
+        ("Columns of a gate", GATE_FIELDS),
+        ("Columns of the papers' tables", PAPER_TABLE_FIELDS),
+    ],
 )
 def test_the_columns_are_documented(heading, known):
     _, _, rest = (DOCS / "exports.md").read_text(encoding="utf-8").partition(f"### {heading}\n")
@@ -192,3 +199,18 @@ def test_the_columns_are_documented(heading, known):
         r"^\| `(\w+)` \| (\w+) \| (.+) \|$", rest.partition("\n## ")[0].partition("\n### ")[0], re.M
     )
     assert rows == [(field.key, field.kind, field.meaning) for field in known]
+
+
+def test_the_frame_of_a_gate_has_the_values_of_its_csv():
+    gate = gates.gate(gates.check(), gates.passed(), gates.lock(), gates.not_comparable())
+    frame = gate_records(gate).to_frame()
+    csv = pd.read_csv(io.StringIO(render(gate_document(gate), "csv")), dtype=str, keep_default_na=False)
+    for field in GATE_FIELDS:
+        if field.kind == "number":
+            expected = pd.to_numeric(csv[field.key]).to_list()
+            assert frame[field.key].to_list() == pytest.approx(expected, nan_ok=True), field.key
+        else:
+            shown = frame[field.key].astype(object).where(frame[field.key].notna(), "")
+            assert shown.map(str).to_list() == csv[field.key].to_list(), field.key
+    # What is made for people has no column.
+    assert set(csv.columns) - set(frame.columns) == {"basis", "check", "values"}
