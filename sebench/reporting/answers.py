@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sebench.schema import (
+    ASIS,
     ATTENTION_KINDS,
     PLAIN,
     Comparison,
@@ -60,13 +61,13 @@ def confidence_text(confidence: float) -> str:
 
 
 def attention_name(variant: str) -> str:
-    """A variant as running text calls it: 'se(r=8)' -> 'SE(r=8)', 'plain' -> 'plain'.
+    """A variant as running text calls it: 'se(r=8)' -> 'SE(r=8)', 'asis' -> 'own attention'.
 
     A stored result may name an attention that is unknown here; it is shown in capitals.
     """
     name, bracket, options = variant.partition("(")
-    if name == PLAIN:
-        return variant
+    if name in (PLAIN, ASIS):
+        return {PLAIN: "plain", ASIS: "own attention"}[name]
     label = ATTENTION_KINDS[name].label if name in ATTENTION_KINDS else name.upper()
     return f"{label}{bracket}{options}"
 
@@ -113,7 +114,7 @@ def _claim(comparison: Comparison, ratio: Ratio, estimate: float) -> str:
     if comparison.of_two_networks:
         return f"{candidate} is {change} than {baseline}"
     than = "" if comparison.baseline == "plain" else f" than {baseline}"
-    return f"{candidate} makes {model} {change}{than}"
+    return f"{candidate.replace('own', 'Own', 1)} makes {model} {change}{than}"
 
 
 def _change_text(ratio: Ratio, estimate: float) -> str:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from sebench.models import BuiltModel
     from sebench.schema import ModelSpec, Phase
 
-__all__ = ["build"]
+__all__ = ["build", "require_proof"]
 
 
 def build(
@@ -43,3 +43,21 @@ def build(
     from sebench.surgery.building import build_variant  # noqa: PLC0415 - keeps the import torch-free
 
     return build_variant(spec, seed=seed, device=device, input_shape=input_shape, phase=phase, beside=beside)
+
+
+def require_proof(spec: ModelSpec, input_shape: tuple[int, ...]) -> None:
+    """Show that a network without its attention is the same network, in which every gate is one.
+
+    Runs it a few times on the CPU, on random weights and inputs. Nothing is run where nothing was taken out:
+    native networks, networks as they were built, and those without attention.
+
+    Args:
+        spec: a variant of a network of others; resolved first.
+        input_shape: what it will be fed, batch in front.
+
+    Raises:
+        BuildError: it is another network, or that cannot be tried.
+    """
+    from sebench.surgery.building import prove_variant  # noqa: PLC0415 - keeps the import torch-free
+
+    prove_variant(spec, input_shape)

@@ -19,6 +19,7 @@ from sebench.surgery.capture import Captured, capture
 from sebench.surgery.gates import FoundGate, find_gates
 from sebench.surgery.insertion import inserted_sites, put_in
 from sebench.surgery.places import find_places, insert_after, no_place
+from sebench.surgery.proof import prove
 from sebench.surgery.removal import Passthrough, replacements, take_out
 
 
@@ -46,6 +47,23 @@ def build_variant(
 def _is_variant_of(beside: ModelSpec | None, spec: ModelSpec) -> bool:
     """Whether what a network is compared with is the same network in another variant."""
     return beside is not None and beside != spec and replace(beside, variant=spec.variant) == spec
+
+
+def prove_variant(spec: ModelSpec, shape: tuple[int, ...]) -> None:
+    """See `sebench.surgery.require_proof`."""
+    spec = models.resolve(spec)
+    if models.source_of(spec.model).own_variant != ASIS or spec.variant == ASIS:
+        return
+    asis, other = (
+        _Network(models.build(replace(spec, variant=ASIS), seed=0).module, shape, "inference")
+        for _ in range(2)
+    )
+    if not asis.gates:
+        return
+    stripped = other.with_variant(Variant(), seed=0)
+    captured = asis.with_variant(Variant(as_built=True), seed=0) if asis.is_inline else None
+    inputs = (torch.zeros(shape),)
+    prove(asis.module, stripped, inputs, asis.recording, asis.gates, captured=captured)
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ def count_network(
         CountError: it cannot be counted, though it may run.
     """
     built = surgery.build(spec, device="meta", input_shape=shape, phase=phase)
+    surgery.require_proof(spec, shape)
     try:
         return _count(built, shape, phase, dtype, gates=gates)
     except CountError:
