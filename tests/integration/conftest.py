@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from sebench.runner.measuring.schedule import Pacing
+from tests.integration.quiet import fewest_blocks
 from tests.interpreter import FRESH
 
 QUIET = Path(__file__).parent / "quiet"
@@ -46,6 +48,13 @@ def sebench(tmp_path, environ):
         return done
 
     return run
+
+
+@pytest.fixture
+def fewest_blocks_measured(monkeypatch):
+    """Commands measure no longer than they must, in this process or with `environ`; the rest is real."""
+    monkeypatch.setenv("SEBENCH_TESTS_FEWEST_BLOCKS", "1")
+    monkeypatch.setattr(Pacing, "of_first", fewest_blocks.of_first(Pacing.of_first))
 
 
 @pytest.fixture

@@ -296,6 +296,7 @@ def test_a_network_that_returns_nan_is_reported_and_the_counts_remain(nets, tmp_
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("fewest_blocks_measured")
 def test_a_network_that_cannot_be_counted_is_timed_and_the_reason_is_said(nets):
     arguments = f"compare --baseline {nets}:Shown --candidate {nets}:plain --image-size 16 --effort quick"
     result = sebench(*arguments.split(), "--no-save", "--format", "json")
