@@ -60,4 +60,7 @@ def fewest_blocks_measured(monkeypatch):
 @pytest.fixture
 def shared_counts(tmp_path_factory, monkeypatch):
     """Counts are kept from one test to the next: what is tested is not how networks are counted."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "counts"))
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # whose folders lie in one of this run
+        folder = folder.parent
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "counts"))
