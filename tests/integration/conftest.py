@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from sebench.runner.measuring.schedule import Pacing
+from tests.integration.quiet import fewest_blocks
 from tests.interpreter import FRESH
 
 QUIET = Path(__file__).parent / "quiet"
@@ -49,6 +51,16 @@ def sebench(tmp_path, environ):
 
 
 @pytest.fixture
+def fewest_blocks_measured(monkeypatch):
+    """Commands measure no longer than they must, in this process or with `environ`; the rest is real."""
+    monkeypatch.setenv("SEBENCH_TESTS_FEWEST_BLOCKS", "1")
+    monkeypatch.setattr(Pacing, "of_first", fewest_blocks.of_first(Pacing.of_first))
+
+
+@pytest.fixture
 def shared_counts(tmp_path_factory, monkeypatch):
     """Counts are kept from one test to the next: what is tested is not how networks are counted."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "counts"))
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # whose folders lie in one of this run
+        folder = folder.parent
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "counts"))

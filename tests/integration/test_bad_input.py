@@ -296,9 +296,10 @@ def test_a_network_that_returns_nan_is_reported_and_the_counts_remain(nets, tmp_
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("fewest_blocks_measured")
 def test_a_network_that_cannot_be_counted_is_timed_and_the_reason_is_said(nets):
     arguments = f"compare --baseline {nets}:Shown --candidate {nets}:plain --image-size 16 --effort quick"
-    result = sebench(*arguments.split(), "--no-save", "--format", "json")
+    result = sebench(*arguments.split(), "--threads", "1", "--no-save", "--format", "json")
     assert result.exit_code == 0, result.stderr
     (warning,) = [line for line in result.stderr.splitlines() if "not counted" in line]
     assert re.search(r"^warning: .*: not counted: Shown leaves torch with .numpy\(\).*nets.py:\d+", warning)

@@ -28,6 +28,7 @@ def nets(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("fewest_blocks_measured")
 def test_a_session_is_measured_kept_and_shown(sebench, nets, tmp_path):
     asked = f"calibrate -m nets.py:net {SMALL} --processes 5 --seed 4"
     done = sebench(f"{asked} --format json --calibrations kept")

@@ -32,9 +32,11 @@ def test_the_network_of_the_gate_example():
 
 
 @pytest.mark.slow
-def test_compare_two_networks():
+@pytest.mark.usefixtures("fewest_blocks_measured")
+def test_compare_two_networks(environ):
     done = subprocess.run(
         [sys.executable, str(EXAMPLES / "compare_two_networks.py")],
+        env=environ,
         capture_output=True,
         text=True,
         check=True,

@@ -122,13 +122,13 @@ def test_figures_of_other_torch_versions_go_when_the_network_changes(project, lo
 def test_the_configuration_names_the_models_and_the_file(project):
     (project / "pyproject.toml").write_text(
         "[tool.sebench.lock]\n"
-        'file = "exact/costs.json"\nmodels = ["cifar_resnet110", "nets.py:net"]\nvariants = ["se(r=8)"]\n'
+        'file = "exact/costs.json"\nmodels = ["cifar_wrn16_8", "nets.py:net"]\nvariants = ["se(r=8)"]\n'
     )
     assert lock().exit_code == 0
     entries = load_lock(project / "exact" / "costs.json").entries
     assert [(entry.model, entry.variant) for entry in entries] == [
-        ("cifar_resnet110", "plain"),
-        ("cifar_resnet110", "se(r=8)"),
+        ("cifar_wrn16_8", "plain"),
+        ("cifar_wrn16_8", "se(r=8)"),
         ("nets.py:net", "plain"),
     ]
     assert lock("-v se --output other.json").exit_code == 0
@@ -136,11 +136,11 @@ def test_the_configuration_names_the_models_and_the_file(project):
 
 
 def test_another_selection_is_a_difference(locked):
-    found = lock("-m cifar_resnet110 --format json")
+    found = lock("-m cifar_wrn16_8 --format json")
     assert found.exit_code == 3
     assert [change[:2] for change in changes(found)] == [
-        ("cifar_resnet110", "network-added"),
-        ("cifar_resnet110", "network-added"),
+        ("cifar_wrn16_8", "network-added"),
+        ("cifar_wrn16_8", "network-added"),
         ("nets.py:net", "network-removed"),
     ]
 

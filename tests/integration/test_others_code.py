@@ -67,6 +67,7 @@ def test_output_goes_where_it_was_asked_to_and_holds_nothing_else(tmp_path, sebe
     assert json.loads((tmp_path / "counts.json").read_text())["models"] == found
 
 
+@pytest.mark.usefixtures("fewest_blocks_measured")
 def test_a_network_that_writes_to_its_input_is_compared_on_the_same_data_and_said(tmp_path, sebench):
     change = NET.replace("nn.Conv2d(3, 8, 3)", "nn.Sequential(nn.ReLU(inplace=True), nn.Conv2d(3, 8, 3))")
     write(tmp_path, {"nets.py": NET + change.replace("def net", "def writes")})

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "python.md").read_text()
 
 
+@pytest.mark.usefixtures("fewest_blocks_measured")
 def test_the_sessions(monkeypatch):
     """One after the other, as if they were typed in the folder of the project."""
     monkeypatch.chdir(ROOT)
@@ -39,9 +40,11 @@ def files(tmp_path):
     return [name for name, _ in found]
 
 
+@pytest.mark.usefixtures("fewest_blocks_measured")
 def test_the_pytest_example_measures(files, tmp_path, environ):
     assert files == ["nets.py", "test_cost.py"]
-    plugin = ("-p", "no:sebench", "-p", "sebench.pytest_plugin", "-W", "error", "-p", "no:cacheprovider")
+    plugins = ("no:sebench", "sebench.pytest_plugin", "fewest_blocks", "no:cacheprovider")
+    plugin = (*(word for name in plugins for word in ("-p", name)), "-W", "error")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *plugin, "--sebench-quick", "--sebench-save", "kept", "-rA"],
         cwd=tmp_path,

@@ -40,6 +40,7 @@ def test_a_report_has_not_drifted_from_its_data(path):
     assert committed.read_text().rstrip("\n") == reporting.render(document, "markdown").rstrip("\n")
 
 
+@pytest.mark.usefixtures("shared_counts")
 @pytest.mark.parametrize(
     ("arguments", "report"),
     [

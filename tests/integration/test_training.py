@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("fewest_blocks_measured")]
 
 
 def test_a_training_step_is_timed_split_and_its_memory_measured(sebench):

@@ -4,8 +4,10 @@ import sys
 
 import pytest
 import torch
+import torchvision
 from torch import nn
 from torch.nn import functional
+from torchvision.models.mobilenetv3 import InvertedResidualConfig
 
 from sebench import models
 from sebench.counters import count
@@ -61,20 +63,35 @@ def test_resnet50_with_se():
         ("mobilenet_v1", "plain"),
         ("shufflenet_v1_g3", "se"),
         ("vgg16_bn", "plain"),
-        ("senet154", "se"),
-        ("cifar_resnet164", "plain"),
+        ("resnext50_32x4d", "se"),
+        ("cifar_wrn16_8", "plain"),
     ],
 )
 def test_nothing_stays_unexplained_on_native_networks(model, variant):
     assert {name: c.unexplained for name, c in native(model, variant).items()} == dict.fromkeys(NAMES, 0)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["resnet18", "densenet121", "mobilenet_v3_small", "swin_t", "vit_b_16"])
-def test_nothing_stays_unexplained_on_torchvisions(name):
-    import torchvision
+# Every kind of layer that its networks have, a few times each.
+TORCHVISION = {
+    "resnet18": torchvision.models.resnet18,
+    "densenet": lambda: torchvision.models.DenseNet(8, (2, 2), 16),
+    "mobilenet_v3": lambda: torchvision.models.MobileNetV3(
+        [
+            InvertedResidualConfig(16, 3, 16, 16, True, "RE", 2, 1, 1.0),
+            InvertedResidualConfig(16, 5, 64, 24, True, "HS", 2, 1, 1.0),
+            InvertedResidualConfig(24, 5, 96, 24, False, "HS", 1, 1, 1.0),
+        ],
+        last_channel=64,
+    ),
+    "swin": lambda: torchvision.models.SwinTransformer([4, 4], 24, [2, 2], [2, 4], [7, 7]),
+    "vit": lambda: torchvision.models.VisionTransformer(224, 16, 2, 4, 32, 64),
+}
 
-    found = checks(lambda: torchvision.models.get_model(name), (1, 3, 224, 224))
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_nothing_stays_unexplained_on_torchvisions(name):
+    found = checks(TORCHVISION[name], (1, 3, 224, 224))
     assert {tool: c.unexplained for tool, c in found.items() if c.status == "ok"} == dict.fromkeys(NAMES, 0)
 
 
@@ -493,7 +510,7 @@ def test_a_network_that_cannot_be_watched_is_an_answer_of_its_rows():
 
 def test_tools_leave_nothing_behind_and_say_nothing(capfd, recwarn):
     before = (nn.Linear.forward, torch.nn.functional.linear, torch.matmul, torch.Tensor.__matmul__)
-    native("cifar_resnet164", "se")
+    native("cifar_wrn16_8", "se")
     assert (nn.Linear.forward, torch.nn.functional.linear, torch.matmul, torch.Tensor.__matmul__) == before
     assert capfd.readouterr() == ("", "")
     assert not recwarn.list

@@ -27,35 +27,32 @@ def kept_bytes(module, batch):
     return sum(storage.nbytes() for storage in storages.values())
 
 
-NETWORKS = pytest.mark.parametrize(
-    ("model", "variant", "batch_size"),
-    [
-        ("resnet50", "plain", 2),
-        ("resnet50", "se", 2),
-        ("mobilenet_v1", "plain", 1),
-        ("mobilenet_v1", "se", 1),
-    ],
-)
+NETWORKS = [
+    ("resnet50", "plain", 2),
+    ("resnet50", "se", 2),
+    ("mobilenet_v1", "plain", 1),
+    ("mobilenet_v1", "se", 1),
+]
 
 
 def counted_and_kept(model, variant, batch_size, dtype):
     built = models.build(ModelSpec(model=model, variant=variant), seed=1)
     module = built.module.train().to(dtype)
-    shape = (batch_size, *built.input_shape[1:])
+    shape = (batch_size, 3, 96, 96)  # three pixels a side in the end: odd, as seven of 224 are
     name = str(dtype).removeprefix("torch.")
     cost = count(module, shape, phase="training", dtype=name, sites=built.sites, stages=built.stages)
     batch = torch.randn(shape, generator=torch.Generator().manual_seed(1)).to(dtype)
     return module, sum(row.saved_bytes for row in cost.saved), kept_bytes(module, batch)
 
 
-@NETWORKS
+@pytest.mark.parametrize(("model", "variant", "batch_size"), NETWORKS)
 def test_the_count_agrees_to_the_byte(model, variant, batch_size):
     _, counted, kept = counted_and_kept(model, variant, batch_size, torch.float32)
     assert counted == kept
 
 
 @pytest.mark.slow
-@NETWORKS
+@pytest.mark.parametrize(("model", "variant", "batch_size"), NETWORKS[1:3])  # each layer of them once
 def test_in_bfloat16_all_but_the_statistics_agree_to_the_byte(model, variant, batch_size):
     module, counted, kept = counted_and_kept(model, variant, batch_size, torch.bfloat16)
     channels = sum(norm.num_features for norm in module.modules() if isinstance(norm, nn.BatchNorm2d))
