@@ -17,6 +17,7 @@ from types import MappingProxyType, MethodType
 from typing import cast
 
 import torch
+from msgspec import structs
 from torch import fx, nn
 
 from sebench import counters
@@ -128,7 +129,7 @@ def capture(
 def _named_as_written(program: torch.export.ExportedProgram, found: FoundGate) -> FoundGate:
     """A gate under the name of the author's module, not of the step that it was found in."""
     node = next(node for node in program.graph.nodes if node.name == graphs.step_name(found.gate.path))
-    return replace(found, gate=replace(found.gate, path=graphs.owner(node), module=False), call=None)
+    return replace(found, gate=structs.replace(found.gate, path=graphs.owner(node), module=False), call=None)
 
 
 def _exported(
