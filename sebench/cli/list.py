@@ -13,7 +13,7 @@ import typer
 from sebench.cli import _options as options
 from sebench.cli import _stored as stored
 from sebench.cli._boundary import check_output, guarded, present, say
-from sebench.cli._workload import takes_filters
+from sebench.cli._options import takes_filters
 from sebench.errors import DataFileError, UsageError
 from sebench.schema import NOTHING_SAID, WorkloadRequest, said
 
@@ -70,8 +70,10 @@ def list_(
 
 
 def _list_catalog(subject: Subject, *, output_format: options.Format, output: str) -> None:
-    from sebench import models, reporting
+    from sebench import models
     from sebench.paper.tables.registry import TABLES
+    from sebench.reporting.catalog import catalog_document
+    from sebench.reporting.contract import catalog_json
 
     networks = models.list_models() if subject in ("all", "models") else ()
     sources = models.list_sources() if subject in ("all", "models") else ()
@@ -80,12 +82,8 @@ def _list_catalog(subject: Subject, *, output_format: options.Format, output: st
     present(
         output_format,
         output,
-        json=lambda: reporting.catalog_json(
-            models=networks, variants=variants, tables=tables, sources=sources
-        ),
-        document=lambda: reporting.catalog_document(
-            models=networks, variants=variants, tables=tables, sources=sources
-        ),
+        json=lambda: catalog_json(models=networks, variants=variants, tables=tables, sources=sources),
+        document=lambda: catalog_document(models=networks, variants=variants, tables=tables, sources=sources),
     )
 
 
@@ -98,7 +96,7 @@ def _list_results(
     output: str,
     quiet: bool,
 ) -> None:
-    from sebench import reporting
+    from sebench.reporting.results import results_document, results_json
     from sebench.runner.stored import list_results
     from sebench.store import ResultStore, unmatched
 
@@ -111,8 +109,8 @@ def _list_results(
         present(
             output_format,
             output,
-            json=lambda: reporting.results_json(listing),
-            document=lambda: reporting.results_document(listing),
+            json=lambda: results_json(listing),
+            document=lambda: results_document(listing),
         )
     stored.warn_skipped(listing.skipped, quiet=quiet)
     if not listing.results:

@@ -22,10 +22,9 @@ from sebench.profilers.workload import (
     gradient_bytes,
 )
 from sebench.schema import ModelSpec, Side, Workload, runtime_info
-from sebench.worker.failures import Fatal, guarded
+from sebench.worker.channel import Build, Fatal, guarded
 from sebench.worker.protocol import Request, SideRequest
 
-Build = Callable[[ModelSpec, int], nn.Module]
 About = Callable[[str], None]
 """Told which network's code runs from now on."""
 

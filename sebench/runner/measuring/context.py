@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from sebench.profilers.environment import capture_environment
 from sebench.profilers.findings import findings_for
@@ -12,8 +13,8 @@ from sebench.runner.counting.counter import Counter
 from sebench.runner.measuring.calibrations import Calibrations
 from sebench.runner.progress import Observer, unobserved
 from sebench.runner.repository.worktree import Trees
-from sebench.runner.workers.session import WORKER_COMMAND, OpenWorker
-from sebench.runner.workers.side_by_side import SideDevice, worker_opener
+from sebench.runner.workers.session import WORKER_COMMAND, OpenWorker, WorkerSession
+from sebench.runner.workers.side_by_side import SideBySide, SideDevice
 from sebench.schema import Environment, Finding
 from sebench.store import CountCache
 
@@ -53,8 +54,14 @@ class RunContext:
         return self.host.open_counter(self.cache, self.trees, self.host.command)
 
     def worker_opener(self) -> OpenWorker:
-        """How the worker of a pair is opened."""
+        """How the worker of a pair is opened: one process, or one for each side where these have trees."""
         host = self.host
-        return worker_opener(
-            host.command, self.trees, side_device=host.side_device, read_probe=host.read_probe
+        if not self.trees:
+            return partial(WorkerSession, command=host.command)
+        return partial(
+            SideBySide,
+            trees=self.trees,
+            command=host.command,
+            side_device=host.side_device,
+            read_probe=host.read_probe,
         )

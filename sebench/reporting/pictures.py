@@ -1,11 +1,24 @@
-"""A profile as a picture: time by stage, and each part against the roofline."""
+"""A profile as a picture (time by stage, each part against the roofline), and a metric over commits."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
-from sebench.reporting.chart import Axis, Chart, Mark, Panel, Picture, Point, Series
-from sebench.schema import PartProfile, Profile, parse_variant, workload_words
+from sebench.reporting.answers import confidence_text, ratio_text
+from sebench.reporting.change_rows import pair_name
+from sebench.reporting.chart import Axis, Chart, Level, Mark, Panel, Picture, Point, Series
+from sebench.reporting.comparison import workload_text
+from sebench.schema import (
+    PartProfile,
+    Profile,
+    Trend,
+    TrendPoint,
+    metric_label,
+    parse_variant,
+    workload_words,
+)
 
 _SHORT = {"forward": "fwd", "backward": "bwd"}
 _MARKS: dict[str, Mark] = {"forward": "dot", "backward": "square"}
@@ -108,3 +121,68 @@ def _achieved(name: str, phase: str, parts: Sequence[PartProfile]) -> Iterator[P
             x, y = part.flops / part.bytes, part.flops / part.time_s / _GIGA
             label = f"{name}, stage {part.stage}, {phase}: {x:.3g} FLOP per byte, {y:.3g} GFLOP/s"
             yield Point(x, y, label)
+
+
+_POINTS, _LEVELS = 0, 2
+"""Colours."""
+
+
+def trend_picture(trend: Trend) -> Picture:
+    """Ratio by commit with intervals, levels and change points.
+
+    Args:
+        trend: what to draw.
+    """
+    sizes = {trend.workload.input_shape} if trend.workload else set()
+    name = "ratio" if trend.exact else "ratio, with its interval where there is one"
+    points = tuple(_points(trend))
+    levels = tuple(
+        Series("level", "line", tuple(Point(x, level, f"level {level:.4f}") for x in ends), _LEVELS)
+        for *ends, level in _levels(trend)
+    )
+    chart = Chart(
+        x=Axis("commit, by date of measurement", tuple(point.label for point in trend.points)),
+        y=Axis("candidate / baseline"),
+        series=(Series(name, "dot", points, _POINTS), *levels),
+        levels=tuple(
+            Level(found.index - 0.5, "change point", dashed=True, on="x") for found in trend.change_points
+        ),
+    )
+    return Picture(
+        f"{pair_name(trend.pair)}, {metric_label(trend.metric)}",
+        workload_text(trend.workload, sizes),
+        (Panel("", chart, tuple(_notes(trend))),),
+    )
+
+
+def _points(trend: Trend) -> Iterator[Point]:
+    for place, point in enumerate(trend.points):
+        estimate = point.ratio.estimate
+        ends = (None, None) if trend.exact else (point.ratio.ci_low, point.ratio.ci_high)
+        if estimate is not None and math.isfinite(estimate):
+            yield Point(place, estimate, _label(point), low=ends[0], high=ends[1])
+
+
+def _label(point: TrendPoint) -> str:
+    return f"{point.label}: {' '.join(part for part in ratio_text(point.ratio) if part)}"
+
+
+def _notes(trend: Trend) -> Iterator[str]:
+    confidences = {point.ratio.confidence for point in trend.points if point.ratio.ci_low is not None}
+    if trend.exact:
+        yield "Exact figures: there are no intervals."
+    elif confidences:
+        shown = " or ".join(map(confidence_text, sorted(confidences)))
+        yield f"Bar: {shown} confidence interval of the ratio, over the processes of a commit's results."
+
+
+def _levels(trend: Trend) -> Iterator[tuple[float, float, float]]:
+    """Where each level begins and ends, and its ratio; nothing where no change was found."""
+    found = trend.change_points
+    if not found:
+        return
+    bounds = (0, *(change.index for change in found), len(trend.points))
+    levels = (found[0].level_before, *(change.level_after for change in found))
+    for (start, end), level in zip(pairwise(bounds), levels, strict=True):
+        if level.estimate is not None:
+            yield start - 0.4, end - 0.6, level.estimate

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sebench.cli._collecting import Collector
+from sebench.cli.compare import Collector
 from sebench.errors import DataFileError
 from sebench.store import ResultStore
 from tests import samples

@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from sebench.runner.measuring import memory
-from sebench.runner.measuring.memory import measure_memory
+from sebench.runner.measuring import resources
+from sebench.runner.measuring.resources import measure_memory
 from sebench.runner.workers.session import WorkerDied, WorkerFailed
 from sebench.schema import MemoryRun, ModelSpec, Pair, Session, Workload
 from sebench.worker.protocol import MemoryMeasured
@@ -27,7 +27,7 @@ def asked(monkeypatch):
         run = MemoryRun(process=request.process, side=request.side, peak_bytes=8)
         return MemoryMeasured(run=run)
 
-    monkeypatch.setattr(memory, "ask", ask)
+    monkeypatch.setattr(resources, "ask", ask)
     return seen
 
 
