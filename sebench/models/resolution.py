@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import cast, get_args
 
 import msgspec
 
@@ -48,7 +48,7 @@ def _fit(variant: Variant, info: ModelInfo) -> Variant:
             f"variant {str(variant)!r}: {info.name} has no stage {format_stages(missing)}",
             hint=f"its stages are {format_stages(info.stages)}",
         )
-    ratio = variant.value(REDUCTION_RATIO.name)
+    ratio = cast("int | None", variant.options.get(REDUCTION_RATIO.name))
     widest = info.widest_channels(variant.stages, variant.position)
     if ratio is not None and ratio > widest:
         raise VariantError(
