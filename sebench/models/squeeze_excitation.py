@@ -1,7 +1,7 @@
 """Squeeze-and-Excitation: the module, and what takes the place of its parts where one is left out.
 
-J. Hu, L. Shen and G. Sun, "Squeeze-and-Excitation Networks", CVPR 2018, section 3; J. Hu, L. Shen, S. Albanie,
-G. Sun and E. Wu, the same, TPAMI 2020.
+J. Hu, L. Shen and G. Sun, "Squeeze-and-Excitation Networks", CVPR 2018, section 3; with S. Albanie and E. Wu,
+TPAMI 2020.
 
 With h = max(1, C // r) and biases a module has 2 C h + h + C parameters and takes 2 C h MACs per image.
 """
@@ -111,7 +111,7 @@ class SqueezeExcitation(nn.Module):
         fc: Layer = "linear",
         pool: Averaging = "mean",
     ) -> None:
-        """`r` is the reduction ratio of Eq. 5, `excitation` the gate of Eq. 3; `fc` and `pool` change no value."""
+        """`r` is the ratio of Eq. 5, `excitation` the gate of Eq. 3; `fc` and `pool` change no value."""
         super().__init__()
         self.squeeze = Squeeze(squeeze, pool, keepdim=fc == "conv1x1")
         self.excite = Excite(

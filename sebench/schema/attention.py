@@ -12,7 +12,6 @@ from typing import Literal, cast, get_args
 from sebench.schema.attention_options import (
     AttentionOption,
     Choice,
-    Flag,
     OptionValue,
     StageSet,
     WholeNumber,
@@ -87,10 +86,8 @@ class AttentionKind:
         return tuple(part.name for part in self.parts)
 
 
-
-
 def reduction_option(default: int, *, least: int = 1) -> AttentionOption:
-    """The reduction ratio of a kind with a bottleneck; one beyond the widest tensor attended to is refused."""
+    """Reduction ratio of a kind with a bottleneck; one beyond the widest tensor attended to is refused."""
     meaning = f"reduction ratio: h = max({least}, C // r)"
     return AttentionOption("r", WholeNumber(example=16), default, meaning)
 

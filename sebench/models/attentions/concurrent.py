@@ -1,10 +1,10 @@
 """Concurrent spatial and channel squeeze and excitation (scSE).
 
 A. G. Roy, N. Navab and C. Wachinger, "Concurrent Spatial and Channel 'Squeeze & Excitation' in Fully
-Convolutional Networks", MICCAI 2018, section 2: cSE, which is SE with r = 2, and sSE, a 1x1 convolution to one
-channel, added. Max-out and product are of the extended version, "Recalibrating Fully Convolutional Networks
-with Spatial and Channel 'Squeeze & Excitation' Blocks", IEEE TMI 2019. The layers have no biases, as in the
-equations.
+Convolutional Networks", MICCAI 2018, section 2: cSE, which is SE with r = 2, and sSE, a 1x1 convolution to
+one channel, added. Max-out and product are of the extended version, "Recalibrating Fully Convolutional
+Networks with Spatial and Channel 'Squeeze & Excitation' Blocks", IEEE TMI 2019. The layers have no biases, as
+in the equations.
 """
 
 from __future__ import annotations

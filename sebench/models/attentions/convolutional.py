@@ -1,8 +1,8 @@
 """Convolutional Block Attention Module (CBAM).
 
-S. Woo, J. Park, J.-Y. Lee and I. S. Kweon, "CBAM: Convolutional Block Attention Module", ECCV 2018, section 3:
-channel attention (Eq. 2), then spatial attention (Eq. 3). The two layers have no biases, as in Eq. 2; the
-spatial convolution is followed by batch normalisation, as in the authors' code.
+S. Woo, J. Park, J.-Y. Lee and I. S. Kweon, "CBAM: Convolutional Block Attention Module", ECCV 2018,
+section 3: channel attention (Eq. 2), then spatial attention (Eq. 3). The two layers have no biases, as in
+Eq. 2; the spatial convolution is followed by batch normalisation, as in the authors' code.
 """
 
 from __future__ import annotations

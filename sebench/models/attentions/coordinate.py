@@ -1,9 +1,9 @@
 """Coordinate Attention (CA).
 
-Q. Hou, D. Zhou and J. Feng, "Coordinate Attention for Efficient Mobile Network Design", CVPR 2021, section 3.2:
-means along each side of the map (Eqs. 4 and 5), one shared convolution (Eq. 6), a gate per side (Eqs. 7
-and 8) and their product with the map (Eq. 9). As in the authors' code the convolutions have biases, the
-activation is the hard swish and at least 8 hidden channels are kept.
+Q. Hou, D. Zhou and J. Feng, "Coordinate Attention for Efficient Mobile Network Design", CVPR 2021,
+section 3.2: means along each side of the map (Eqs. 4 and 5), one shared convolution (Eq. 6), a gate per side
+(Eqs. 7 and 8) and their product with the map (Eq. 9). As in the authors' code the convolutions have biases,
+the activation is the hard swish and at least 8 hidden channels are kept.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class AlongSides(nn.Module):
         rows, columns = strips
         joined = torch.cat((rows, columns.transpose(2, 3)), 2)
         hidden: Tensor = self.act(self.bn(self.conv(joined)))
-        rows, columns = hidden.split((rows.shape[2], columns.shape[3]), 2)
+        rows, columns = torch.split(hidden, (rows.shape[2], columns.shape[3]), 2)
         return self.gate(self.conv_h(rows)), self.gate(self.conv_w(columns.transpose(2, 3)))
 
 

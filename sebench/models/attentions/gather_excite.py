@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Literal
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from sebench.models.attention import Implementation
 from sebench.models.attentions.steps import GlobalAverage, Scale, Untouched
@@ -59,7 +58,7 @@ class Spread(nn.Module):
         """Map (N, C, h, w) to (N, C, H, W) of the map `x`, or (N, C, 1, 1) to itself."""
         logits = gathered if self.layers is None else self.layers(gathered)
         if logits.shape[-2:] != (1, 1):
-            logits = F.interpolate(logits, size=x.shape[-2:])
+            logits = nn.functional.interpolate(logits, size=x.shape[-2:])
         gate: Tensor = self.gate(logits)
         return gate
 

@@ -1,8 +1,8 @@
 """Simple, parameter-free attention (SimAM).
 
 L. Yang, R.-Y. Zhang, L. Li and X. Xie, "SimAM: A Simple, Parameter-Free Attention Module for Convolutional
-Neural Networks", ICML 2021, section 3: the inverse of each neuron's minimal energy (Eq. 5) is its gate (Eq. 6),
-in the form of the code that the paper prints.
+Neural Networks", ICML 2021, section 3: the inverse of each neuron's minimal energy (Eq. 5) is its gate
+(Eq. 6), in the form of the code that the paper prints.
 """
 
 from __future__ import annotations
@@ -56,6 +56,4 @@ class MapAsGate(nn.Module):
         return x.detach()
 
 
-IMPLEMENTATION = Implementation(
-    module=SimpleAttention, stand_ins={"energy": MapAsGate, "scale": Untouched}
-)
+IMPLEMENTATION = Implementation(module=SimpleAttention, stand_ins={"energy": MapAsGate, "scale": Untouched})

@@ -222,9 +222,7 @@ def test_ge_with_parameters_is_convolutions_then_the_nearest():
     ge, x = module("ge(form=theta-plus,extent=4)"), batch()
     gathered = ge.gather
     y = F.conv2d(x, gathered.conv1.weight, stride=2, padding=1, groups=CHANNELS)
-    y = F.conv2d(
-        F.relu(gathered.bn1(y)), gathered.conv2.weight, stride=2, padding=1, groups=CHANNELS
-    )
+    y = F.conv2d(F.relu(gathered.bn1(y)), gathered.conv2.weight, stride=2, padding=1, groups=CHANNELS)
     y = gathered.bn2(y)
     layers = ge.excite.layers
     y = F.conv2d(F.relu(F.conv2d(y, layers.fc1.weight, layers.fc1.bias)), layers.fc2.weight, layers.fc2.bias)
@@ -254,7 +252,9 @@ def test_simam_is_the_inverse_of_equation_5():
 def test_simam_on_a_map_of_one_pixel_is_defined():
     x = torch.tensor([[[[3.0]]]])
     # no deviation: sigmoid(1/2)
-    torch.testing.assert_close(module("simam", 1)(x), 3 * torch.sigmoid(torch.tensor(0.5))[None, None, None, None])
+    torch.testing.assert_close(
+        module("simam", 1)(x), 3 * torch.sigmoid(torch.tensor(0.5))[None, None, None, None]
+    )
 
 
 @pytest.mark.parametrize(("combine", "of"), [("add", torch.add), ("max", torch.maximum), ("mul", torch.mul)])

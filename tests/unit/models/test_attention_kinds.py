@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import re
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,7 @@ KINDS = {**ATTENTION_KINDS, TOY.name: TOY}
 """Read before the toy is registered: it is never among sebench's own."""
 PACKAGE = Path(sebench.__file__).parent
 README = PACKAGE.parent / "README.md"
+DOCS = PACKAGE.parent / "docs" / "attention.md"
 STAGES = {"stage2": "2"}
 SITE = "stage2.attention"
 MACHINE = Machine(copy_bytes_per_s=1e9, matmul_flops_per_s=1e9, launch_s=1e-6)
@@ -174,12 +176,15 @@ def test_running_text_has_its_label(kind):
 
 
 @pytest.mark.parametrize("kind", [k for k in KINDS.values() if k is not TOY], ids=lambda kind: kind.name)
-def test_the_readme_names_the_kind_its_options_and_their_choices(kind):
-    text = README.read_text()
-    assert f"`{kind.name}`" in text
+def test_the_docs_name_the_kind_its_cost_options_and_their_choices(kind):
+    assert f"`{kind.name}`" in README.read_text()
+    page = DOCS.read_text()
+    row = f"| `{kind.name}` | {kind.label} | {kind.params} | {kind.macs} | {kind.paper} |"
+    assert row in page.splitlines()
+    (entry,) = re.findall(rf"^- \*\*`{kind.name}`\*\*.*?(?=^- |^$)", page, re.DOTALL | re.MULTILINE)
     for option in kind.options:
         choices = option.type.syntax if isinstance(option.type, Choice | Flag) else ""
-        assert f"`{option.name}={choices}" in text
+        assert f"`{option.name}={choices}" in (page if option.placing else entry)
 
 
 # --- building -------------------------------------------------------------------------------------------
@@ -294,7 +299,8 @@ def test_a_picture_has_each_part_in_a_colour_of_its_own(kind):
 def test_nothing_else_spells_the_parts_out(kind):
     """Literals of all the parts of a kind stand in the catalogue and in torch modules of kinds alone."""
     torch_sides = {
-        Path(*implementation(each).module.__module__.split(".")[1:]).with_suffix(".py") for each in KINDS.values()
+        Path(*implementation(each).module.__module__.split(".")[1:]).with_suffix(".py")
+        for each in KINDS.values()
     }
     texts = {path.relative_to(PACKAGE): path.read_text() for path in PACKAGE.rglob("*.py")}
     spelt = {path for path, text in texts.items() if all(f'"{name}"' in text for name in kind.part_names)}
