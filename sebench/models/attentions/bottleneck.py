@@ -55,7 +55,8 @@ class ResidualScale(nn.Module):
 
     def forward(self, x: Tensor, channel: Tensor, spatial: Tensor) -> Tensor:
         """Scale (N, C, H, W) by logits (N, C, 1, 1) and (N, 1, H, W)."""
-        return x + x * self.gate(channel + spatial)
+        gate: Tensor = self.gate(channel + spatial)
+        return x + x * gate
 
 
 class BottleneckAttention(nn.Module):

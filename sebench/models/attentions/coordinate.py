@@ -44,7 +44,7 @@ class AlongSides(nn.Module):
         rows, columns = strips
         joined = torch.cat((rows, columns.transpose(2, 3)), 2)
         hidden: Tensor = self.act(self.bn(self.conv(joined)))
-        rows, columns = torch.split(hidden, (rows.shape[2], columns.shape[3]), 2)
+        rows, columns = torch.split(hidden, [rows.shape[2], columns.shape[3]], 2)
         return self.gate(self.conv_h(rows)), self.gate(self.conv_w(columns.transpose(2, 3)))
 
 

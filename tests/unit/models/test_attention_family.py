@@ -1,4 +1,4 @@
-"""The kinds of attention against their papers: cost by hand arithmetic, values by timm and by plain formulas."""
+"""The kinds of attention against their papers: cost by hand arithmetic, values by timm or plain formulas."""
 
 import math
 import re
@@ -6,7 +6,6 @@ import re
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from sebench import counters
 from sebench.errors import VariantError
@@ -209,11 +208,14 @@ def test_bam_is_equations_1_to_4():
     bam, x = module("bam(r=8,dilation=2)"), batch()
     channel, spatial = bam.channel, bam.spatial
     z = x.mean((2, 3))
-    z = F.relu(z @ channel.fc1.weight.T + channel.fc1.bias) @ channel.fc2.weight.T + channel.fc2.bias
-    y = F.relu(F.conv2d(x, spatial.reduce.weight, spatial.reduce.bias))
+    z = (
+        nn.functional.relu(z @ channel.fc1.weight.T + channel.fc1.bias) @ channel.fc2.weight.T
+        + channel.fc2.bias
+    )
+    y = nn.functional.relu(nn.functional.conv2d(x, spatial.reduce.weight, spatial.reduce.bias))
     for conv in (spatial.conv1, spatial.conv2):
-        y = F.relu(F.conv2d(y, conv.weight, conv.bias, padding=2, dilation=2))
-    y = F.conv2d(y, spatial.to_one.weight, spatial.to_one.bias)
+        y = nn.functional.relu(nn.functional.conv2d(y, conv.weight, conv.bias, padding=2, dilation=2))
+    y = nn.functional.conv2d(y, spatial.to_one.weight, spatial.to_one.bias)
     gate = torch.sigmoid(channel.bn(z)[:, :, None, None] + spatial.bn(y))
     torch.testing.assert_close(bam(x), x * (1 + gate), rtol=1e-12, atol=1e-12)
 
@@ -221,11 +223,17 @@ def test_bam_is_equations_1_to_4():
 def test_ge_with_parameters_is_convolutions_then_the_nearest():
     ge, x = module("ge(form=theta-plus,extent=4)"), batch()
     gathered = ge.gather
-    y = F.conv2d(x, gathered.conv1.weight, stride=2, padding=1, groups=CHANNELS)
-    y = F.conv2d(F.relu(gathered.bn1(y)), gathered.conv2.weight, stride=2, padding=1, groups=CHANNELS)
+    y = nn.functional.conv2d(x, gathered.conv1.weight, stride=2, padding=1, groups=CHANNELS)
+    y = nn.functional.conv2d(
+        nn.functional.relu(gathered.bn1(y)), gathered.conv2.weight, stride=2, padding=1, groups=CHANNELS
+    )
     y = gathered.bn2(y)
     layers = ge.excite.layers
-    y = F.conv2d(F.relu(F.conv2d(y, layers.fc1.weight, layers.fc1.bias)), layers.fc2.weight, layers.fc2.bias)
+    y = nn.functional.conv2d(
+        nn.functional.relu(nn.functional.conv2d(y, layers.fc1.weight, layers.fc1.bias)),
+        layers.fc2.weight,
+        layers.fc2.bias,
+    )
     assert y.shape[2:] == (3, 3)
     rows, columns = (torch.arange(size) * 3 // size for size in (HEIGHT, WIDTH))
     torch.testing.assert_close(ge(x), x * torch.sigmoid(y[:, :, rows][..., columns]))
@@ -252,18 +260,16 @@ def test_simam_is_the_inverse_of_equation_5():
 def test_simam_on_a_map_of_one_pixel_is_defined():
     x = torch.tensor([[[[3.0]]]])
     # no deviation: sigmoid(1/2)
-    torch.testing.assert_close(
-        module("simam", 1)(x), 3 * torch.sigmoid(torch.tensor(0.5))[None, None, None, None]
-    )
+    torch.testing.assert_close(module("simam", 1)(x), x * torch.sigmoid(torch.tensor(0.5)))
 
 
 @pytest.mark.parametrize(("combine", "of"), [("add", torch.add), ("max", torch.maximum), ("mul", torch.mul)])
 def test_scse_combines_both_recalibrations(combine, of):
     scse, x = module(f"scse(combine={combine},bias=true)"), batch()
     first, second = scse.channel.excite.fc1, scse.channel.excite.fc2
-    z = F.relu(x.mean((2, 3)) @ first.weight.T + first.bias) @ second.weight.T + second.bias
+    z = nn.functional.relu(x.mean((2, 3)) @ first.weight.T + first.bias) @ second.weight.T + second.bias
     channel = x * torch.sigmoid(z)[:, :, None, None]
-    spatial = x * torch.sigmoid(F.conv2d(x, scse.spatial.conv.weight, scse.spatial.conv.bias))
+    spatial = x * torch.sigmoid(nn.functional.conv2d(x, scse.spatial.conv.weight, scse.spatial.conv.bias))
     torch.testing.assert_close(scse(x), of(channel, spatial), rtol=1e-12, atol=1e-12)
 
 

@@ -298,10 +298,8 @@ def test_a_picture_has_each_part_in_a_colour_of_its_own(kind):
 
 def test_nothing_else_spells_the_parts_out(kind):
     """Literals of all the parts of a kind stand in the catalogue and in torch modules of kinds alone."""
-    torch_sides = {
-        Path(*implementation(each).module.__module__.split(".")[1:]).with_suffix(".py")
-        for each in KINDS.values()
-    }
+    modules = (implementation(each).module.__module__ for each in KINDS.values())
+    torch_sides = {Path(*module.split(".")[1:]).with_suffix(".py") for module in modules}
     texts = {path.relative_to(PACKAGE): path.read_text() for path in PACKAGE.rglob("*.py")}
     spelt = {path for path, text in texts.items() if all(f'"{name}"' in text for name in kind.part_names)}
     assert {path for path in spelt if path.parent != Path("schema/attention_kinds")} <= torch_sides
