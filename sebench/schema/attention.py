@@ -9,13 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, cast, get_args
 
-from sebench.schema.attention_options import (
-    AttentionOption,
-    Choice,
-    OptionValue,
-    StageSet,
-    WholeNumber,
-)
+from sebench.schema.attention_numbers import WholeNumber
+from sebench.schema.attention_options import AttentionOption, Choice, OptionValue, StageSet
 from sebench.schema.base import Phase
 
 Position = Literal["standard", "pre", "post", "identity", "3x3"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sebench.schema.attention import REDUCTION_RATIO, STAGES, AttentionKind, AttentionPart, position_option
-from sebench.schema.attention_options import AttentionOption, Choice, Flag, OddNumber
+from sebench.schema.attention_numbers import OddNumber
+from sebench.schema.attention_options import AttentionOption, Choice, Flag
 
 _STEPS = (
     AttentionPart(name="squeeze", ablated_in=("inference", "training")),

@@ -10,7 +10,8 @@ from sebench.schema.attention import (
     position_option,
     reduction_option,
 )
-from sebench.schema.attention_options import AttentionOption, Choice, Flag, Number, OddNumber, WholeNumber
+from sebench.schema.attention_numbers import Number, OddNumber, WholeNumber
+from sebench.schema.attention_options import AttentionOption, Choice, Flag
 
 CONVOLUTIONAL = AttentionKind(
     name="cbam",

@@ -38,7 +38,8 @@ from sebench.schema import (
     parse_variant,
 )
 from sebench.schema.attention import POSITIONS
-from sebench.schema.attention_options import Choice, Flag, OddNumber
+from sebench.schema.attention_numbers import OddNumber
+from sebench.schema.attention_options import Choice, Flag
 from tests.samples import block
 from tests.toy_attention import TOY
 
