@@ -20,7 +20,7 @@ from sebench.schema import NOTHING_SAID, WorkloadRequest, said
 if TYPE_CHECKING:
     from sebench.store import Criterion
 
-Subject = Literal["all", "models", "variants", "tables", "results"]
+Subject = Literal["all", "models", "attention", "variants", "tables", "results"]
 _LONG = 200
 """So many ratios take a second or more to work out."""
 
@@ -45,7 +45,7 @@ def list_(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """List models, variants and tables, or stored results.
+    """List models, attention, variants and tables, or stored results.
 
     The options other than -f and -o select among stored results.
     """
@@ -74,16 +74,22 @@ def _list_catalog(subject: Subject, *, output_format: options.Format, output: st
     from sebench.paper.tables.registry import TABLES
     from sebench.reporting.catalog import catalog_document
     from sebench.reporting.contract import catalog_json
+    from sebench.schema import ATTENTION_KINDS
 
     networks = models.list_models() if subject in ("all", "models") else ()
     sources = models.list_sources() if subject in ("all", "models") else ()
+    attention = tuple(ATTENTION_KINDS.values()) if subject in ("all", "attention") else ()
     variants = models.grammar() if subject in ("all", "variants") else ()
     tables = tuple(TABLES.values()) if subject in ("all", "tables") else ()
     present(
         output_format,
         output,
-        json=lambda: catalog_json(models=networks, variants=variants, tables=tables, sources=sources),
-        document=lambda: catalog_document(models=networks, variants=variants, tables=tables, sources=sources),
+        json=lambda: catalog_json(
+            models=networks, attention=attention, variants=variants, tables=tables, sources=sources
+        ),
+        document=lambda: catalog_document(
+            models=networks, attention=attention, variants=variants, tables=tables, sources=sources
+        ),
     )
 
 

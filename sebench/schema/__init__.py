@@ -5,13 +5,13 @@ what they do not know); renaming or removing one makes a new version.
 """
 
 from sebench.schema.attention import (
-    ATTENTION_KINDS,
     REDUCTION_RATIO,
     AttentionKind,
     AttentionPart,
     Position,
     hidden_channels,
 )
+from sebench.schema.attention_kinds import ATTENTION_KINDS
 from sebench.schema.attention_options import (
     AttentionOption,
     OptionValue,

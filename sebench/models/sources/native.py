@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import msgspec
 
@@ -163,7 +163,7 @@ def _fit(variant: Variant, info: ModelInfo) -> Variant:
             f"variant {str(variant)!r}: {info.name} has no stage {format_stages(missing)}",
             hint=f"its stages are {format_stages(info.stages)}",
         )
-    ratio = variant.value(REDUCTION_RATIO.name)
+    ratio = cast("int | None", variant.options.get(REDUCTION_RATIO.name))
     widest = info.widest_channels(variant.stages, variant.position)
     if ratio is not None and ratio > widest:
         raise VariantError(
