@@ -49,7 +49,7 @@ def sebench_counter(network: nn.Module) -> Counter:
 
 def unprimed_counter(network: nn.Module) -> Counter:
     """sebench.count when nothing was counted before: its process-wide memo is emptied for each call."""
-    from sebench.counters.memo import forget
+    from sebench.counters.prices import forget
 
     primed = sebench_counter(network)
 

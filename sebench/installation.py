@@ -102,3 +102,6 @@ def _is_same(folder: str, other: Path) -> bool:
         return Path(folder).samefile(other)
     except OSError:
         return False
+
+
+NAMESAKE = "sebench of another project"

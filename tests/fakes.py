@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sebench.errors import DeviceError
-from sebench.profilers.device import Timing
-from sebench.profilers.energy_counter import Zone
+from sebench.profilers.device import Timing, Zone
 from sebench.schema import DeviceState
 
 CANARY_S = 0.004

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from itertools import chain
 
-from sebench.analysis.matching import match
+from sebench.analysis.comparison import origin
 from sebench.analysis.metric_change import metric_change
-from sebench.analysis.readings import Reading, newest_first, origin, readings
+from sebench.analysis.readings import Reading, match, newest_first, readings
 from sebench.schema import Change, Pair, Result, Workload
 
 

@@ -30,10 +30,12 @@ from sebench.schema import (
     Interval,
     Measurement,
     MetricComparison,
+    Origin,
     Quantity,
     Ratio,
     Result,
     Side,
+    fingerprint,
 )
 
 _COUNTS: Mapping[str, Callable[[Totals], int]] = {
@@ -216,3 +218,17 @@ def _nothing_valid(measurement: Measurement) -> str:
     if blocks:
         return f"all {blocks} blocks were disturbed from outside (steal, throttling or clock jumps)"
     return "nothing was measured"
+
+
+def origin(result: Result) -> Origin:
+    """What a reader needs to know of where figures come from."""
+    git = result.environment.git
+    return Origin(
+        id=result.id,
+        created_at=result.created_at,
+        commit=git.get("commit"),
+        dirty=git.get("dirty"),
+        sebench=result.sebench,
+        torch=result.environment.versions.get("torch"),
+        fingerprint=fingerprint(result.environment),
+    )

@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from sebench import statistics
-from sebench.analysis.matching import Match, Unmatched
-from sebench.analysis.readings import Reading
+from sebench.analysis.readings import Match, Reading, Unmatched
 from sebench.schema import (
     METRICS,
     AbsoluteChange,

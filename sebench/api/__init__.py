@@ -2,10 +2,9 @@
 
 from sebench.api.checking import GateResult, check
 from sebench.api.comparing import compare
-from sebench.api.comparison_result import ComparisonResult, ComparisonResults
+from sebench.api.comparison_result import ComparisonResult, ComparisonResults, load
 from sebench.api.count_result import CountResult
 from sebench.api.counting import count
-from sebench.api.loading import load
 from sebench.api.module_profile import ModuleProfileResult
 from sebench.api.overhead import Judgement, Overhead
 from sebench.api.profiling import ProfileResult, profile

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sebench import reporting
 from sebench.api.display import Display
 from sebench.api.guard import guarded
 from sebench.api.naming import Network, network_name
 from sebench.configuration import Asked, configuration_of, lock_of
 from sebench.errors import DataFileError
 from sebench.models import ImageSize, image_size_text
+from sebench.reporting.gate import gate_document
 from sebench.reporting.gate_records import gate_records
 from sebench.runner.counting.counter import default_cache
 from sebench.runner.gate.earlier import AttemptStore
@@ -80,7 +80,7 @@ class GateResult(Display):
 
     def document(self) -> Document:
         """What ``sebench check`` prints."""
-        return reporting.gate_document(self.gate)
+        return gate_document(self.gate)
 
     def __repr__(self) -> str:
         checks = [f"{check.model} {check.candidate} {check.metric} {check.status}" for check in self.checks]

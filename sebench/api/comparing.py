@@ -1,17 +1,17 @@
-"""`compare` for programs: the same plan, processes and statistics as on the command line."""
+"""`compare` for programs: the same plan, processes, statistics and command as on the command line."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 from sebench.analysis.comparison import compare as conclude
-from sebench.api.command import equivalent_command
 from sebench.api.comparison_result import ComparisonResult
 from sebench.api.guard import guarded
 from sebench.api.naming import Network, network_name
 from sebench.errors import DataFileError
-from sebench.models import PLAIN, ImageSize, image_size_text
+from sebench.models import PLAIN, ImageSize, image_size_text, names_network
 from sebench.runner.counting.counter import default_cache
 from sebench.runner.measuring.calibrations import Calibrations
 from sebench.runner.measuring.context import RunContext
@@ -20,18 +20,72 @@ from sebench.runner.planning.plan import make_plan
 from sebench.runner.planning.workloads import on_this_machine
 from sebench.runner.progress import Observer, unobserved
 from sebench.schema import (
+    WORKLOAD_OPTIONS,
     Dtype,
     Effort,
     MemoryFormat,
     Optimizer,
+    Pair,
     Phase,
     Plan,
     Result,
     Runtime,
     StrideIn,
+    Workload,
     WorkloadRequest,
 )
 from sebench.store import CALIBRATIONS, ResultStore, check_directory
+
+
+def equivalent_command(plan: Plan) -> tuple[str, ...]:
+    """Words of the ``sebench compare`` command for a plan of one pair.
+
+    Args:
+        plan: as `make_plan` returns it; of two workloads the last is the one that options are about.
+    """
+    session, policy = plan.sessions[-1], plan.policy
+    workload = session.workload
+    network = session.pair.candidate
+    options = {
+        **_pair_options(session.pair),
+        **({} if network.num_classes is None else {"--num-classes": network.num_classes}),
+        **({} if network.stride_in is None else {"--stride-in": network.stride_in}),
+        **dict(_workload_options(workload, with_phase=len(plan.sessions) == 1)),
+        "--effort": policy.effort,
+        **({"--budget": f"{policy.budget_s:g}"} if policy.hard_budget else {}),
+        "--seed": plan.seed,
+    }
+    memory = () if workload.phase == "inference" else ("--memory" if plan.memory else "--no-memory",)
+    energy = ("--energy",) if plan.energy else ()
+    return ("sebench", "compare", *(str(word) for item in options.items() for word in item), *memory, *energy)
+
+
+def _workload_options(workload: Workload, *, with_phase: bool) -> Iterator[tuple[str, object]]:
+    """What is always stated, and whatever else is not as usual."""
+    for option in WORKLOAD_OPTIONS:
+        if option.option is None or (option.is_usual(workload) and not option.always):
+            continue
+        if option.field != "phase" or with_phase:
+            yield option.option, option.argument(workload)
+
+
+def _pair_options(pair: Pair) -> dict[str, str]:
+    baseline, candidate = pair.baseline, pair.candidate
+    if baseline.model == candidate.model:
+        return {
+            "--model": baseline.model,
+            "--baseline": baseline.variant,
+            "--variant": candidate.variant,
+        }
+    if names_network(baseline.model) and names_network(candidate.model):
+        return {"--baseline": baseline.model, "--candidate": candidate.model}
+    if names_network(candidate.model):
+        return {
+            "--model": baseline.model,
+            "--baseline": baseline.variant,
+            "--candidate": candidate.model,
+        }
+    return {"--model": candidate.model, "--baseline": baseline.model, "--variant": candidate.variant}
 
 
 def compare(

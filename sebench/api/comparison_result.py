@@ -1,28 +1,32 @@
-"""What `compare` and `load` return: everything concluded, everything measured, and overheads to assert on."""
+"""What `compare` and `load` return: all that was concluded and measured, and overheads to assert on."""
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
-from sebench import reporting
-from sebench.analysis.readings import origin
+from sebench.analysis.comparison import compare as conclude
+from sebench.analysis.comparison import origin
 from sebench.api.display import Display
 from sebench.api.overhead import Overhead, Watch
-from sebench.errors import UnavailableError, UsageError, near_matches
+from sebench.errors import NoResultsError, UnavailableError, UsageError, near_matches
 from sebench.models import as_published
 from sebench.reporting.answers import ratio_text
+from sebench.reporting.comparison import comparison_document
 from sebench.reporting.comparison_records import comparison_records
-from sebench.schema import Comparison, MetricComparison, Result, Workload
-from sebench.store import ResultStore
+from sebench.schema import Comparison, MetricComparison, Result, SkippedFile, Workload
+from sebench.store import RESULTS, ResultStore, load_result, resolve_results
 from sebench.units import format_ratio
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from sebench.reporting.document import Document
+
 
 _IN_REPR = ("latency", "params", "macs")
 """Metrics of the representation, where they were measured."""
@@ -151,7 +155,7 @@ def _document(results: Sequence[ComparisonResult]) -> Document:
     environments = [found.result.environment for found in results]
     # Results of several sessions have no machine and no moment in common.
     one_session = bool(results) and all(each == environments[0] for each in environments)
-    return reporting.comparison_document(
+    return comparison_document(
         [found.comparison for found in results],
         environments[0] if one_session else None,
         as_published=[as_published(found.result) for found in results],
@@ -178,3 +182,29 @@ def _ratio_text(row: MetricComparison) -> str:
 
 def _fits(workload: Workload | None, wanted: dict[str, object]) -> bool:
     return workload is None or all(getattr(workload, name) == value for name, value in wanted.items())
+
+
+def load(*names: str | os.PathLike[str], results: Path = RESULTS) -> ComparisonResults:
+    """Stored results, each once, with everything that follows from them; nothing is measured.
+
+    Args:
+        names: files, directories, ids or as much of an id as makes it unique; none means all of `results`. Of
+            a directory the results come oldest first. A file in it that is no result is a warning.
+        results: directory of stored results, where ids are looked up.
+
+    Raises:
+        NoResultsError: there are none in `results`, and nothing else was named.
+        DataFileError: there is no such result, several ids begin so, or a file is damaged.
+    """
+    store = ResultStore(Path(results))
+    if not names and not store.paths():
+        raise NoResultsError(f"there are no results in {results}", hint="`sebench compare` stores them")
+    paths = resolve_results([os.fspath(name) for name in names] or [str(results)], store, on_skip=_warn)
+    found = tuple(map(load_result, paths))
+    return ComparisonResults(
+        tuple(ComparisonResult(comparison=conclude(result), result=result) for result in found)
+    )
+
+
+def _warn(skipped: SkippedFile) -> None:
+    warnings.warn(f"{skipped.path} {skipped.reason}; skipped", stacklevel=4)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from sebench import reporting
 from sebench.analysis import costs
 from sebench.analysis.costs import CostRow, Totals
 from sebench.api.display import Display
 from sebench.errors import UsageError, near_matches
+from sebench.reporting.counts import count_document
 from sebench.reporting.records import Field, Records
 from sebench.reporting.sites import gate_records
 from sebench.schema import ModelCost, StaticCost, UncountedOp
@@ -157,7 +157,7 @@ class CountResult(Display):
 
     def document(self) -> Document:
         """What ``sebench count`` prints."""
-        return reporting.count_document([self.model])
+        return count_document([self.model])
 
     def __repr__(self) -> str:
         spec, found = self.model.spec, self.totals

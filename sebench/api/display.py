@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from sebench import reporting
+from sebench.reporting.formats import render
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
@@ -25,15 +25,15 @@ class Display(ABC):
         """What there is to say, in no format yet; `sebench.reporting.render` writes it in any."""
 
     def __str__(self) -> str:
-        return reporting.render(self.document(), "table")
+        return render(self.document(), "table")
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
         """As wide as the console is."""
         from rich.text import Text  # noqa: PLC0415 - rich itself asks for it
 
-        shown = reporting.render(self.document(), "table", width=options.max_width, color=True)
+        shown = render(self.document(), "table", width=options.max_width, color=True)
         yield Text.from_ansi(shown.rstrip("\n"), no_wrap=True, overflow="ignore")
 
     def _repr_markdown_(self) -> str:
         """For notebooks."""
-        return reporting.render(self.document(), "markdown")
+        return render(self.document(), "markdown")

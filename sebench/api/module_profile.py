@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import astuple, replace
 
-from sebench import reporting
 from sebench.analysis import module_profile
 from sebench.analysis.module_profile import TimeRow
 from sebench.api.display import Display
 from sebench.api.modules import module_shape, stages_of
 from sebench.errors import UsageError, near_matches
 from sebench.profilers.environment import capture_environment
-from sebench.reporting.module_profile import TIME_ROWS, TimeBreakdown
+from sebench.reporting.module_profile import TIME_ROWS, TimeBreakdown, module_profile_document
 from sebench.reporting.records import WORKLOAD_FIELDS, Field, Records, fields_of
 from sebench.runner.planning.plan import drawn_seed
 from sebench.runner.planning.workloads import on_this_machine, workloads
@@ -98,7 +97,7 @@ class ModuleProfileResult(Display):
 
     def document(self) -> Document:
         """A table per breakdown."""
-        return reporting.module_profile_document(self.profile, self.environment, measured_at=self.measured_at)
+        return module_profile_document(self.profile, self.environment, measured_at=self.measured_at)
 
     def __repr__(self) -> str:
         ops_s = sum(op.time_s for op in self.profile.ops)

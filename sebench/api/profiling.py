@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, overload
 
 from msgspec.structs import astuple
 
-from sebench import reporting
 from sebench.api.display import Display
 from sebench.api.guard import guarded
 from sebench.api.module_profile import ModuleProfileResult, profile_existing
@@ -17,6 +16,7 @@ from sebench.api.modules import BY_NAME, OBJECT, is_module, refuse, uncompiled
 from sebench.api.naming import Network, network_name
 from sebench.models import PLAIN, ImageSize, image_size_text
 from sebench.profilers.environment import capture_environment
+from sebench.reporting.profile import profile_document
 from sebench.reporting.records import WORKLOAD_FIELDS, Field, Records, fields_of
 from sebench.runner.counting.counter import default_cache
 from sebench.runner.planning.plan import make_plan
@@ -83,7 +83,7 @@ class ProfileResult(Display):
 
     def document(self) -> Document:
         """What ``sebench profile`` prints."""
-        return reporting.profile_document([self.profile], self.environment, measured_at=self.measured_at)
+        return profile_document([self.profile], self.environment, measured_at=self.measured_at)
 
     def __repr__(self) -> str:
         attention_s, step_s = sum(part.time_s for part in self.parts), self.profile.step_s

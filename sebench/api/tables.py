@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sebench import reporting
 from sebench.api.display import Display
 from sebench.api.guard import guarded
 from sebench.errors import DataFileError, UsageError
 from sebench.paper.tables.registry import ALL, TIMED, table_names
 from sebench.paper.tables.values import PaperTable
-from sebench.reporting.paper_table import paper_tables_records
+from sebench.reporting.paper_table import paper_tables_document, paper_tables_records
 from sebench.runner.counting.counter import default_cache
 from sebench.runner.measuring.context import RunContext
 from sebench.runner.progress import Observer, unobserved
@@ -43,7 +42,7 @@ class TableResult(Display):
 
     def document(self) -> Document:
         """What ``sebench table`` prints."""
-        return reporting.paper_tables_document(self.tables)
+        return paper_tables_document(self.tables)
 
     def __repr__(self) -> str:
         return f"TableResult({', '.join(repr(table.title) for table in self.tables)})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from sebench.cli import _signals as signals
+from sebench.cli import _process as process
 
 if TYPE_CHECKING:
     import typer
@@ -17,20 +17,20 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """Entry point of the console script."""
-    from sebench.cli._streams import ensure_standard_streams
+    from sebench.cli._process import ensure_standard_streams
 
     ensure_standard_streams()
-    with signals.interruptible():
+    with process.interruptible():
         try:
             _load()()
         except SystemExit:
             raise
         except BaseException as error:
-            if not (signals.was_interrupted() or isinstance(error, KeyboardInterrupt)):
+            if not (process.was_interrupted() or isinstance(error, KeyboardInterrupt)):
                 raise
             # Before there was a command to say so, or on its way out.
-            sys.stderr.write(f"sebench: error: {signals.cause()}\n")
-            sys.exit(signals.exit_status())
+            sys.stderr.write(f"sebench: error: {process.cause()}\n")
+            sys.exit(process.exit_status())
 
 
 def _load() -> typer.Typer:

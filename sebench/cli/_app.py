@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from sebench import __version__
+from sebench.cli._options import present_name
 from sebench.cli._usage import Commands, Strict
-from sebench.cli._workload import present_name
 from sebench.cli.calibrate import calibrate
 from sebench.cli.check import check
 from sebench.cli.compare import compare

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, ParamSpec
 
 import typer
 
-from sebench.cli import _signals as signals
-from sebench.cli._streams import check_out, tell, write_out
+from sebench.cli import _process as process
+from sebench.cli._process import check_out, tell, write_out
 from sebench.errors import EXIT_ERROR, DataFileError, Interrupted, SebenchError
 from sebench.installation import find_namesake
 from sebench.schema import Finding
@@ -21,7 +21,7 @@ from sebench.store import check_writable, write_atomic
 
 if TYPE_CHECKING:
     from sebench.cli._options import Format
-    from sebench.reporting import Document
+    from sebench.reporting.document import Document
 
 P = ParamSpec("P")
 _DEFAULT_WIDTH = 100
@@ -68,7 +68,7 @@ def _status(command: Callable[[], int | None]) -> int:
     except OSError as error:  # what the system refuses is no fault of the program
         complain(f"{_refusal(error)}; run again with --debug to see where")
     except Exception as error:  # noqa: BLE001 - the boundary: a user never sees a traceback unasked
-        if signals.was_interrupted():  # and something on the way made an error of its own of it
+        if process.was_interrupted():  # and something on the way made an error of its own of it
             return _interrupted(error)
         complain(f"internal error: {_described(error)}; run again with --debug and report it")
     except BaseException as error:  # noqa: BLE001 - SystemExit above all: code of others ends no command
@@ -85,8 +85,8 @@ def _warn_of_namesake() -> None:
 
 def _interrupted(error: BaseException) -> int:
     hint = error.hint if isinstance(error, Interrupted) else None
-    complain(f"{signals.cause()}; {hint}" if hint else signals.cause())
-    return signals.exit_status()
+    complain(f"{process.cause()}; {hint}" if hint else process.cause())
+    return process.exit_status()
 
 
 def _require_folder() -> None:
@@ -149,7 +149,7 @@ def present(
     Raises:
         DataFileError: it cannot be written.
     """
-    from sebench import reporting
+    from sebench.reporting.formats import render
 
     suggested = FORMAT_OF_SUFFIX.get(Path(output).suffix.lower(), "table")
     if output_format == "table" and suggested != "table":
@@ -158,7 +158,7 @@ def present(
         emit(json(), output, measured=measured)
         return
     width, color = display_width(output), use_color(output)
-    emit(reporting.render(document(), output_format, width=width, color=color), output, measured=measured)
+    emit(render(document(), output_format, width=width, color=color), output, measured=measured)
 
 
 def show_findings(findings: Iterable[Finding], *, quiet: bool) -> None:

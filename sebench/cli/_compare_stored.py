@@ -83,8 +83,9 @@ def compare_stored(
     Raises:
         DataFileError: a side cannot be read.
     """
-    from sebench import reporting
     from sebench.analysis.change import changes
+    from sebench.reporting.change import change_document, change_json
+    from sebench.reporting.ratio_picture import change_picture
 
     check_output(output)
     check_plot(plot, output)
@@ -97,10 +98,10 @@ def compare_stored(
     present(
         output_format,
         output,
-        json=lambda: reporting.change_json(found),
-        document=lambda: reporting.change_document(found),
+        json=lambda: change_json(found),
+        document=lambda: change_document(found),
     )
     if any(metric.verdict != "not comparable" for change in found for metric in change.metrics):
-        return draw_plot(plot, lambda: reporting.change_picture(found))
+        return draw_plot(plot, lambda: change_picture(found))
     complain("nothing was compared: no pair has a metric that both sides measured alike")
     return EXIT_INCONCLUSIVE

@@ -1,16 +1,28 @@
-"""What a command that measures hands to the runner."""
+"""What a command that measures hands to the runner, and how far that is, told on stderr.
+
+One line is drawn anew on a terminal; otherwise there is a line per process.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from sebench.cli._boundary import say
+from sebench.lines import single_line
+from sebench.units import format_duration
+
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from sebench.runner.measuring.context import RunContext
-    from sebench.runner.progress import Observer
+    from sebench.runner.progress import Holder, Observer, Progress
 
 
 def run_context(
@@ -41,3 +53,176 @@ def run_context(
         observer=observer or unobserved,
         host=context.find_object(Host) or Host(),
     )
+
+
+SILENCE_S = 30.0
+"""Without a bar, a line comes at the first block after so long a silence, even within a process."""
+LATE_RATIO = 1.2
+"""Beyond this part of what was promised it is said how long it will take."""
+
+_BAR, _GAP = 10, 1
+_LEAST_LABEL = 16
+
+
+@contextmanager
+def progress_bar(*, quiet: bool) -> Iterator[Observer]:
+    """An observer for `runner.measuring.run`.
+
+    It says something only when something happened: a timer thread would run beside the steps that are
+    being timed.
+    """
+    if quiet:
+        yield lambda progress: None
+    elif sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        with _bar() as observer:
+            yield observer
+    else:
+        yield Announcer()
+
+
+class Announcer:
+    """Says what is measured, how long it will take, and where each process left it."""
+
+    def __init__(self) -> None:
+        self._session = (-1, "")  # a gate begins with session 0 for each of its pairs
+        self._warned = False
+        self._said_s = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        """Say what there is to say, if anything."""
+        for line in self._lines(progress):
+            say(line)
+            self._said_s = progress.elapsed_s
+
+    def _lines(self, progress: Progress) -> Iterator[str]:
+        if progress.stage == "waiting":
+            yield waiting_text(progress.holder)
+            return
+        if progress.stage in ("memory", "energy"):
+            takes = ": this takes minutes" if progress.stage == "energy" else ""
+            yield f"measuring {progress.stage} of {progress.title}{takes}"
+            return
+        if (progress.session, progress.title) != self._session:
+            self._session, self._warned = (progress.session, progress.title), False
+            yield f"measuring {progress.title} ({progress.session + 1} of {progress.sessions})"
+        if not self._warned and (late := late_text(progress)):
+            self._warned = True
+            yield late
+        goes_on = progress.stage == "measuring" and progress.block < progress.blocks
+        if progress.stage == "measured" or (goes_on and progress.elapsed_s - self._said_s >= SILENCE_S):
+            yield status_text(progress)
+
+
+def waiting_text(holder: Holder | None) -> str:
+    """Whom a run waits for."""
+    named = f" ({holder})" if holder else ""
+    return f"waiting: another sebench run is measuring on this device{named}"
+
+
+def late_text(progress: Progress) -> str:
+    """How long it will take; empty where that is about what the effort promises, or not known yet."""
+    left_s, aim_s = progress.left_s, progress.aim_s
+    # What it will take is known when the first process is ready.
+    if left_s is None or aim_s is None or progress.stage != "measuring":
+        return ""
+    whole_s = progress.elapsed_s + left_s
+    if whole_s <= LATE_RATIO * aim_s:
+        return ""
+    return (
+        f"this will take about {format_duration(whole_s)} rather than {format_duration(aim_s)}: the fewest "
+        f"blocks, {progress.processes} x {progress.blocks}, take that long (--budget sets a limit)"
+    )
+
+
+def status_text(progress: Progress) -> str:
+    """Where it stands, e.g. ``process 2 of 6: 31 s elapsed, about 50 s left, ratio 1.021 [1.015, 1.027]``."""
+    blocks = "" if progress.stage == "measured" else f", block {progress.block} of {progress.blocks}"
+    ratio = describe_ratio(progress)
+    parts = (
+        f"{format_duration(progress.elapsed_s)} elapsed",
+        "" if progress.left_s is None else f"about {format_duration(progress.left_s)} left",
+        f"ratio {ratio}" if ratio else "",
+    )
+    process = f"process {progress.process + 1} of {progress.processes}{blocks}"
+    return f"{process}: {', '.join(part for part in parts if part)}"
+
+
+def describe_ratio(progress: Progress) -> str:
+    """The running ratio with its interval, e.g. ``1.021 [1.015, 1.027]``."""
+    headline = progress.ratio
+    if headline is None or headline.ratio is None:
+        return ""
+    if headline.ci_low is None or headline.ci_high is None:
+        return f"{headline.ratio:.3f}"
+    return f"{headline.ratio:.3f} [{headline.ci_low:.3f}, {headline.ci_high:.3f}]"
+
+
+# --- the bar --------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _bar() -> Iterator[Observer]:
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(stderr=True)
+    warned: set[int] = set()
+    with Live("starting", console=console, auto_refresh=False, transient=True) as live:
+
+        def observe(progress: Progress) -> None:
+            late = late_text(progress)
+            if late and progress.session not in warned:
+                warned.add(progress.session)
+                console.print(late, markup=False, highlight=False)
+            live.update(bar_line(progress, console.width), refresh=True)
+
+        yield observe
+
+
+def bar_line(progress: Progress, width: int) -> RenderableType:
+    """One line of at most `width` columns: label, bar, time left, ratio. What is too much gives way in turn.
+
+    Args:
+        progress: what it shows.
+        width: of the terminal.
+    """
+    from rich.cells import cell_len
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    if progress.stage == "waiting":
+        return Text(single_line(waiting_text(progress.holder)), no_wrap=True, overflow="ellipsis")
+    left = "" if progress.left_s is None else f"{format_duration(progress.left_s)} left"
+    ratio = describe_ratio(progress)
+    for bar, shown in ((_BAR, ratio), (_BAR, ratio.partition(" ")[0]), (0, ratio.partition(" ")[0]), (0, "")):
+        texts = [text for text in (left, shown) if text]
+        taken = sum(cell_len(text) + _GAP for text in texts) + (bar + _GAP if bar else 0)
+        if width - 1 - taken >= _LEAST_LABEL:
+            break
+    label = single_line(bar_label(progress, max(width - 1 - taken, 1)))
+    cells: list[RenderableType] = [Text(label)]
+    if bar:
+        cells.append(ProgressBar(total=1.0, completed=progress.completed, width=bar))
+    grid = Table.grid(padding=(0, _GAP, 0, 0))
+    for _ in (*cells, *texts):
+        grid.add_column(no_wrap=True)
+    grid.add_row(*cells, *map(Text, texts))
+    return grid
+
+
+def bar_label(progress: Progress, width: int) -> str:
+    """What is measured and which process, e.g. ``resnet50: se against plain 2/6``; the title is cut first."""
+    beside_times = progress.stage in ("memory", "energy")
+    process = f"{min(progress.process + 1, progress.processes)}/{progress.processes}"
+    tail = progress.stage if beside_times else process
+    head = f"{progress.session + 1}/{progress.sessions} " if progress.sessions > 1 else ""
+    room = width - len(head) - len(tail) - 1
+    if room < 0:
+        return tail[:width]
+    title = progress.title
+    if len(title) > room:
+        # Both ends tell pairs apart: the network, and what is compared.
+        kept = max(room - 1, 0)
+        title = f"{title[: kept - kept // 2]}…{title[len(title) - kept // 2 :]}" if kept else ""
+    return f"{head}{title} {tail}"

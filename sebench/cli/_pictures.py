@@ -26,9 +26,9 @@ def check_plot(plot: Path | None, output: str = "-") -> None:
         UsageError: it cannot be drawn, or the text goes to the same file.
     """
     if plot is not None:
-        from sebench import reporting
+        from sebench.reporting.drawing import check_picture
 
-        reporting.check_picture(_picture_format(plot))
+        check_picture(_picture_format(plot))
         if output != "-" and Path(output).absolute() == plot.absolute():
             raise UsageError(f"--plot and --output both name {plot}", hint="name two files")
         check_writable(plot)
@@ -46,10 +46,10 @@ def draw_plot(plot: Path | None, picture: Callable[[], Picture]) -> int:
     """
     if plot is None:
         return EXIT_OK
-    from sebench import reporting
+    from sebench.reporting.drawing import draw
 
     try:
-        write_atomic(plot, reporting.draw(picture(), _picture_format(plot)))
+        write_atomic(plot, draw(picture(), _picture_format(plot)))
     except SebenchError as error:
         complain(f"the picture was not drawn: {error}")
         return EXIT_ERROR

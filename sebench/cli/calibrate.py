@@ -8,9 +8,8 @@ import typer
 
 from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, complain_of_unstored, guarded, present
-from sebench.cli._measuring import run_context
-from sebench.cli._progress import progress_bar
-from sebench.cli._workload import takes_workload
+from sebench.cli._measuring import progress_bar, run_context
+from sebench.cli._options import takes_workload
 from sebench.errors import EXIT_ERROR, EXIT_OK, DataFileError
 from sebench.schema import ASIS, NOTHING_SAID, WorkloadRequest
 from sebench.store import check_directory
@@ -45,9 +44,9 @@ def calibrate(
 
     Prints which margins `sebench check` can resolve here, and lets it judge quick runs.
     """
-    from sebench import reporting
     from sebench.analysis.calibration import held_margins, noise
     from sebench.models import source_of
+    from sebench.reporting.calibration import calibration_document, calibration_json
     from sebench.runner.measuring import calibrating
     from sebench.runner.measuring.calibrations import Calibrations
     from sebench.runner.planning.plan import drawn_seed, input_shape, resolve_spec
@@ -73,8 +72,8 @@ def calibrate(
     present(
         output_format,
         output,
-        json=lambda: reporting.calibration_json(calibration, found, margins),
-        document=lambda: reporting.calibration_document(calibration, found, margins),
+        json=lambda: calibration_json(calibration, found, margins),
+        document=lambda: calibration_document(calibration, found, margins),
         measured=True,
     )
     complain_of_unstored(not_stored)

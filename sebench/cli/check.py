@@ -22,9 +22,8 @@ from sebench.cli._boundary import (
     show_findings,
 )
 from sebench.cli._ci import write_ci_outputs
-from sebench.cli._measuring import run_context
-from sebench.cli._progress import progress_bar
-from sebench.cli._workload import takes_workload
+from sebench.cli._measuring import progress_bar, run_context
+from sebench.cli._options import takes_workload
 from sebench.errors import (
     EXIT_ERROR,
     EXIT_GATE_FAILED,
@@ -197,16 +196,17 @@ def _run(
 
 
 def _present(gate: Gate, output_format: str, output: str, *, junit: Path | None, quiet: bool) -> None:
-    from sebench import reporting
     from sebench.profilers.environment import capture_environment
+    from sebench.reporting.contract import gate_json
+    from sebench.reporting.gate import gate_document
 
     on_terminal = output_format == "table" and output == "-"
     try:
         present(
             output_format,
             output,
-            json=lambda: reporting.gate_json(gate, capture_environment()),
-            document=lambda: reporting.gate_document(gate, with_findings=not on_terminal),
+            json=lambda: gate_json(gate, capture_environment()),
+            document=lambda: gate_document(gate, with_findings=not on_terminal),
             measured=True,
         )
         show_findings((finding for check in gate.checks for finding in check.findings), quiet=quiet)

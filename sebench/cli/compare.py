@@ -1,25 +1,132 @@
-"""``sebench compare``: the main job. Builds the pairs, counts them, times them, says what it means."""
+"""``sebench compare``: builds the pairs, measures them, stores each result, presents all in the end."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sebench.cli import _options as options
 from sebench.cli import _stored as stored
-from sebench.cli._boundary import check_output, guarded
-from sebench.cli._collecting import Collector
+from sebench.cli._boundary import (
+    check_output,
+    complain,
+    complain_of_unstored,
+    guarded,
+    present,
+    show_findings,
+)
 from sebench.cli._compare_stored import compare_stored, given, refuse_measuring_options
-from sebench.cli._measuring import run_context
-from sebench.cli._pictures import check_plot
-from sebench.cli._progress import progress_bar
-from sebench.cli._workload import takes_workload
-from sebench.errors import UsageError
-from sebench.schema import NOTHING_SAID, WorkloadRequest
-from sebench.store import ResultStore
+from sebench.cli._measuring import progress_bar, run_context
+from sebench.cli._options import takes_workload
+from sebench.cli._pictures import check_plot, draw_plot
+from sebench.errors import EXIT_ERROR, EXIT_OK, DataFileError, UsageError
+from sebench.schema import NOTHING_SAID, Finding, WorkloadRequest
+from sebench.store import ResultStore, check_directory
+
+if TYPE_CHECKING:
+    from sebench.reporting.chart import Picture
+    from sebench.schema import Comparison, MetricComparison, Result
+
+
+class Collector:
+    """Stores every result as soon as it exists, and presents what it has in the end."""
+
+    def __init__(self, store: ResultStore | None, *, quiet: bool, plot: Path | None = None) -> None:
+        self._store = store
+        self._plot = plot
+        self._quiet = quiet
+        self.comparisons: list[Comparison] = []
+        self._results: list[Result] = []
+        self._not_stored: list[DataFileError] = []
+
+    def add(self, result: Result) -> None:
+        """Store a result and draw its conclusions. That it cannot be stored is said after them."""
+        from sebench.analysis.comparison import compare as conclude
+
+        if self._store and result.has_samples:  # counts alone are counted again in no time
+            try:
+                self._store.add(result)
+            except DataFileError as error:
+                self._not_stored.append(error)
+        self._results.append(result)
+        self.comparisons.append(conclude(result))
+
+    def present(self, output_format: options.Format, output: str) -> int:
+        """Write the comparison; the status tells whether all was measured, stored and drawn."""
+        from sebench.analysis.comparison import origin
+        from sebench.models import as_published
+        from sebench.reporting.comparison import comparison_document
+        from sebench.reporting.contract import comparison_json
+
+        first = self._results[0]
+        on_terminal = output_format == "table" and output == "-"
+        present(
+            output_format,
+            output,
+            json=lambda: comparison_json(self.comparisons, first.environment),
+            document=lambda: comparison_document(
+                self.comparisons,
+                first.environment,
+                as_published=[as_published(result) for result in self._results],
+                measured_at=first.created_at,
+                with_findings=not on_terminal,
+                origins=[origin(result) for result in self._results],
+            ),
+            measured=True,
+        )
+        show_findings(self._findings(), quiet=self._quiet)
+        status = self._status()
+        return draw_plot(self._plot, self._picture) or status
+
+    def _picture(self) -> Picture:
+        from sebench.models import as_published
+        from sebench.reporting.report import build_report, comparison_picture
+
+        published = [as_published(result) for result in self._results]
+        return comparison_picture(build_report(self._results, as_published=published))
+
+    def _findings(self) -> list[Finding]:
+        of_machine = self._results[0].environment.findings
+        of_pairs = [
+            finding
+            for comparison in self.comparisons
+            for group in (comparison.findings, *(metric.findings for metric in comparison.metrics))
+            for finding in group
+        ]
+        of_pairs += [
+            Finding(
+                code="not-counted",
+                severity="warning",
+                message=f"{comparison.short_title}: not counted: {reason}",
+            )
+            for comparison in self.comparisons
+            for reason in dict.fromkeys(m.reason for m in comparison.metrics if _is_not_counted(m))
+        ]
+        reasons = [metric.reason or "" for _, metric in self._missing()]
+        told = [finding for finding in of_pairs if any(finding.message in reason for reason in reasons)]
+        return [finding for finding in (*of_machine, *of_pairs) if finding not in told]
+
+    def _status(self) -> int:
+        missing = self._missing()
+        for comparison, metric in missing:
+            complain(f"{comparison.short_title}: no {metric.metric}: {metric.reason}")
+        complain_of_unstored(self._not_stored)
+        return EXIT_ERROR if missing or self._not_stored else EXIT_OK
+
+    def _missing(self) -> list[tuple[Comparison, MetricComparison]]:
+        return [
+            (comparison, metric)
+            for comparison in self.comparisons
+            for metric in comparison.metrics
+            if metric.status == "unavailable" and not _is_not_counted(metric)
+        ]
+
+
+def _is_not_counted(metric: MetricComparison) -> bool:
+    return metric.exact and metric.status == "unavailable"
 
 
 @guarded
@@ -121,8 +228,9 @@ def compare(
         workload=on_this_machine(workload),
         usual_candidate=run_context(context, cache=cache).usual_candidate,
     )
+    if not no_save:
+        check_directory(save)
     collector = Collector(None if no_save else ResultStore(save), quiet=quiet, plot=plot)
-    collector.check()
     try:
         with progress_bar(quiet=quiet) as observer:
             for result in run(

@@ -70,8 +70,10 @@ def count(
 
     Exact, from shapes alone: no weights are needed and nothing is timed.
     """
-    from sebench import reporting
     from sebench.models import PLAIN
+    from sebench.reporting.contract import count_json
+    from sebench.reporting.cost_pictures import check_cost_picture, cost_picture
+    from sebench.reporting.counts import count_document
     from sebench.runner.counting.counter import Counter, default_cache
     from sebench.runner.planning.plan import input_shape, resolve_spec
     from sebench.schema import ModelCost
@@ -91,7 +93,7 @@ def count(
             for text in variant or (PLAIN, counter.usual_candidate(name, size))
         )
         if plot is not None:
-            reporting.check_cost_picture(len(specs))
+            check_cost_picture(len(specs))
         if cross_check:
             networks = [(spec, shape_of[spec.model]) for spec in specs]
             return _cross_check(networks, phase, output_format, output, strict=strict, quiet=quiet)
@@ -102,10 +104,10 @@ def count(
     present(
         output_format,
         output,
-        json=lambda: reporting.count_json(counts, sites=sites),
-        document=lambda: reporting.count_document(counts, by=[way.value for way in by], sites=sites),
+        json=lambda: count_json(counts, sites=sites),
+        document=lambda: count_document(counts, by=[way.value for way in by], sites=sites),
     )
-    return draw_plot(plot, lambda: reporting.cost_picture(counts))
+    return draw_plot(plot, lambda: cost_picture(counts))
 
 
 def _refuse_of_own_count(
@@ -130,7 +132,7 @@ def _cross_check(
     strict: bool,
     quiet: bool,
 ) -> int:
-    from sebench import reporting
+    from sebench.reporting.cross_check import cross_check_document, cross_check_json, unexplained
     from sebench.runner.counting.counter import Counter
 
     with Counter(None) as counter:
@@ -138,10 +140,10 @@ def _cross_check(
     present(
         output_format,
         output,
-        json=lambda: reporting.cross_check_json(checks),
-        document=lambda: reporting.cross_check_document(checks),
+        json=lambda: cross_check_json(checks),
+        document=lambda: cross_check_document(checks),
     )
-    left = reporting.unexplained(checks)
+    left = unexplained(checks)
     if strict:
         for line in left:
             complain(line)

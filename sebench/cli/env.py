@@ -16,14 +16,15 @@ def env(
 
     Changes nothing.
     """
-    from sebench import reporting
     from sebench.profilers.environment import capture_environment
+    from sebench.reporting.contract import environment_json
+    from sebench.reporting.environment import environment_document
 
     check_output(output)
     environment = capture_environment()
     present(
         output_format,
         output,
-        json=lambda: reporting.environment_json(environment),
-        document=lambda: reporting.environment_document(environment),
+        json=lambda: environment_json(environment),
+        document=lambda: environment_document(environment),
     )

@@ -13,14 +13,14 @@ import typer
 from sebench.cli import _options as options
 from sebench.cli import _stored as stored
 from sebench.cli._boundary import check_output, guarded, present, say
-from sebench.cli._workload import takes_filters
+from sebench.cli._options import takes_filters
 from sebench.errors import DataFileError, UsageError
 from sebench.schema import NOTHING_SAID, WorkloadRequest, said
 
 if TYPE_CHECKING:
     from sebench.store import Criterion
 
-Subject = Literal["all", "models", "variants", "tables", "results"]
+Subject = Literal["all", "models", "attention", "variants", "tables", "results"]
 _LONG = 200
 """So many ratios take a second or more to work out."""
 
@@ -45,7 +45,7 @@ def list_(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """List models, variants and tables, or stored results.
+    """List models, attention, variants and tables, or stored results.
 
     The options other than -f and -o select among stored results.
     """
@@ -70,21 +70,25 @@ def list_(
 
 
 def _list_catalog(subject: Subject, *, output_format: options.Format, output: str) -> None:
-    from sebench import models, reporting
+    from sebench import models
     from sebench.paper.tables.registry import TABLES
+    from sebench.reporting.catalog import catalog_document
+    from sebench.reporting.contract import catalog_json
+    from sebench.schema import ATTENTION_KINDS
 
     networks = models.list_models() if subject in ("all", "models") else ()
     sources = models.list_sources() if subject in ("all", "models") else ()
+    attention = tuple(ATTENTION_KINDS.values()) if subject in ("all", "attention") else ()
     variants = models.grammar() if subject in ("all", "variants") else ()
     tables = tuple(TABLES.values()) if subject in ("all", "tables") else ()
     present(
         output_format,
         output,
-        json=lambda: reporting.catalog_json(
-            models=networks, variants=variants, tables=tables, sources=sources
+        json=lambda: catalog_json(
+            models=networks, attention=attention, variants=variants, tables=tables, sources=sources
         ),
-        document=lambda: reporting.catalog_document(
-            models=networks, variants=variants, tables=tables, sources=sources
+        document=lambda: catalog_document(
+            models=networks, attention=attention, variants=variants, tables=tables, sources=sources
         ),
     )
 
@@ -98,7 +102,7 @@ def _list_results(
     output: str,
     quiet: bool,
 ) -> None:
-    from sebench import reporting
+    from sebench.reporting.results import results_document, results_json
     from sebench.runner.stored import list_results
     from sebench.store import ResultStore, unmatched
 
@@ -111,8 +115,8 @@ def _list_results(
         present(
             output_format,
             output,
-            json=lambda: reporting.results_json(listing),
-            document=lambda: reporting.results_document(listing),
+            json=lambda: results_json(listing),
+            document=lambda: results_document(listing),
         )
     stored.warn_skipped(listing.skipped, quiet=quiet)
     if not listing.results:

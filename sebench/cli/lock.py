@@ -41,9 +41,9 @@ def lock(
     Without --model: the networks of the configuration, else those in the lock file. Without --variant: the
     configured variants, else se; networks of others as built. Beside variants, plain is recorded too.
     """
-    from sebench import reporting
     from sebench.configuration import load_configuration
     from sebench.lockfile import load_lock
+    from sebench.reporting.lock import lock_document, lock_json
     from sebench.runner.counting.locking import count_lock, locked_networks
 
     configuration = load_configuration(Path())
@@ -68,8 +68,8 @@ def lock(
     present(
         output_format,
         "-",
-        json=lambda: reporting.lock_json(diff),
-        document=lambda: reporting.lock_document(diff),
+        json=lambda: lock_json(diff),
+        document=lambda: lock_document(diff),
     )
     show_findings(findings, quiet=quiet)
     if not_written:

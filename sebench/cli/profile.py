@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, guarded, present, say, show_findings
+from sebench.cli._measuring import waiting_text
+from sebench.cli._options import takes_workload
 from sebench.cli._pictures import check_plot, draw_plot
-from sebench.cli._progress import waiting_text
-from sebench.cli._workload import takes_workload
 from sebench.schema import NOTHING_SAID, WorkloadRequest
 
 
@@ -30,8 +30,9 @@ def profile(
 
     Next to each part (of SE: squeeze, excite, scale) stands the least time that this machine allows.
     """
-    from sebench import reporting
     from sebench.profilers.environment import capture_environment
+    from sebench.reporting.pictures import profile_picture
+    from sebench.reporting.profile import profile_document, profile_json
     from sebench.runner.counting.counter import default_cache
     from sebench.runner.planning.plan import make_plan
     from sebench.runner.planning.workloads import on_this_machine
@@ -61,9 +62,9 @@ def profile(
     present(
         output_format,
         output,
-        json=lambda: reporting.profile_json(profiles, environment),
-        document=lambda: reporting.profile_document(profiles, environment, measured_at=measured_at),
+        json=lambda: profile_json(profiles, environment),
+        document=lambda: profile_document(profiles, environment, measured_at=measured_at),
         measured=True,
     )
     show_findings([finding for found in profiles for finding in found.findings], quiet=quiet)
-    return draw_plot(plot, lambda: reporting.profile_picture(profiles))
+    return draw_plot(plot, lambda: profile_picture(profiles))

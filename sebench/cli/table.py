@@ -10,9 +10,8 @@ import typer
 from sebench.cli import _options as options
 from sebench.cli import _stored as stored
 from sebench.cli._boundary import check_output, complain_of_unstored, guarded, present
-from sebench.cli._measuring import run_context
+from sebench.cli._measuring import progress_bar, run_context
 from sebench.cli._pictures import check_plot, draw_plot
-from sebench.cli._progress import progress_bar
 from sebench.errors import EXIT_ERROR, DataFileError, UsageError
 
 if TYPE_CHECKING:
@@ -41,8 +40,9 @@ def table(
 
     Prints the published value, the value here and the difference.
     """
-    from sebench import reporting
     from sebench.paper.tables.registry import ALL, TIMED, table_names
+    from sebench.reporting.cost_pictures import check_table_picture, tables_picture
+    from sebench.reporting.paper_table import paper_tables_document, paper_tables_json
     from sebench.runner.counting.counter import default_cache
     from sebench.runner.tabulating import build_tables, measure_section4
 
@@ -54,7 +54,7 @@ def table(
     check_plot(plot, output)
     names, counts = table_names(name), default_cache() if cache else None
     if plot is not None:
-        reporting.check_table_picture(names)
+        check_table_picture(names)
     results = directory or options.RESULTS
     measured: Sequence[Result] = ()
     not_stored: list[DataFileError] = []
@@ -67,10 +67,10 @@ def table(
     present(
         output_format,
         output,
-        json=lambda: reporting.paper_tables_json(tables),
-        document=lambda: reporting.paper_tables_document(tables),
+        json=lambda: paper_tables_json(tables),
+        document=lambda: paper_tables_document(tables),
         measured=measure,
     )
     complain_of_unstored(not_stored)
-    drawn = draw_plot(plot, lambda: reporting.tables_picture(tables))
+    drawn = draw_plot(plot, lambda: tables_picture(tables))
     return EXIT_ERROR if not_stored else drawn

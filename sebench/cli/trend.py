@@ -9,8 +9,8 @@ import typer
 from sebench.cli import _options as options
 from sebench.cli import _stored as stored
 from sebench.cli._boundary import check_output, complain, guarded, present
+from sebench.cli._options import takes_filters
 from sebench.cli._pictures import check_plot, draw_plot
-from sebench.cli._workload import takes_filters
 from sebench.errors import EXIT_INCONCLUSIVE
 from sebench.schema import ASIS, NOTHING_SAID, WorkloadRequest
 
@@ -50,10 +50,11 @@ def trend(
 
     Compares results of one set-up: the same machine, software and workload.
     """
-    from sebench import reporting
     from sebench.analysis.series import check_metric, select_series
     from sebench.analysis.trend import trend as follow
     from sebench.models import source_of
+    from sebench.reporting.pictures import trend_picture
+    from sebench.reporting.trend import trend_document, trend_json
 
     check_output(output)
     check_metric(metric)
@@ -81,7 +82,7 @@ def trend(
     present(
         output_format,
         output,
-        json=lambda: reporting.trend_json(followed),
-        document=lambda: reporting.trend_document(followed),
+        json=lambda: trend_json(followed),
+        document=lambda: trend_document(followed),
     )
-    return draw_plot(plot, lambda: reporting.trend_picture(followed))
+    return draw_plot(plot, lambda: trend_picture(followed))

@@ -62,10 +62,15 @@ def verify(
     debug: options.Debug = False,
 ) -> int:
     """Recompute published cost figures and say which hold, and why."""
-    from sebench import reporting
     from sebench.paper.audit import Audit, audit
     from sebench.paper.conventions import convention_named
     from sebench.paper.figures import published_figures, read_figures
+    from sebench.reporting.verification import (
+        conventions_document,
+        conventions_json,
+        verification_document,
+        verification_json,
+    )
     from sebench.runner.counting.auditing import counter, known_models
     from sebench.runner.counting.counter import default_cache
 
@@ -84,8 +89,8 @@ def verify(
         present(
             output_format,
             output,
-            json=lambda: reporting.conventions_json(scores),
-            document=lambda: reporting.conventions_document(scores),
+            json=lambda: conventions_json(scores),
+            document=lambda: conventions_document(scores),
         )
         return EXIT_OK
     found = audit(
@@ -102,8 +107,8 @@ def verify(
     present(
         output_format,
         output,
-        json=lambda: reporting.verification_json(found),
-        document=lambda: reporting.verification_document(found, with_quoted=with_quoted),
+        json=lambda: verification_json(found),
+        document=lambda: verification_document(found, with_quoted=with_quoted),
     )
     return EXIT_GATE_FAILED if strict and found.is_contradicted else EXIT_OK
 

@@ -1,9 +1,8 @@
 """What a project asks of sebench: ``sebench.toml``, or ``[tool.sebench]`` in ``pyproject.toml``."""
 
 from sebench.configuration.asked import Asked, configuration_of, lock_of, settings_of
-from sebench.configuration.dumping import dump_configuration
 from sebench.configuration.limits import parse_limit
-from sebench.configuration.loading import load_configuration
+from sebench.configuration.loading import dump_configuration, load_configuration
 from sebench.configuration.settings import (
     BaseRefSettings,
     CeilingSettings,

@@ -6,8 +6,7 @@ The kernel of the CPU, like those of GPUs, keeps none and computes them again: f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from math import inf, prod
 from typing import Any
 
@@ -39,18 +38,7 @@ def attention_backward(call: Call) -> Work:
     return Work(macs, 2 * macs + 8 * scores)
 
 
-@contextmanager
-def attention_as_on_cpu() -> Iterator[None]:
-    """Within, attention of meta tensors is made of the ops that a CPU would run."""
-    library = torch.library.Library("aten", "IMPL")  # type: ignore[no-untyped-call]
-    library.impl("scaled_dot_product_attention", _attend, "AutogradMeta")  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        library._destroy()  # type: ignore[no-untyped-call]
-
-
-def _attend(  # noqa: PLR0917 - the schema of the op
+def attend(  # noqa: PLR0917 - the schema of the op
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
@@ -61,6 +49,7 @@ def _attend(  # noqa: PLR0917 - the schema of the op
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> torch.Tensor:
+    """The op as a CPU runs it: by its flash kernel where that takes these factors, else in its parts."""
     factors: tuple[torch.Tensor, ...] = (query, key, value)
     if dropout_p or not _fits_kernel(factors, grouped=enable_gqa) or not _fits_mask(attn_mask, query.dim()):
         whole = _aten.scaled_dot_product_attention.default
@@ -112,7 +101,7 @@ def _added(mask: torch.Tensor | None, dtype: torch.dtype) -> torch.Tensor | None
     return torch.where(mask, kept, dropped)
 
 
-DECOMPOSITIONS: Mapping[Any, Callable[..., Any]] = {_aten.scaled_dot_product_attention.default: _attend}
+DECOMPOSITIONS: Mapping[Any, Callable[..., Any]] = {_aten.scaled_dot_product_attention.default: attend}
 """For composites that arrive whole, under ``inference_mode``, what they are made of on a CPU."""
 
 _ATTENTION = tuple(

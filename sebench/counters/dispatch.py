@@ -16,10 +16,21 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from sebench.counters.attention import DECOMPOSITIONS
 from sebench.counters.formulas import is_free, rule_for
-from sebench.counters.isolation import leaves_inference
-from sebench.counters.memo import FIRST_ARGUMENT, Answer, Key, Price, blank, describe, fresh, recall, remember
-from sebench.counters.paper import is_add, residual_elements, squeezed_elements
-from sebench.counters.placeholders import has_data
+from sebench.counters.placeholders import has_data, leaves_inference
+from sebench.counters.prices import (
+    FIRST_ARGUMENT,
+    Answer,
+    Key,
+    Price,
+    blank,
+    describe,
+    fresh,
+    is_add,
+    recall,
+    remember,
+    residual_elements,
+    squeezed_elements,
+)
 from sebench.counters.traffic import is_scalar_bookkeeping, storage_id, traffic
 from sebench.counters.work import Call, is_composite, qualified_name, tensors
 from sebench.errors import BuildError

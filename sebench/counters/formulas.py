@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from sebench.counters import (
-    attention,
-    contractions,
-    deformable,
-    distances,
-    elementwise,
-    factorisations,
-    normalisation,
-    pooling,
-    transforms,
-)
-from sebench.counters.op_names import FREE
+from sebench.counters import attention, contractions, elementwise, linear_algebra, pooling
+from sebench.counters.elementwise import FREE
 from sebench.counters.work import Rule, plain_name
 
 RULES: tuple[Rule, ...] = (
     *contractions.RULES,
     *attention.RULES,
-    *distances.RULES,
-    *deformable.RULES,
-    *factorisations.RULES,
-    *transforms.RULES,
+    *linear_algebra.DISTANCES,
+    *contractions.DEFORMABLE,
+    *linear_algebra.FACTORISATIONS,
+    *linear_algebra.TRANSFORMS,
     *elementwise.RULES,
     *pooling.RULES,
-    *normalisation.RULES,
+    *elementwise.NORMALISATION,
 )
 _RULE_OF = {name: rule for rule in RULES for name in rule.ops}
 _FREE = frozenset(FREE)

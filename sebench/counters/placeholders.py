@@ -1,4 +1,4 @@
-"""Tensors with shapes and no data, which a twin is made of.
+"""Tensors with shapes and no data, which a twin is made of, and what is in force while a count runs on them.
 
 Meta tensors are quick and enough for nearly every network. Fake tensors say that they lie on a real device,
 for those whose forward asks: it casts by autocast, or makes tensors on the CPU and hands both to one op.
@@ -6,14 +6,19 @@ for those whose forward asks: it casts by autocast, or makes tensors on the CPU 
 
 from __future__ import annotations
 
+import gc
+import random
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import nn
+from torch.autograd.forward_ad import _set_fwd_grad_enabled
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from sebench.counters.attention import attend
 from sebench.errors import BuildError
 
 
@@ -118,3 +123,58 @@ def stand_in(
     if isinstance(tensor, nn.Parameter):
         return nn.Parameter(bare, tensor.requires_grad)
     return bare.requires_grad_() if tensor.requires_grad else bare
+
+
+_AUTOCAST_DEVICES = ("cpu", "cuda")
+
+
+@contextmanager
+def isolated_from_caller() -> Iterator[None]:
+    """Leave the caller's random numbers as they were, and pause the cyclic garbage collector.
+
+    A count makes thousands of short-lived objects without cycles; collecting among them would walk the
+    whole heap of an imported torch several times over.
+    """
+    state, collecting = torch.get_rng_state(), gc.isenabled()
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    gc.disable()
+    try:
+        with ExitStack() as modes:
+            modes.enter_context(torch.inference_mode(mode=False))
+            for device in _AUTOCAST_DEVICES:
+                if torch.is_autocast_enabled(device):
+                    modes.enter_context(torch.autocast(device, enabled=False))
+            yield
+    finally:
+        torch.set_rng_state(state)
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
+        if collecting:
+            gc.enable()
+
+
+@contextmanager
+def without_gradients() -> Iterator[None]:
+    """As torch.no_grad, and such that `leaves_inference` can tell what follows."""
+    with torch.no_grad(), _set_fwd_grad_enabled(mode=False):
+        yield
+
+
+def leaves_inference() -> bool:
+    """Whether this is in ``inference_mode(False)`` within `without_gradients`.
+
+    It turns both kinds of gradients on, ``enable_grad`` one. Inside an inference step it says that a network
+    does not want inference mode, not that it wants gradients: its ops are to cost the same.
+    """
+    return torch.is_grad_enabled() and torch._C._is_fwd_grad_enabled()
+
+
+@contextmanager
+def attention_as_on_cpu() -> Iterator[None]:
+    """Within, attention of meta tensors is made of the ops that a CPU would run."""
+    library = torch.library.Library("aten", "IMPL")  # type: ignore[no-untyped-call]
+    library.impl("scaled_dot_product_attention", attend, "AutogradMeta")  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        library._destroy()  # type: ignore[no-untyped-call]

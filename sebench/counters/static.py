@@ -10,17 +10,21 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from sebench.counters.attention import attention_as_on_cpu
 from sebench.counters.backward import backward, differentiable, reaches_original
 from sebench.counters.dispatch import CountingMode, Observer
-from sebench.counters.isolation import isolated_from_caller, without_gradients
-from sebench.counters.placeholders import FakeTensors, MetaTensors, Placeholders
+from sebench.counters.placeholders import (
+    FakeTensors,
+    MetaTensors,
+    Placeholders,
+    attention_as_on_cpu,
+    isolated_from_caller,
+    without_gradients,
+)
+from sebench.counters.prices import Calls, rows_of
 from sebench.counters.recording import NOTHING_RECORDED, Recorder, Recording
 from sebench.counters.refusals import Failure, refusal
-from sebench.counters.rows import Calls, rows_of
-from sebench.counters.saved import SavedActivations
 from sebench.counters.scope import NO_PLACES, AutogradScope, Frame, OpKey, Place, Scope, frames_of
-from sebench.counters.traffic import storage_id
+from sebench.counters.traffic import SavedActivations, storage_id
 from sebench.counters.twin import Twin, named_modules, traced, twin_of
 from sebench.errors import BuildError, SebenchError, UsageError, near_matches
 from sebench.schema import Phase, SavedBytes, SiteCost, StaticCost

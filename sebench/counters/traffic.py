@@ -1,17 +1,21 @@
-"""Bytes an op reads and writes: its tensor arguments and results, with no model of a cache."""
+"""Bytes an op reads and writes, with no model of a cache, and those kept for the backward pass."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from sebench.counters.normalisation import BATCH_NORM, uses_batch_statistics
+from sebench.counters.elementwise import BATCH_NORM, uses_batch_statistics
 from sebench.counters.work import Call, tensors
+from sebench.schema import SavedBytes
 
 if TYPE_CHECKING:
     from torch._ops import OpOverload
+
+    from sebench.counters.scope import Scope
+
 
 WRITE_ONLY = frozenset({"copy", "fill", "zero", "bernoulli", "normal", "uniform", "random"})
 """In-place ops whose old content is not read."""
@@ -75,3 +79,42 @@ def _updated_statistics(call: Call) -> list[torch.Tensor]:
     if call.name not in BATCH_NORM or not uses_batch_statistics(call):
         return []
     return list(tensors([call.arguments.get("running_mean"), call.arguments.get("running_var")]))
+
+
+class SavedActivations(torch.autograd.graph.saved_tensors_hooks):
+    """Adds up saved storages, each once and charged to the module that saved it first.
+
+    Parameters, buffers and the network's input are alive anyway and are left out by storage.
+
+    Args:
+        scope: knows the module that runs.
+        excluded: tensors that are alive anyway.
+        check: raises for a tensor that cannot be saved.
+    """
+
+    def __init__(
+        self, scope: Scope, excluded: Iterable[torch.Tensor], check: Callable[[torch.Tensor], None]
+    ) -> None:
+        super().__init__(self._pack, lambda tensor: tensor)
+        self._scope = scope
+        self._check = check
+        self._storages = {storage_id(tensor): tensor.untyped_storage() for tensor in excluded}
+        self._bytes: dict[tuple[str, str | None], int] = {}
+
+    def _pack(self, tensor: torch.Tensor) -> torch.Tensor:
+        identity = storage_id(tensor)
+        if identity not in self._storages:
+            self._check(tensor)
+            storage = tensor.untyped_storage()
+            self._storages[identity] = storage  # keeps the identity from being reused
+            frame = self._scope.current()
+            place = (frame.stage, frame.site)
+            self._bytes[place] = self._bytes.get(place, 0) + storage.nbytes()
+        return tensor
+
+    def rows(self) -> tuple[SavedBytes, ...]:
+        """Saved bytes by stage and site, first saved first."""
+        return tuple(
+            SavedBytes(stage=stage, site=site, saved_bytes=total)
+            for (stage, site), total in self._bytes.items()
+        )

@@ -3,11 +3,10 @@
 Importing this package does not import torch.
 """
 
-from sebench.models.building import build, resolve
+from sebench.models.building import as_published, build, resolve
 from sebench.models.factories import factory_running
 from sebench.models.grammar import GrammarRow, grammar
 from sebench.models.neighbours import is_installed, own_files, search_last
-from sebench.models.published import as_published
 from sebench.models.registry import (
     ImageSize,
     ModelInfo,

@@ -32,7 +32,7 @@ class Implementation:
     initialise: Rule | None = None
     """Sets what the general rules of `sebench.models.initialisation` do not know, or should not decide.
 
-    They know `Conv2d`, `Linear` and `BatchNorm2d`.
+    They know `Conv1d`, `Conv2d`, `Linear`, `LayerNorm`, `BatchNorm1d` and `BatchNorm2d`.
     """
 
 

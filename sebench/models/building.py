@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from sebench.errors import DeviceError
+from sebench.errors import DeviceError, UnknownModelError
 from sebench.models.sources import BuiltModel, source_of
-from sebench.schema import ModelSpec
+from sebench.schema import ModelSpec, Result
 
 if TYPE_CHECKING:
     import torch
@@ -57,3 +57,20 @@ def _parse_device(device: str) -> torch.device:
         raise DeviceError(
             f"device {device!r} is not usable: {reason}", hint="use cpu, or see `sebench env`"
         ) from error
+
+
+def as_published(result: Result) -> bool:
+    """Whether the paper's own figures are about this very network at this very input.
+
+    They are not about a network that this version does not know.
+    """
+    spec, cost = result.pair.candidate, result.baseline_cost
+    if result.pair.baseline == spec or spec.num_classes is not None or spec.stride_in is not None:
+        return False
+    source = source_of(spec.model)
+    if cost is None or not source.has_published_figures:
+        return False
+    try:
+        return cost.input_shape[-2:] == source.input_size(spec.model)[1:]
+    except UnknownModelError:
+        return False

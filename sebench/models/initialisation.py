@@ -43,7 +43,7 @@ def initialise(network: nn.Module, seed: int) -> None:
     """Fill every parameter and buffer of a network in place.
 
     Convolutions: Kaiming normal over the fan-out of a group (He et al. 2015); linear layers: normal of
-    standard deviation 1 / sqrt(inputs); biases 0; batch normalisation as torch resets it. Attention whose
+    standard deviation 1 / sqrt(inputs); biases 0; normalisation as torch resets it. Attention whose
     implementation has rules of its own gets those afterwards.
 
     Raises:
@@ -93,12 +93,12 @@ def _fill_modules(
     for name, module in modules:
         gain = RESIDUAL_GAIN if name in residual_ends else 1.0
         match module:
-            case nn.Conv2d():
+            case nn.Conv1d() | nn.Conv2d():
                 fan_out = module.out_channels * math.prod(module.kernel_size) // module.groups
                 _fill(module, name, gain * math.sqrt(2 / fan_out), seed, generator)
             case nn.Linear():
                 _fill(module, name, 1 / math.sqrt(module.in_features), seed, generator)
-            case nn.BatchNorm2d():
+            case nn.BatchNorm1d() | nn.BatchNorm2d() | nn.LayerNorm():
                 module.reset_parameters()
             case _ if any(name == site or name.startswith(f"{site}.") for site in own_rules):
                 # Values that a rule leaves out must not be whatever the memory held.
@@ -141,7 +141,7 @@ def _residual_ends(network: nn.Module) -> set[str]:
 
 
 def _fill(
-    module: nn.Conv2d | nn.Linear, name: str, std: float, seed: int, generator: torch.Generator
+    module: nn.Conv1d | nn.Conv2d | nn.Linear, name: str, std: float, seed: int, generator: torch.Generator
 ) -> None:
     generator.manual_seed(parameter_seed(seed, f"{name}.weight"))
     weight: Tensor = module.weight

@@ -1,18 +1,27 @@
-"""Squeeze-and-Excitation: the module, and what takes the place of its parts where one is left out."""
+"""Squeeze-and-Excitation: the module, and what takes the place of its parts where one is left out.
+
+J. Hu, L. Shen and G. Sun, "Squeeze-and-Excitation Networks", CVPR 2018, section 3; with S. Albanie and E. Wu,
+TPAMI 2020.
+
+With h = max(1, C // r) and biases a module has 2 C h + h + C parameters and takes 2 C h MACs per image.
+"""
 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from sebench.models.attention import Implementation
+from sebench.models.attention import Draw, Implementation
 from sebench.schema import hidden_channels
 
 Pooling = Literal["avg", "max", "avgmax", "none"]
+Layer = Literal["linear", "conv1x1"]
+Averaging = Literal["mean", "avgpool"]
 
 
 class Squeeze(nn.Module):
@@ -22,48 +31,67 @@ class Squeeze(nn.Module):
     (NoSqueeze, TPAMI section 7.1).
     """
 
-    def __init__(self, pooling: Pooling) -> None:
+    def __init__(self, pooling: Pooling, averaging: Averaging = "mean", *, keepdim: bool = False) -> None:
+        """Descriptors are (N, C), or with `keepdim` (N, C, 1, 1), as 1x1 convolutions take them."""
         super().__init__()
         self.pooling = pooling
+        self.keepdim = keepdim
+        self.average = nn.AdaptiveAvgPool2d(1) if averaging == "avgpool" else None
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Map (N, C, H, W) to descriptors (N, C), or to the input alone for ``none``."""
-        positions = tuple(range(2, x.dim()))
+        """Map (N, C, H, W) to descriptors, or to the input alone for ``none``."""
         match self.pooling:
             case "avg":
-                return (x.mean(positions),)
+                return (self._mean(x),)
             case "max":
-                return (x.amax(positions),)
+                return (x.amax(_positions(x), keepdim=self.keepdim),)
             case "avgmax":
-                return x.mean(positions), x.amax(positions)
+                return self._mean(x), x.amax(_positions(x), keepdim=self.keepdim)
             case "none":
                 return (x,)
+
+    def _mean(self, x: Tensor) -> Tensor:
+        if self.average is None:
+            return x.mean(_positions(x), keepdim=self.keepdim)
+        pooled: Tensor = self.average(x)
+        return pooled if self.keepdim else pooled.flatten(1)
 
 
 class Excite(nn.Module):
     """Gate values from descriptors: s = gate(W2 relu(W1 z)) (Eq. 3).
 
     Several descriptors share both layers and are summed before the gate, as in the channel part of CBAM.
-    Pixelwise, for feature maps that were not squeezed, the two layers are 1x1 convolutions with the same
-    parameters.
+    As 1x1 convolutions, which feature maps that were not squeezed need, the layers have the same parameters.
     """
 
-    def __init__(self, channels: int, hidden: int, *, pixelwise: bool, gate: str, bias: bool) -> None:
+    def __init__(self, channels: int, hidden: int, *, layer: Layer, gate: str, bias: bool) -> None:
         super().__init__()
-        if pixelwise:
+        if layer == "conv1x1":
             self.fc1: nn.Module = nn.Conv2d(channels, hidden, 1, bias=bias)
             self.fc2: nn.Module = nn.Conv2d(hidden, channels, 1, bias=bias)
         else:
             self.fc1 = nn.Linear(channels, hidden, bias=bias)
             self.fc2 = nn.Linear(hidden, channels, bias=bias)
+        self.layer = layer
         self.relu = nn.ReLU(inplace=True)
-        self.gate = _GATES[gate]()
+        self.gate = GATES[gate]()
 
     def forward(self, descriptors: tuple[Tensor, ...]) -> Tensor:
-        """Map descriptors (N, C) or (N, C, H, W) to gate values of the same shape."""
-        logits = (self.fc2(self.relu(self.fc1(descriptor))) for descriptor in descriptors)
+        """Map descriptors (N, C) or (N, C, H, W) to gate values of the shape that the layers give."""
+        logits = (self.fc2(self.relu(self.fc1(self._taken(descriptor)))) for descriptor in descriptors)
         values: Tensor = self.gate(functools.reduce(torch.add, logits))
         return values
+
+    def _taken(self, descriptor: Tensor) -> Tensor:
+        """What a convolution takes: where the squeeze is left out, its stand-in hands (N, C) on."""
+        if self.layer == "conv1x1" and descriptor.dim() == 2:
+            return descriptor[:, :, None, None]
+        return descriptor
+
+
+def _positions(x: Tensor) -> tuple[int, ...]:
+    """The spatial dimensions of (N, C, ...)."""
+    return tuple(range(2, x.dim()))
 
 
 class Scale(nn.Module):
@@ -85,14 +113,16 @@ class SqueezeExcitation(nn.Module):
         squeeze: Pooling = "avg",
         excitation: str = "sigmoid",
         bias: bool = True,
+        fc: Layer = "linear",
+        pool: Averaging = "mean",
     ) -> None:
-        """`r` is the reduction ratio of Eq. 5, `excitation` the gate of Eq. 3."""
+        """`r` is the ratio of Eq. 5, `excitation` the gate of Eq. 3; `fc` and `pool` change no value."""
         super().__init__()
-        self.squeeze = Squeeze(squeeze)
+        self.squeeze = Squeeze(squeeze, pool, keepdim=fc == "conv1x1")
         self.excite = Excite(
             channels,
             hidden_channels(channels, r),
-            pixelwise=squeeze == "none",
+            layer="conv1x1" if squeeze == "none" else fc,
             gate=excitation,
             bias=bias,
         )
@@ -128,14 +158,25 @@ class Unscaled(nn.Module):
         return x
 
 
-_GATES: Mapping[str, type[nn.Module]] = {
+GATES: Mapping[str, type[nn.Module]] = {
     "sigmoid": nn.Sigmoid,
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
     "hardsigmoid": nn.Hardsigmoid,
 }
 
+
+def _as_linear(module: nn.Module, draw: Draw) -> None:
+    """Convolutions of descriptors get the numbers of linear layers; of whole maps, those of convolutions."""
+    if not isinstance(module, SqueezeExcitation) or module.squeeze.pooling == "none":
+        return
+    for name, layer in (("fc1", module.excite.fc1), ("fc2", module.excite.fc2)):
+        if isinstance(layer, nn.Conv2d):
+            draw(f"excite.{name}.weight", 1 / math.sqrt(layer.in_channels))
+
+
 IMPLEMENTATION = Implementation(
     module=SqueezeExcitation,
     stand_ins={"squeeze": OnePixel, "excite": Ungated, "scale": Unscaled},
+    initialise=_as_linear,
 )

@@ -5,13 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 
 from sebench.errors import DeviceError
-from sebench.profilers.device import Step, Timing, collector_off, parts_of
-from sebench.profilers.energy_counter import EnergyCounter
+from sebench.profilers.device import EnergyCounter, Step, Timing, collector_off, parts_of
 from sebench.profilers.nvml import NvmlReader, open_reader
 from sebench.schema import DeviceState, Workload
 
@@ -30,7 +28,7 @@ class AcceleratorDevice:
         set_precision(workload)
         self._marks: list[torch.Event] = []
         self._canary: Callable[[], object] | None = None
-        self._reader: NvmlReader | None = open_reader(_uuid(self._device))
+        self._reader: NvmlReader | None = open_reader(device_uuid(self._device))
 
     @property
     def name(self) -> str:
@@ -137,38 +135,8 @@ def set_precision(workload: Workload) -> None:
     torch.backends.cudnn.benchmark = workload.cudnn_benchmark
 
 
-def device_facts(name: str) -> dict[str, Any]:
-    """Facts for ``Environment.device``; empty on the CPU."""
-    device = torch.device(name)
-    if device.type == "cpu":
-        return {}
-    facts: dict[str, Any] = {"type": device.type, "index": device.index or 0}
-    if device.type == "cuda":
-        properties = torch.cuda.get_device_properties(device)
-        facts |= {
-            "name": properties.name,
-            "memory_bytes": properties.total_memory,
-            "multiprocessors": properties.multi_processor_count,
-            "capability": f"{properties.major}.{properties.minor}",
-            "cuda": torch.version.cuda,
-            "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
-        }
-        reader = open_reader(_uuid(device))
-        facts |= {**reader.facts(), "energy_counter": _counter_name(reader)} if reader else _NO_NVML
-    return facts
-
-
-_NO_NVML = {"nvml": "unavailable", "energy_counter": None}
-
-
-def _counter_name(reader: NvmlReader) -> str | None:
-    try:
-        return reader.energy_counter().name
-    except DeviceError:
-        return None
-
-
-def _uuid(device: torch.device) -> str | None:
+def device_uuid(device: torch.device) -> str | None:
+    """What NVML knows a CUDA device as; None for any other."""
     if device.type != "cuda":
         return None
     found = getattr(torch.cuda.get_device_properties(device), "uuid", None)

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-from sebench.profilers.device import Step, Timing, collector_off, parts_of
-from sebench.profilers.energy_counter import EnergyCounter
+from sebench.profilers.device import EnergyCounter, Step, Timing, collector_off, parts_of
 from sebench.profilers.host import Host
 from sebench.profilers.probes import canary
 from sebench.profilers.rapl import open_rapl

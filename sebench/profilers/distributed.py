@@ -15,8 +15,7 @@ import torch
 from torch import distributed
 
 from sebench.errors import DeviceError
-from sebench.profilers.device import Device, Step, Timing
-from sebench.profilers.energy_counter import EnergyCounter
+from sebench.profilers.device import Device, EnergyCounter, Step, Timing
 from sebench.schema import DeviceState, Workload
 
 if TYPE_CHECKING:

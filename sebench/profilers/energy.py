@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from random import Random
 
 from sebench.errors import DeviceError
-from sebench.profilers.device import Device, Step
-from sebench.profilers.energy_counter import EnergyCounter, joules_between
+from sebench.profilers.device import Device, EnergyCounter, Step, joules_between
 from sebench.profilers.latency import SIDES, Order
 from sebench.schema import EnergyBlock, EnergyWindow, Side
 

@@ -1,4 +1,4 @@
-"""The input of a step: one seeded batch, of which every network has a copy of its own."""
+"""What a step works on: one seeded batch, of which every network has a copy of its own, and its classes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from collections.abc import Callable
 import torch
 from msgspec.structs import replace
 
-from sebench.profilers.workload import make_input
+from sebench.errors import WorkerError
+from sebench.profilers.workload import MEMORY_FORMATS, module_dtype
 from sebench.schema import Workload
+
+_LOGITS_RANK = 2
 
 
 def make_source(workload: Workload, *, seed: int, rank: int = 0) -> torch.Tensor:
@@ -55,3 +58,46 @@ class OwnInput:
         with torch.no_grad():
             self.tensor.as_strided_(first.shape, first.stride()).copy_(first)
         self._version = self.tensor._version
+
+
+def make_input(workload: Workload, *, seed: int, rank: int = 0) -> torch.Tensor:
+    """Standard-normal input of the workload's shape (zeros would flatter some kernels).
+
+    Args:
+        workload: its shape, and where and how the tensor lies.
+        seed: of the whole batch, the same for all ranks.
+        rank: which part of the batch, where the workload has several.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    batch = _part(torch.randn(workload.input_shape, generator=generator), workload, rank)
+    return batch.to(workload.device, module_dtype(workload)).contiguous(
+        memory_format=MEMORY_FORMATS[workload.memory_format]
+    )
+
+
+def make_targets(workload: Workload, output: object, *, seed: int, rank: int = 0) -> torch.Tensor:
+    """One class per image, uniformly drawn.
+
+    Args:
+        workload: its batch and device.
+        output: what the network returns for a batch, ``(N, classes)``.
+        seed: of the draw.
+        rank: which part of the batch, where the workload has several ranks.
+
+    Raises:
+        WorkerError: no such output, so there is no cross-entropy of it.
+    """
+    if not isinstance(output, torch.Tensor) or output.dim() != _LOGITS_RANK:
+        shape = (
+            f"of shape {tuple(output.shape)}" if isinstance(output, torch.Tensor) else type(output).__name__
+        )
+        raise WorkerError(f"training needs logits of shape (N, classes), and the network returns one {shape}")
+    classes = output.shape[1]
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.randint(classes, workload.input_shape[:1], generator=generator)
+    return _part(drawn, workload, rank).to(workload.device)
+
+
+def _part(whole: torch.Tensor, workload: Workload, rank: int) -> torch.Tensor:
+    """What one rank takes of a batch that splits evenly; all of it where there is one rank."""
+    return whole.chunk(workload.world_size)[rank]

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from sebench.errors import DeviceError
-from sebench.profilers.energy_counter import Zone
+from sebench.profilers.device import Zone
 from sebench.schema import DeviceState
 
 T = TypeVar("T")

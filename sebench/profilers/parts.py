@@ -1,7 +1,7 @@
 """Time of the parts of attention in a step, by torch.profiler scopes; backward by sequence numbers.
 
 The backward of an operation carries the sequence number of the autograd node that its forward made. Numbers
-of one scope lie between the first of its operations and the node of its output.
+of one scope lie between the first of its operations and the last node of its outputs.
 """
 
 from __future__ import annotations
@@ -143,9 +143,9 @@ def _enter(name: str, scope: Scope) -> Any:  # noqa: ANN401 - a hook
 def _leave(scope: Scope) -> Any:  # noqa: ANN401 - a hook
     def leave(module: nn.Module, inputs: object, output: object) -> None:
         scope.running.pop().__exit__(None, None, None)
-        first = output[0] if isinstance(output, tuple) else output
-        node = first.grad_fn if isinstance(first, torch.Tensor) else None
-        scope.output_number = node._sequence_nr() if node else None
+        outputs = output if isinstance(output, tuple) else (output,)
+        nodes = [each.grad_fn for each in outputs if isinstance(each, torch.Tensor) and each.grad_fn]
+        scope.output_number = max((node._sequence_nr() for node in nodes), default=None)
 
     return leave
 

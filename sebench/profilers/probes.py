@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sebench.profilers.cgroups import throttling
-from sebench.profilers.cpu_time import TICK_S, CpuTicks, allowed_ticks, machine_ticks, read_cpu_ticks
-from sebench.profilers.host import LIVE_ROOT, Host
-from sebench.profilers.topology import allowed_cpus
+from sebench.profilers.host import LIVE_ROOT, Host, allowed_cpus
+from sebench.profilers.machine import TICK_S, CpuTicks, allowed_ticks, machine_ticks, read_cpu_ticks
 
 STEAL = "steal"
 THROTTLED = "throttled"

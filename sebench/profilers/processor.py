@@ -11,9 +11,17 @@ import psutil
 
 from sebench.errors import DeviceError
 from sebench.profilers.cgroups import cpu_quota_cores
-from sebench.profilers.host import SYS_CPU, Host, count_of, parse_cpu_list
+from sebench.profilers.host import (
+    SYS_CPU,
+    CpuInfo,
+    Host,
+    count_of,
+    parse_cpu_list,
+    read_cpuinfo,
+    read_topology,
+    usable_core_count,
+)
 from sebench.profilers.rapl import open_rapl
-from sebench.profilers.topology import CpuInfo, read_cpuinfo, read_topology, usable_core_count
 
 _X86_ISA = {
     "sse4_2",

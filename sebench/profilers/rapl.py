@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sebench.errors import DeviceError
-from sebench.profilers.energy_counter import Zone
+from sebench.profilers.device import Zone
 from sebench.profilers.host import Host
 from sebench.profilers.machine import read_platform
 

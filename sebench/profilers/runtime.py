@@ -10,7 +10,9 @@ from typing import Any
 
 import torch
 
-from sebench.profilers.accelerator import device_facts
+from sebench.errors import DeviceError
+from sebench.profilers.accelerator import device_uuid
+from sebench.profilers.nvml import NvmlReader, open_reader
 
 _ONEDNN = re.compile(r"(?:oneDNN|MKL-DNN) v(\d+(?:\.\d+)*)")
 
@@ -63,3 +65,34 @@ def _cuda_available() -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a broken driver warns; here its absence is the answer
         return torch.cuda.is_available()
+
+
+def device_facts(name: str) -> dict[str, Any]:
+    """Facts for ``Environment.device``; empty on the CPU."""
+    device = torch.device(name)
+    if device.type == "cpu":
+        return {}
+    facts: dict[str, Any] = {"type": device.type, "index": device.index or 0}
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        facts |= {
+            "name": properties.name,
+            "memory_bytes": properties.total_memory,
+            "multiprocessors": properties.multi_processor_count,
+            "capability": f"{properties.major}.{properties.minor}",
+            "cuda": torch.version.cuda,
+            "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
+        }
+        reader = open_reader(device_uuid(device))
+        facts |= {**reader.facts(), "energy_counter": _counter_name(reader)} if reader else _NO_NVML
+    return facts
+
+
+_NO_NVML = {"nvml": "unavailable", "energy_counter": None}
+
+
+def _counter_name(reader: NvmlReader) -> str | None:
+    try:
+        return reader.energy_counter().name
+    except DeviceError:
+        return None

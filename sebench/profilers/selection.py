@@ -10,8 +10,7 @@ from pathlib import Path
 
 from sebench.errors import DeviceError, UsageError
 from sebench.profilers.device import Device
-from sebench.profilers.host import LIVE_ROOT, Host
-from sebench.profilers.topology import allowed_cpus
+from sebench.profilers.host import LIVE_ROOT, Host, allowed_cpus
 from sebench.schema import Workload
 
 _NAME = re.compile(r"(cuda|xpu|mps)(?::(\d+))?")

@@ -16,9 +16,8 @@ from sebench.schema import Workload
 
 # Small enough that random targets do not drive the weights out of range during a measurement.
 SGD_LEARNING_RATE = 1e-6
-_LOGITS_RANK = 2
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-_MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
 Executable = Callable[[nn.Module], Callable[[torch.Tensor], Any]]
@@ -28,21 +27,6 @@ Executable = Callable[[nn.Module], Callable[[torch.Tensor], Any]]
 def as_it_is(module: nn.Module) -> Callable[[torch.Tensor], Any]:
     """The network itself, op by op."""
     return module
-
-
-def make_input(workload: Workload, *, seed: int, rank: int = 0) -> torch.Tensor:
-    """Standard-normal input of the workload's shape (zeros would flatter some kernels).
-
-    Args:
-        workload: its shape, and where and how the tensor lies.
-        seed: of the whole batch, the same for all ranks.
-        rank: which part of the batch, where the workload has several.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    batch = _part(torch.randn(workload.input_shape, generator=generator), workload, rank)
-    return batch.to(workload.device, _module_dtype(workload)).contiguous(
-        memory_format=_MEMORY_FORMATS[workload.memory_format]
-    )
 
 
 def inference_step(
@@ -69,34 +53,6 @@ def inference_step(
             return output
 
     return step
-
-
-def make_targets(workload: Workload, output: object, *, seed: int, rank: int = 0) -> torch.Tensor:
-    """One class per image, uniformly drawn.
-
-    Args:
-        workload: its batch and device.
-        output: what the network returns for a batch, ``(N, classes)``.
-        seed: of the draw.
-        rank: which part of the batch, where the workload has several ranks.
-
-    Raises:
-        WorkerError: no such output, so there is no cross-entropy of it.
-    """
-    if not isinstance(output, torch.Tensor) or output.dim() != _LOGITS_RANK:
-        shape = (
-            f"of shape {tuple(output.shape)}" if isinstance(output, torch.Tensor) else type(output).__name__
-        )
-        raise WorkerError(f"training needs logits of shape (N, classes), and the network returns one {shape}")
-    classes = output.shape[1]
-    generator = torch.Generator().manual_seed(seed)
-    drawn = torch.randint(classes, workload.input_shape[:1], generator=generator)
-    return _part(drawn, workload, rank).to(workload.device)
-
-
-def _part(whole: torch.Tensor, workload: Workload, rank: int) -> torch.Tensor:
-    """What one rank takes of a batch that splits evenly; all of it where there is one rank."""
-    return whole.chunk(workload.world_size)[rank]
 
 
 def training_step(
@@ -215,8 +171,8 @@ def _update(module: nn.Module, workload: Workload) -> Callable[[], object]:
 def _placed(module: nn.Module, workload: Workload) -> nn.Module:
     placed: nn.Module = module.to(
         device=workload.device,
-        dtype=_module_dtype(workload),
-        memory_format=_MEMORY_FORMATS[workload.memory_format],  # type: ignore[call-overload]
+        dtype=module_dtype(workload),
+        memory_format=MEMORY_FORMATS[workload.memory_format],  # type: ignore[call-overload]
     )
     return placed
 
@@ -255,8 +211,9 @@ def _tensors(output: object) -> Iterator[torch.Tensor]:
 
 def compute_dtype(workload: Workload) -> torch.dtype:
     """What matrix products of the workload run in."""
-    return torch.bfloat16 if workload.dtype == "amp-bfloat16" else _module_dtype(workload)
+    return torch.bfloat16 if workload.dtype == "amp-bfloat16" else module_dtype(workload)
 
 
-def _module_dtype(workload: Workload) -> torch.dtype:
+def module_dtype(workload: Workload) -> torch.dtype:
+    """What parameters and inputs of the workload are held in."""
     return _DTYPES.get(workload.dtype, torch.float32)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from sebench.paper.tables.registry import TableInfo
 from sebench.reporting.document import Cell, Column, Document, Table, text_cell
-from sebench.schema import PLAIN
+from sebench.schema import PLAIN, AttentionKind, AttentionOption
 
 
 class ModelRow(Protocol):
@@ -87,20 +87,23 @@ def _image_size(size: int | tuple[int, int]) -> Cell:
 def catalog_document(
     *,
     models: Sequence[ModelRow] = (),
+    attention: Sequence[AttentionKind] = (),
     variants: Sequence[VariantRow] = (),
     tables: Sequence[TableInfo] = (),
     sources: Sequence[SourceRow] = (),
 ) -> Document:
-    """Networks, variant grammar and the papers' tables, each in the order given; an empty one is left out.
+    """Networks, attention, variant grammar and the papers' tables, in the order given, without empty ones.
 
     Args:
         models: those that are listed by name.
+        attention: its kinds, with what one module costs.
         variants: what may be said in a variant.
         tables: of the papers.
         sources: where networks come from; a note below the models names those that it does not list.
     """
     parts = (
         *((_models(models, sources),) if models else ()),
+        *((_attention(attention),) if attention else ()),
         *((_variants(variants),) if variants else ()),
         *((_tables(tables),) if tables else ()),
     )
@@ -135,6 +138,35 @@ def _models(models: Sequence[ModelRow], sources: Sequence[SourceRow]) -> Table:
     )
     others = ", ".join(source.syntax for source in sources if source.own_variant != PLAIN)
     return Table("Models", columns, rows, (f"also: {others}",) if others else ())
+
+
+def _attention(kinds: Sequence[AttentionKind]) -> Table:
+    columns = (
+        Column("attention", "attention"),
+        Column("label", "label"),
+        Column("params", "parameters", wrap=True),
+        Column("macs", "MACs", wrap=True),
+        Column("options", "options", wrap=True),
+        Column("paper", "paper", wrap=True),
+    )
+    rows = tuple(
+        tuple(map(text_cell, (kind.name, kind.label, kind.params, kind.macs, _options(kind), kind.paper)))
+        for kind in kinds
+    )
+    placing = {_written(option) for kind in kinds for option in kind.options if option.placing}
+    notes = (
+        "one module with these options, per image: C channels, a map of H x W; h, k: `sebench list variants`",
+        f"also, where the kind has them: {', '.join(sorted(placing))}",
+    )
+    return Table("Attention", columns, rows, notes)
+
+
+def _options(kind: AttentionKind) -> str:
+    return ", ".join(_written(option) for option in kind.options if not option.placing) or "-"
+
+
+def _written(option: AttentionOption) -> str:
+    return f"{option.name}={option.render(option.default)}"
 
 
 def _variants(variants: Sequence[VariantRow]) -> Table:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from sebench.reporting.answers import confidence_text, ratio_text
-from sebench.reporting.change_records import change_records
 from sebench.reporting.change_rows import (
+    change_records,
     columns,
     difference_text,
     missing_columns,
@@ -70,7 +71,7 @@ def change_document(changes: Sequence[Change]) -> Document:
             *((_missing_table(missing),) if missing else ()),
         ),
         notes=tuple(dict.fromkeys(_notes(changes, printed))),
-        records=change_records(changes),
+        records=partial(change_records, changes),
     )
 
 

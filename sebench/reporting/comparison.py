@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sebench.reporting.answers import answers, confidence_text
 from sebench.reporting.comparison_notes import notes
@@ -97,7 +98,7 @@ def comparison_document(
             measured_at=measured_at,
             with_findings=with_findings,
         ),
-        records=comparison_records(comparisons, as_published=published, origins=origins),
+        records=partial(comparison_records, comparisons, as_published=published, origins=origins),
     )
 
 

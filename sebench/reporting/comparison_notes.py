@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec.structs import replace
 
 from sebench.reporting.answers import confidence_text
+from sebench.reporting.counts import uncounted_text
 from sebench.reporting.environment import environment_lines
 from sebench.reporting.metric_row import PaperPair, label
-from sebench.reporting.uncounted import uncounted_text
 from sebench.schema import Comparison, Environment, Finding, MetricComparison, is_printed
 
 CONVENTION = (

@@ -17,10 +17,19 @@ from sebench.analysis.costs import CostRow, Totals, attention_totals, by_op, by_
 from sebench.paper.tables.registry import TableInfo
 from sebench.reporting.catalog import ModelRow, SourceRow, VariantRow
 from sebench.reporting.finite import finite_metric
-from sebench.schema import SCHEMA, Comparison, Environment, Gate, MetricComparison, ModelCost
+from sebench.schema import (
+    SCHEMA,
+    AttentionKind,
+    Comparison,
+    Environment,
+    Gate,
+    MetricComparison,
+    ModelCost,
+)
 
 _MODEL_FIELDS = ("name", "family", "image_size", "num_classes", "stages", "source")
 _SOURCE_FIELDS = ("key", "syntax", "networks", "takes_variants")
+_KIND_FIELDS = ("name", "label", "paper", "params", "macs")
 _VARIANT_FIELDS = ("syntax", "meaning", "default")
 _ATTENTION_FIELDS = ("params", "macs", "flops", "bytes_read", "bytes_written")
 
@@ -47,6 +56,7 @@ def environment_json(environment: Environment) -> str:
 def catalog_json(
     *,
     models: Sequence[ModelRow] = (),
+    attention: Sequence[AttentionKind] = (),
     variants: Sequence[VariantRow] = (),
     tables: Sequence[TableInfo] = (),
     sources: Sequence[SourceRow] = (),
@@ -57,8 +67,22 @@ def catalog_json(
         "variants": [{name: getattr(variant, name) for name in _VARIANT_FIELDS} for variant in variants],
         "tables": [msgspec.to_builtins(info) for info in tables],
         "sources": [{name: getattr(source, name) for name in _SOURCE_FIELDS} for source in sources],
+        "attention": [_kind_value(kind) for kind in attention],
     }
     return document_json("catalog", content)
+
+
+def _kind_value(kind: AttentionKind) -> dict[str, Any]:
+    options = [
+        {
+            "name": option.name,
+            "values": option.type.syntax,
+            "default": option.render(option.default),
+            "meaning": option.meaning,
+        }
+        for option in kind.options
+    ]
+    return {name: getattr(kind, name) for name in _KIND_FIELDS} | {"options": options}
 
 
 def count_json(models: Sequence[ModelCost], *, sites: bool = False) -> str:

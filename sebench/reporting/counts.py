@@ -8,8 +8,7 @@ from typing import Literal
 from sebench.analysis.costs import CostRow, attention_totals, by_op, by_site, by_stage, totals
 from sebench.reporting.document import EMPTY, Cell, Column, Document, Role, Row, Section, Table, text_cell
 from sebench.reporting.sites import gates_table
-from sebench.reporting.uncounted import uncounted_text
-from sebench.schema import ModelCost, ModelSpec, StaticCost
+from sebench.schema import ModelCost, ModelSpec, StaticCost, UncountedOp
 from sebench.units import UNKNOWN, format_bytes, format_count, format_share, significant
 
 Breakdown = Literal["op", "stage", "site"]
@@ -203,3 +202,9 @@ def _bytes(value: int | None) -> Cell:
 
 def _share(part: int, whole: int) -> Cell:
     return Cell(format_share(part, whole), part / whole if whole else None)
+
+
+def uncounted_text(ledger: Sequence[UncountedOp]) -> str:
+    """Which ops are in no total, e.g. ``not counted: aten.erf (2 calls)``."""
+    ops = ", ".join(f"{item.op} ({item.calls} call{'' if item.calls == 1 else 's'})" for item in ledger)
+    return f"not counted, in no total: {ops}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from sebench.reporting.contract import document_json
-from sebench.reporting.counts import spec_text
+from sebench.reporting.counts import spec_text, uncounted_text
 from sebench.reporting.document import (
     Cell,
     Column,
@@ -19,7 +19,6 @@ from sebench.reporting.document import (
     Table,
     text_cell,
 )
-from sebench.reporting.uncounted import uncounted_text
 from sebench.schema import Attribution, CrossCheck, ToolCheck
 from sebench.units import UNKNOWN
 

@@ -27,7 +27,8 @@ def render_csv(document: Document) -> str:
     Texts that a spreadsheet would run as a formula start with an apostrophe.
     """
     if document.records is not None:
-        return _written(document.records.keys, document.records.rows)
+        records = document.records()
+        return _written(records.keys, records.rows)
     tables = document.tables
     if not tables:
         return ""

@@ -7,7 +7,7 @@ control code.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -146,8 +146,8 @@ class Document:
     title: str
     body: tuple[Content, ...]
     notes: tuple[str, ...] = ()
-    records: Records | None = None
-    """What CSV holds instead of the tables; None where it holds those."""
+    records: Callable[[], Records] | None = None
+    """Makes what CSV holds instead of the tables; None where it holds those."""
 
     @property
     def tables(self) -> tuple[Table, ...]:

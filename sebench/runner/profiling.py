@@ -19,7 +19,7 @@ from sebench.errors import UsageError
 from sebench.runner.counting.counter import Counter, counted_dtype
 from sebench.runner.counting.pair import require_memory
 from sebench.runner.measuring.device_lock import Announce, alone_on
-from sebench.runner.workers.placement import worker_environ
+from sebench.runner.workers.child import worker_environ
 from sebench.runner.workers.session import WORKER_COMMAND, ask
 from sebench.schema import (
     ATTENTION_KINDS,

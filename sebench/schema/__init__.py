@@ -5,13 +5,13 @@ what they do not know); renaming or removing one makes a new version.
 """
 
 from sebench.schema.attention import (
-    ATTENTION_KINDS,
     REDUCTION_RATIO,
     AttentionKind,
     AttentionPart,
     Position,
     hidden_channels,
 )
+from sebench.schema.attention_kinds import ATTENTION_KINDS
 from sebench.schema.attention_options import (
     AttentionOption,
     OptionValue,
@@ -42,47 +42,49 @@ from sebench.schema.calibration import (
 from sebench.schema.change import (
     AbsoluteChange,
     Change,
+    ChangePoint,
     ChangeVerdict,
     Difference,
+    LeftOut,
     MetricChange,
     Origin,
-)
-from sebench.schema.coherence import (
-    moment,
-    require_coherence,
+    Trend,
+    TrendPoint,
 )
 from sebench.schema.conclusions import (
+    Check,
+    CheckKind,
     Comparison,
+    Gate,
+    GateStatus,
     Interval,
     MetricComparison,
+    OnInconclusive,
     Quantity,
     Ratio,
+    Reason,
     SavedStage,
 )
 from sebench.schema.costs import (
+    Attribution,
+    CrossCheck,
     ModelCost,
     OpCost,
     SavedBytes,
     SiteCost,
     StaticCost,
+    ToolCheck,
     UncountedOp,
 )
-from sebench.schema.cross_check import (
-    Attribution,
-    CrossCheck,
-    ToolCheck,
-)
-from sebench.schema.gate import (
-    Check,
-    CheckKind,
-    Gate,
-    GateStatus,
-    OnInconclusive,
-    Reason,
-)
 from sebench.schema.identity import (
+    allows,
     fingerprint,
     fingerprint_facts,
+    said,
+    unusual_words,
+    workload_identity,
+    workload_values,
+    workload_words,
 )
 from sebench.schema.lock import (
     ChangeKind,
@@ -166,26 +168,14 @@ from sebench.schema.stored import (
     ResultSummary,
     SkippedFile,
     StoreContents,
-)
-from sebench.schema.trend import (
-    ChangePoint,
-    LeftOut,
-    Trend,
-    TrendPoint,
+    moment,
+    require_coherence,
 )
 from sebench.schema.variants import (
     ASIS,
     PLAIN,
     Variant,
     parse_variant,
-)
-from sebench.schema.workloads import (
-    allows,
-    said,
-    unusual_words,
-    workload_identity,
-    workload_values,
-    workload_words,
 )
 
 __all__ = [

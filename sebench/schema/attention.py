@@ -1,8 +1,6 @@
-"""The kinds of attention, one entry each: name, options, parts, and where the torch side is.
+"""What an entry of the catalogue says of a kind of attention, and the options that several kinds share.
 
-Everything else derives from `ATTENTION_KINDS`: the variant grammar and its listing, checks of a variant
-against a network, building and initialising, the profile with its cross-check, tables and pictures. Nothing
-here imports torch; the torch side is named by its import path.
+The entries are in `sebench.schema.attention_kinds`.
 """
 
 from __future__ import annotations
@@ -11,14 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, cast, get_args
 
-from sebench.schema.attention_options import (
-    AttentionOption,
-    Choice,
-    Flag,
-    OptionValue,
-    StageSet,
-    WholeNumber,
-)
+from sebench.schema.attention_numbers import WholeNumber
+from sebench.schema.attention_options import AttentionOption, Choice, OptionValue, StageSet
 from sebench.schema.base import Phase
 
 Position = Literal["standard", "pre", "post", "identity", "3x3"]
@@ -57,6 +49,14 @@ class AttentionKind:
     """In order of execution; none where its time is not told apart."""
     inseparable: Mapping[str, OptionValue] = field(default_factory=dict)
     """Values of options with which a module lacks one of the parts, so that its time is not told apart."""
+    excluded: tuple[Mapping[str, OptionValue], ...] = ()
+    """Values of options that cannot be had together."""
+    paper: str = ""
+    """Who published it, where and when."""
+    params: str = ""
+    """Parameters of one module with the default options: a sum of products of ``C``, ``h`` and ``k``."""
+    macs: str = ""
+    """Multiply-accumulates of one module per image, of ``H`` and ``W`` too."""
 
     def option(self, name: str) -> AttentionOption | None:
         """The option of this name, if the kind has it."""
@@ -81,8 +81,14 @@ class AttentionKind:
         return tuple(part.name for part in self.parts)
 
 
-REDUCTION_RATIO = AttentionOption("r", WholeNumber(example=16), 16, "reduction ratio: h = max(1, C // r)")
-"""For every kind with a bottleneck; a ratio beyond the widest tensor attended to is refused."""
+def reduction_option(default: int, *, least: int = 1) -> AttentionOption:
+    """Reduction ratio of a kind with a bottleneck; one beyond the widest tensor attended to is refused."""
+    meaning = f"reduction ratio: h = max({least}, C // r)"
+    return AttentionOption("r", WholeNumber(example=16), default, meaning)
+
+
+REDUCTION_RATIO = reduction_option(16)
+"""That of SE."""
 STAGES = AttentionOption(
     "stages", StageSet(), None, "stages that carry it, in the paper's numbering", placing=True
 )
@@ -94,36 +100,6 @@ def position_option(positions: tuple[Position, ...] = POSITIONS) -> AttentionOpt
     return AttentionOption("position", Choice(positions), "standard", meaning, placing=True)
 
 
-def hidden_channels(channels: int, reduction: int) -> int:
-    """Width h of a bottleneck: max(1, C // r), never rounded to hardware multiples."""
-    return max(1, channels // reduction)
-
-
-_SQUEEZE_EXCITATION = AttentionKind(
-    name="se",
-    label="SE",
-    implementation="sebench.models.squeeze_excitation:IMPLEMENTATION",
-    options=(
-        REDUCTION_RATIO,
-        STAGES,
-        position_option(),
-        AttentionOption(
-            "squeeze",
-            Choice(("avg", "max", "avgmax", "none")),
-            "avg",
-            "pooling; none is the NoSqueeze ablation",
-        ),
-        AttentionOption("excitation", Choice(("sigmoid", "relu", "tanh", "hardsigmoid")), "sigmoid", "gate"),
-        AttentionOption("bias", Flag(), True, "biases in the two layers"),
-    ),
-    parts=(
-        AttentionPart(name="squeeze", ablated_in=("inference", "training")),
-        AttentionPart(name="excite", ablated_in=("inference", "training"), holds_weights=True),
-        # Without the scale no gradient reaches the others: in training that leaves out more than the scale.
-        AttentionPart(name="scale", ablated_in=("inference",)),
-    ),
-    inseparable={"squeeze": "none"},
-)
-
-ATTENTION_KINDS: Mapping[str, AttentionKind] = {kind.name: kind for kind in (_SQUEEZE_EXCITATION,)}
-"""Every kind by name, in the order in which they are listed."""
+def hidden_channels(channels: int, reduction: int, *, least: int = 1) -> int:
+    """Width h of a bottleneck: max(least, C // r), never rounded to hardware multiples."""
+    return max(least, channels // reduction)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from sebench.errors import VariantError, near_matches
 
-OptionValue = int | bool | str | tuple[int, ...] | None
+OptionValue = int | float | bool | str | tuple[int, ...] | None
 _RUN = re.compile(r"(\d{1,2})(?:-(\d{1,2}))?", re.ASCII)
 
 
@@ -29,32 +29,6 @@ class OptionType(Protocol):
 
     def render(self, value: Any) -> str:  # noqa: ANN401 - of the type that `parse` returns
         """The one text of a value."""
-
-
-@dataclass(frozen=True, slots=True)
-class WholeNumber:
-    """A whole number of at least 1."""
-
-    example: int
-    """Shown where a value is refused."""
-
-    @property
-    def syntax(self) -> str:
-        """What may stand behind the ``=``."""
-        return "1, 2, ..."
-
-    def parse(self, name: str, text: str) -> int:
-        """Read ASCII digits, nine at most."""
-        if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or int(text) < 1:
-            raise VariantError(
-                f"{name} must be a whole number of at least 1, not {text!r}",
-                hint=f"for example {name}={self.example}",
-            )
-        return int(text)
-
-    def render(self, value: int) -> str:
-        """Without leading zeros."""
-        return str(value)
 
 
 @dataclass(frozen=True, slots=True)

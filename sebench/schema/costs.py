@@ -1,4 +1,4 @@
-"""Static costs: what a network costs before any clock runs."""
+"""Static costs: what a network costs before any clock runs, here and as other counters have it."""
 
 from __future__ import annotations
 
@@ -74,3 +74,41 @@ class ModelCost(Value, frozen=True, kw_only=True):
 
     spec: ModelSpec
     cost: StaticCost
+
+
+class Attribution(Value, frozen=True, kw_only=True):
+    """A part of the difference that a tool's own rule predicts."""
+
+    op: str
+    """An aten op, or the class of a module for tools that look at modules."""
+    macs: int
+    """Tool minus sebench."""
+    why: str
+
+
+class ToolCheck(Value, frozen=True, kw_only=True):
+    """One tool's count of one network beside ours."""
+
+    tool: str
+    version: str | None = None
+    macs: int | None = None
+    difference: int | None = None
+    """Tool minus sebench."""
+    attributed: tuple[Attribution, ...] = ()
+    unexplained: int | None = None
+    """What is left of the difference after the predicted parts."""
+    status: Literal["ok", "unavailable", "failed"] = "ok"
+    reason: str | None = None
+
+
+class CrossCheck(Value, frozen=True, kw_only=True):
+    """All tools on one network."""
+
+    spec: ModelSpec
+    input_shape: tuple[int, ...]
+    phase: Phase
+    macs: int
+    """Ours."""
+    tools: tuple[ToolCheck, ...]
+    uncounted: tuple[UncountedOp, ...] = ()
+    """Ops that we have no formula for: in no total of ours."""

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from sebench.errors import VariantError
-from sebench.schema.attention import ATTENTION_KINDS, STAGES, AttentionKind, AttentionPart, Position
+from sebench.schema.attention import STAGES, AttentionKind, AttentionPart, Position
+from sebench.schema.attention_kinds import ATTENTION_KINDS
 from sebench.schema.attention_options import AttentionOption, OptionValue, is_run_of_stages, unknown_word
 
 PLAIN = "plain"
@@ -47,6 +48,9 @@ class Variant:
             if name in self.options and self.options[name] != option.default
         }
         object.__setattr__(self, "options", kept)
+        for excluded in () if self.kind is None else self.kind.excluded:
+            if all(self.value(name) == value for name, value in excluded.items()):
+                raise _together(excluded, known)
 
     def __hash__(self) -> int:
         return hash(str(self))
@@ -154,6 +158,14 @@ def _split_options(text: str) -> list[str]:
         else:
             items.append(item)
     return items
+
+
+def _together(excluded: Mapping[str, OptionValue], known: Mapping[str, AttentionOption]) -> VariantError:
+    first, *_, last = (f"{name}={known[name].render(value)}" for name, value in excluded.items())
+    option = known[[*excluded][-1]]
+    return VariantError(
+        f"{first} does not go with {last}", hint=f"give {option.name}; its values are {option.type.syntax}"
+    )
 
 
 def _known_kind(name: str) -> AttentionKind:

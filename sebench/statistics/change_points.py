@@ -8,7 +8,7 @@ import numpy as np
 
 from sebench.errors import UsageError
 from sebench.installation import extra_hint
-from sebench.statistics.samples import FloatArray, Values, checked, pairwise_distances
+from sebench.statistics.intervals import FloatArray, Values, checked, pairwise_distances
 
 MIN_SEGMENT = 2
 """A level holds for at least two points: a single one is as well an outlier."""

@@ -10,9 +10,15 @@ import numpy as np
 from scipy.special import stdtrit
 
 from sebench.errors import WorkerError
-from sebench.statistics.intervals import hodges_lehmann
+from sebench.statistics.intervals import (
+    FloatArray,
+    Values,
+    checked,
+    hodges_lehmann,
+    mean_and_sd,
+    pairwise_distances,
+)
 from sebench.statistics.paired import MIN_BLOCKS, RatioEstimate
-from sebench.statistics.samples import FloatArray, Values, checked, mean_and_sd, pairwise_distances
 
 NEGLIGIBLE_LOG_RATIO = 0.005
 """Drift and order effects below 0.5 % are never flagged, however significant."""

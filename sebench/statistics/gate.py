@@ -16,9 +16,14 @@ from typing import Literal
 from scipy.special import ndtri, stdtr, stdtrit
 
 from sebench.statistics.diagnostics import quartiles
-from sebench.statistics.intervals import ConfidenceLimits, hodges_lehmann
+from sebench.statistics.intervals import (
+    ConfidenceLimits,
+    checked,
+    hodges_lehmann,
+    mean_and_sd,
+    tail_probability,
+)
 from sebench.statistics.paired import MIN_BLOCKS, MIN_PROCESSES, estimate_ratio
-from sebench.statistics.samples import checked, mean_and_sd, tail_probability
 from sebench.statistics.welch import satterthwaite
 
 Verdict = Literal["passed", "failed", "inconclusive"]

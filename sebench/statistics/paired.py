@@ -11,8 +11,16 @@ import numpy as np
 from scipy.special import ndtri
 
 from sebench.errors import UsageError, WorkerError
-from sebench.statistics.intervals import ConfidenceLimits, hodges_lehmann, signed_rank_interval, t_interval
-from sebench.statistics.samples import FloatArray, checked, mean_and_sd, tail_probability
+from sebench.statistics.intervals import (
+    ConfidenceLimits,
+    FloatArray,
+    checked,
+    hodges_lehmann,
+    mean_and_sd,
+    signed_rank_interval,
+    t_interval,
+    tail_probability,
+)
 
 MIN_PROCESSES = 5
 """From here on the processes alone carry the interval, calibrated or not."""

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from sebench.statistics.diagnostics import sorted_quantile
-from sebench.statistics.intervals import median_interval
+from sebench.statistics.intervals import Values, checked, median_interval
 from sebench.statistics.paired import DifferenceEstimate, RatioEstimate
-from sebench.statistics.samples import Values, checked
 
 MIN_STEPS_BEYOND = 10
 """Fewest steps that have to be slower than a percentile."""

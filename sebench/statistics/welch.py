@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from scipy.special import stdtrit
 
-from sebench.statistics.intervals import ConfidenceLimits
-from sebench.statistics.samples import Values, checked, mean_and_sd, tail_probability
+from sebench.statistics.intervals import ConfidenceLimits, Values, checked, mean_and_sd, tail_probability
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,7 @@ from sebench.store.files import (
     write_atomic,
 )
 from sebench.store.index import Derivation
-from sebench.store.places import ATTEMPTS, CALIBRATIONS, RESULTS
-from sebench.store.reading import check_header, load_result
+from sebench.store.reading import ATTEMPTS, CALIBRATIONS, RESULTS, check_header, load_result
 from sebench.store.resolve import resolve_results
 from sebench.store.results import ResultStore
 from sebench.store.selection import Criterion, criteria, parse_since, unmatched

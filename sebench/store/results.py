@@ -16,12 +16,10 @@ from sebench.errors import DataFileError
 from sebench.files import read_file
 from sebench.schema import Result, ResultSummary, SkippedFile, StoreContents, WorkloadRequest
 from sebench.store.cache import sources_digest
-from sebench.store.directory import Stamp, stamp, stamps
 from sebench.store.files import write_atomic
-from sebench.store.index import INDEX_NAME, Derivation, Entry, Index
-from sebench.store.reading import load_result, parse_result
+from sebench.store.index import INDEX_NAME, Derivation, Entry, Index, summarise
+from sebench.store.reading import Stamp, load_result, parse_result, stamp, stamps
 from sebench.store.selection import criteria
-from sebench.store.summary import summarise
 
 T = TypeVar("T")
 

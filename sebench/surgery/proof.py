@@ -14,8 +14,7 @@ from torch.func import functional_call
 
 from sebench import counters
 from sebench.counters.backward import output_tensors
-from sebench.counters.isolation import isolated_from_caller
-from sebench.counters.placeholders import has_data
+from sebench.counters.placeholders import has_data, isolated_from_caller
 from sebench.counters.recording import Recording
 from sebench.errors import BuildError, SebenchError
 from sebench.surgery.forcing import GatesForcedToOne

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from sebench import counters
-from sebench.counters.isolation import isolated_from_caller
 from sebench.counters.live import LiveCopy
+from sebench.counters.placeholders import isolated_from_caller
 from sebench.errors import BuildError, SebenchError
 from sebench.models import message_of
 from sebench.profilers.device import Device, Step

@@ -14,7 +14,7 @@ from sebench.errors import WorkerError
 from sebench.profilers.device import Device, RestoredStep, Step
 from sebench.profilers.inputs import OwnInput, make_source
 from sebench.profilers.latency import Heartbeat, no_heartbeat
-from sebench.profilers.runtimes import Batch, PreparedStep, prepare_with
+from sebench.profilers.runtimes import PREPARE, Batch, PreparedStep
 from sebench.profilers.workload import (
     check_finite,
     check_finite_gradients,
@@ -22,11 +22,9 @@ from sebench.profilers.workload import (
     gradient_bytes,
 )
 from sebench.schema import ModelSpec, Side, Workload, runtime_info
-from sebench.worker.failures import Fatal, guarded
+from sebench.worker.channel import Build, Fatal, guarded
 from sebench.worker.protocol import Request, SideRequest
 
-Build = Callable[[ModelSpec, int, Workload, ModelSpec | None], nn.Module]
-"""Makes a network from its specification and seed, for a workload, to be compared with another network."""
 About = Callable[[str], None]
 """Told which network's code runs from now on."""
 
@@ -193,7 +191,7 @@ def prepare_step(
     The input is left as the network leaves it.
     """
     batch = Batch(input=own, seed=seed, rank=rank, mark=device.mark)
-    return prepare_with(workload.runtime)(module, batch, workload)
+    return PREPARE[workload.runtime](module, batch, workload)
 
 
 def ready_step(

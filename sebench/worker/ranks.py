@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from sebench.profilers.device import Step
 from sebench.schema import Side
 from sebench.store import temporary_file
-from sebench.worker.failures import Fatal, cause_of_death
+from sebench.worker.channel import Fatal, cause_of_death
 from sebench.worker.protocol import Failed, Join, Request, Span
 
 # Where a rank dies the others notice at once (gloo) or not at all (NCCL): they get this long.

@@ -15,12 +15,9 @@ from sebench.profilers.inputs import make_source
 from sebench.profilers.probes import read_probe
 from sebench.profilers.runtime import runtime_facts
 from sebench.profilers.selection import select_device
-from sebench.worker.channel import Lines, Select, Sink, WorkerChannel
-from sebench.worker.count_service import serve_counts, serve_lock
-from sebench.worker.energy import find_counter, measure_energy
-from sebench.worker.failures import Fatal, guarded
-from sebench.worker.memory import measure_memory
-from sebench.worker.preparing import Build, build_module, prepare, prepare_side, ready_step, timed_steps
+from sebench.worker.channel import Build, Fatal, Lines, Select, Sink, WorkerChannel, guarded
+from sebench.worker.counting import serve_counts, serve_lock
+from sebench.worker.preparing import build_module, prepare, prepare_side, ready_step, timed_steps
 from sebench.worker.profiling import profile_pair
 from sebench.worker.protocol import (
     Asked,
@@ -39,6 +36,7 @@ from sebench.worker.protocol import (
     SideReady,
     SideRequest,
 )
+from sebench.worker.resources import find_counter, measure_energy, measure_memory
 from sebench.worker.side import answer, check_origin
 from sebench.worker.timing import measure_pair, openmp_variables, run_other_rank
 

@@ -28,8 +28,7 @@ from sebench.profilers.probes import read_probe
 from sebench.profilers.runtime import runtime_facts
 from sebench.schema import Side
 from sebench.worker.blocks import timed_blocks
-from sebench.worker.channel import WorkerChannel
-from sebench.worker.failures import Fatal, guarded
+from sebench.worker.channel import Fatal, WorkerChannel, guarded
 from sebench.worker.preparing import PreparedSide, prepare, timed_steps
 from sebench.worker.protocol import Done, Failed, Go, Join, Measured, Ready, Request, Span
 from sebench.worker.ranks import Ranks

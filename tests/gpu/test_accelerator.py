@@ -7,13 +7,13 @@ import torch
 from typer.testing import CliRunner
 
 from sebench.cli import app
-from sebench.profilers.accelerator import AcceleratorDevice, device_facts
-from sebench.profilers.device import RestoredStep
+from sebench.profilers.accelerator import AcceleratorDevice
+from sebench.profilers.device import RestoredStep, joules_between
 from sebench.profilers.distributed import DistributedDevice, lone_rank, maximum
-from sebench.profilers.energy_counter import joules_between
-from sebench.profilers.inputs import OwnInput, make_source
+from sebench.profilers.inputs import OwnInput, make_input, make_source, make_targets
+from sebench.profilers.runtime import device_facts
 from sebench.profilers.runtimes.cudagraph import captured
-from sebench.profilers.workload import make_input, make_targets, training_step
+from sebench.profilers.workload import training_step
 from sebench.schema import Workload
 
 pytestmark = pytest.mark.gpu

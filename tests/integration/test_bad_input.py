@@ -67,7 +67,7 @@ def nets(tmp_path):
         ),
         ("-m torchvision:senet154", 2, "did you mean 'senet154'"),
         ("-m banana", 2, "unknown model 'banana'; run `sebench list` to see all"),
-        ("-m resnet50 -v es", 2, "unknown attention 'es'; choose from plain, se"),
+        ("-m resnet50 -v es", 2, "unknown attention 'es'; did you mean 'ese'?"),
         ("-m resnet50 -v se(sqeeze=max)", 2, "unknown option 'sqeeze'; did you mean 'squeeze'?"),
         ("-m resnet50 -v se(squeeze=maxx)", 2, "unknown squeeze value 'maxx'; did you mean 'max'"),
         ("-m resnet50 -v se(r=0)", 2, "r must be a whole number of at least 1, not '0'"),

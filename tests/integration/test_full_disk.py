@@ -14,7 +14,7 @@ from sebench.runner.gate import target_run
 from sebench.runner.measuring import calibrating
 from sebench.runner.measuring import run as measuring
 from tests import samples
-from tests.unit.reporting.test_picture import PROFILE
+from tests.unit.reporting.test_pictures import PROFILE
 
 RATIOS = (1.00, 1.01, 1.02, 1.03, 1.04, 1.05)
 

@@ -147,7 +147,7 @@ def test_reading_results_needs_no_torch(sebench, tmp_path):
 
 
 def test_a_plain_install_makes_pages_with_pictures(monkeypatch, tmp_path):
-    from sebench.reporting.html.vega import vega_library
+    from sebench.reporting.html.page import vega_library
 
     monkeypatch.setitem(sys.modules, "vl_convert", None)
     monkeypatch.setitem(sys.modules, "matplotlib", None)

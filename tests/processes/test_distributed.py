@@ -12,7 +12,8 @@ from torch.nn import functional
 from sebench.errors import DeviceError
 from sebench.profilers import distributed
 from sebench.profilers.distributed import DistributedDevice, host_store, lone_rank, process_group
-from sebench.profilers.workload import gradient_bytes, make_input, make_targets, training_step
+from sebench.profilers.inputs import make_input, make_targets
+from sebench.profilers.workload import gradient_bytes, training_step
 from sebench.schema import Workload
 from tests.fakes import FakeDevice
 from tests.workers.second_rank import SHAPE, network

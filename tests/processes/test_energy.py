@@ -10,7 +10,7 @@ from sebench.analysis.comparison import compare
 from sebench.errors import DeviceError, UsageError
 from sebench.reporting import comparison_document, render
 from sebench.runner.measuring.context import Host, RunContext
-from sebench.runner.measuring.energy import measure_energy, require_counters
+from sebench.runner.measuring.resources import measure_energy, require_counters
 from sebench.runner.measuring.run import run as run_plan
 from sebench.runner.planning.plan import make_plan
 from sebench.runner.planning.workloads import workloads

@@ -10,13 +10,12 @@ from filelock import FileLock
 
 from sebench.analysis.comparison import compare
 from sebench.runner.counting.pair import PairCosts
-from sebench.runner.measuring.context import RunContext
+from sebench.runner.measuring.context import Host, RunContext
 from sebench.runner.measuring.device_lock import lock_file
 from sebench.runner.measuring.result import ResultBuilder
 from sebench.runner.measuring.run import run
 from sebench.runner.measuring.series import ProcessSeries
-from sebench.runner.workers.placement import thread_placement
-from sebench.runner.workers.side_by_side import worker_opener
+from sebench.runner.workers.child import thread_placement
 from sebench.schema import ModelSpec, Pair, Session, TimingPolicy, Workload
 from tests import samples
 
@@ -43,7 +42,9 @@ def series(tmp_path):
     def start(fault, plan=PLAN, seen=None):
         command = (sys.executable, str(FAULTY), fault, str(tmp_path / "marker"))
         observer = seen.append if seen is not None else lambda progress: None
-        return ProcessSeries(plan, 0, observer=observer, open_worker=worker_opener(command, {}))
+        return ProcessSeries(
+            plan, 0, observer=observer, open_worker=RunContext(host=Host(command=command)).worker_opener()
+        )
 
     return start
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from sebench.analysis.comparison import compare
+from sebench.runner.measuring.context import Host, RunContext
 from sebench.runner.measuring.series import ProcessSeries
-from sebench.runner.workers.placement import rank_placement
+from sebench.runner.workers.child import rank_placement
 from sebench.runner.workers.session import WorkerDied, WorkerSession
-from sebench.runner.workers.side_by_side import worker_opener
 from sebench.schema import ModelSpec, Pair, Session, TimingPolicy, Workload
 from sebench.worker.protocol import MemoryRequest, Request
 from tests import samples
@@ -44,7 +44,7 @@ def command(tmp_path):
 @pytest.fixture
 def measured(command):
     def run(fault):
-        open_worker = worker_opener(command(fault), {})
+        open_worker = RunContext(host=Host(command=command(fault))).worker_opener()
         series = ProcessSeries(PLAN, 0, observer=lambda progress: None, open_worker=open_worker)
         series.measure(deadline_s=time.monotonic() + POLICY.budget_s)
         return series.measurement()

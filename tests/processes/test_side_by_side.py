@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -11,7 +12,7 @@ import pytest
 from sebench.runner.measuring.series import ProcessSeries
 from sebench.runner.workers import side_by_side
 from sebench.runner.workers.session import WorkerDied
-from sebench.runner.workers.side_by_side import SideBySide, worker_opener
+from sebench.runner.workers.side_by_side import SideBySide
 from sebench.schema import ModelSpec, Pair, Session, TimingPolicy, Workload
 from sebench.worker.protocol import (
     Done,
@@ -207,7 +208,7 @@ def series(repo, tmp_path):
             plan,
             0,
             observer=lambda progress: None,
-            open_worker=worker_opener(command or own, {COMMIT: tmp_path / "base"}),
+            open_worker=partial(SideBySide, command=command or own, trees={COMMIT: tmp_path / "base"}),
         )
 
     return start

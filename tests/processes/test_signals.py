@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from sebench.cli import _signals as signals
+from sebench.cli import _process as signals
 from tests.interpreter import FRESH
 
 # A command that takes its time, in its work as in its cleaning up.

@@ -15,7 +15,7 @@ from typer.main import get_command
 
 import sebench
 from sebench.analysis.readings import Reading
-from sebench.api.command import equivalent_command
+from sebench.api.comparing import equivalent_command
 from sebench.cli import app
 from sebench.configuration import (
     Asked,

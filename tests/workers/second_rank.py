@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from sebench.profilers.distributed import process_group, reach_store
-from sebench.profilers.workload import make_input, make_targets, training_step
+from sebench.profilers.inputs import make_input, make_targets
+from sebench.profilers.workload import training_step
 from sebench.schema import Workload
 
 SHAPE = (12, 3, 4, 4)

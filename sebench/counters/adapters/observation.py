@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from sebench.counters.dispatch import CountingMode
-from sebench.counters.memo import Price
+from sebench.counters.prices import Price
 from sebench.counters.scope import Frame, Scope
 from sebench.counters.work import qualified_name, tensors
 from sebench.schema import OpCost, StaticCost

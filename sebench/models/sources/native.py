@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast, get_args
 
-from sebench.errors import BuildError, UnknownModelError
-from sebench.models.registry import ModelInfo, find_model, height_width, list_models
-from sebench.models.resolution import resolve_native
+import msgspec
+
+from sebench.errors import BuildError, UnknownModelError, UsageError, VariantError
+from sebench.models.registry import ModelInfo, StrideIn, find_model, height_width, list_models
 from sebench.models.sources.source import USUAL_INPUT, BuiltModel, InputSize, Source, near_names
-from sebench.schema import PLAIN, ModelSpec, parse_variant
+from sebench.schema import ASIS, PLAIN, REDUCTION_RATIO, ModelSpec, Variant, format_stages, parse_variant
 
 if TYPE_CHECKING:
     import torch
@@ -128,3 +129,82 @@ def _materialise(module: nn.Module, spec: ModelSpec, seed: int, device: torch.de
         raise BuildError(
             f"{spec.model} does not fit on {device}: {reason}", hint="free memory or use a smaller model"
         ) from error
+
+
+def resolve_native(spec: ModelSpec, info: ModelInfo) -> ModelSpec:
+    """Validate a specification and normalise it: equal networks become equal specifications.
+
+    The variant becomes canonical (a stage set that holds every stage is dropped); the native number of
+    classes and the native stride become None.
+
+    Args:
+        spec: what is asked for.
+        info: what the registry knows of its network.
+
+    Raises:
+        VariantError: The variant is outside the grammar or does not fit the network.
+        UsageError: Number of classes or stride that this network cannot have.
+    """
+    variant = parse_variant(spec.variant)
+    if variant.as_built:
+        raise VariantError(
+            f"variant {ASIS!r}: {info.name} is sebench's own, there is no other author's",
+            hint="use plain, or se",
+        )
+    if variant.kind is not None:
+        variant = _fit(variant, info)
+    return msgspec.structs.replace(
+        spec,
+        variant=str(variant),
+        num_classes=_resolve_num_classes(spec, info),
+        stride_in=_resolve_stride_in(spec, info),
+    )
+
+
+def _fit(variant: Variant, info: ModelInfo) -> Variant:
+    if variant.position not in info.positions:
+        raise VariantError(
+            f"variant {str(variant)!r}: {info.name} has no position {variant.position!r}",
+            hint=f"it has {', '.join(info.positions)}",
+        )
+    missing = set(variant.stages or ()) - set(info.stages)
+    if missing:
+        raise VariantError(
+            f"variant {str(variant)!r}: {info.name} has no stage {format_stages(missing)}",
+            hint=f"its stages are {format_stages(info.stages)}",
+        )
+    ratio = cast("int | None", variant.options.get(REDUCTION_RATIO.name))
+    widest = info.widest_channels(variant.stages, variant.position)
+    if ratio is not None and ratio > widest:
+        raise VariantError(
+            f"variant {str(variant)!r}: r exceeds every attended tensor of {info.name}",
+            hint=f"the widest has {widest} channels, where r={widest} leaves h = 1",
+        )
+    if variant.stages == info.stages:
+        return variant.replaced(stages=None)
+    return variant
+
+
+MOST_CLASSES = 2**31
+
+
+def _resolve_num_classes(spec: ModelSpec, info: ModelInfo) -> int | None:
+    if spec.num_classes is not None and spec.num_classes < 1:
+        raise UsageError(
+            f"number of classes {spec.num_classes} is not positive",
+            hint=f"{info.name} has {info.num_classes}",
+        )
+    if spec.num_classes is not None and spec.num_classes > MOST_CLASSES:
+        raise UsageError(f"--num-classes is more than {MOST_CLASSES}")
+    return None if spec.num_classes == info.num_classes else spec.num_classes
+
+
+def _resolve_stride_in(spec: ModelSpec, info: ModelInfo) -> StrideIn | None:
+    if spec.stride_in is None:
+        return None
+    if info.default_stride_in is None:
+        able = ", ".join(model.name for model in list_models() if model.default_stride_in)
+        raise UsageError(f"stride-in does not apply to {info.name}", hint=f"it applies to {able}")
+    if spec.stride_in not in get_args(StrideIn):
+        raise UsageError(f"no stride-in {spec.stride_in!r}", hint="choose 1x1 or 3x3")
+    return None if spec.stride_in == info.default_stride_in else spec.stride_in

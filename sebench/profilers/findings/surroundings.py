@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from sebench.installation import DISTRIBUTION
+from sebench.installation import DISTRIBUTION, NAMESAKE
 from sebench.profilers.findings.finding import Check, Findings, assignments, finding
-from sebench.profilers.software import NAMESAKE
 from sebench.schema import Environment
 from sebench.units import format_bytes
 

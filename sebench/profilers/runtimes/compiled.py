@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from sebench.profilers.runtimes.step import Batch, PreparedStep, torch_step
+from sebench.profilers.runtimes.eager import Batch, PreparedStep, torch_step
 from sebench.schema import Workload
 
 

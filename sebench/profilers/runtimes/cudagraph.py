@@ -9,7 +9,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from sebench.profilers.runtimes.step import Batch, PreparedStep, nothing, torch_step
+from sebench.profilers.runtimes.eager import Batch, PreparedStep, nothing, torch_step
 from sebench.schema import Workload
 
 T = TypeVar("T")

@@ -1,9 +1,8 @@
 """The cost report: stored results to a value, the value to a document, to JSON or to long CSV."""
 
 from sebench.reporting.report.document import report_document
-from sebench.reporting.report.json import report_json
 from sebench.reporting.report.pictures import comparison_picture, report_picture
-from sebench.reporting.report.render import RenderedReport, render_report
+from sebench.reporting.report.render import RenderedReport, render_report, report_json
 from sebench.reporting.report.values import PairReport, Report, build_report
 
 __all__ = [

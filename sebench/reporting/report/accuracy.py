@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sebench.analysis.pareto import pareto_front
+from sebench.analysis.costs import pareto_front
 from sebench.paper.accuracy import QuotedAccuracy
 from sebench.reporting.answers import attention_name, place_text
 from sebench.reporting.chart import Axis, Chart, Point, Series

@@ -20,14 +20,13 @@ from sebench.reporting.document import (
     text_cell,
 )
 from sebench.reporting.report.accuracy import accuracy_section
-from sebench.reporting.report.figures import blocks_figure, figure_key
+from sebench.reporting.report.figures import blocks_figure, figure_key, ratios_figure
 from sebench.reporting.report.provenance import (
     environment_section,
     findings_section,
     method_section,
     reproduction_section,
 )
-from sebench.reporting.report.ratios import ratios_figure
 from sebench.reporting.report.stages import stages_section
 from sebench.reporting.report.values import PairReport, Report
 from sebench.schema import MetricComparison, Workload, unusual_words

@@ -10,7 +10,7 @@ from sebench.reporting.document import Figure, Section
 from sebench.reporting.ratio_picture import latency_panel, machine_text, split_place
 from sebench.reporting.report.accuracy import accuracy_section
 from sebench.reporting.report.document import report_document
-from sebench.reporting.report.ratios import KEY, ratio_rows
+from sebench.reporting.report.figures import KEY, ratio_rows
 from sebench.reporting.report.values import Report
 
 

@@ -1,22 +1,61 @@
-"""A report in the format that was asked for, with the pictures that belong beside it."""
+"""A report in the format that was asked for (JSON: kind ``report``), with the pictures beside it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sebench.reporting.change import change_document
+from sebench.analysis.costs import attention_totals, totals
+from sebench.reporting.change import change_document, change_value
 from sebench.reporting.chart import Panel, Picture
+from sebench.reporting.contract import comparison_value, document_json, plain_value
 from sebench.reporting.report.document import report_document
-from sebench.reporting.report.json import report_json
+from sebench.reporting.report.values import PairReport, Report
+from sebench.schema import Change, ModelCost
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from sebench.reporting.document import Document
-    from sebench.reporting.report.values import Report
-    from sebench.schema import Change
+
+
+_PLAIN = (
+    *("label", "result", "created_at", "sebench", "command", "seed", "pair", "as_published"),
+    *("stages", "policies", "distributions", "accuracies", "environment"),
+)
+
+
+def report_json(report: Report, changes: Sequence[Change] = ()) -> str:
+    """The ``report`` document: all that the other formats show, and every block's ratio."""
+    content = {
+        "pairs": [_pair(pair) for pair in report.pairs],
+        "changes": [change_value(change) for change in changes],
+    }
+    return document_json("report", content)
+
+
+def _pair(pair: PairReport) -> dict[str, Any]:
+    return {
+        **{name: plain_value(getattr(pair, name)) for name in _PLAIN},
+        "comparison": comparison_value(pair.comparison),
+        "costs": [_cost(cost) for cost in pair.costs],
+    }
+
+
+def _cost(cost: ModelCost) -> dict[str, Any]:
+    return {
+        "model": cost.spec.model,
+        "variant": cost.spec.variant,
+        "input_shape": list(cost.cost.input_shape),
+        "phase": cost.cost.phase,
+        **plain_value(totals(cost.cost)),
+        "sites": len(cost.cost.sites),
+        "attention": plain_value(attention_totals(cost.cost)),
+        "uncounted": plain_value(cost.cost.uncounted),
+    }
+
 
 NO_PICTURES_HERE = "tables stand in for the pictures: there is no file to put pictures beside (-o FILE.md)"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sebench.analysis.stages import StageCost
+from sebench.analysis.costs import StageCost
 from sebench.reporting.comparison import pair_text
 from sebench.reporting.document import EMPTY, Cell, Column, Figure, Row, Section, Table, text_cell
 from sebench.reporting.report.figures import figure_key, stages_figure

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sebench.analysis.comparison import compare
+from sebench.analysis.comparison import compare, origin
+from sebench.analysis.costs import StageCost, stage_costs
 from sebench.analysis.distribution import Distribution, distribution
-from sebench.analysis.readings import origin
-from sebench.analysis.stages import StageCost, stage_costs
 from sebench.paper.accuracy import QuotedAccuracy, quoted_accuracy
 from sebench.schema import (
     Comparison,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from sebench.models import ImageSize
 from sebench.profilers.environment import capture_environment
@@ -13,8 +14,8 @@ from sebench.runner.counting.counter import Counter
 from sebench.runner.measuring.calibrations import Calibrations
 from sebench.runner.progress import Observer, unobserved
 from sebench.runner.repository.worktree import Trees
-from sebench.runner.workers.session import WORKER_COMMAND, OpenWorker
-from sebench.runner.workers.side_by_side import SideDevice, worker_opener
+from sebench.runner.workers.session import WORKER_COMMAND, OpenWorker, WorkerSession
+from sebench.runner.workers.side_by_side import SideBySide, SideDevice
 from sebench.schema import Environment, Finding
 from sebench.store import CountCache
 
@@ -63,8 +64,14 @@ class RunContext:
             return counter.usual_candidate(model, size)
 
     def worker_opener(self) -> OpenWorker:
-        """How the worker of a pair is opened."""
+        """How the worker of a pair is opened: one process, or one for each side where these have trees."""
         host = self.host
-        return worker_opener(
-            host.command, self.trees, side_device=host.side_device, read_probe=host.read_probe
+        if not self.trees:
+            return partial(WorkerSession, command=host.command)
+        return partial(
+            SideBySide,
+            trees=self.trees,
+            command=host.command,
+            side_device=host.side_device,
+            read_probe=host.read_probe,
         )

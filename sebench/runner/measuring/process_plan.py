@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 
-from sebench.runner.workers.placement import worker_environ
+from sebench.runner.workers.child import worker_environ
 from sebench.runner.workers.session import Worker, WorkerDied, WorkerFailed
 from sebench.schema import Block, Plan, ProcessRun, Session, Side, TimingPolicy, Workload, runtime_info
 from sebench.worker.protocol import Done, Failed, Measured, Request

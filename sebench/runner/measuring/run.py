@@ -12,9 +12,8 @@ from sebench.runner.counting.counter import Counter, counted_dtype
 from sebench.runner.counting.pair import count_pair, count_saved, require_memory
 from sebench.runner.measuring.context import RunContext
 from sebench.runner.measuring.device_lock import alone_on
-from sebench.runner.measuring.energy import measure_energy, require_counters
-from sebench.runner.measuring.memory import measure_memory
 from sebench.runner.measuring.process_plan import silence_limit_s
+from sebench.runner.measuring.resources import measure_energy, measure_memory, require_counters
 from sebench.runner.measuring.result import ResultBuilder
 from sebench.runner.measuring.series import ProcessSeries
 from sebench.schema import EnergyMeasurement, Finding, Plan, Result, TimingPolicy

@@ -22,7 +22,7 @@ from sebench.profilers.device import Timing
 from sebench.profilers.latency import warm_up
 from sebench.profilers.probes import Probe, canary, read_probe
 from sebench.runner.repository.worktree import Trees, repository_root, tree_of
-from sebench.runner.workers.session import OpenWorker, WorkerDied, WorkerFailed, WorkerSession, expect
+from sebench.runner.workers.session import WorkerDied, WorkerFailed, WorkerSession, expect
 from sebench.schema import DeviceState, ModelSpec, Side
 from sebench.worker.blocks import timed_blocks
 from sebench.worker.protocol import (
@@ -224,25 +224,3 @@ class SideBySide:
         return dataclasses.replace(
             self._read_probe(), process_cpu_s=sum(times.user + times.system for times in used)
         )
-
-
-def worker_opener(
-    command: Sequence[str],
-    trees: Trees,
-    *,
-    side_device: Callable[[], SideDevice] = SideDevice,
-    read_probe: Callable[[], Probe] = read_probe,
-) -> OpenWorker:
-    """How the worker of a pair is opened: one process, or one for each side where these have trees.
-
-    Args:
-        command: how a worker is started.
-        trees: working directories of the commits that specs name.
-        side_device: times the workers of two trees in turn.
-        read_probe: reads what the host does beside them.
-    """
-    if trees:
-        return partial(
-            SideBySide, trees=trees, command=command, side_device=side_device, read_probe=read_probe
-        )
-    return partial(WorkerSession, command=command)

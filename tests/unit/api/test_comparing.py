@@ -6,7 +6,7 @@ import pytest
 
 import sebench
 from sebench.api import comparing
-from sebench.api.command import equivalent_command
+from sebench.api.comparing import equivalent_command
 from sebench.errors import Interrupted, UsageError
 from sebench.runner.planning.plan import make_plan
 from sebench.schema import WorkloadRequest

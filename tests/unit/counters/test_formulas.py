@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 import torchvision  # noqa: F401 - has ops of its own
 
+from sebench.counters.elementwise import FREE
 from sebench.counters.formulas import RULES, is_free, rule_for
-from sebench.counters.op_names import FREE
 
 DOCS = Path(__file__).parents[3] / "docs" / "counting.md"
 

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from sebench.counters import count
-from sebench.counters.factorisations import triangular_solve
+from sebench.counters.linear_algebra import triangular_solve
 from sebench.counters.work import Call
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from sebench.counters import count, dispatch, memo
+from sebench.counters import count, dispatch, prices
 from sebench.errors import BuildError, UsageError
 from tests.interpreter import FRESH
 
@@ -102,12 +102,12 @@ def test_counting_twice_gives_the_same_rows_with_and_without_the_memo(monkeypatc
 
 def test_the_memo_is_bounded():
     expected = count(network(), SHAPE)
-    memo.forget()
-    answers = {(number,): memo.Answer(price=None, result=number) for number in range(3)}
+    prices.forget()
+    answers = {(number,): prices.Answer(price=None, result=number) for number in range(3)}
     for key, answer in answers.items():
-        memo.remember(key, answer, limit=2)
+        prices.remember(key, answer, limit=2)
     # The third found two and started afresh.
-    assert [memo.recall(key) for key in answers] == [None, None, answers[2,]]
+    assert [prices.recall(key) for key in answers] == [None, None, answers[2,]]
     assert count(network(), SHAPE) == expected
 
 

@@ -9,7 +9,7 @@ import pytest
 from torch import nn
 from typer.testing import CliRunner
 
-from sebench.api.command import equivalent_command
+from sebench.api.comparing import equivalent_command
 from sebench.api.naming import network_name
 from sebench.cli import app
 from sebench.configuration import load_configuration

@@ -5,13 +5,13 @@ from random import Random
 import pytest
 
 from sebench.errors import DeviceError
+from sebench.profilers.device import Zone, joules_between
 from sebench.profilers.energy import (
     energy_block_seconds,
     idle_power_w,
     measure_energy_block,
     require_alone,
 )
-from sebench.profilers.energy_counter import Zone, joules_between
 from tests.fakes import FakeCounter, FakeDevice
 
 RANGE = 10**9

@@ -6,8 +6,8 @@ from torch import nn
 
 from sebench.profilers.cpu import CpuDevice
 from sebench.profilers.device import RestoredStep
-from sebench.profilers.inputs import OwnInput, make_source
-from sebench.profilers.workload import inference_step, make_input, make_targets, training_step
+from sebench.profilers.inputs import OwnInput, make_input, make_source, make_targets
+from sebench.profilers.workload import inference_step, training_step
 from sebench.schema import Workload
 
 WORKLOAD = Workload(batch_size=2, input_shape=(2, 3, 4, 4), memory_format="channels_last")

@@ -7,7 +7,8 @@ from torch import nn
 from sebench import models
 from sebench.counters import count
 from sebench.profilers import memory
-from sebench.profilers.workload import inference_step, make_input, make_targets, training_step
+from sebench.profilers.inputs import make_input, make_targets
+from sebench.profilers.workload import inference_step, training_step
 from sebench.runner.counting.pair import least_bytes
 from sebench.schema import ModelSpec, Workload
 

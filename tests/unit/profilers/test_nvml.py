@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from sebench.errors import DeviceError
-from sebench.profilers.energy_counter import joules_between
+from sebench.profilers.device import joules_between
 from sebench.profilers.nvml import open_reader
 from sebench.schema import DeviceState
 

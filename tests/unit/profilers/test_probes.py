@@ -3,7 +3,7 @@ import itertools
 
 import pytest
 
-from sebench.profilers.cpu_time import CpuTicks
+from sebench.profilers.machine import CpuTicks
 from sebench.profilers.probes import (
     CANARY_ITERATIONS,
     Probe,

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from sebench.errors import DeviceError
-from sebench.profilers.energy_counter import joules_between
+from sebench.profilers.device import joules_between
 from sebench.profilers.host import Host
 from sebench.profilers.processor import read_cpu
 from sebench.profilers.rapl import POWERCAP, open_rapl

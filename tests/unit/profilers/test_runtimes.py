@@ -6,7 +6,7 @@ from torch import nn
 
 from sebench.errors import WorkerError
 from sebench.profilers.inputs import OwnInput, make_source
-from sebench.profilers.runtimes import Batch, PreparedStep, prepare_with
+from sebench.profilers.runtimes import PREPARE, Batch, PreparedStep
 from sebench.schema import RUNTIMES, Workload
 
 INFERENCE = Workload(input_shape=(2, 3, 4, 4), batch_size=2)
@@ -25,7 +25,7 @@ def batch(workload, **fields):
 
 def test_a_forward_pass():
     module, given = network(), batch(INFERENCE)
-    prepared = prepare_with("eager")(module, given, INFERENCE)
+    prepared = PREPARE["eager"](module, given, INFERENCE)
     assert prepared.held == ()
     with torch.inference_mode():
         assert torch.equal(prepared.run(), module(given.input.tensor))
@@ -35,7 +35,7 @@ def test_a_training_step_holds_its_targets_and_marks_its_halves():
     marked = []
     given = batch(TRAINING, mark=lambda: marked.append("forward"))
     module = network()
-    prepared = prepare_with("eager")(module, given, TRAINING)
+    prepared = PREPARE["eager"](module, given, TRAINING)
     (targets,) = prepared.held
     assert targets.shape == (2,)
     assert prepared.run().shape == ()
@@ -54,14 +54,14 @@ def test_a_network_that_writes_to_its_input_finds_it_unchanged_when_trained():
 
     given = batch(TRAINING)
     before = given.input.tensor.clone()
-    prepare_with("eager")(Writes(), given, TRAINING)
+    PREPARE["eager"](Writes(), given, TRAINING)
     # The forward pass that finds the number of classes has written to it.
     assert torch.equal(given.input.tensor, before)
 
 
 def test_training_needs_logits():
     with pytest.raises(WorkerError, match="training needs logits"):
-        prepare_with("eager")(nn.ReLU(), batch(TRAINING), TRAINING)
+        PREPARE["eager"](nn.ReLU(), batch(TRAINING), TRAINING)
 
 
 def test_a_runtime_is_any_function_of_the_protocol():
@@ -76,7 +76,7 @@ def test_a_runtime_is_any_function_of_the_protocol():
         return PreparedStep(run)
 
     module, given = network(), batch(INFERENCE)
-    expected = prepare_with("eager")(module, given, INFERENCE).run() - module[1].bias
+    expected = PREPARE["eager"](module, given, INFERENCE).run() - module[1].bias
     assert torch.allclose(prepare(module, given, INFERENCE).run(), expected, atol=1e-6)
 
 

@@ -6,7 +6,8 @@ from torch import nn
 from torch.nn import functional
 
 from sebench.errors import WorkerError
-from sebench.profilers.workload import inference_step, make_input, make_targets, training_step
+from sebench.profilers.inputs import make_input, make_targets
+from sebench.profilers.workload import inference_step, training_step
 from sebench.schema import Workload
 
 SHAPE = (6, 3, 4, 4)

@@ -5,6 +5,7 @@ import pytest
 
 from sebench.reporting import catalog_document, catalog_json
 from sebench.reporting.catalog import stages_text
+from sebench.schema import ATTENTION_KINDS
 
 MODEL = SimpleNamespace(
     name="resnet50",
@@ -61,4 +62,31 @@ def test_json():
         "variants": [{"syntax": "se(r=8)", "meaning": "reduction ratio of the bottleneck", "default": "16"}],
         "tables": [],
         "sources": [],
+        "attention": [],
+    }
+
+
+def test_attention_has_its_cost_options_and_paper():
+    (table,) = catalog_document(attention=[ATTENTION_KINDS["simam"]]).tables
+    assert [cell.text for cell in table.rows[0]] == [
+        "simam",
+        "SimAM",
+        "0",
+        "0",
+        "lam=0.0001",
+        "Yang et al., ICML 2021",
+    ]
+    (kind,) = json.loads(catalog_json(attention=[ATTENTION_KINDS["simam"]]))["attention"]
+    assert {**kind, "options": kind["options"][0]} == {
+        "name": "simam",
+        "label": "SimAM",
+        "paper": "Yang et al., ICML 2021",
+        "params": "0",
+        "macs": "0",
+        "options": {
+            "name": "stages",
+            "values": "2-4 or 2+4",
+            "default": "all",
+            "meaning": "stages that carry it, in the paper's numbering",
+        },
     }

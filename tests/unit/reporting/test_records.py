@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from msgspec.structs import fields, replace
 
-from sebench.analysis.readings import origin
+from sebench.analysis.comparison import origin
 from sebench.reporting import comparison_document, gate_document, render
-from sebench.reporting.change_records import CHANGE_FIELDS
+from sebench.reporting.change_rows import CHANGE_FIELDS
 from sebench.reporting.comparison_records import COMPARISON_FIELDS, comparison_records
 from sebench.reporting.csv import render_csv
 from sebench.reporting.document import Document
@@ -80,7 +80,10 @@ def test_a_row_has_one_value_per_field():
 
 
 def test_csv_holds_the_records_instead_of_tables():
-    assert render_csv(Document("D", (), records=KINDS)) == "name,n,x,exact\na,3,1,True\n,,,\nb,4,0.5,False\n"
+    assert (
+        render_csv(Document("D", (), records=lambda: KINDS))
+        == "name,n,x,exact\na,3,1,True\n,,,\nb,4,0.5,False\n"
+    )
 
 
 # --- comparisons ----------------------------------------------------------------------------------------
@@ -105,7 +108,7 @@ def test_one_row_per_pair_workload_and_metric(records):
 
 
 def test_pandas_reads_csv_into_the_same_frame(records):
-    text = render_csv(Document("D", (), records=records))
+    text = render_csv(Document("D", (), records=lambda: records))
     pd.testing.assert_frame_equal(read(text, records), records.to_frame())
 
 

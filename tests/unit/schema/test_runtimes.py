@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from sebench.profilers.runtimes import prepare_with
+from sebench.profilers.runtimes import PREPARE
 from sebench.reporting.series import workload_name
 from sebench.runner.measuring.calibrations import Calibrations
 from sebench.runner.measuring.process_plan import silence_limit_s
@@ -39,7 +39,7 @@ def test_the_catalogue_has_every_runtime_in_order():
 
 @pytest.mark.parametrize("info", RUNTIMES, ids=lambda info: info.name)
 def test_a_runtime_reaches_every_consumer(info):
-    assert callable(prepare_with(info.name))
+    assert callable(PREPARE[info.name])
     option = COLUMN_OPTIONS["runtime"]
     assert info.name in option.choices
     assert f"{info.name}, {info.help}" in option.help

@@ -50,13 +50,17 @@ def test_options():
     assert variant == Variant("se", options)
     assert (variant.stages, variant.position) == ((2, 3), "post")
     # what says where modules sit is no argument of theirs
-    assert variant.arguments == {"r": 8, "squeeze": "none", "excitation": "relu", "bias": False}
+    assert variant.arguments == {
+        "r": 8, "squeeze": "none", "excitation": "relu", "bias": False, "fc": "linear", "pool": "mean",
+    }  # fmt: skip
 
 
 def test_options_that_are_not_given_have_their_defaults():
     variant = parse_variant("se(r=8)")
     assert variant.options == {"r": 8}
-    assert variant.arguments == {"r": 8, "squeeze": "avg", "excitation": "sigmoid", "bias": True}
+    assert variant.arguments == {
+        "r": 8, "squeeze": "avg", "excitation": "sigmoid", "bias": True, "fc": "linear", "pool": "mean",
+    }  # fmt: skip
     assert (variant.stages, variant.position) == (None, "standard")
     plain = Variant()
     assert (plain.kind, plain.arguments, plain.stages, plain.position) == (None, {}, None, "standard")
@@ -105,8 +109,10 @@ def test_values_that_no_text_has_are_refused(options, message):
 
 
 def test_an_unknown_kind_and_options_of_the_plain_network_are_refused():
-    with pytest.raises(VariantError, match="unknown attention 'eca'; choose from plain, asis, se"):
-        Variant("eca")
+    with pytest.raises(
+        VariantError, match="unknown attention 'nla'; choose from plain, asis, se, ese, eca, "
+    ):
+        Variant("nla")
     with pytest.raises(VariantError, match="unknown option 'r'; there is none"):
         Variant(None, {"r": 8})
 
@@ -127,13 +133,16 @@ def test_printing_and_reading_are_inverse(variant):
     assert parse_variant(str(variant)) == variant
 
 
+KINDS = "choose from plain, asis, se, ese, eca, cbam, bam, ge, gc, srm, coord, simam, scse"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "attention missing; choose from plain, asis, se"),
+        ("", f"attention missing; {KINDS}"),
         ("plane", "unknown attention 'plane'; did you mean 'plain'?"),
-        ("cbam", "unknown attention 'cbam'; choose from plain, asis, se"),
-        ("se r=8", "unknown attention 'se r=8'; choose from plain, asis, se"),
+        ("nla", f"unknown attention 'nla'; {KINDS}"),
+        ("se r=8", f"unknown attention 'se r=8'; {KINDS}"),
         ("plain(r=8)", "plain has no options; write plain, or name an attention"),
         ("se(", "unbalanced parentheses; write it as NAME(option=value,...)"),
         ("se)", "unbalanced parentheses; write it as NAME(option=value,...)"),
@@ -148,7 +157,7 @@ def test_printing_and_reading_are_inverse(variant):
         ("se(r=)", "option 'r' has no value; write r=..."),
         (
             "se(r=8,)",
-            "option missing; choose from r, stages, position, squeeze, excitation, bias",
+            "option missing; choose from r, stages, position, squeeze, excitation, bias, fc, pool",
         ),
         ("se(stage=2)", "unknown option 'stage'; did you mean 'stages'?"),
         ("se(squeze=avg)", "unknown option 'squeze'; did you mean 'squeeze'?"),

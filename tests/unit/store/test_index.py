@@ -5,8 +5,8 @@ import sqlite3
 
 import pytest
 
-from sebench.store.directory import Stamp, stamp, stamps
 from sebench.store.index import Derivation, Entry, Index
+from sebench.store.reading import Stamp, stamp, stamps
 
 NUMBERS = Derivation(key="numbers", version="1", type=list[int])
 ENTRIES = {f"{number}.json": Entry(Stamp(number, 10**18 + number), [number] * 3) for number in range(200)}

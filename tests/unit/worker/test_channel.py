@@ -8,8 +8,7 @@ import pytest
 from sebench.errors import DeviceError
 from sebench.schema import Workload
 from sebench.worker import channel
-from sebench.worker.channel import ALIVE_PERIOD_S, WorkerChannel
-from sebench.worker.failures import Fatal
+from sebench.worker.channel import ALIVE_PERIOD_S, Fatal, WorkerChannel
 from sebench.worker.protocol import Alive, Done, Reply, Span
 
 

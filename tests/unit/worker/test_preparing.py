@@ -6,7 +6,7 @@ from torch import nn
 
 from sebench.profilers.device import RestoredStep
 from sebench.schema import ModelSpec, Pair, TimingPolicy, Workload
-from sebench.worker.failures import Fatal, guarded
+from sebench.worker.channel import Fatal, guarded
 from sebench.worker.preparing import prepare, timed_steps
 from sebench.worker.protocol import Request
 from tests.fakes import FakeDevice

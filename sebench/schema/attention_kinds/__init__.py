@@ -1,0 +1,35 @@
+"""The kinds of attention, one entry each: name, options, parts, cost, and where the torch side is.
+
+Everything else derives from `ATTENTION_KINDS`: the variant grammar and its listing, checks of a variant
+against a network, building and initialising, the profile with its cross-check, tables and pictures. Nothing
+here imports torch; the torch side is named by its import path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sebench.schema.attention import AttentionKind
+from sebench.schema.attention_kinds.channel import EFFECTIVE_SE, EFFICIENT_CHANNEL, SQUEEZE_EXCITATION, STYLE
+from sebench.schema.attention_kinds.context import GATHER_EXCITE, GLOBAL_CONTEXT
+from sebench.schema.attention_kinds.spatial import BOTTLENECK, CONCURRENT, CONVOLUTIONAL, COORDINATE, SIMPLE
+
+__all__ = ["ATTENTION_KINDS"]
+
+ATTENTION_KINDS: Mapping[str, AttentionKind] = {
+    kind.name: kind
+    for kind in (
+        SQUEEZE_EXCITATION,
+        EFFECTIVE_SE,
+        EFFICIENT_CHANNEL,
+        CONVOLUTIONAL,
+        BOTTLENECK,
+        GATHER_EXCITE,
+        GLOBAL_CONTEXT,
+        STYLE,
+        COORDINATE,
+        SIMPLE,
+        CONCURRENT,
+    )
+}
+"""Every kind by name, in the order in which they are listed."""
