@@ -36,7 +36,7 @@ def test_a_workload_names_what_is_unusual_about_it():
 
 def test_a_pair_names_both_networks():
     pair = Pair(baseline=ModelSpec(model="a.py:old"), candidate=ModelSpec(model="a.py:new", num_classes=10))
-    assert pair_name(pair) == "a.py:old plain -> a.py:new plain, 10 classes"
+    assert pair_name(pair) == "a.py:old asis -> a.py:new asis, 10 classes"
 
 
 def test_exact_metrics_go_with_the_first_workload(make):
