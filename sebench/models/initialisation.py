@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Collection, Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from sebench.models.attention import Rule, implementation
 from sebench.models.slots import SlottedBlock
+from sebench.schema import AttentionKind
 
 RESIDUAL_GAIN = 0.2
 """Scale of the last convolution of a residual branch.
@@ -47,10 +49,48 @@ def initialise(network: nn.Module, seed: int) -> None:
     Raises:
         TypeError: A module with parameters has no rule.
     """
-    residual_ends = _residual_ends(network)
     own_rules = _own_rules(network)
     generator = torch.Generator(device="cpu")
-    for name, module in network.named_modules():
+    _fill_modules(network.named_modules(), own_rules, _residual_ends(network), seed, generator)
+    for site, rule in own_rules.items():
+        _apply(rule, network.get_submodule(site), site, seed, generator)
+
+
+@torch.no_grad()
+def initialise_attention(attention: nn.Module, kind: AttentionKind, site: str, seed: int) -> None:
+    """Fill one attention module in place, as `initialise` does in a network that has it at `site`.
+
+    Args:
+        attention: the module.
+        kind: what it is.
+        site: its path in the network, on which its numbers depend.
+        seed: of the run.
+
+    Raises:
+        TypeError: A module with parameters has no rule.
+    """
+    rule = implementation(kind).initialise
+    own_rules = {} if rule is None else {site: rule}
+    generator = torch.Generator(device="cpu")
+    _fill_modules(attention.named_modules(prefix=site), own_rules, frozenset(), seed, generator)
+    if rule is not None:
+        _apply(rule, attention, site, seed, generator)
+
+
+def parameter_seed(seed: int, name: str) -> int:
+    """Seed of one parameter's generator: 63 bits of a hash of the run's seed and its name."""
+    digest = hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def _fill_modules(
+    modules: Iterable[tuple[str, nn.Module]],
+    own_rules: Mapping[str, Rule],
+    residual_ends: Collection[str],
+    seed: int,
+    generator: torch.Generator,
+) -> None:
+    for name, module in modules:
         gain = RESIDUAL_GAIN if name in residual_ends else 1.0
         match module:
             case nn.Conv1d() | nn.Conv2d():
@@ -66,14 +106,6 @@ def initialise(network: nn.Module, seed: int) -> None:
                     parameter.fill_(torch.nan)
             case _ if any(True for _ in module.parameters(recurse=False)):
                 raise TypeError(f"no initialisation for {type(module).__name__} at {name!r}")
-    for site, rule in own_rules.items():
-        _apply(rule, network.get_submodule(site), site, seed, generator)
-
-
-def parameter_seed(seed: int, name: str) -> int:
-    """Seed of one parameter's generator: 63 bits of a hash of the run's seed and its name."""
-    digest = hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1
 
 
 def _own_rules(network: nn.Module) -> dict[str, Rule]:

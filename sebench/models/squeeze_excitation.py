@@ -25,7 +25,7 @@ Averaging = Literal["mean", "avgpool"]
 
 
 class Squeeze(nn.Module):
-    """Channel descriptors of a feature map: global pooling over the grid (Eq. 2).
+    """Channel descriptors of a feature map: global pooling over the grid (Eq. 2), of 1 to 3 dimensions.
 
     ``avg`` and ``max`` give one descriptor, ``avgmax`` both, ``none`` the feature map itself
     (NoSqueeze, TPAMI section 7.1).
@@ -44,17 +44,20 @@ class Squeeze(nn.Module):
             case "avg":
                 return (self._mean(x),)
             case "max":
-                return (x.amax((2, 3), keepdim=self.keepdim),)
+                return (self._max(x),)
             case "avgmax":
-                return self._mean(x), x.amax((2, 3), keepdim=self.keepdim)
+                return self._mean(x), self._max(x)
             case "none":
                 return (x,)
 
     def _mean(self, x: Tensor) -> Tensor:
         if self.average is None:
-            return x.mean((2, 3), keepdim=self.keepdim)
+            return x.mean(tuple(range(2, x.dim())), keepdim=self.keepdim)
         pooled: Tensor = self.average(x)
         return pooled if self.keepdim else pooled.flatten(1)
+
+    def _max(self, x: Tensor) -> Tensor:
+        return x.amax(tuple(range(2, x.dim())), keepdim=self.keepdim)
 
 
 class Excite(nn.Module):
@@ -94,7 +97,7 @@ class Scale(nn.Module):
 
     def forward(self, x: Tensor, gate: Tensor) -> Tensor:
         """Scale (N, C, H, W) by (N, C) or (N, C, H, W)."""
-        return x * (gate[:, :, None, None] if gate.dim() == 2 else gate)
+        return x * (gate if gate.dim() == x.dim() else gate[(..., *(None,) * (x.dim() - 2))])
 
 
 class SqueezeExcitation(nn.Module):
@@ -134,7 +137,7 @@ class OnePixel(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor]:
         """Map (N, C, H, W) to one descriptor (N, C)."""
-        return (x[:, :, 0, 0].detach(),)
+        return (x[(slice(None), slice(None), *(0,) * (x.dim() - 2))].detach(),)
 
 
 class Ungated(nn.Module):

@@ -1,0 +1,177 @@
+"""Attention put into a network that its author built without, and taken out again."""
+
+from __future__ import annotations
+
+import copyreg
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any, ClassVar, cast
+
+import torch
+from torch import nn
+
+from sebench.errors import BuildError, VariantError
+from sebench.models.attention import make_attention
+from sebench.models.initialisation import allocate, initialise_attention
+from sebench.schema import REDUCTION_RATIO, Variant, format_stages
+from sebench.surgery.boundaries import Boundary
+from sebench.surgery.places import Place
+
+_MARK = "_inserted_by_sebench"
+
+
+class Attending(nn.Module):
+    """Made part of a module's class, it lets what the module returns pass through attention.
+
+    The module keeps its identity, attributes, and names of parameters, so the author's weights still load,
+    and it is still an instance of its class. Wrappers would rename, hooks cost time and hide from compilers.
+    Tools that look for exact classes (thop, fusion of convolution and normalisation) leave it alone; what
+    replaces modules by class, as `nn.SyncBatchNorm.convert_sync_batchnorm` does, has to come before.
+    """
+
+    author_class: ClassVar[type[nn.Module]]
+    attention_name: ClassVar[str]
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the author's
+        """Attend to what the author's forward returns."""
+        return getattr(self, self.attention_name)(super().forward(*args, **kwargs))
+
+    def __reduce_ex__(self, protocol: Any) -> Any:  # noqa: ANN401 - for copy and pickle
+        rebuilt = super().__reduce_ex__(protocol)
+        if isinstance(rebuilt, tuple) and rebuilt[0] is copyreg.__newobj__:  # type: ignore[attr-defined]
+            return _blank, (self.author_class, self.attention_name), *rebuilt[2:]
+        return rebuilt
+
+
+def put_in(network: nn.Module, places: Sequence[Place], variant: Variant, seed: int) -> nn.Module:
+    """Put attention into a network, in place.
+
+    Nothing else of the network changes. Weights of the attention depend on the seed and its path alone.
+
+    Args:
+        network: The network in which the places were found; the one that is returned.
+        places: Where. ``stages=`` of the variant selects among them by `Place.stage_number`.
+        variant: Any but the plain one.
+        seed: Of the weights.
+
+    Raises:
+        VariantError: The variant does not fit the places: a position other than the standard one, stages or
+            a reduction ratio that none of them has, an attention that cannot take their feature maps.
+        BuildError: A place has no module behind which attention could go.
+    """
+    if variant.kind is None:
+        raise ValueError("the plain variant has no attention to put in")
+    for place, boundary in _selected(network, places, variant):
+        attention = _attention(network, place, variant)
+        if not any(parameter.is_meta for parameter in attention.parameters()):
+            initialise_attention(attention, variant.kind, boundary.site, seed)
+        _attach(network, boundary, attention)
+    return network
+
+
+def inserted_sites(network: nn.Module) -> tuple[str, ...]:
+    """Paths of the attention that `put_in` put into a network."""
+    return tuple(path for path, module in network.named_modules() if _MARK in vars(module))
+
+
+def remove_inserted(network: nn.Module) -> nn.Module:
+    """Take out what `put_in` put in, in place: the network is again what it was."""
+    for module in list(network.modules()):
+        for name, child in list(module._modules.items()):
+            if child is not None and _MARK in vars(child):
+                del module._modules[name]
+        if isinstance(module, Attending):
+            module.__class__ = module.author_class
+    return network
+
+
+def _selected(
+    network: nn.Module, places: Sequence[Place], variant: Variant
+) -> Iterator[tuple[Place, Boundary]]:
+    name = type(network).__name__
+    if variant.position != "standard":
+        raise VariantError(
+            f"variant {str(variant)!r}: {name} has no position {variant.position!r}",
+            hint="networks that are not sebench's own have the standard one",
+        )
+    known = {place.stage_number for place in places}
+    missing = set(variant.stages or ()) - known
+    if missing:
+        raise VariantError(
+            f"variant {str(variant)!r}: {name} has no place in stage {format_stages(missing)}",
+            hint=f"stage k is at stride 2**k; it has places in stages {format_stages(known)}",
+        )
+    chosen = [place for place in places if variant.stages is None or place.stage_number in variant.stages]
+    ratio = variant.value(REDUCTION_RATIO.name)
+    widest = max((place.channels for place in chosen), default=0)
+    if ratio is not None and ratio > widest:
+        raise VariantError(
+            f"variant {str(variant)!r}: r exceeds every attended tensor of {name}",
+            hint=f"the widest has {widest} channels, where r={widest} leaves h = 1",
+        )
+    for place in chosen:
+        if place.boundary is None:
+            raise BuildError(
+                f"block {place.block!r} of {name} has no module that ends where attention belongs",
+                hint="capture the network first, or name modules with --insert-after",
+            )
+        yield place, place.boundary
+
+
+def _attention(network: nn.Module, place: Place, variant: Variant) -> nn.Module:
+    """The module for a place, on the device and of the type of the network's weights, not filled yet."""
+    with torch.device("meta"):
+        attention = make_attention(place.channels, variant)
+    _require_fit(attention.eval(), place, variant)
+    weight = next((each for each in network.parameters() if each.is_floating_point()), torch.empty(0))
+    if not weight.is_meta:
+        allocate(attention)
+    vars(attention)[_MARK] = True
+    return attention.to(weight.device, weight.dtype).train(network.training)
+
+
+def _require_fit(attention: nn.Module, place: Place, variant: Variant) -> None:
+    feature = torch.empty(place.shape, device="meta")
+    try:
+        result = attention(feature)
+    except (RuntimeError, ValueError, IndexError, TypeError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+    else:
+        if isinstance(result, torch.Tensor) and result.shape == feature.shape:
+            return
+        reason = "it returns another shape"
+    shape = "x".join(map(str, place.shape))
+    raise VariantError(
+        f"variant {str(variant)!r} cannot attend to the feature map {shape} of {place.block}: {reason}",
+        hint=f"it has {place.dimensions} spatial dimensions; --insert-after names other modules",
+    )
+
+
+def _attach(network: nn.Module, boundary: Boundary, attention: nn.Module) -> None:
+    module, (parent, _, name) = network.get_submodule(boundary.path), boundary.site.rpartition(".")
+    if parent == boundary.path:
+        module.__class__ = _attending(type(module), name)
+        module.add_module(name, attention)
+        return
+    children = network.get_submodule(parent)._modules
+    for each, child in list(children.items()):
+        children[each] = children.pop(each)
+        if child is module:
+            children[name] = attention
+
+
+@cache
+def _attending(author_class: type[nn.Module], name: str) -> type[nn.Module]:
+    names = {
+        "__module__": author_class.__module__,
+        "__doc__": author_class.__doc__,
+        "author_class": author_class,
+        "attention_name": name,
+    }
+    made = type(f"{author_class.__name__}WithAttention", (Attending, author_class), names)
+    return cast("type[nn.Module]", made)
+
+
+def _blank(author_class: type[nn.Module], name: str) -> nn.Module:
+    made = _attending(author_class, name)
+    return made.__new__(made)
