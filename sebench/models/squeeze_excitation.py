@@ -97,7 +97,9 @@ class Scale(nn.Module):
 
     def forward(self, x: Tensor, gate: Tensor) -> Tensor:
         """Scale (N, C, H, W) by (N, C) or (N, C, H, W)."""
-        return x * (gate if gate.dim() == x.dim() else gate[(..., *(None,) * (x.dim() - 2))])
+        while gate.dim() < x.dim():
+            gate = gate.unsqueeze(-1)
+        return x * gate
 
 
 class SqueezeExcitation(nn.Module):
@@ -137,7 +139,10 @@ class OnePixel(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor]:
         """Map (N, C, H, W) to one descriptor (N, C)."""
-        return (x[(slice(None), slice(None), *(0,) * (x.dim() - 2))].detach(),)
+        pixel = x
+        while pixel.dim() > 2:
+            pixel = pixel[..., 0]
+        return (pixel.detach(),)
 
 
 class Ungated(nn.Module):

@@ -71,14 +71,18 @@ class Blocks:
         A concatenation that goes straight into another one, or a module within another one of these, is part
         of a block: layers of a DenseNet, inner branches of an Inception module. A single one is no block.
         """
-        ends: list[Ending] = []
+        ends: dict[int, Ending] = {}
         for call in self.flow.recording.calls:
             value = self._feature_map(call)
             joined = None if value is None else self._concatenation(call, value)
             if value is not None and joined is not None and call.path:
-                ends = [end for end in ends if not _is_within(end.block, call)]
-                ends.append(Ending(call, value))
-        return tuple(ends) if len(ends) > 1 else ()
+                ends.setdefault(joined, Ending(call, value))  # the innermost module that ends with it
+        found = [
+            end
+            for end in ends.values()
+            if not any(_is_within(end.block, other.block) for other in ends.values())
+        ]
+        return tuple(found) if len(found) > 1 else ()
 
     @cached_property
     def chained(self) -> tuple[Ending, ...]:
@@ -156,28 +160,21 @@ class Blocks:
         made, returned = self.flow.value(op.outputs[0]).shape, self.flow.value(value).shape
         return len(made) == len(returned) and made[2:] == returned[2:]
 
-    def _concatenation(self, call: ModuleCall, value: int) -> Op | None:
-        """The concatenation along the channels that a call ends with, and that goes into no other one."""
+    def _concatenation(self, call: ModuleCall, value: int) -> int | None:
+        """Index of the concatenation along the channels that a call ends with, and that enters no other."""
         shape = self.flow.value(value).shape
         op = self.flow.producer(value)
         while op is not None and (op.is_view or op.plain_name in _MOVES):
             value = op.inputs[0]
             op = self.flow.producer(value)
-        if op is None or op.plain_name != "cat" or self.flow.value(value).shape != shape:
-            return None
         index = self.flow.value(value).producer
-        parts = [part for part in op.inputs if self.flow.spatial[part]]
-        widths = sum(
-            self.flow.value(part).shape[1] for part in parts if self.flow.value(part).shape[2:] == shape[2:]
-        )
-        nested = any(
-            taker.plain_name == "cat" and self._is_whole(taker, value) for taker in self.flow.consumers(value)
-        )
-        inside = index is not None and call.first <= index < call.last
-        return op if inside and len(parts) > 1 and widths == shape[1] and not nested else None
-
-    def _is_whole(self, taker: Op, value: int) -> bool:
-        return value in taker.inputs
+        if op is None or op.plain_name != "cat" or index is None or self.flow.value(value).shape != shape:
+            return None
+        parts = [self.flow.value(part).shape for part in op.inputs if self.flow.spatial[part]]
+        if len(parts) < 2 or sum(part[1] for part in parts if part[2:] == shape[2:]) != shape[1]:
+            return None
+        enters = any(taker.name == "cat" and value in taker.inputs for taker in self.flow.consumers(value))
+        return index if call.first <= index < call.last and not enters else None
 
     def _class(self, call: ModuleCall) -> type[nn.Module]:
         return type(self.modules[call.path])

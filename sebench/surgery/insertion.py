@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copyreg
 from collections.abc import Iterator, Sequence
-from functools import cache
 from typing import Any, ClassVar, cast
 
 import torch
@@ -81,7 +80,7 @@ def remove_inserted(network: nn.Module) -> nn.Module:
             if child is not None and _MARK in vars(child):
                 del module._modules[name]
         if isinstance(module, Attending):
-            module.__class__ = module.author_class
+            module.__class__ = module.author_class  # type: ignore[assignment]
     return network
 
 
@@ -160,18 +159,20 @@ def _attach(network: nn.Module, boundary: Boundary, attention: nn.Module) -> Non
             children[name] = attention
 
 
-@cache
 def _attending(author_class: type[nn.Module], name: str) -> type[nn.Module]:
-    names = {
-        "__module__": author_class.__module__,
-        "__doc__": author_class.__doc__,
-        "author_class": author_class,
-        "attention_name": name,
-    }
-    made = type(f"{author_class.__name__}WithAttention", (Attending, author_class), names)
-    return cast("type[nn.Module]", made)
+    key = author_class, name
+    if key not in _MADE:
+        # fx takes modules of torch's own for leaves by this name, and these have to stay leaves.
+        names = {"__module__": author_class.__module__, "author_class": author_class, "attention_name": name}
+        made = type(f"{author_class.__name__}WithAttention", (Attending, author_class), names)
+        _MADE[key] = cast("type[nn.Module]", made)
+    return _MADE[key]
+
+
+_MADE: dict[tuple[type[nn.Module], str], type[nn.Module]] = {}
 
 
 def _blank(author_class: type[nn.Module], name: str) -> nn.Module:
+    """For copy and pickle, which cannot find a class that is made at run time."""
     made = _attending(author_class, name)
     return made.__new__(made)

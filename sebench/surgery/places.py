@@ -151,10 +151,9 @@ class _Finder:
         blocks = Blocks(self.flow, self.modules)
         places = [self._place(end, self._after(end)) for end in blocks.residual]
         if places:
-            inner = Counter(_relative(place) for place in places if place.path is not None)
-            positions = [position for position, _ in inner.most_common()]
             siblings = blocks.siblings(end.block for end in blocks.residual)
-            places += [self._in_sibling(call, positions) for call in siblings]
+            positions = _positions(places)
+            places += [place for call in siblings for place in self._in_sibling(call, positions)]
             return tuple(sorted(places, key=lambda place: self.flow.value(place.value).producer or 0))
         ends = blocks.concatenated or blocks.chained
         return tuple(self._place(end, self._after(end)) for end in ends)
@@ -185,21 +184,27 @@ class _Finder:
     def _after(self, end: Ending) -> Boundary | None:
         return self._boundaries.after(end.value, end.block, alone=end.add is not None)
 
-    def _in_sibling(self, block: ModuleCall, positions: Sequence[str]) -> Place:
-        """At the position of the other blocks; where the module has none of these, at its output."""
+    def _in_sibling(self, block: ModuleCall, positions: Sequence[Sequence[str]]) -> Iterator[Place]:
+        """At the positions of another block; where the module lacks these, at its output."""
         inside = {
             call.path: call
             for call in self.flow.recording.calls
             if block.first <= call.first and call.last <= block.last
         }
-        for position in positions:
-            call = inside.get(f"{block.path}.{position}")
-            if call is not None and len(call.outputs) == 1 and self._is_feature_map(call.outputs[0]):
-                boundary = self._boundaries.at(call.path)
-                if boundary is not None:
-                    return self._place(Ending(block, call.outputs[0]), boundary)
+        for each in positions:
+            calls = [inside.get(f"{block.path}.{position}") for position in each]
+            places = [place for call in calls if call is not None for place in self._at(block, call)]
+            if len(places) == len(each):
+                yield from places
+                return
         end = Ending(block, block.outputs[0])
-        return self._place(end, self._after(end))
+        yield self._place(end, self._after(end))
+
+    def _at(self, block: ModuleCall, call: ModuleCall) -> Iterator[Place]:
+        if len(call.outputs) == 1 and self._is_feature_map(call.outputs[0]):
+            boundary = self._boundaries.at(call.path)
+            if boundary is not None:
+                yield self._place(Ending(block, call.outputs[0]), boundary)
 
     def _is_feature_map(self, value: int) -> bool:
         return len(self.flow.value(value).shape) >= _FEATURE_MAP and self.flow.spatial[value]
@@ -216,8 +221,13 @@ class _Finder:
         )
 
 
-def _relative(place: Place) -> str:
-    return (place.path or "").removeprefix(place.block).removeprefix(".")
+def _positions(places: Sequence[Place]) -> list[tuple[str, ...]]:
+    """Paths within their block at which blocks have places, those of most blocks first."""
+    blocks: dict[str, list[str]] = {}
+    for place in places:
+        if place.path is not None:
+            blocks.setdefault(place.block, []).append(place.path.removeprefix(place.block).removeprefix("."))
+    return [positions for positions, _ in Counter(map(tuple, blocks.values())).most_common()]
 
 
 def _class_names(module: nn.Module) -> Iterator[str]:

@@ -10,22 +10,13 @@ from sebench.counters.recording import Op
 from sebench.surgery.dataflow import Dataflow
 
 CONVOLUTIONS = frozenset({"convolution", "_convolution"})
-_NORMS = ("native_batch_norm", "native_layer_norm", "native_group_norm", "_native_batch_norm_legit")
-_POOLS = ("mean", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "max_pool2d_with_indices")
-_POOLS += ("avg_pool2d", "avg_pool3d", "max_pool3d_with_indices", "adaptive_max_pool2d")
-_COPIES = ("constant_pad_nd", "clone", "copy", "_to_copy", "reflection_pad2d", "replication_pad2d", "repeat")
-_COPIES += (
-    "channel_shuffle",
-    "pixel_shuffle",
-    "pixel_unshuffle",
-    "roll",
-    "cat",
-    "stack",
-    "fill",
-    "zeros_like",
-)
-_PRODUCTS = ("linear", "addmm", "mm")
-_LINEAR = frozenset((*CONVOLUTIONS, *_NORMS, *_POOLS, *_COPIES, *_PRODUCTS, "add", "sub", "rsub", "sum"))
+_LAYERS = ("native_batch_norm", "native_layer_norm", "native_group_norm", "linear", "addmm", "mm")
+_POOLS = ("mean", "avg_pool2d", "avg_pool3d", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d")
+_MAXIMA = ("max_pool2d_with_indices", "max_pool3d_with_indices", "adaptive_max_pool2d")
+_MOVES = ("constant_pad_nd", "reflection_pad2d", "replication_pad2d", "clone", "copy", "_to_copy", "repeat")
+_SHUFFLES = ("roll", "cat", "stack", "channel_shuffle", "pixel_shuffle", "pixel_unshuffle")
+_SUMS = ("add", "sub", "rsub", "sum")
+_LINEAR = CONVOLUTIONS.union(_LAYERS, _POOLS, _MAXIMA, _MOVES, _SHUFFLES, _SUMS)
 """Without an activation. Pooling by the maximum is among them, because shortcuts may be pooled."""
 _SCALINGS = frozenset({"mul", "div"})
 _FEATURE_MAP = 3
