@@ -11,9 +11,9 @@ from itertools import pairwise
 
 from torch import nn
 
-from sebench.counters.recording import ModuleCall, Op
+from sebench.counters.recording import ModuleCall
 from sebench.surgery.dataflow import Dataflow
-from sebench.surgery.residuals import CONVOLUTIONS, Branches
+from sebench.surgery.residuals import Branches, Residual, convolves
 
 _MOVES = frozenset({"clone", "channel_shuffle", "copy", "_to_copy"})
 
@@ -46,23 +46,43 @@ class Blocks:
         """The end of each residual branch before its add.
 
         A block is the innermost module that computes a branch and its add. Where blocks of one class have
-        several (a mixer and an MLP), only the last add of each counts.
+        several (a mixer and an MLP, also in modules of their own), only the last add of each counts; where a
+        block concatenates what it added (the cells of NASNet), none does. Where an add takes only some of
+        the channels (ReXNet), the branch ends with all of them.
         """
-        ends: dict[int, list[Ending]] = {}
+        found: dict[str, list[Residual]] = {}
+        calls: dict[str, ModuleCall] = {}
         for residual in Branches(self.flow).residuals:
-            block = next(
+            call = next(
                 call
                 for call in self.flow.recording.calls
                 if call.first <= residual.ops[0] and residual.add < call.last
             )
-            ends.setdefault(id(block), []).append(Ending(block, residual.branch, residual.add))
-        classes = Counter(self._class(found[0].block) for found in ends.values())
+            if self._whole(residual) is not None or not self._concatenates(call):
+                calls[call.path] = call
+                found.setdefault(call.path, []).append(residual)
+        classes = Counter(map(self._class, calls.values()))
+        repeated = [call for call in calls.values() if call.path and classes[self._class(call)] > 1]
         return tuple(
-            end
-            for found in ends.values()
-            for end in found
-            if classes[self._class(end.block)] == 1 or end.add == found[-1].add
+            self._ending(calls[path], residual)
+            for path, residuals in found.items()
+            if not any(_is_within(calls[path], outer) for outer in repeated)
+            for residual in residuals
+            if calls[path] not in repeated or residual.add == residuals[-1].add
         )
+
+    def _ending(self, block: ModuleCall, residual: Residual) -> Ending:
+        whole = self._whole(residual)
+        return Ending(block, residual.branch, residual.add) if whole is None else Ending(block, whole)
+
+    def _whole(self, residual: Residual) -> int | None:
+        """What an add takes some channels of; None where it takes all."""
+        whole = self.flow.behind_views(residual.branch)
+        some, every = self.flow.value(residual.branch).shape, self.flow.value(whole).shape
+        return whole if len(some) == len(every) and some[1] < every[1] else None
+
+    def _concatenates(self, call: ModuleCall) -> bool:
+        return len(call.outputs) == 1 and self._concatenation(call, call.outputs[0]) is not None
 
     @cached_property
     def concatenated(self) -> tuple[Ending, ...]:
@@ -88,14 +108,16 @@ class Blocks:
     def chained(self) -> tuple[Ending, ...]:
         """The output of each module of a chain: modules of one class of the author's, one after the other.
 
-        Only the innermost chains of modules that hold two convolutions; if there are none, of one.
+        Only the innermost chains of modules that hold two convolutions; if there are none, of one. A module
+        that holds several of a class with two layers is a stage, and no block.
         """
-        chains = [chain for chain in self._chains() if all(self._convolutions(call) > 1 for call in chain)]
-        chains = chains or list(self._chains())
+        every = list(self._chains())
+        chains = [chain for chain in every if all(self._convolutions(call) > 1 for call in chain)] or every
         innermost = [
             chain
             for chain in chains
             if not any(_is_within(inner, call) for other in chains for inner in other for call in chain)
+            and not any(map(self._is_stage, chain))
         ]
         calls = sorted((call for chain in innermost for call in chain), key=lambda call: call.first)
         return tuple(Ending(call, call.outputs[0]) for call in calls)
@@ -128,37 +150,48 @@ class Blocks:
     def _chains(self) -> Iterator[list[ModuleCall]]:
         groups: dict[tuple[type[nn.Module], str], list[ModuleCall]] = {}
         for call in self.flow.recording.calls:
-            module = self.modules[call.path]
-            owned = not type(module).__module__.startswith("torch.") and next(module.children(), None)
-            if owned is not None and owned is not False and self._feature_map(call) is not None:
-                groups.setdefault((type(module), _pattern(call.path)), []).append(call)
+            if self._is_owned(call) and self._feature_map(call) is not None:
+                groups.setdefault((self._class(call), _pattern(call.path)), []).append(call)
         for group in groups.values():
-            if any(self._takes(after, before) for before, after in pairwise(group)):
+            together = [(one, other) for one, other in pairwise(group) if _parent(one) == _parent(other)]
+            if together and all(self._takes(after, before) for before, after in together):
                 yield group
+
+    def _is_stage(self, call: ModuleCall) -> bool:
+        inner = Counter(
+            self._class(other)
+            for other in self.flow.recording.calls
+            if _is_within(other, call) and self._is_owned(other) and self._layers(other) > 1
+        )
+        return max(inner.values(), default=0) > 1
+
+    def _layers(self, call: ModuleCall) -> int:
+        return sum(op.macs > 0 for op in self.flow.recording.ops[call.first : call.last])
+
+    def _is_owned(self, call: ModuleCall) -> bool:
+        """Whether a module is of the author's own making and has children."""
+        module = self.modules[call.path]
+        is_torchs = type(module).__module__.startswith("torch.")
+        return not is_torchs and next(module.children(), None) is not None
 
     def _takes(self, after: ModuleCall, before: ModuleCall) -> bool:
         given = {self.flow.behind_views(value) for value in after.arguments.values()}
         return self.flow.behind_views(before.outputs[0]) in given
 
     def _feature_map(self, call: ModuleCall) -> int | None:
-        """The one feature map that a call returns, if it has convolutions over the same positions."""
+        """The one feature map that a call returns, if it has convolutions for it."""
         if len(call.outputs) != 1 or not self._convolutions(call):
             return None
         return call.outputs[0]
 
     def _convolutions(self, call: ModuleCall) -> int:
-        """How many convolutions of a call work on the positions of what it returns."""
+        """How many convolutions of a call have the channels or positions of what it returns."""
         if len(call.outputs) != 1:
             return 0
-        return sum(
-            self._works_on(op, call.outputs[0]) for op in self.flow.recording.ops[call.first : call.last]
-        )
-
-    def _works_on(self, op: Op, value: int) -> bool:
-        if op.plain_name not in CONVOLUTIONS or not self.flow.spatial[value]:
-            return False
-        made, returned = self.flow.value(op.outputs[0]).shape, self.flow.value(value).shape
-        return len(made) == len(returned) and made[2:] == returned[2:]
+        value = call.outputs[0]
+        if not self.flow.spatial[value]:
+            return 0
+        return sum(convolves(self.flow, op, value) for op in self.flow.recording.ops[call.first : call.last])
 
     def _concatenation(self, call: ModuleCall, value: int) -> int | None:
         """Index of the concatenation along the channels that a call ends with, and that enters no other."""
@@ -182,6 +215,10 @@ class Blocks:
 
 def _pattern(path: str) -> str:
     return re.sub(r"\d+", "#", path)
+
+
+def _parent(call: ModuleCall) -> str:
+    return call.path.rpartition(".")[0]
 
 
 def _is_within(inner: ModuleCall, outer: ModuleCall) -> bool:

@@ -75,6 +75,8 @@ class Branches:
     def _of_sum(self, index: int, op: Op, adds: set[int]) -> Iterator[Residual]:
         terms = self._terms(op)
         for branch in terms:
+            if self.flow.value(branch).shape[1] == 1:  # a map of positions, within spatial attention
+                continue
             forks = [fork for other in terms if other != branch and (fork := self._fork(other, branch))]
             if not forks or self._is_upsampled(branch):
                 continue
@@ -82,7 +84,7 @@ class Branches:
             own = [self.flow.op(each) for each in ops]
             if (
                 not adds.intersection(ops)
-                and any(self._fits(each, branch) for each in own)
+                and any(convolves(self.flow, each, branch) for each in own)
                 and not all(each.is_view or self._is_linear(each) for each in own)
             ):
                 yield Residual(index, branch, ops)
@@ -152,13 +154,6 @@ class Branches:
             )
         )
 
-    def _fits(self, op: Op, branch: int) -> bool:
-        """Whether an op is a convolution over the positions of the end of the branch."""
-        if op.plain_name not in CONVOLUTIONS:
-            return False
-        made, end = self.flow.value(op.outputs[0]).shape, self.flow.value(branch).shape
-        return len(made) == len(end) and made[2:] == end[2:]
-
     def _is_linear(self, op: Op) -> bool:
         if op.plain_name in _SCALINGS:
             return len(self.flow.activations(op)) < 2
@@ -186,6 +181,14 @@ class _Fork:
     """A value; a type of its own because 0 is a value, too."""
 
     value: int
+
+
+def convolves(flow: Dataflow, op: Op, value: int) -> bool:
+    """Whether an op is a convolution of the channels or over the positions of a value."""
+    if op.plain_name not in CONVOLUTIONS:
+        return False
+    made, end = flow.value(op.outputs[0]).shape, flow.value(value).shape
+    return len(made) == len(end) and (made[1] == end[1] or made[2:] == end[2:])
 
 
 def behind_scaling(flow: Dataflow, value: int) -> int:

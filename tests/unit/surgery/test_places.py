@@ -271,6 +271,68 @@ def test_a_block_has_one_place():
     assert paths(stemmed(Former(), Former())) == ["1.mlp.2", "2.mlp.2"]
 
 
+def test_of_a_block_within_a_block_the_outer_one_counts():
+    class Residual(Unit):
+        def forward(self, x):
+            return x + self.branch(x)
+
+    class Former(Residual):
+        def __init__(self):
+            super().__init__()
+            self.mixer = Residual()
+
+        def forward(self, x):
+            return super().forward(self.mixer(x))
+
+    assert paths(stemmed(Former(), Former())) == ["1.conv2", "2.conv2"]
+
+
+def test_a_branch_of_which_some_channels_are_added_is_attended_to_as_a_whole():
+    class Partial(Unit):
+        def __init__(self):
+            super().__init__()
+            self.last = conv(8, 12)
+
+        def forward(self, x):
+            y = self.last(self.branch(x))
+            return torch.cat((y[:, :8] + x, y[:, 8:]), 1)
+
+    (place,) = found(stemmed(Partial()))
+    assert (place.path, place.channels, place.add) == ("1.last", 12, None)
+
+
+def test_a_branch_may_end_with_pooling():
+    class Entry(nn.Module):
+        """Xception's block where it strides."""
+
+        def __init__(self):
+            super().__init__()
+            self.body = nn.Sequential(nn.ReLU(), conv(8, 16), nn.ReLU(), conv(16, 16), nn.MaxPool2d(2))
+            self.projection = conv(8, 16, 1, stride=2)
+
+        def forward(self, x):
+            return self.body(x) + self.projection(x)
+
+    assert paths(stemmed(Entry())) == ["1.body.4"]
+
+
+def test_cells_that_concatenate_sums_end_with_the_concatenation():
+    class Cell(nn.Module):
+        """NASNet's: sums of branches and of what comes in."""
+
+        def __init__(self):
+            super().__init__()
+            self.left = nn.Sequential(nn.ReLU(), conv(8, 8), nn.ReLU(), conv(8, 8))
+            self.right = nn.Sequential(nn.ReLU(), conv(8, 8), nn.ReLU(), conv(8, 8))
+            self.narrow = conv(16, 8, 1)
+
+        def forward(self, x):
+            x = self.narrow(x)
+            return torch.cat((self.left(x) + x, self.right(x) + x), 1)
+
+    assert paths(stemmed(Cell(), Cell(), channels=16)) == ["1", "2"]
+
+
 def test_blocks_may_be_written_in_one_forward():
     class Flat(nn.Module):
         def __init__(self):
@@ -339,6 +401,28 @@ def test_a_module_that_runs_over_its_children_holds_no_attention():
 
     places = found(nn.Sequential(conv(3, 8), Module(), conv(16, 8), Module()))
     assert [place.boundary.site for place in places] == ["1.inserted_attention", "3.inserted_attention"]
+
+
+def test_stages_are_no_blocks():
+    class Stage(nn.Module):
+        """Holds blocks of two kinds in turn, so the blocks are no chain."""
+
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(Inverted(8, 16, 2), Plain(), Inverted(16, 8, 1), Plain())
+
+        def forward(self, x):
+            return self.layers(x)
+
+    class Plain(Unit):
+        def __init__(self):
+            super().__init__()
+            self.widening = None
+
+        def forward(self, x):
+            return self.branch(x[:, :8]).repeat(1, x.shape[1] // 8, 1, 1)
+
+    assert paths(stemmed(Stage(), Stage())) == []
 
 
 def test_a_chain_of_torchs_own_layers_names_the_override():
