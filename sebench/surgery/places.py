@@ -14,10 +14,12 @@ from torch import nn
 from sebench.counters.recording import ModuleCall, Recording
 from sebench.counters.twin import named_modules
 from sebench.errors import UsageError, near_matches
-from sebench.surgery.blocks import Blocks, Ending
+from sebench.surgery.blocks import residual_blocks, siblings
 from sebench.surgery.boundaries import Boundaries, Boundary
+from sebench.surgery.calls import Calls, Ending
 from sebench.surgery.dataflow import Dataflow
 from sebench.surgery.gates import stage_of
+from sebench.surgery.repeats import chained_blocks, concatenating_blocks
 
 _FEATURE_MAP = 3
 _MOST_CANDIDATES = 4
@@ -72,11 +74,11 @@ class Place:
 def find_places(network: nn.Module, recording: Recording) -> tuple[Place, ...]:
     """Find where the paper puts attention, in order of execution; empty where its rule names no place.
 
-    1. The end of each residual branch before its add, see `Branches.residuals`, and the same position in
-       blocks of the same kind without an add, see `Blocks.siblings`.
+    1. The end of each residual branch before its add, see `Branches.residuals` and `residual_blocks`, and the
+       same position in blocks of the same kind without an add, see `siblings`.
     2. In networks without residual branches, the output of each block that ends with a concatenation, see
-       `Blocks.concatenated`.
-    3. Else the output of each block of a chain of blocks, see `Blocks.chained`.
+       `concatenating_blocks`.
+    3. Else the output of each block of a chain of blocks, see `chained_blocks`.
 
     Args:
         network: The network of the recording.
@@ -148,15 +150,16 @@ class _Finder:
     modules: Mapping[str, nn.Module]
 
     def places(self) -> tuple[Place, ...]:
-        blocks = Blocks(self.flow, self.modules)
-        places = [self._place(end, self._after(end)) for end in blocks.residual]
-        if places:
-            siblings = blocks.siblings(end.block for end in blocks.residual)
-            positions = _positions(places)
-            places += [place for call in siblings for place in self._in_sibling(call, positions)]
-            return tuple(sorted(places, key=lambda place: self.flow.value(place.value).producer or 0))
-        ends = blocks.concatenated or blocks.chained
-        return tuple(self._place(end, self._after(end)) for end in ends)
+        calls = Calls(self.flow, self.modules)
+        ends = residual_blocks(calls)
+        places = [self._place(end, self._after(end)) for end in ends]
+        if not places:
+            ends = concatenating_blocks(calls) or chained_blocks(calls)
+            return tuple(self._place(end, self._after(end)) for end in ends)
+        positions = _positions(places)
+        for block in siblings(calls, (end.block for end in ends)):
+            places += self._in_sibling(block, positions)
+        return tuple(sorted(places, key=lambda place: self.flow.value(place.value).producer or 0))
 
     def place_after(self, call: ModuleCall) -> Place:
         what = f"--insert-after: {call.path or 'the network itself'!r}"
