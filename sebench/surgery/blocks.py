@@ -40,7 +40,8 @@ def siblings(calls: Calls, blocks: Iterable[ModuleCall]) -> Iterator[ModuleCall]
     """Blocks without an add of their own: they stride or change the width where the others add.
 
     These are modules of the class of a block, and modules beside blocks (paths that differ by numbers alone)
-    with two convolutions; each gives one feature map, and none holds a block or is part of one.
+    with two convolutions; each gives one feature map that is not the network's output, and none holds a block
+    or is part of one.
     """
     blocks = [block for block in blocks if block.path]
     own = {"", *(block.path for block in blocks)}
@@ -53,6 +54,7 @@ def siblings(calls: Calls, blocks: Iterable[ModuleCall]) -> Iterator[ModuleCall]
             call.path not in own
             and (beside or calls.kind(call) in classes)
             and calls.feature_map(call) is not None
+            and call.outputs[0] not in calls.flow.recording.outputs
             and not any(is_within(call, other) or is_within(other, call) for other in (*blocks, *found))
         ):
             found.append(call)

@@ -239,6 +239,10 @@ def test_blocks_without_an_add_attend_where_the_others_do():
     assert paths(network) == ["1.pointwise", "2.bn2", "3.bn2"]
 
 
+def test_what_gives_the_output_of_the_network_is_no_block_without_an_add():
+    assert paths(stemmed(Inverted(8, 8), Inverted(8, 2))) == ["1.bn2"]
+
+
 def test_each_of_the_parallel_branches_of_a_block_attends_also_where_the_shortcut_is_no_projection():
     class Shake(nn.Module):
         def __init__(self, inputs, outputs):
@@ -252,7 +256,12 @@ def test_each_of_the_parallel_branches_of_a_block_attends_also_where_the_shortcu
             y = 0.5 * (self.left(x) + self.right(x))
             return y + (x if self.adds else torch.cat((self.one(x), self.two(x)), 1))
 
-    assert paths(stemmed(Shake(8, 8), Shake(8, 16))) == ["1.left.2", "1.right.2", "2.left.2", "2.right.2"]
+    assert paths(stemmed(Shake(8, 8), Shake(8, 16), nn.ReLU())) == [
+        "1.left.2",
+        "1.right.2",
+        "2.left.2",
+        "2.right.2",
+    ]
 
 
 def test_a_block_has_one_place():
