@@ -70,4 +70,4 @@ def _whole(calls: Calls, residual: Residual) -> int | None:
     """What an add takes some channels of; None where it takes all."""
     whole = calls.flow.behind_views(residual.branch)
     some, every = calls.flow.value(residual.branch).shape, calls.flow.value(whole).shape
-    return whole if len(some) == len(every) and some[1] < every[1] else None
+    return whole if some[1] < every[1] and some[2:] == every[2:] else None

@@ -61,6 +61,10 @@ class Calls:
         """How many ops multiply by weights or each other."""
         return sum(op.macs > 0 for op in self.flow.recording.ops[call.first : call.last])
 
+    def macs(self, call: ModuleCall) -> int:
+        """What a call computes."""
+        return sum(op.macs for op in self.flow.recording.ops[call.first : call.last])
+
     def convolutions(self, call: ModuleCall) -> int:
         """How many convolutions have the channels or positions of what a call returns."""
         if len(call.outputs) != 1 or not self.flow.spatial[call.outputs[0]]:

@@ -17,6 +17,7 @@ from sebench.surgery.boundaries import Boundary
 from sebench.surgery.places import Place
 
 _MARK = "_inserted_by_sebench"
+_FOR_IMAGES = "it is made for images; se and simam take feature maps of any dimensions"
 
 
 class Attending(nn.Module):
@@ -60,10 +61,13 @@ def put_in(network: nn.Module, places: Sequence[Place], variant: Variant, seed: 
     """
     if variant.kind is None:
         raise ValueError("the plain variant has no attention to put in")
+    made: list[tuple[Boundary, nn.Module]] = []
     for place, boundary in _selected(network, places, variant):
         attention = _attention(network, place, variant)
         if not any(parameter.is_meta for parameter in attention.parameters()):
             initialise_attention(attention, variant.kind, boundary.site, seed)
+        made.append((boundary, attention))
+    for boundary, attention in made:  # not before all are known to fit
         _attach(network, boundary, attention)
     return network
 
@@ -141,8 +145,8 @@ def _require_fit(attention: nn.Module, place: Place, variant: Variant) -> None:
         reason = "it returns another shape"
     shape = "x".join(map(str, place.shape))
     raise VariantError(
-        f"variant {str(variant)!r} cannot attend to the feature map {shape} of {place.block}: {reason}",
-        hint=f"it has {place.dimensions} spatial dimensions; --insert-after names other modules",
+        f"variant {str(variant)!r} cannot attend to the feature map {shape} of {place.block!r}: {reason}",
+        hint="name other modules with --insert-after" if place.dimensions == 2 else _FOR_IMAGES,
     )
 
 

@@ -36,7 +36,8 @@ def chained_blocks(calls: Calls) -> tuple[Ending, ...]:
     """The output of each module of a chain: modules of one class of the author's, one after the other.
 
     Only the innermost chains of modules that hold two convolutions; if there are none, of one. A module that
-    holds several of a class with two layers is a stage, and no block.
+    holds several of a class with two layers is a stage, and no block; chains that do less than half of the
+    work are a stem or a head.
     """
     every = list(_chains(calls))
     chains = [chain for chain in every if all(calls.convolutions(call) > 1 for call in chain)] or every
@@ -47,6 +48,8 @@ def chained_blocks(calls: Calls) -> tuple[Ending, ...]:
         and not any(_is_stage(calls, call) for call in chain)
     ]
     blocks = sorted((call for chain in innermost for call in chain), key=lambda call: call.first)
+    if 2 * sum(map(calls.macs, blocks)) < sum(op.macs for op in calls.flow.recording.ops):
+        return ()
     return tuple(Ending(call, call.outputs[0]) for call in blocks)
 
 

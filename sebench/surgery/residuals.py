@@ -58,7 +58,7 @@ class Branches:
         for index, op in enumerate(self.flow.recording.ops):
             if op.plain_name == "add" and not self._is_term(op):
                 adds = {residual.add for residual in found}
-                found += self._of_sum(index, op, adds)
+                found += self._of_sum(index, adds)
         return tuple(found)
 
     def is_feature_map(self, value: int) -> bool:
@@ -72,32 +72,33 @@ class Branches:
         spatial = [value for value in self.flow.activations(op) if self.flow.spatial[value]]
         return spatial[0] if len(set(spatial)) == 1 else None
 
-    def _of_sum(self, index: int, op: Op, adds: set[int]) -> Iterator[Residual]:
-        terms = self._terms(op)
-        for branch in terms:
+    def _of_sum(self, index: int, adds: set[int]) -> Iterator[Residual]:
+        terms = dict(self._terms(index))
+        for branch, add in terms.items():
             if self.flow.value(branch).shape[1] == 1:  # a map of positions, within spatial attention
                 continue
             forks = [fork for other in terms if other != branch and (fork := self._fork(other, branch))]
             if not forks or self._is_upsampled(branch):
                 continue
-            ops = self._between(forks[0].value, branch)
+            ops = self._between(max(fork.value for fork in forks), branch)  # from the nearest one
             own = [self.flow.op(each) for each in ops]
             if (
                 not adds.intersection(ops)
                 and any(convolves(self.flow, each, branch) for each in own)
                 and not all(each.is_view or self._is_linear(each) for each in own)
             ):
-                yield Residual(index, branch, ops)
+                yield Residual(add, branch, ops)
 
-    def _terms(self, op: Op) -> list[int]:
-        """Feature maps that a sum adds up, those of inner sums included."""
-        terms: list[int] = []
-        for value in self.flow.activations(op):
+    def _terms(self, index: int) -> Iterator[tuple[int, int]]:
+        """Feature maps that a sum adds up, those of inner sums included, each with the add that takes it."""
+        for value in self.flow.activations(self.flow.op(index)):
             if not self.is_feature_map(value):
                 continue
-            inner = self.flow.producer(behind_scaling(self.flow, value))
-            terms += self._terms(inner) if inner is not None and self._is_term(inner) else [value]
-        return terms
+            inner = self.flow.value(behind_scaling(self.flow, value)).producer
+            if inner is not None and self._is_term(self.flow.op(inner)):
+                yield from self._terms(inner)
+            else:
+                yield value, index
 
     def _is_term(self, op: Op) -> bool:
         """Whether a sum does nothing but enter a larger sum."""

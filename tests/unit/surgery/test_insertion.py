@@ -12,7 +12,7 @@ from sebench.counters import count, record
 from sebench.errors import BuildError, VariantError
 from sebench.models import build
 from sebench.models.registry import MODELS, height_width
-from sebench.schema import ModelSpec, parse_variant
+from sebench.schema import ATTENTION_KINDS, ModelSpec, parse_variant
 from sebench.surgery.gates import find_gates
 from sebench.surgery.insertion import inserted_sites, put_in, remove_inserted
 from sebench.surgery.places import find_places, insert_after
@@ -60,6 +60,20 @@ def image():
     return torch.randn(IMAGE, generator=torch.Generator().manual_seed(0))
 
 
+def test_torchvision_resnet18_with_se_costs_what_the_paper_adds():
+    shape = (1, 3, 64, 64)
+    with torch.device("meta"):
+        network = pytest.importorskip("torchvision").models.resnet18()
+    params, macs, _ = cost(network, shape, ())
+    attended(network, shape=shape)
+    # Eq. 5 with r = 16: two blocks each of C = 64, 128, 256, 512 get 2 C C/16 weights, C/16 + C biases.
+    squares = 2 * sum(2 * width * width // 16 for width in (64, 128, 256, 512))
+    biases = 2 * sum(width // 16 + width for width in (64, 128, 256, 512))
+    assert cost(network, shape, inserted_sites(network))[:2] == (params + squares + biases, macs + squares)
+    assert len(inserted_sites(network)) == 8
+
+
+@pytest.mark.slow
 def test_torchvision_resnet50_with_se_is_timm_seresnet50():
     timm, models = pytest.importorskip("timm"), pytest.importorskip("torchvision").models
     shape = (1, 3, 224, 224)
@@ -235,8 +249,22 @@ def test_variants_that_do_not_fit(variant, message):
 
 def test_attention_that_cannot_take_the_feature_maps():
     network = nn.Sequential(Residual(3, 32, nn.Conv1d, nn.BatchNorm1d))
-    with pytest.raises(VariantError, match="cannot attend to the feature map 1x32x8 of 0: "):
+    with pytest.raises(VariantError, match="cannot attend to the feature map 1x32x8 of '0': .*for images"):
         attended(network, parse_variant("se(squeeze=none)"), shape=(1, 3, 8))
+
+
+@pytest.mark.parametrize("name", sorted(ATTENTION_KINDS))
+def test_which_attention_takes_sounds(name):
+    network = nn.Sequential(Residual(3, 32, nn.Conv1d, nn.BatchNorm1d)).eval()
+    if name in ("se", "simam"):
+        attended(network, parse_variant(name), shape=(1, 3, 8))
+        assert network(torch.randn(1, 3, 8)).shape == (1, 32, 8)
+        return
+    with pytest.raises(
+        VariantError, match=f"variant '{name}' cannot attend .*; it is made for images; se and simam"
+    ):
+        attended(network, parse_variant(name), shape=(1, 3, 8))
+    assert inserted_sites(network) == ()
 
 
 def test_a_place_without_a_module_needs_the_captured_graph():
@@ -244,7 +272,7 @@ def test_a_place_without_a_module_needs_the_captured_graph():
         def forward(self, x):
             return x + torch.tanh(self.conv2(self.relu(self.conv1(x))))
 
-    network = nn.Sequential(nn.Conv2d(3, 16, 1), Functional(16, 16))
+    network = nn.Sequential(Residual(3, 16), Functional(16, 16))
     with pytest.raises(BuildError, match="block '1' of Sequential has no module that ends where"):
         attended(network)
     assert inserted_sites(network) == ()

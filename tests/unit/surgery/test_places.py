@@ -186,6 +186,21 @@ def test_what_skips_whole_blocks_is_no_shortcut():
     assert paths(Pyramid) == ["fine.bn2", "coarse.bn2"]
 
 
+def test_shortcuts_over_several_blocks_do_not_hide_branches():
+    class Level(nn.Module):
+        """RoR: a shortcut around two blocks is added to the sum of the last one."""
+
+        def __init__(self):
+            super().__init__()
+            self.one, self.two, self.relu = Unit(), Unit(), nn.ReLU()
+
+        def forward(self, x):
+            y = self.relu(x + self.one.branch(x))
+            return self.relu((y + self.two.branch(y)) + x)
+
+    assert paths(stemmed(Level())) == ["1.one.conv2", "1.two.conv2"]
+
+
 def test_branches_of_a_transformer_are_no_places():
     class Mixer(nn.Module):
         """Tokens, with a convolution within the MLP, as in PVT v2."""
@@ -410,6 +425,19 @@ def test_a_module_that_runs_over_its_children_holds_no_attention():
 
     places = found(nn.Sequential(conv(3, 8), Module(), conv(16, 8), Module()))
     assert [place.boundary.site for place in places] == ["1.inserted_attention", "3.inserted_attention"]
+
+
+def test_a_stem_is_no_chain_of_blocks():
+    class Layer(nn.Module):
+        def __init__(self, inputs):
+            super().__init__()
+            self.conv, self.relu = conv(inputs, 8), nn.ReLU()
+
+        def forward(self, x):
+            return self.relu(self.conv(x))
+
+    assert paths(nn.Sequential(Layer(3), Layer(8))) == ["0.relu", "1.relu"]
+    assert paths(nn.Sequential(Layer(3), Layer(8), conv(8, 64))) == []
 
 
 def test_stages_are_no_blocks():
