@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copyreg
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 import torch
 from torch import nn
 
+from sebench.counters.twin import named_modules
 from sebench.errors import BuildError, VariantError
 from sebench.models.attention import make_attention
 from sebench.models.initialisation import allocate, initialise_attention
@@ -67,14 +68,15 @@ def put_in(network: nn.Module, places: Sequence[Place], variant: Variant, seed: 
         if not any(parameter.is_meta for parameter in attention.parameters()):
             initialise_attention(attention, variant.kind, boundary.site, seed)
         made.append((boundary, attention))
+    modules = named_modules(network)
     for boundary, attention in made:  # not before all are known to fit
-        _attach(network, boundary, attention)
+        _attach(modules, boundary, attention)
     return network
 
 
 def inserted_sites(network: nn.Module) -> tuple[str, ...]:
     """Paths of the attention that `put_in` put into a network."""
-    return tuple(path for path, module in network.named_modules() if _MARK in vars(module))
+    return tuple(path for path, module in named_modules(network).items() if _MARK in vars(module))
 
 
 def remove_inserted(network: nn.Module) -> nn.Module:
@@ -150,13 +152,13 @@ def _require_fit(attention: nn.Module, place: Place, variant: Variant) -> None:
     )
 
 
-def _attach(network: nn.Module, boundary: Boundary, attention: nn.Module) -> None:
-    module, (parent, _, name) = network.get_submodule(boundary.path), boundary.site.rpartition(".")
+def _attach(modules: Mapping[str, nn.Module], boundary: Boundary, attention: nn.Module) -> None:
+    module, (parent, _, name) = modules[boundary.path], boundary.site.rpartition(".")
     if parent == boundary.path:
         module.__class__ = _attending(type(module), name)
         module.add_module(name, attention)
         return
-    children = network.get_submodule(parent)._modules
+    children = modules[parent]._modules
     for each, child in list(children.items()):
         children[each] = children.pop(each)
         if child is module:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from sebench.counters.recording import Recording
+from sebench.counters.twin import named_modules
 from sebench.errors import BuildError
 from sebench.schema import Variant
 from sebench.surgery.boundaries import NAME, Boundary
@@ -50,7 +51,7 @@ def replace_gates(
     """
     flow = Dataflow(recording)
     arguments = _arguments(network, flow, gates)
-    modules = dict(network.named_modules())
+    modules = named_modules(network)
     replaced = {id(modules[path]): FeatureMap(argument) for path, argument in arguments.items()}
     for module in modules.values():
         for name, child in module._modules.items():

@@ -7,6 +7,8 @@ from torch.nn import functional
 
 from sebench.counters import record
 from sebench.errors import UsageError
+from sebench.models import build
+from sebench.schema import ModelSpec
 from sebench.surgery.places import calls_of_class, find_places, insert_after, no_place
 
 IMAGE = (1, 3, 16, 16)
@@ -485,6 +487,30 @@ def test_sounds_and_volumes(dimensions, layer):
 
     (place,) = found(nn.Sequential(layer(3, 8, 3, padding=1), Residual()), (1, 3, *(8,) * dimensions))
     assert (place.path, place.dimensions, place.channels) == ("1.conv2", dimensions, 8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "places", "adds"),
+    [
+        *[("torchvision:resnet18", 8, 8), ("torchvision:resnet34", 16, 16), ("torchvision:resnet50", 16, 16)],
+        *[("torchvision:mobilenet_v2", 17, 10), ("timm:efficientnet_b0", 16, 9)],
+        *[("torchvision:convnext_tiny", 18, 18), ("torchvision:densenet121", 4, 0)],
+        *[("torchvision:googlenet", 9, 0), ("torchvision:inception_v3", 11, 0)],
+        *[
+            ("torchvision:shufflenet_v2_x1_0", 16, 0),
+            ("timm:mobilenetv1_100", 13, 0),
+            ("timm:repvgg_a0", 21, 0),
+        ],
+        *[("torchvision:vgg16", 0, 0), ("torchvision:vit_b_16", 0, 0), ("timm:pvt_v2_b0", 0, 0)],
+    ],
+)
+def test_places_as_the_documentation_lists_them(name, places, adds):
+    pytest.importorskip(name.partition(":")[0])
+    network = build(ModelSpec(model=name), device="meta").module
+    every = find_places(network, record(network, (1, 3, 224, 224)))
+    assert (len(every), sum(place.add is not None for place in every)) == (places, adds)
+    assert all(place.boundary is not None for place in every)
 
 
 @pytest.fixture(scope="module")
