@@ -44,17 +44,20 @@ class Squeeze(nn.Module):
             case "avg":
                 return (self._mean(x),)
             case "max":
-                return (x.amax(_positions(x), keepdim=self.keepdim),)
+                return (self._max(x),)
             case "avgmax":
-                return self._mean(x), x.amax(_positions(x), keepdim=self.keepdim)
+                return self._mean(x), self._max(x)
             case "none":
                 return (x,)
 
     def _mean(self, x: Tensor) -> Tensor:
         if self.average is None:
-            return x.mean(_positions(x), keepdim=self.keepdim)
+            return x.mean(tuple(range(2, x.dim())), keepdim=self.keepdim)
         pooled: Tensor = self.average(x)
         return pooled if self.keepdim else pooled.flatten(1)
+
+    def _max(self, x: Tensor) -> Tensor:
+        return x.amax(tuple(range(2, x.dim())), keepdim=self.keepdim)
 
 
 class Excite(nn.Module):
@@ -99,7 +102,9 @@ class Scale(nn.Module):
 
     def forward(self, x: Tensor, gate: Tensor) -> Tensor:
         """Scale (N, C, H, W) by (N, C) or (N, C, H, W)."""
-        return x * (gate if gate.dim() == x.dim() else gate[(..., *(None,) * (x.dim() - 2))])
+        while gate.dim() < x.dim():
+            gate = gate.unsqueeze(-1)
+        return x * gate
 
 
 class SqueezeExcitation(nn.Module):
@@ -139,7 +144,10 @@ class OnePixel(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor]:
         """Map (N, C, H, W) to one descriptor (N, C)."""
-        return (x[(slice(None), slice(None), *(0,) * (x.dim() - 2))].detach(),)
+        pixel = x
+        while pixel.dim() > 2:
+            pixel = pixel[..., 0]
+        return (pixel.detach(),)
 
 
 class Ungated(nn.Module):

@@ -1,195 +1,73 @@
-"""What the blocks of a network are, and which value each of them ends with."""
+"""Blocks of networks with residual branches, and the blocks beside them that have no add."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import pairwise
+from collections.abc import Iterable, Iterator
 
-from torch import nn
-
-from sebench.counters.recording import ModuleCall, Op
-from sebench.surgery.dataflow import Dataflow
-from sebench.surgery.residuals import CONVOLUTIONS, Branches
-
-_MOVES = frozenset({"clone", "channel_shuffle", "copy", "_to_copy"})
+from sebench.counters.recording import ModuleCall
+from sebench.surgery.calls import Calls, Ending, is_within, pattern_of
+from sebench.surgery.residuals import Branches, Residual
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """Where a block's attention belongs."""
+def residual_blocks(calls: Calls) -> tuple[Ending, ...]:
+    """The end of each residual branch before its add.
 
-    block: ModuleCall
-    value: int
-    """What it attends to."""
-    add: int | None = None
-    """Index of the op that takes the value alone, where the block is a residual one."""
-
-
-@dataclass(frozen=True)
-class Blocks:
-    """Finds the blocks of a network by its recording.
-
-    Args:
-        flow: The recording.
-        modules: The network's modules by path.
+    A block is the innermost module that computes a branch and its add. Where blocks of one class have several
+    (a mixer and an MLP, also in modules of their own), only the last add of each counts; where a block
+    concatenates what it added (the cells of NASNet), none does. Where an add takes only some of the channels
+    (ReXNet), the branch ends with all of them.
     """
-
-    flow: Dataflow
-    modules: Mapping[str, nn.Module]
-
-    @cached_property
-    def residual(self) -> tuple[Ending, ...]:
-        """The end of each residual branch before its add.
-
-        A block is the innermost module that computes a branch and its add. Where blocks of one class have
-        several (a mixer and an MLP), only the last add of each counts.
-        """
-        ends: dict[int, list[Ending]] = {}
-        for residual in Branches(self.flow).residuals:
-            block = next(
-                call
-                for call in self.flow.recording.calls
-                if call.first <= residual.ops[0] and residual.add < call.last
-            )
-            ends.setdefault(id(block), []).append(Ending(block, residual.branch, residual.add))
-        classes = Counter(self._class(found[0].block) for found in ends.values())
-        return tuple(
-            end
-            for found in ends.values()
-            for end in found
-            if classes[self._class(end.block)] == 1 or end.add == found[-1].add
-        )
-
-    @cached_property
-    def concatenated(self) -> tuple[Ending, ...]:
-        """The output of each module that ends with a concatenation along the channels, shuffled or not.
-
-        A concatenation that goes straight into another one, or a module within another one of these, is part
-        of a block: layers of a DenseNet, inner branches of an Inception module. A single one is no block.
-        """
-        ends: list[Ending] = []
-        for call in self.flow.recording.calls:
-            value = self._feature_map(call)
-            joined = None if value is None else self._concatenation(call, value)
-            if value is not None and joined is not None and call.path:
-                ends = [end for end in ends if not _is_within(end.block, call)]
-                ends.append(Ending(call, value))
-        return tuple(ends) if len(ends) > 1 else ()
-
-    @cached_property
-    def chained(self) -> tuple[Ending, ...]:
-        """The output of each module of a chain: modules of one class of the author's, one after the other.
-
-        Only the innermost chains of modules that hold two convolutions; if there are none, of one.
-        """
-        chains = [chain for chain in self._chains() if all(self._convolutions(call) > 1 for call in chain)]
-        chains = chains or list(self._chains())
-        innermost = [
-            chain
-            for chain in chains
-            if not any(_is_within(inner, call) for other in chains for inner in other for call in chain)
-        ]
-        calls = sorted((call for chain in innermost for call in chain), key=lambda call: call.first)
-        return tuple(Ending(call, call.outputs[0]) for call in calls)
-
-    def siblings(self, blocks: Iterable[ModuleCall]) -> Iterator[ModuleCall]:
-        """Blocks without an add of their own: they stride or change the width where the others add.
-
-        These are modules of the class of a block, and modules beside blocks (paths that differ by numbers
-        alone) with two convolutions; each gives one feature map, and none holds a block or is part of one.
-        """
-        blocks = [block for block in blocks if block.path]
-        own = {"", *(block.path for block in blocks)}
-        classes = {self._class(block) for block in blocks}
-        patterns = {_pattern(block.path) for block in blocks}
-        found: list[ModuleCall] = []
-        for call in reversed(self.flow.recording.calls):  # outer modules first
-            alike = self._class(call) in classes
-            beside = _pattern(call.path) in patterns and self._convolutions(call) > 1
-            if (
-                call.path not in own
-                and (alike or beside)
-                and self._feature_map(call) is not None
-                and not any(
-                    _is_within(one, other) for each in (*blocks, *found) for one, other in _both(call, each)
-                )
-            ):
-                found.append(call)
-        yield from reversed(found)
-
-    def _chains(self) -> Iterator[list[ModuleCall]]:
-        groups: dict[tuple[type[nn.Module], str], list[ModuleCall]] = {}
-        for call in self.flow.recording.calls:
-            module = self.modules[call.path]
-            owned = not type(module).__module__.startswith("torch.") and next(module.children(), None)
-            if owned is not None and owned is not False and self._feature_map(call) is not None:
-                groups.setdefault((type(module), _pattern(call.path)), []).append(call)
-        for group in groups.values():
-            if any(self._takes(after, before) for before, after in pairwise(group)):
-                yield group
-
-    def _takes(self, after: ModuleCall, before: ModuleCall) -> bool:
-        given = {self.flow.behind_views(value) for value in after.arguments.values()}
-        return self.flow.behind_views(before.outputs[0]) in given
-
-    def _feature_map(self, call: ModuleCall) -> int | None:
-        """The one feature map that a call returns, if it has convolutions over the same positions."""
-        if len(call.outputs) != 1 or not self._convolutions(call):
-            return None
-        return call.outputs[0]
-
-    def _convolutions(self, call: ModuleCall) -> int:
-        """How many convolutions of a call work on the positions of what it returns."""
-        if len(call.outputs) != 1:
-            return 0
-        return sum(
-            self._works_on(op, call.outputs[0]) for op in self.flow.recording.ops[call.first : call.last]
-        )
-
-    def _works_on(self, op: Op, value: int) -> bool:
-        if op.plain_name not in CONVOLUTIONS or not self.flow.spatial[value]:
-            return False
-        made, returned = self.flow.value(op.outputs[0]).shape, self.flow.value(value).shape
-        return len(made) == len(returned) and made[2:] == returned[2:]
-
-    def _concatenation(self, call: ModuleCall, value: int) -> Op | None:
-        """The concatenation along the channels that a call ends with, and that goes into no other one."""
-        shape = self.flow.value(value).shape
-        op = self.flow.producer(value)
-        while op is not None and (op.is_view or op.plain_name in _MOVES):
-            value = op.inputs[0]
-            op = self.flow.producer(value)
-        if op is None or op.plain_name != "cat" or self.flow.value(value).shape != shape:
-            return None
-        index = self.flow.value(value).producer
-        parts = [part for part in op.inputs if self.flow.spatial[part]]
-        widths = sum(
-            self.flow.value(part).shape[1] for part in parts if self.flow.value(part).shape[2:] == shape[2:]
-        )
-        nested = any(
-            taker.plain_name == "cat" and self._is_whole(taker, value) for taker in self.flow.consumers(value)
-        )
-        inside = index is not None and call.first <= index < call.last
-        return op if inside and len(parts) > 1 and widths == shape[1] and not nested else None
-
-    def _is_whole(self, taker: Op, value: int) -> bool:
-        return value in taker.inputs
-
-    def _class(self, call: ModuleCall) -> type[nn.Module]:
-        return type(self.modules[call.path])
+    found: dict[str, list[Residual]] = {}
+    blocks: dict[str, ModuleCall] = {}
+    for residual in Branches(calls.flow).residuals:
+        block = next(call for call in calls if call.first <= residual.ops[0] and residual.add < call.last)
+        if _whole(calls, residual) is not None or calls.concatenation(block) is None:
+            blocks[block.path] = block
+            found.setdefault(block.path, []).append(residual)
+    classes = Counter(map(calls.kind, blocks.values()))
+    repeated = [block for block in blocks.values() if block.path and classes[calls.kind(block)] > 1]
+    return tuple(
+        _ending(calls, blocks[path], residual)
+        for path, residuals in found.items()
+        if not any(is_within(blocks[path], outer) for outer in repeated)
+        for residual in residuals
+        if blocks[path] not in repeated or residual.add == residuals[-1].add
+    )
 
 
-def _pattern(path: str) -> str:
-    return re.sub(r"\d+", "#", path)
+def siblings(calls: Calls, blocks: Iterable[ModuleCall]) -> Iterator[ModuleCall]:
+    """Blocks without an add of their own: they stride or change the width where the others add.
+
+    These are modules of the class of a block, and modules beside blocks (paths that differ by numbers alone)
+    with two convolutions; each gives one feature map that is not the network's output, and none holds a block
+    or is part of one.
+    """
+    blocks = [block for block in blocks if block.path]
+    own = {"", *(block.path for block in blocks)}
+    classes = set(map(calls.kind, blocks))
+    patterns = {pattern_of(block.path) for block in blocks}
+    found: list[ModuleCall] = []
+    for call in reversed(tuple(calls)):  # outer modules first
+        beside = pattern_of(call.path) in patterns and calls.convolutions(call) > 1
+        if (
+            call.path not in own
+            and (beside or calls.kind(call) in classes)
+            and calls.feature_map(call) is not None
+            and call.outputs[0] not in calls.flow.recording.outputs
+            and not any(is_within(call, other) or is_within(other, call) for other in (*blocks, *found))
+        ):
+            found.append(call)
+    yield from reversed(found)
 
 
-def _is_within(inner: ModuleCall, outer: ModuleCall) -> bool:
-    return inner.path != outer.path and (not outer.path or inner.path.startswith(f"{outer.path}."))
+def _ending(calls: Calls, block: ModuleCall, residual: Residual) -> Ending:
+    whole = _whole(calls, residual)
+    return Ending(block, residual.branch, residual.add) if whole is None else Ending(block, whole)
 
 
-def _both(one: ModuleCall, other: ModuleCall) -> tuple[tuple[ModuleCall, ModuleCall], ...]:
-    return (one, other), (other, one)
+def _whole(calls: Calls, residual: Residual) -> int | None:
+    """What an add takes some channels of; None where it takes all."""
+    whole = calls.flow.behind_views(residual.branch)
+    some, every = calls.flow.value(residual.branch).shape, calls.flow.value(whole).shape
+    return whole if some[1] < every[1] and some[2:] == every[2:] else None

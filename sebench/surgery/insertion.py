@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copyreg
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 import torch
 from torch import nn
 
+from sebench.counters.twin import named_modules
 from sebench.errors import BuildError, VariantError
 from sebench.models.attention import make_attention
 from sebench.models.initialisation import allocate, initialise_attention
@@ -18,6 +18,7 @@ from sebench.surgery.boundaries import Boundary
 from sebench.surgery.places import Place
 
 _MARK = "_inserted_by_sebench"
+_FOR_IMAGES = "it is made for images; se and simam take feature maps of any dimensions"
 
 
 class Attending(nn.Module):
@@ -61,17 +62,21 @@ def put_in(network: nn.Module, places: Sequence[Place], variant: Variant, seed: 
     """
     if variant.kind is None:
         raise ValueError("the plain variant has no attention to put in")
+    made: list[tuple[Boundary, nn.Module]] = []
     for place, boundary in _selected(network, places, variant):
         attention = _attention(network, place, variant)
         if not any(parameter.is_meta for parameter in attention.parameters()):
             initialise_attention(attention, variant.kind, boundary.site, seed)
-        _attach(network, boundary, attention)
+        made.append((boundary, attention))
+    modules = named_modules(network)
+    for boundary, attention in made:  # not before all are known to fit
+        _attach(modules, boundary, attention)
     return network
 
 
 def inserted_sites(network: nn.Module) -> tuple[str, ...]:
     """Paths of the attention that `put_in` put into a network."""
-    return tuple(path for path, module in network.named_modules() if _MARK in vars(module))
+    return tuple(path for path, module in named_modules(network).items() if _MARK in vars(module))
 
 
 def remove_inserted(network: nn.Module) -> nn.Module:
@@ -81,7 +86,7 @@ def remove_inserted(network: nn.Module) -> nn.Module:
             if child is not None and _MARK in vars(child):
                 del module._modules[name]
         if isinstance(module, Attending):
-            module.__class__ = module.author_class
+            module.__class__ = module.author_class  # type: ignore[assignment]
     return network
 
 
@@ -142,36 +147,38 @@ def _require_fit(attention: nn.Module, place: Place, variant: Variant) -> None:
         reason = "it returns another shape"
     shape = "x".join(map(str, place.shape))
     raise VariantError(
-        f"variant {str(variant)!r} cannot attend to the feature map {shape} of {place.block}: {reason}",
-        hint=f"it has {place.dimensions} spatial dimensions; --insert-after names other modules",
+        f"variant {str(variant)!r} cannot attend to the feature map {shape} of {place.block!r}: {reason}",
+        hint="name other modules with --insert-after" if place.dimensions == 2 else _FOR_IMAGES,
     )
 
 
-def _attach(network: nn.Module, boundary: Boundary, attention: nn.Module) -> None:
-    module, (parent, _, name) = network.get_submodule(boundary.path), boundary.site.rpartition(".")
+def _attach(modules: Mapping[str, nn.Module], boundary: Boundary, attention: nn.Module) -> None:
+    module, (parent, _, name) = modules[boundary.path], boundary.site.rpartition(".")
     if parent == boundary.path:
         module.__class__ = _attending(type(module), name)
         module.add_module(name, attention)
         return
-    children = network.get_submodule(parent)._modules
+    children = modules[parent]._modules
     for each, child in list(children.items()):
         children[each] = children.pop(each)
         if child is module:
             children[name] = attention
 
 
-@cache
 def _attending(author_class: type[nn.Module], name: str) -> type[nn.Module]:
-    names = {
-        "__module__": author_class.__module__,
-        "__doc__": author_class.__doc__,
-        "author_class": author_class,
-        "attention_name": name,
-    }
-    made = type(f"{author_class.__name__}WithAttention", (Attending, author_class), names)
-    return cast("type[nn.Module]", made)
+    key = author_class, name
+    if key not in _MADE:
+        # fx takes modules of torch's own for leaves by this name, and these have to stay leaves.
+        names = {"__module__": author_class.__module__, "author_class": author_class, "attention_name": name}
+        made = type(f"{author_class.__name__}WithAttention", (Attending, author_class), names)
+        _MADE[key] = cast("type[nn.Module]", made)
+    return _MADE[key]
+
+
+_MADE: dict[tuple[type[nn.Module], str], type[nn.Module]] = {}
 
 
 def _blank(author_class: type[nn.Module], name: str) -> nn.Module:
+    """For copy and pickle, which cannot find a class that is made at run time."""
     made = _attending(author_class, name)
     return made.__new__(made)

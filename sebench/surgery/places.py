@@ -14,10 +14,12 @@ from torch import nn
 from sebench.counters.recording import ModuleCall, Recording
 from sebench.counters.twin import named_modules
 from sebench.errors import UsageError, near_matches
-from sebench.surgery.blocks import Blocks, Ending
+from sebench.surgery.blocks import residual_blocks, siblings
 from sebench.surgery.boundaries import Boundaries, Boundary
+from sebench.surgery.calls import Calls, Ending
 from sebench.surgery.dataflow import Dataflow
 from sebench.surgery.gates import stage_of
+from sebench.surgery.repeats import chained_blocks, concatenating_blocks
 
 _FEATURE_MAP = 3
 _MOST_CANDIDATES = 4
@@ -72,11 +74,11 @@ class Place:
 def find_places(network: nn.Module, recording: Recording) -> tuple[Place, ...]:
     """Find where the paper puts attention, in order of execution; empty where its rule names no place.
 
-    1. The end of each residual branch before its add, see `Branches.residuals`, and the same position in
-       blocks of the same kind without an add, see `Blocks.siblings`.
+    1. The end of each residual branch before its add, see `Branches.residuals` and `residual_blocks`, and the
+       same position in blocks of the same kind without an add, see `siblings`.
     2. In networks without residual branches, the output of each block that ends with a concatenation, see
-       `Blocks.concatenated`.
-    3. Else the output of each block of a chain of blocks, see `Blocks.chained`.
+       `concatenating_blocks`.
+    3. Else the output of each block of a chain of blocks, see `chained_blocks`.
 
     Args:
         network: The network of the recording.
@@ -148,16 +150,16 @@ class _Finder:
     modules: Mapping[str, nn.Module]
 
     def places(self) -> tuple[Place, ...]:
-        blocks = Blocks(self.flow, self.modules)
-        places = [self._place(end, self._after(end)) for end in blocks.residual]
-        if places:
-            inner = Counter(_relative(place) for place in places if place.path is not None)
-            positions = [position for position, _ in inner.most_common()]
-            siblings = blocks.siblings(end.block for end in blocks.residual)
-            places += [self._in_sibling(call, positions) for call in siblings]
-            return tuple(sorted(places, key=lambda place: self.flow.value(place.value).producer or 0))
-        ends = blocks.concatenated or blocks.chained
-        return tuple(self._place(end, self._after(end)) for end in ends)
+        calls = Calls(self.flow, self.modules)
+        ends = residual_blocks(calls)
+        places = [self._place(end, self._after(end)) for end in ends]
+        if not places:
+            ends = concatenating_blocks(calls) or chained_blocks(calls)
+            return tuple(self._place(end, self._after(end)) for end in ends)
+        positions = _positions(places)
+        for block in siblings(calls, (end.block for end in ends)):
+            places += self._in_sibling(block, positions)
+        return tuple(sorted(places, key=lambda place: self.flow.value(place.value).producer or 0))
 
     def place_after(self, call: ModuleCall) -> Place:
         what = f"--insert-after: {call.path or 'the network itself'!r}"
@@ -185,21 +187,27 @@ class _Finder:
     def _after(self, end: Ending) -> Boundary | None:
         return self._boundaries.after(end.value, end.block, alone=end.add is not None)
 
-    def _in_sibling(self, block: ModuleCall, positions: Sequence[str]) -> Place:
-        """At the position of the other blocks; where the module has none of these, at its output."""
+    def _in_sibling(self, block: ModuleCall, positions: Sequence[Sequence[str]]) -> Iterator[Place]:
+        """At the positions of another block; where the module lacks these, at its output."""
         inside = {
             call.path: call
             for call in self.flow.recording.calls
             if block.first <= call.first and call.last <= block.last
         }
-        for position in positions:
-            call = inside.get(f"{block.path}.{position}")
-            if call is not None and len(call.outputs) == 1 and self._is_feature_map(call.outputs[0]):
-                boundary = self._boundaries.at(call.path)
-                if boundary is not None:
-                    return self._place(Ending(block, call.outputs[0]), boundary)
+        for each in positions:
+            calls = [inside.get(f"{block.path}.{position}") for position in each]
+            places = [place for call in calls if call is not None for place in self._at(block, call)]
+            if len(places) == len(each):
+                yield from places
+                return
         end = Ending(block, block.outputs[0])
-        return self._place(end, self._after(end))
+        yield self._place(end, self._after(end))
+
+    def _at(self, block: ModuleCall, call: ModuleCall) -> Iterator[Place]:
+        if len(call.outputs) == 1 and self._is_feature_map(call.outputs[0]):
+            boundary = self._boundaries.at(call.path)
+            if boundary is not None:
+                yield self._place(Ending(block, call.outputs[0]), boundary)
 
     def _is_feature_map(self, value: int) -> bool:
         return len(self.flow.value(value).shape) >= _FEATURE_MAP and self.flow.spatial[value]
@@ -216,8 +224,13 @@ class _Finder:
         )
 
 
-def _relative(place: Place) -> str:
-    return (place.path or "").removeprefix(place.block).removeprefix(".")
+def _positions(places: Sequence[Place]) -> list[tuple[str, ...]]:
+    """Paths within their block at which blocks have places, those of most blocks first."""
+    blocks: dict[str, list[str]] = {}
+    for place in places:
+        if place.path is not None:
+            blocks.setdefault(place.block, []).append(place.path.removeprefix(place.block).removeprefix("."))
+    return [positions for positions, _ in Counter(map(tuple, blocks.values())).most_common()]
 
 
 def _class_names(module: nn.Module) -> Iterator[str]:

@@ -10,22 +10,13 @@ from sebench.counters.recording import Op
 from sebench.surgery.dataflow import Dataflow
 
 CONVOLUTIONS = frozenset({"convolution", "_convolution"})
-_NORMS = ("native_batch_norm", "native_layer_norm", "native_group_norm", "_native_batch_norm_legit")
-_POOLS = ("mean", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "max_pool2d_with_indices")
-_POOLS += ("avg_pool2d", "avg_pool3d", "max_pool3d_with_indices", "adaptive_max_pool2d")
-_COPIES = ("constant_pad_nd", "clone", "copy", "_to_copy", "reflection_pad2d", "replication_pad2d", "repeat")
-_COPIES += (
-    "channel_shuffle",
-    "pixel_shuffle",
-    "pixel_unshuffle",
-    "roll",
-    "cat",
-    "stack",
-    "fill",
-    "zeros_like",
-)
-_PRODUCTS = ("linear", "addmm", "mm")
-_LINEAR = frozenset((*CONVOLUTIONS, *_NORMS, *_POOLS, *_COPIES, *_PRODUCTS, "add", "sub", "rsub", "sum"))
+_LAYERS = ("native_batch_norm", "native_layer_norm", "native_group_norm", "linear", "addmm", "mm")
+_POOLS = ("mean", "avg_pool2d", "avg_pool3d", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d")
+_MAXIMA = ("max_pool2d_with_indices", "max_pool3d_with_indices", "adaptive_max_pool2d")
+_MOVES = ("constant_pad_nd", "reflection_pad2d", "replication_pad2d", "clone", "copy", "_to_copy", "repeat")
+_SHUFFLES = ("roll", "cat", "stack", "channel_shuffle", "pixel_shuffle", "pixel_unshuffle")
+_SUMS = ("add", "sub", "rsub", "sum")
+_LINEAR = CONVOLUTIONS.union(_LAYERS, _POOLS, _MAXIMA, _MOVES, _SHUFFLES, _SUMS)
 """Without an activation. Pooling by the maximum is among them, because shortcuts may be pooled."""
 _SCALINGS = frozenset({"mul", "div"})
 _FEATURE_MAP = 3
@@ -67,7 +58,7 @@ class Branches:
         for index, op in enumerate(self.flow.recording.ops):
             if op.plain_name == "add" and not self._is_term(op):
                 adds = {residual.add for residual in found}
-                found += self._of_sum(index, op, adds)
+                found += self._of_sum(index, adds)
         return tuple(found)
 
     def is_feature_map(self, value: int) -> bool:
@@ -81,30 +72,33 @@ class Branches:
         spatial = [value for value in self.flow.activations(op) if self.flow.spatial[value]]
         return spatial[0] if len(set(spatial)) == 1 else None
 
-    def _of_sum(self, index: int, op: Op, adds: set[int]) -> Iterator[Residual]:
-        terms = self._terms(op)
-        for branch in terms:
+    def _of_sum(self, index: int, adds: set[int]) -> Iterator[Residual]:
+        terms = dict(self._terms(index))
+        for branch, add in terms.items():
+            if self.flow.value(branch).shape[1] == 1:  # a map of positions, within spatial attention
+                continue
             forks = [fork for other in terms if other != branch and (fork := self._fork(other, branch))]
             if not forks or self._is_upsampled(branch):
                 continue
-            ops = self._between(forks[0].value, branch)
+            ops = self._between(max(fork.value for fork in forks), branch)  # from the nearest one
             own = [self.flow.op(each) for each in ops]
             if (
                 not adds.intersection(ops)
-                and any(self._fits(each, branch) for each in own)
+                and any(convolves(self.flow, each, branch) for each in own)
                 and not all(each.is_view or self._is_linear(each) for each in own)
             ):
-                yield Residual(index, branch, ops)
+                yield Residual(add, branch, ops)
 
-    def _terms(self, op: Op) -> list[int]:
-        """Feature maps that a sum adds up, those of inner sums included."""
-        terms: list[int] = []
-        for value in self.flow.activations(op):
+    def _terms(self, index: int) -> Iterator[tuple[int, int]]:
+        """Feature maps that a sum adds up, those of inner sums included, each with the add that takes it."""
+        for value in self.flow.activations(self.flow.op(index)):
             if not self.is_feature_map(value):
                 continue
-            inner = self.flow.producer(behind_scaling(self.flow, value))
-            terms += self._terms(inner) if inner is not None and self._is_term(inner) else [value]
-        return terms
+            inner = self.flow.value(behind_scaling(self.flow, value)).producer
+            if inner is not None and self._is_term(self.flow.op(inner)):
+                yield from self._terms(inner)
+            else:
+                yield value, index
 
     def _is_term(self, op: Op) -> bool:
         """Whether a sum does nothing but enter a larger sum."""
@@ -161,13 +155,6 @@ class Branches:
             )
         )
 
-    def _fits(self, op: Op, branch: int) -> bool:
-        """Whether an op is a convolution over the positions of the end of the branch."""
-        if op.plain_name not in CONVOLUTIONS:
-            return False
-        made, end = self.flow.value(op.outputs[0]).shape, self.flow.value(branch).shape
-        return len(made) == len(end) and made[2:] == end[2:]
-
     def _is_linear(self, op: Op) -> bool:
         if op.plain_name in _SCALINGS:
             return len(self.flow.activations(op)) < 2
@@ -195,6 +182,14 @@ class _Fork:
     """A value; a type of its own because 0 is a value, too."""
 
     value: int
+
+
+def convolves(flow: Dataflow, op: Op, value: int) -> bool:
+    """Whether an op is a convolution of the channels or over the positions of a value."""
+    if op.plain_name not in CONVOLUTIONS:
+        return False
+    made, end = flow.value(op.outputs[0]).shape, flow.value(value).shape
+    return len(made) == len(end) and (made[1] == end[1] or made[2:] == end[2:])
 
 
 def behind_scaling(flow: Dataflow, value: int) -> int:

@@ -7,6 +7,8 @@ Neural Networks", ICML 2021, section 3: the inverse of each neuron's minimal ene
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor, nn
 
 from sebench.models.attention import Implementation
@@ -22,10 +24,11 @@ class Energy(nn.Module):
         self.gate = nn.Sigmoid()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C, H, W) to the same shape."""
-        others = max(1, x.shape[2] * x.shape[3] - 1)  # a map of one pixel has no others, and no variance
-        squared = (x - x.mean((2, 3), keepdim=True)).square()
-        variance = squared.sum((2, 3), keepdim=True) / others
+        """Map (N, C, H, W), or a map of other dimensions, to the same shape."""
+        axes = tuple(range(2, x.dim()))
+        others = max(1, math.prod(x.shape[2:]) - 1)  # a map of one pixel has no others, and no variance
+        squared = (x - x.mean(axes, keepdim=True)).square()
+        variance = squared.sum(axes, keepdim=True) / others
         gate: Tensor = self.gate(squared / (4 * (variance + self.lam)) + 0.5)
         return gate
 

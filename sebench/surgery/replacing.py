@@ -1,0 +1,94 @@
+"""Attention in the places of the gates that a network has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from sebench.counters.recording import Recording
+from sebench.counters.twin import named_modules
+from sebench.errors import BuildError
+from sebench.schema import Variant
+from sebench.surgery.boundaries import NAME, Boundary
+from sebench.surgery.dataflow import Dataflow
+from sebench.surgery.gates import FoundGate
+from sebench.surgery.insertion import put_in
+from sebench.surgery.places import Place
+
+
+class FeatureMap(nn.Module):
+    """In the place of a gate: hands on the feature map among whatever the gate is called with."""
+
+    def __init__(self, argument: int | str) -> None:
+        """`argument` is its position or keyword."""
+        super().__init__()
+        self.argument = argument
+
+    def forward(self, *args: Tensor, **kwargs: Tensor) -> Tensor:
+        """Return the feature map itself."""
+        return args[self.argument] if isinstance(self.argument, int) else kwargs[self.argument]
+
+
+def replace_gates(
+    network: nn.Module, recording: Recording, gates: Sequence[FoundGate], variant: Variant, seed: int
+) -> nn.Module:
+    """Put other attention in the places of gates, in place.
+
+    Each gate's module gives way to a `FeatureMap` with the attention as its child, so the attention is called
+    with the feature map alone. Gates in stages that the variant leaves out are gone all the same.
+
+    Args:
+        network: The network of the recording; the one that is returned.
+        recording: Its forward pass.
+        gates: What was found in it.
+        variant: Any but the plain one.
+        seed: Of the attention's weights, which depend on it and on their path alone.
+
+    Raises:
+        BuildError: A gate is no module of its own, or its module does other work as well.
+        VariantError: The variant does not fit these places.
+    """
+    flow = Dataflow(recording)
+    arguments = _arguments(network, flow, gates)
+    modules = named_modules(network)
+    replaced = {id(modules[path]): FeatureMap(argument) for path, argument in arguments.items()}
+    for module in modules.values():
+        for name, child in module._modules.items():
+            if id(child) in replaced:
+                module._modules[name] = replaced[id(child)]
+    places = {gate.gate.path: _place(flow, gate) for gate in gates}
+    return put_in(network, tuple(places.values()), variant, seed)
+
+
+def _arguments(network: nn.Module, flow: Dataflow, gates: Sequence[FoundGate]) -> dict[str, int | str]:
+    """Module of each gate -> the argument that is its feature map."""
+    found: dict[str, list[int | str]] = {}
+    for gate in gates:
+        if gate.call is None or gate.gate.kind == "split":
+            raise BuildError(
+                f"{type(network).__name__} computes attention in {gate.gate.path!r} among other things",
+                hint="capture the network first",
+            )
+        feature = flow.behind_views(gate.feature)
+        given = (key for key, value in gate.call.arguments.items() if flow.behind_views(value) == feature)
+        found.setdefault(gate.call.path, []).append(next(given))
+    for path, keys in found.items():
+        if len(set(keys)) > 1 or len(keys) != sum(call.path == path for call in flow.recording.calls):
+            raise BuildError(
+                f"module {path!r} of {type(network).__name__} is attention in some of its calls only",
+                hint="capture the network first",
+            )
+    return {path: keys[0] for path, keys in found.items()}
+
+
+def _place(flow: Dataflow, gate: FoundGate) -> Place:
+    path = gate.gate.path
+    return Place(
+        block=path,
+        boundary=Boundary(path, f"{path}.{NAME}"),
+        value=gate.feature,
+        add=None,
+        shape=flow.value(gate.feature).shape,
+        stage=gate.gate.stage,
+    )
