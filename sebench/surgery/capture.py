@@ -1,0 +1,197 @@
+"""A network captured as a graph of aten ops, in which each gate can be a module, or gone.
+
+For networks that compute attention among other things of a module, so that no module can be replaced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import textwrap
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from types import MappingProxyType, MethodType
+from typing import cast
+
+import torch
+from torch import fx, nn
+
+from sebench import counters
+from sebench.counters.recording import Recording
+from sebench.errors import BuildError, SebenchError
+from sebench.surgery import graphs
+from sebench.surgery.dataflow import Dataflow
+from sebench.surgery.gates import FoundGate, find_gates
+from sebench.surgery.liveness import drop_of, overwritten_early
+
+_NO_KEYWORDS: Mapping[str, torch.Tensor] = MappingProxyType({})
+_LONGEST = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """A captured network, before anything is done with its gates.
+
+    What it makes shares its parameters with the network that was captured, under the same names. It runs on
+    inputs of the shape, on the device and in the mode of its capture.
+    """
+
+    program: torch.export.ExportedProgram
+    recording: Recording
+    """Its forward pass."""
+    gates: tuple[FoundGate, ...]
+    """In order of execution."""
+    steps: Mapping[str, range]
+    """Indices of the ops that each node of the graph comes to; of nodes that are calls."""
+    training: bool
+    """The mode."""
+
+    def as_it_is(self) -> nn.Module:
+        """The network, each gate a module of its own, called after the module that computes it."""
+        network = _module(self.program, training=self.training)
+        nodes = {node.name: node for node in network.graph.nodes}
+        taken = {name for name, _ in network.named_modules()}
+        for gate in self.gates:
+            drop = drop_of(self.recording, [gate])
+            product = nodes[self._node(gate.product)]
+            part = [*graphs.nodes_of(network.graph, self.steps, drop), product]
+            if gate.body <= drop.ops and graphs.is_movable(part, product):
+                path = _free_name(graphs.owner(product), taken)
+                graphs.make_module(network, path, part, product)
+        network.recompile()
+        return network
+
+    def without_gates(self) -> nn.Module:
+        """The network with every gate taken out, and what only fed them."""
+        network = _module(self.program, training=self.training)
+        nodes = {node.name: node for node in network.graph.nodes}
+        flow = Dataflow(self.recording)
+        drop = drop_of(self.recording, self.gates)
+        dead = graphs.nodes_of(network.graph, self.steps, drop)
+        for gate in self.gates:
+            product = nodes[self._node(gate.product)]
+            feature = self._feature(product, gate)
+            if overwritten_early(flow, gate):
+                with network.graph.inserting_before(product):
+                    feature = network.graph.call_function(torch.ops.aten.clone.default, (feature,))
+            product.replace_all_uses_with(feature)
+            network.graph.erase_node(product)
+        graphs.erase(network, dead)
+        network.recompile()
+        return network
+
+    def _node(self, op: int) -> str:
+        return next(name for name, ops in self.steps.items() if op in ops)
+
+    def _feature(self, product: fx.Node, gate: FoundGate) -> fx.Node:
+        """What goes into a product besides the values of its gate."""
+        call = next(call for call in self.recording.calls if call.path == graphs.step_path(product.name))
+        position = next(key for key, value in call.arguments.items() if value == gate.feature)
+        given = product.args[position] if isinstance(position, int) else product.kwargs[position]
+        return cast("fx.Node", given)
+
+
+def capture(
+    network: nn.Module, arguments: Sequence[torch.Tensor], keywords: Mapping[str, torch.Tensor] = _NO_KEYWORDS
+) -> Captured:
+    """Capture a network in the mode in which it is.
+
+    Args:
+        network: Any module; only read.
+        arguments: An input, of the batch size and on the device that it will run with.
+        keywords: More of the input, by name.
+
+    Raises:
+        BuildError: Export refuses the network.
+    """
+    program = _exported(network, arguments, keywords)
+    stepped = _module(program, training=network.training)
+    graphs.make_steps(stepped)
+    recording = counters.record(stepped, tuple(arguments[0].shape))
+    steps = {
+        graphs.step_name(call.path): range(call.first, call.last)
+        for call in recording.calls
+        if graphs.is_step(call.path)
+    }
+    return Captured(
+        program=program,
+        recording=recording,
+        gates=tuple(_named_as_written(program, gate) for gate in find_gates(recording)),
+        steps=steps,
+        training=network.training,
+    )
+
+
+def _named_as_written(program: torch.export.ExportedProgram, found: FoundGate) -> FoundGate:
+    """A gate under the name of the author's module, not of the step that it was found in."""
+    node = next(node for node in program.graph.nodes if node.name == graphs.step_name(found.gate.path))
+    return replace(found, gate=replace(found.gate, path=graphs.owner(node), module=False), call=None)
+
+
+def _exported(
+    network: nn.Module, arguments: Sequence[torch.Tensor], keywords: Mapping[str, torch.Tensor]
+) -> torch.export.ExportedProgram:
+    try:
+        with _silence():
+            return torch.export.export(network, tuple(arguments), dict(keywords), strict=False)
+    except SebenchError:
+        raise
+    except Exception as error:
+        said = (str(error).strip().splitlines() or [""])[0]
+        reason = textwrap.shorten(f"{type(error).__name__}: {said}", _LONGEST, placeholder=" ...")
+        raise BuildError(
+            f"{type(network).__name__} cannot be captured by torch.export: {reason}",
+            hint="name two factories instead, one of them without attention",
+        ) from error
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep what torch.export says to itself: where it fails, it prints the graph that it has by then."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)
+
+
+def _module(program: torch.export.ExportedProgram, *, training: bool) -> fx.GraphModule:
+    """A new module that runs a program, without the checks of its inputs, which would take time."""
+    with _silence():
+        network = program.module(check_guards=False)
+    network._forward_pre_hooks.clear()
+    network._forward_hooks.clear()
+    network._forward_pre_hooks_with_kwargs.clear()
+    network._forward_hooks_always_called.clear()
+    network.training = training
+    network.train = MethodType(_train, network)  # type: ignore[method-assign]
+    network.eval = MethodType(_eval, network)  # type: ignore[method-assign]
+    return network
+
+
+def _train(network: nn.Module, mode: bool = True) -> nn.Module:
+    """In place of ``train``: a graph has the mode of its capture."""
+    if mode is not network.training:
+        captured = "training" if network.training else "evaluation"
+        raise NotImplementedError(f"it was captured in {captured} mode")
+    return network
+
+
+def _eval(network: nn.Module) -> nn.Module:
+    return _train(network, mode=False)
+
+
+def _free_name(owner: str, taken: set[str]) -> str:
+    prefix = f"{owner}.gate" if owner else "gate"
+    name, count = prefix, 1
+    while name in taken:
+        count += 1
+        name = f"{prefix}_{count}"
+    taken.add(name)
+    return name

@@ -1,0 +1,203 @@
+"""The test that decides whether attention was taken out: forced to one, the network is the stripped one."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.func import functional_call
+
+from sebench import counters
+from sebench.counters.backward import output_tensors
+from sebench.counters.isolation import isolated_from_caller
+from sebench.counters.placeholders import has_data
+from sebench.counters.recording import Recording
+from sebench.errors import BuildError, SebenchError
+from sebench.surgery.forcing import GatesForcedToOne
+from sebench.surgery.gates import FoundGate
+from sebench.surgery.liveness import drop_of
+
+TOLERANCE = 1e-5
+"""Largest difference that rounding may make, as a share of the largest output."""
+_HINT = "compare with `--baseline asis`, or name two factories, one of them without attention"
+_LONGEST = 160
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What showed that a network was stripped of its attention and of nothing else."""
+
+    difference: float
+    """Largest difference between the outputs, as a share of the largest one."""
+    effect: float
+    """The same between the network as it is and with its gates forced to one: what the test can tell."""
+    params: int
+    """That went with the gates."""
+    macs: int
+
+
+def prove(
+    asis: nn.Module,
+    stripped: nn.Module,
+    inputs: Sequence[torch.Tensor],
+    recording: Recording,
+    gates: Sequence[FoundGate],
+    *,
+    captured: nn.Module | None = None,
+    seed: int = 0,
+) -> Proof:
+    """Show that a stripped network computes what the network does with every gate forced to one.
+
+    Both run on the same random weights and inputs, which leave the networks as they are: freshly built ones
+    often begin as the identity, where taking anything out would go unnoticed.
+
+    Args:
+        asis: The network as its author wrote it, in evaluation mode, with real weights.
+        stripped: The network without its gates.
+        inputs: A batch; only its shapes and, for integers, its values count.
+        recording: The forward pass of `asis` on these shapes.
+        gates: What was found in it, and taken out.
+        captured: The captured graph of `asis`, if it takes its place; shown to compute the same.
+        seed: Of the weights and inputs.
+
+    Raises:
+        BuildError: It is not so, or it cannot be tried.
+    """
+    name = type(asis).__name__
+    if any(not has_data(tensor) for tensor in (*asis.parameters(), *asis.buffers())):
+        raise _refused(name, "has no weights here, so that it cannot be run")
+    drop = drop_of(recording, gates)
+    with isolated_from_caller(), torch.no_grad(), _plain_kernels():
+        torch.manual_seed(seed)
+        weights = _random_weights(asis)
+        batch = tuple(_random_like(tensor) for tensor in inputs)
+        runs = _Runs(name, weights, batch)
+        forcing = GatesForcedToOne(recording, gates)
+        with forcing:
+            forced = runs.outputs(asis)
+        if not forcing.ran_as_recorded:
+            raise _refused(
+                name, "runs otherwise than without data, so that its gates cannot be forced to one"
+            )
+        untouched = runs.outputs(asis)
+        if captured is not None and (apart := _apart(untouched, runs.outputs(captured))) > TOLERANCE:
+            raise _refused(name, f"computes something else when it is captured (off by {apart:.1%})")
+        difference = _apart(forced, runs.outputs(stripped))
+        effect = _apart(forced, untouched)
+    if not effect > 100 * TOLERANCE:
+        raise _refused(
+            name, "gives the same outputs whatever its gates say, so that taking them out proves nothing"
+        )
+    if not difference <= TOLERANCE:
+        raise _refused(
+            name, f"without its attention is not the network with every gate at one (off by {difference:.1%})"
+        )
+    left = counters.record(stripped, tuple(inputs[0].shape))
+    lost = (_params(asis) - _params(stripped), _macs(recording) - _macs(left))
+    if lost != (drop.params, drop.macs):
+        raise _refused(
+            name,
+            f"lost {lost[0]:,} parameters and {lost[1]:,} MACs with its attention, which has"
+            f" {drop.params:,} and {drop.macs:,}",
+        )
+    return Proof(difference=difference, effect=effect, params=drop.params, macs=drop.macs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """Forward passes on common weights and inputs."""
+
+    name: str
+    weights: Mapping[str, torch.Tensor]
+    batch: tuple[torch.Tensor, ...]
+
+    def outputs(self, network: nn.Module) -> list[torch.Tensor]:
+        own = (*network.named_parameters(), *network.named_buffers())
+        try:
+            weights = {name: self.weights[name] for name, _ in own}
+            batch = tuple(tensor.clone() for tensor in self.batch)
+            result = functional_call(network, weights, batch)
+        except SebenchError:
+            raise
+        except Exception as error:
+            said = (str(error).strip().splitlines() or [""])[0]
+            reason = textwrap.shorten(f"{type(error).__name__}: {said}", _LONGEST, placeholder=" ...")
+            raise _refused(self.name, f"without its attention does not run: {reason}") from error
+        return [tensor.clone() for tensor in output_tensors(result)]
+
+
+def _apart(one: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> float:
+    """Largest difference as a share of the largest value; infinite where they cannot be compared."""
+    if not one or [tensor.shape for tensor in one] != [tensor.shape for tensor in other]:
+        return math.inf
+    return max(_apart_in(a.double(), b.double()) for a, b in zip(one, other, strict=True) if a.numel())
+
+
+def _apart_in(one: torch.Tensor, other: torch.Tensor) -> float:
+    largest = one.abs().max().item()
+    apart = (one - other).abs().max().item()
+    if not (math.isfinite(largest) and math.isfinite(apart)):
+        return math.inf
+    return apart / largest if largest else apart
+
+
+def _random_weights(network: nn.Module) -> dict[str, torch.Tensor]:
+    """Weights and statistics under which every layer matters, by each of their names."""
+    drawn: dict[int, torch.Tensor] = {}
+    found: dict[str, torch.Tensor] = {}
+    states = (
+        *network.named_parameters(remove_duplicate=False),
+        *network.named_buffers(remove_duplicate=False),
+    )
+    for name, tensor in states:
+        if id(tensor) not in drawn:
+            drawn[id(tensor)] = _random_weight(name.rpartition(".")[2], tensor)
+        found[name] = drawn[id(tensor)]
+    return found
+
+
+def _random_weight(name: str, tensor: torch.Tensor) -> torch.Tensor:
+    bare = tensor.detach()
+    if not bare.is_floating_point():
+        return bare.clone()
+    if name == "running_mean" or (isinstance(tensor, nn.Parameter) and name.endswith("bias")):
+        return torch.randn_like(bare) * 0.1
+    if name == "running_var":
+        return torch.rand_like(bare) + 0.5
+    if not isinstance(tensor, nn.Parameter):
+        return bare.clone()
+    if bare.dim() < 2:
+        return torch.rand_like(bare) + 0.5
+    return torch.randn_like(bare) * math.sqrt(2 / math.prod(bare.shape[1:]))
+
+
+def _random_like(tensor: torch.Tensor) -> torch.Tensor:
+    return torch.randn_like(tensor) if tensor.is_floating_point() else tensor.clone()
+
+
+@contextmanager
+def _plain_kernels() -> Iterator[None]:
+    """Without the fused kernel of a transformer's layers, which hides their ops."""
+    enabled = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(value=False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(enabled)
+
+
+def _params(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _macs(recording: Recording) -> int:
+    return sum(op.macs for op in recording.ops)
+
+
+def _refused(name: str, why: str) -> BuildError:
+    return BuildError(f"{name} {why}", hint=_HINT)
