@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.func import functional_call
 
 from sebench import counters
 from sebench.counters.backward import output_tensors
 from sebench.counters.isolation import isolated_from_caller
 from sebench.counters.placeholders import has_data
 from sebench.counters.recording import Recording
+from sebench.counters.twin import named_modules, twin_of
 from sebench.errors import BuildError, SebenchError
 from sebench.surgery.forcing import GatesForcedToOne
 from sebench.surgery.gates import FoundGate
@@ -117,11 +117,14 @@ class _Runs:
     batch: tuple[torch.Tensor, ...]
 
     def outputs(self, network: nn.Module) -> list[torch.Tensor]:
-        own = (*network.named_parameters(), *network.named_buffers())
+        """What a network returns; a copy of it runs, as some keep what they computed from their weights."""
         try:
-            weights = {name: self.weights[name] for name, _ in own}
-            batch = tuple(tensor.clone() for tensor in self.batch)
-            result = functional_call(network, weights, batch)
+            drawn = _Drawn({id(tensor): self.weights[name] for name, tensor in _state(network)})
+            modules = named_modules(network)
+            copied = twin_of(
+                modules, dtype=torch.get_default_dtype(), training=False, placeholders=drawn
+            ).root
+            result = copied(*(tensor.clone() for tensor in self.batch))
         except SebenchError:
             raise
         except Exception as error:
@@ -129,6 +132,36 @@ class _Runs:
             reason = textwrap.shorten(f"{type(error).__name__}: {said}", _LONGEST, placeholder=" ...")
             raise _refused(self.name, f"without its attention does not run: {reason}") from error
         return [tensor.clone() for tensor in output_tensors(result)]
+
+
+class _Drawn:
+    """Gives a copy of a network the weights that were drawn instead of its own (`Placeholders`)."""
+
+    keeps_values = True
+
+    def __init__(self, weights: Mapping[int, torch.Tensor]) -> None:
+        self._weights = weights
+
+    def empty(self, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        """The weight that was drawn; in the precision of the network, whatever `dtype` says."""
+        return self._weights.get(id(tensor), tensor).detach()
+
+    def batch(self, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+        """An input."""
+        return torch.randn(shape, dtype=dtype)
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Nothing has to be done."""
+        yield
+
+
+def _state(network: nn.Module) -> tuple[tuple[str, torch.Tensor], ...]:
+    """Parameters and buffers under each of their names."""
+    return (
+        *network.named_parameters(remove_duplicate=False),
+        *network.named_buffers(remove_duplicate=False),
+    )
 
 
 def _apart(one: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> float:
@@ -150,11 +183,7 @@ def _random_weights(network: nn.Module) -> dict[str, torch.Tensor]:
     """Weights and statistics under which every layer matters, by each of their names."""
     drawn: dict[int, torch.Tensor] = {}
     found: dict[str, torch.Tensor] = {}
-    states = (
-        *network.named_parameters(remove_duplicate=False),
-        *network.named_buffers(remove_duplicate=False),
-    )
-    for name, tensor in states:
+    for name, tensor in _state(network):
         if id(tensor) not in drawn:
             drawn[id(tensor)] = _random_weight(name.rpartition(".")[2], tensor)
         found[name] = drawn[id(tensor)]

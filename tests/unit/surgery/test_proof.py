@@ -122,3 +122,20 @@ def test_a_network_without_data_cannot_be_proven(found):
             subject.recording,
             subject.gates,
         )
+
+
+def test_what_a_network_keeps_from_a_run_does_not_stay():
+    class Keeps(gated.Network):
+        """As some attention does with its position biases."""
+
+        def __init__(self):
+            super().__init__(gated.SE())
+            self.kept = {}
+
+        def attend(self, x):
+            return super().attend(x) + self.kept.setdefault("bias", self.head.bias.sum())
+
+    subject = found_in(Keeps().eval())
+    stripped = subject.by_module()
+    assert proof_of(subject, stripped).difference == 0
+    assert (subject.network.kept, stripped.kept) == ({}, {})
