@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from types import MappingProxyType, MethodType
+from types import MethodType
 from typing import cast
 
 import torch
@@ -27,7 +27,7 @@ from sebench.surgery.dataflow import Dataflow
 from sebench.surgery.gates import FoundGate, find_gates
 from sebench.surgery.liveness import drop_of, overwritten_early
 
-_NO_KEYWORDS: Mapping[str, torch.Tensor] = MappingProxyType({})
+_HINT = "name two factories instead, one of them without attention"
 _LONGEST = 160
 
 
@@ -50,13 +50,19 @@ class Captured:
     """The mode."""
 
     def as_it_is(self) -> nn.Module:
-        """The network, each gate a module of its own, called after the module that computes it."""
+        """The network, each gate a module of its own, called after the module that computes it.
+
+        A gate that shares what it computes with something else stays where it is.
+
+        Raises:
+            BuildError: A gate is in a region of its own.
+        """
         network = _module(self.program, training=self.training)
         nodes = {node.name: node for node in network.graph.nodes}
         taken = {name for name, _ in network.named_modules()}
         for gate in self.gates:
             drop = drop_of(self.recording, [gate])
-            product = nodes[self._node(gate.product)]
+            product = self._product(nodes, gate)
             part = [*graphs.nodes_of(network.graph, self.steps, drop), product]
             if gate.body <= drop.ops and graphs.is_movable(part, product):
                 path = _free_name(graphs.owner(product), taken)
@@ -65,14 +71,18 @@ class Captured:
         return network
 
     def without_gates(self) -> nn.Module:
-        """The network with every gate taken out, and what only fed them."""
+        """The network with every gate taken out, and what only fed them.
+
+        Raises:
+            BuildError: A gate is in a region of its own, or the graph still needs what fed it.
+        """
         network = _module(self.program, training=self.training)
         nodes = {node.name: node for node in network.graph.nodes}
         flow = Dataflow(self.recording)
         drop = drop_of(self.recording, self.gates)
         dead = graphs.nodes_of(network.graph, self.steps, drop)
         for gate in self.gates:
-            product = nodes[self._node(gate.product)]
+            product = self._product(nodes, gate)
             feature = self._feature(product, gate)
             if overwritten_early(flow, gate):
                 with network.graph.inserting_before(product):
@@ -83,8 +93,15 @@ class Captured:
         network.recompile()
         return network
 
-    def _node(self, op: int) -> str:
-        return next(name for name, ops in self.steps.items() if op in ops)
+    def _product(self, nodes: Mapping[str, fx.Node], gate: FoundGate) -> fx.Node:
+        name = _step_of(self.steps, gate)
+        if len(self.steps[name]) > 1:
+            raise BuildError(
+                f"the attention in '{gate.gate.path}' is in a region of its own (autocast, no_grad), out of"
+                " which it cannot be taken",
+                hint=_HINT,
+            )
+        return nodes[name]
 
     def _feature(self, product: fx.Node, gate: FoundGate) -> fx.Node:
         """What goes into a product besides the values of its gate."""
@@ -94,23 +111,20 @@ class Captured:
         return cast("fx.Node", given)
 
 
-def capture(
-    network: nn.Module, arguments: Sequence[torch.Tensor], keywords: Mapping[str, torch.Tensor] = _NO_KEYWORDS
-) -> Captured:
+def capture(network: nn.Module, inputs: Sequence[torch.Tensor]) -> Captured:
     """Capture a network in the mode in which it is.
 
     Args:
         network: Any module; only read.
-        arguments: An input, of the batch size and on the device that it will run with.
-        keywords: More of the input, by name.
+        inputs: Of the batch size and on the device that it will run with.
 
     Raises:
         BuildError: Export refuses the network.
     """
-    program = _exported(network, arguments, keywords)
+    program = _exported(network, inputs)
     stepped = _module(program, training=network.training)
     graphs.make_steps(stepped)
-    recording = counters.record(stepped, tuple(arguments[0].shape))
+    recording = counters.record(stepped, tuple(inputs[0].shape))
     steps = {
         graphs.step_name(call.path): range(call.first, call.last)
         for call in recording.calls
@@ -119,24 +133,30 @@ def capture(
     return Captured(
         program=program,
         recording=recording,
-        gates=tuple(_named_as_written(program, gate) for gate in find_gates(recording)),
+        gates=tuple(_named_as_written(program, steps, gate) for gate in find_gates(recording)),
         steps=steps,
         training=network.training,
     )
 
 
-def _named_as_written(program: torch.export.ExportedProgram, found: FoundGate) -> FoundGate:
+def _step_of(steps: Mapping[str, range], gate: FoundGate) -> str:
+    """The node that has the product of a gate."""
+    return next(name for name, ops in steps.items() if gate.product in ops)
+
+
+def _named_as_written(
+    program: torch.export.ExportedProgram, steps: Mapping[str, range], found: FoundGate
+) -> FoundGate:
     """A gate under the name of the author's module, not of the step that it was found in."""
-    node = next(node for node in program.graph.nodes if node.name == graphs.step_name(found.gate.path))
+    name = _step_of(steps, found)
+    node = next(node for node in program.graph.nodes if node.name == name)
     return replace(found, gate=replace(found.gate, path=graphs.owner(node), module=False), call=None)
 
 
-def _exported(
-    network: nn.Module, arguments: Sequence[torch.Tensor], keywords: Mapping[str, torch.Tensor]
-) -> torch.export.ExportedProgram:
+def _exported(network: nn.Module, inputs: Sequence[torch.Tensor]) -> torch.export.ExportedProgram:
     try:
         with _silence():
-            return torch.export.export(network, tuple(arguments), dict(keywords), strict=False)
+            return torch.export.export(network, tuple(inputs), strict=False)
     except SebenchError:
         raise
     except Exception as error:
@@ -144,7 +164,7 @@ def _exported(
         reason = textwrap.shorten(f"{type(error).__name__}: {said}", _LONGEST, placeholder=" ...")
         raise BuildError(
             f"{type(network).__name__} cannot be captured by torch.export: {reason}",
-            hint="name two factories instead, one of them without attention",
+            hint=_HINT,
         ) from error
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from sebench.errors import BuildError
 from sebench.surgery.liveness import Drop
 
 _STEPS = "_steps"
@@ -103,9 +104,18 @@ def make_module(network: fx.GraphModule, path: str, part: Sequence[fx.Node], las
 
 
 def erase(network: fx.GraphModule, dead: Sequence[fx.Node]) -> None:
-    """Erase nodes, and the parameters and buffers that only they took."""
+    """Erase nodes, and the parameters and buffers that only they took.
+
+    Raises:
+        BuildError: Others take what they give.
+    """
     state = dict.fromkeys(node for each in dead for node in each.all_input_nodes if node.op == "get_attr")
     for node in reversed(dead):
+        if node.users:
+            raise BuildError(
+                f"'{owner(node)}' still needs what feeds its attention, which cannot be taken out",
+                hint="name two factories instead, one of them without attention",
+            )
         network.graph.erase_node(node)
     gone = [node for node in state if not node.users]
     owners = {_owner_of(node) for node in gone}

@@ -132,3 +132,16 @@ def test_a_network_that_export_refuses_is_refused_in_one_line(capfd):
     assert "\n" not in str(refused.value)
     assert capfd.readouterr() == ("", "")
     assert network(torch.zeros(SHAPE)).shape == (1, 5)  # and it runs as before
+
+
+def test_a_gate_in_a_region_of_its_own_is_refused_in_one_line():
+    class Region(gated.Inline):
+        def attend(self, x):
+            with torch.no_grad():
+                return super().attend(x)
+
+    graph = capture(Region().eval(), (torch.zeros(SHAPE),))
+    with pytest.raises(BuildError, match="in a region of its own"):
+        graph.without_gates()
+    with pytest.raises(BuildError, match="in a region of its own"):
+        graph.as_it_is()
