@@ -12,7 +12,7 @@ import textwrap
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MethodType
 from typing import cast
 
@@ -43,7 +43,9 @@ class Captured:
     recording: Recording
     """Its forward pass."""
     gates: tuple[FoundGate, ...]
-    """In order of execution."""
+    """As they were found in that: in order of execution, each in the step of its product."""
+    paths: tuple[str, ...]
+    """The module of the author that each gate is in."""
     steps: Mapping[str, range]
     """Indices of the ops that each node of the graph comes to; of nodes that are calls."""
     training: bool
@@ -60,13 +62,12 @@ class Captured:
         network = _module(self.program, training=self.training)
         nodes = {node.name: node for node in network.graph.nodes}
         taken = {name for name, _ in network.named_modules()}
-        for gate in self.gates:
+        for gate, path in zip(self.gates, self.paths, strict=True):
             drop = drop_of(self.recording, [gate])
-            product = self._product(nodes, gate)
+            product = nodes[self._product(gate, path)]
             part = [*graphs.nodes_of(network.graph, self.steps, drop), product]
             if gate.body <= drop.ops and graphs.is_movable(part, product):
-                path = _free_name(graphs.owner(product), taken)
-                graphs.make_module(network, path, part, product)
+                graphs.make_module(network, _free_name(path, taken), part, product)
         network.recompile()
         return network
 
@@ -81,8 +82,8 @@ class Captured:
         flow = Dataflow(self.recording)
         drop = drop_of(self.recording, self.gates)
         dead = graphs.nodes_of(network.graph, self.steps, drop)
-        for gate in self.gates:
-            product = self._product(nodes, gate)
+        for gate, path in zip(self.gates, self.paths, strict=True):
+            product = nodes[self._product(gate, path)]
             feature = self._feature(product, gate)
             if overwritten_early(flow, gate):
                 with network.graph.inserting_before(product):
@@ -93,15 +94,16 @@ class Captured:
         network.recompile()
         return network
 
-    def _product(self, nodes: Mapping[str, fx.Node], gate: FoundGate) -> fx.Node:
+    def _product(self, gate: FoundGate, path: str) -> str:
+        """The node that does nothing but the product of a gate."""
         name = _step_of(self.steps, gate)
         if len(self.steps[name]) > 1:
             raise BuildError(
-                f"the attention in '{gate.gate.path}' is in a region of its own (autocast, no_grad), out of"
+                f"the attention in '{path}' is in a region of its own (autocast, no_grad), out of"
                 " which it cannot be taken",
                 hint=_HINT,
             )
-        return nodes[name]
+        return name
 
     def _feature(self, product: fx.Node, gate: FoundGate) -> fx.Node:
         """What goes into a product besides the values of its gate."""
@@ -130,10 +132,13 @@ def capture(network: nn.Module, inputs: Sequence[torch.Tensor]) -> Captured:
         for call in recording.calls
         if graphs.is_step(call.path)
     }
+    gates = find_gates(recording)
+    nodes = {node.name: node for node in program.graph.nodes}
     return Captured(
         program=program,
         recording=recording,
-        gates=tuple(_named_as_written(program, steps, gate) for gate in find_gates(recording)),
+        gates=gates,
+        paths=tuple(graphs.owner(nodes[_step_of(steps, gate)]) for gate in gates),
         steps=steps,
         training=network.training,
     )
@@ -142,15 +147,6 @@ def capture(network: nn.Module, inputs: Sequence[torch.Tensor]) -> Captured:
 def _step_of(steps: Mapping[str, range], gate: FoundGate) -> str:
     """The node that has the product of a gate."""
     return next(name for name, ops in steps.items() if gate.product in ops)
-
-
-def _named_as_written(
-    program: torch.export.ExportedProgram, steps: Mapping[str, range], found: FoundGate
-) -> FoundGate:
-    """A gate under the name of the author's module, not of the step that it was found in."""
-    name = _step_of(steps, found)
-    node = next(node for node in program.graph.nodes if node.name == name)
-    return replace(found, gate=replace(found.gate, path=graphs.owner(node), module=False), call=None)
 
 
 def _exported(network: nn.Module, inputs: Sequence[torch.Tensor]) -> torch.export.ExportedProgram:

@@ -47,10 +47,9 @@ def test_what_also_works_elsewhere_stays_there(found, captured):
 def test_each_gate_is_a_module(name, captured):
     asis = captured(name).as_it_is()
     (gate,) = find_gates(counters.record(asis, SHAPE))
-    (as_written,) = captured(name).gates
+    (as_written,), (path,) = captured(name).gates, captured(name).paths
     assert not list(asis.get_submodule(gate.gate.path).parameters())  # those are its arguments
-    prefix = f"{as_written.gate.path}." if as_written.gate.path else ""
-    assert gate.gate.path == f"{prefix}gate"
+    assert gate.gate.path == (f"{path}.gate" if path else "gate")
     assert (gate.gate.params, gate.gate.macs) == (as_written.gate.params, as_written.gate.macs)
 
 
