@@ -13,8 +13,7 @@ from torch import nn
 
 from sebench import counters
 from sebench.counters.backward import output_tensors
-from sebench.counters.isolation import isolated_from_caller
-from sebench.counters.placeholders import has_data
+from sebench.counters.placeholders import has_data, isolated_from_caller
 from sebench.counters.recording import Recording
 from sebench.counters.twin import named_modules, twin_of
 from sebench.errors import BuildError, SebenchError
