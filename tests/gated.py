@@ -170,6 +170,14 @@ class WrittenLater(Network):
         return self.attention(x).relu_() + x
 
 
+class FeatureWrittenLater(Network):
+    """Writes into the feature map while the product is still needed."""
+
+    def attend(self, x):
+        attended = self.attention(x)
+        return x.relu_() - 2 * attended
+
+
 class WrittenLaterInline(Inline):
     """The same, with its gate among other things."""
 
@@ -184,6 +192,7 @@ BY_MODULE = {
     "gain": Gain,
     "in place": lambda: Network(InPlace()),
     "written later": lambda: WrittenLater(SE()),
+    "feature written later": lambda: FeatureWrittenLater(SE()),
 }
 INLINE = {
     "inline": Inline,

@@ -25,7 +25,7 @@ from sebench.errors import BuildError, SebenchError
 from sebench.surgery import graphs
 from sebench.surgery.dataflow import Dataflow
 from sebench.surgery.gates import FoundGate, find_gates
-from sebench.surgery.liveness import drop_of, overwritten_early
+from sebench.surgery.liveness import drop_of, has_to_be_copied
 
 _HINT = "name two factories instead, one of them without attention"
 _LONGEST = 160
@@ -85,7 +85,7 @@ class Captured:
         for gate, path in zip(self.gates, self.paths, strict=True):
             product = nodes[self._product(gate, path)]
             feature = self._feature(product, gate)
-            if overwritten_early(flow, gate):
+            if has_to_be_copied(flow, gate):
                 with network.graph.inserting_before(product):
                     feature = network.graph.call_function(torch.ops.aten.clone.default, (feature,))
             product.replace_all_uses_with(feature)

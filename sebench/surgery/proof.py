@@ -61,7 +61,7 @@ def prove(
         inputs: A batch; only its shapes and, for integers, its values count.
         recording: The forward pass of `asis` on these shapes.
         gates: What was found in it, and taken out.
-        captured: The captured graph of `asis`, if it takes its place; shown to compute the same.
+        captured: The graph of `asis` in evaluation mode, where that takes its place; shown to be the same.
         seed: Of the weights and inputs.
 
     Raises:

@@ -43,6 +43,17 @@ def test_what_also_works_elsewhere_stays_there(found, captured):
     assert (proof.params, proof.macs) == (0, gated.MACS)
 
 
+@pytest.mark.parametrize("phase", ["inference", "training"])
+def test_a_graph_costs_what_the_network_costs(phase):
+    network = gated.build("inline").train(phase == "training")
+    asis = capture(network, (torch.zeros(SHAPE),)).as_it_is()
+    one, other = (counters.count(each, SHAPE, phase=phase) for each in (network, asis))
+    assert one.params == other.params
+    for cost in ("macs", "flops", "bytes_read", "bytes_written"):
+        assert sum(getattr(row, cost) for row in one.ops) == sum(getattr(row, cost) for row in other.ops)
+    assert sum(row.saved_bytes for row in one.saved) == sum(row.saved_bytes for row in other.saved)
+
+
 @pytest.mark.parametrize("name", gated.INLINE)
 def test_each_gate_is_a_module(name, captured):
     asis = captured(name).as_it_is()

@@ -46,6 +46,7 @@ def test_what_is_left_of_a_gate_says_what_it_passes_on(found):
     assert repr(found("module").by_module().attention) == "Passthrough()"
     assert repr(found("extra arguments").by_module().attention) == "Passthrough(argument='x')"
     assert repr(found("written later").by_module().attention) == "Passthrough(copies=True)"
+    assert repr(found("feature written later").by_module().attention) == "Passthrough(copies=True)"
 
 
 def test_a_module_that_hangs_at_two_places_goes_from_both():
