@@ -12,12 +12,11 @@ import textwrap
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from types import MappingProxyType, MethodType
+from dataclasses import dataclass
+from types import MethodType
 from typing import cast
 
 import torch
-from msgspec import structs
 from torch import fx, nn
 
 from sebench import counters
@@ -26,9 +25,9 @@ from sebench.errors import BuildError, SebenchError
 from sebench.surgery import graphs
 from sebench.surgery.dataflow import Dataflow
 from sebench.surgery.gates import FoundGate, find_gates
-from sebench.surgery.liveness import drop_of, overwritten_early
+from sebench.surgery.liveness import drop_of, has_to_be_copied
 
-_NO_KEYWORDS: Mapping[str, torch.Tensor] = MappingProxyType({})
+_HINT = "name two factories instead, one of them without attention"
 _LONGEST = 160
 
 
@@ -44,38 +43,49 @@ class Captured:
     recording: Recording
     """Its forward pass."""
     gates: tuple[FoundGate, ...]
-    """In order of execution."""
+    """As they were found in that: in order of execution, each in the step of its product."""
+    paths: tuple[str, ...]
+    """The module of the author that each gate is in."""
     steps: Mapping[str, range]
     """Indices of the ops that each node of the graph comes to; of nodes that are calls."""
     training: bool
     """The mode."""
 
     def as_it_is(self) -> nn.Module:
-        """The network, each gate a module of its own, called after the module that computes it."""
+        """The network, each gate a module of its own, called after the module that computes it.
+
+        A gate that shares what it computes with something else stays where it is.
+
+        Raises:
+            BuildError: A gate is in a region of its own.
+        """
         network = _module(self.program, training=self.training)
         nodes = {node.name: node for node in network.graph.nodes}
         taken = {name for name, _ in network.named_modules()}
-        for gate in self.gates:
+        for gate, path in zip(self.gates, self.paths, strict=True):
             drop = drop_of(self.recording, [gate])
-            product = nodes[self._node(gate.product)]
+            product = nodes[self._product(gate, path)]
             part = [*graphs.nodes_of(network.graph, self.steps, drop), product]
             if gate.body <= drop.ops and graphs.is_movable(part, product):
-                path = _free_name(graphs.owner(product), taken)
-                graphs.make_module(network, path, part, product)
+                graphs.make_module(network, _free_name(path, taken), part, product)
         network.recompile()
         return network
 
     def without_gates(self) -> nn.Module:
-        """The network with every gate taken out, and what only fed them."""
+        """The network with every gate taken out, and what only fed them.
+
+        Raises:
+            BuildError: A gate is in a region of its own, or the graph still needs what fed it.
+        """
         network = _module(self.program, training=self.training)
         nodes = {node.name: node for node in network.graph.nodes}
         flow = Dataflow(self.recording)
         drop = drop_of(self.recording, self.gates)
         dead = graphs.nodes_of(network.graph, self.steps, drop)
-        for gate in self.gates:
-            product = nodes[self._node(gate.product)]
+        for gate, path in zip(self.gates, self.paths, strict=True):
+            product = nodes[self._product(gate, path)]
             feature = self._feature(product, gate)
-            if overwritten_early(flow, gate):
+            if has_to_be_copied(flow, gate):
                 with network.graph.inserting_before(product):
                     feature = network.graph.call_function(torch.ops.aten.clone.default, (feature,))
             product.replace_all_uses_with(feature)
@@ -84,8 +94,16 @@ class Captured:
         network.recompile()
         return network
 
-    def _node(self, op: int) -> str:
-        return next(name for name, ops in self.steps.items() if op in ops)
+    def _product(self, gate: FoundGate, path: str) -> str:
+        """The node that does nothing but the product of a gate."""
+        name = _step_of(self.steps, gate)
+        if len(self.steps[name]) > 1:
+            raise BuildError(
+                f"the attention in '{path}' is in a region of its own (autocast, no_grad), out of"
+                " which it cannot be taken",
+                hint=_HINT,
+            )
+        return name
 
     def _feature(self, product: fx.Node, gate: FoundGate) -> fx.Node:
         """What goes into a product besides the values of its gate."""
@@ -95,49 +113,46 @@ class Captured:
         return cast("fx.Node", given)
 
 
-def capture(
-    network: nn.Module, arguments: Sequence[torch.Tensor], keywords: Mapping[str, torch.Tensor] = _NO_KEYWORDS
-) -> Captured:
+def capture(network: nn.Module, inputs: Sequence[torch.Tensor]) -> Captured:
     """Capture a network in the mode in which it is.
 
     Args:
         network: Any module; only read.
-        arguments: An input, of the batch size and on the device that it will run with.
-        keywords: More of the input, by name.
+        inputs: Of the batch size and on the device that it will run with.
 
     Raises:
         BuildError: Export refuses the network.
     """
-    program = _exported(network, arguments, keywords)
+    program = _exported(network, inputs)
     stepped = _module(program, training=network.training)
     graphs.make_steps(stepped)
-    recording = counters.record(stepped, tuple(arguments[0].shape))
+    recording = counters.record(stepped, tuple(inputs[0].shape))
     steps = {
         graphs.step_name(call.path): range(call.first, call.last)
         for call in recording.calls
         if graphs.is_step(call.path)
     }
+    gates = find_gates(recording)
+    nodes = {node.name: node for node in program.graph.nodes}
     return Captured(
         program=program,
         recording=recording,
-        gates=tuple(_named_as_written(program, gate) for gate in find_gates(recording)),
+        gates=gates,
+        paths=tuple(graphs.owner(nodes[_step_of(steps, gate)]) for gate in gates),
         steps=steps,
         training=network.training,
     )
 
 
-def _named_as_written(program: torch.export.ExportedProgram, found: FoundGate) -> FoundGate:
-    """A gate under the name of the author's module, not of the step that it was found in."""
-    node = next(node for node in program.graph.nodes if node.name == graphs.step_name(found.gate.path))
-    return replace(found, gate=structs.replace(found.gate, path=graphs.owner(node), module=False), call=None)
+def _step_of(steps: Mapping[str, range], gate: FoundGate) -> str:
+    """The node that has the product of a gate."""
+    return next(name for name, ops in steps.items() if gate.product in ops)
 
 
-def _exported(
-    network: nn.Module, arguments: Sequence[torch.Tensor], keywords: Mapping[str, torch.Tensor]
-) -> torch.export.ExportedProgram:
+def _exported(network: nn.Module, inputs: Sequence[torch.Tensor]) -> torch.export.ExportedProgram:
     try:
         with _silence():
-            return torch.export.export(network, tuple(arguments), dict(keywords), strict=False)
+            return torch.export.export(network, tuple(inputs), strict=False)
     except SebenchError:
         raise
     except Exception as error:
@@ -145,7 +160,7 @@ def _exported(
         reason = textwrap.shorten(f"{type(error).__name__}: {said}", _LONGEST, placeholder=" ...")
         raise BuildError(
             f"{type(network).__name__} cannot be captured by torch.export: {reason}",
-            hint="name two factories instead, one of them without attention",
+            hint=_HINT,
         ) from error
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import fx, nn
 
+from sebench.errors import BuildError
 from sebench.surgery.liveness import Drop
 
 _STEPS = "_steps"
@@ -85,7 +86,7 @@ def is_movable(part: Collection[fx.Node], last: fx.Node) -> bool:
     )
 
 
-def make_module(network: fx.GraphModule, path: str, part: Collection[fx.Node], last: fx.Node) -> None:
+def make_module(network: fx.GraphModule, path: str, part: Sequence[fx.Node], last: fx.Node) -> None:
     """Replace a part of a graph by a module that takes what the part takes, and returns its last node."""
     given = list(dict.fromkeys(node for each in part for node in each.all_input_nodes if node not in part))
     graph = fx.Graph()
@@ -102,10 +103,19 @@ def make_module(network: fx.GraphModule, path: str, part: Collection[fx.Node], l
         network.graph.erase_node(node)
 
 
-def erase(network: fx.GraphModule, dead: Collection[fx.Node]) -> None:
-    """Erase nodes, and the parameters and buffers that only they took."""
+def erase(network: fx.GraphModule, dead: Sequence[fx.Node]) -> None:
+    """Erase nodes, and the parameters and buffers that only they took.
+
+    Raises:
+        BuildError: Others take what they give.
+    """
     state = dict.fromkeys(node for each in dead for node in each.all_input_nodes if node.op == "get_attr")
     for node in reversed(dead):
+        if node.users:
+            raise BuildError(
+                f"'{owner(node)}' still needs what feeds its attention, which cannot be taken out",
+                hint="name two factories instead, one of them without attention",
+            )
         network.graph.erase_node(node)
     gone = [node for node in state if not node.users]
     owners = {_owner_of(node) for node in gone}
@@ -125,7 +135,7 @@ def _owner_of(state: fx.Node) -> str:
 
 
 def _only_updates(node: fx.Node, state: fx.Node) -> bool:
-    """Whether a node does nothing but write to a parameter or buffer, by what does not depend on any other."""
+    """Whether a node does nothing but write to a parameter or buffer, and takes nothing else."""
     return _writes(node) and not node.users and node.all_input_nodes == [state]
 
 

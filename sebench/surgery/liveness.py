@@ -16,7 +16,7 @@ class Drop:
     """What a network loses with gates."""
 
     ops: frozenset[int]
-    """Indices of ops that only fed these gates; the products, which become the identity, are not among them."""
+    """Indices of ops that only fed these gates; not the products, which become the identity."""
     stays: frozenset[int]
     """Indices of ops that the outputs still depend on, the products not among them."""
     weights: frozenset[int]
@@ -54,23 +54,29 @@ def live_ops(recording: Recording, without: Collection[FoundGate] = ()) -> froze
     return frozenset(live)
 
 
-def overwritten_early(flow: Dataflow, gate: FoundGate) -> bool:
-    """Whether the feature map is needed after something wrote in place to the product.
+def has_to_be_copied(flow: Dataflow, gate: FoundGate) -> bool:
+    """Whether the feature map and the product have to stay apart when the gate is gone.
 
-    Without the gate both are the same memory, so the feature map has to be copied.
+    One is written to in place while the other is still needed, and without the gate both are the same memory.
     """
     product = flow.op(gate.product)
     if product.name != product.plain_name:
         return False
-    ops = flow.recording.ops
-    roots = [[flow.behind_views(value) for value in op.inputs] for op in ops[gate.product + 1 :]]
-    written = [
-        position
-        for position, (op, taken) in enumerate(zip(ops[gate.product + 1 :], roots, strict=True))
-        if op.name != op.plain_name and taken and taken[0] in product.outputs
-    ]
-    feature = flow.behind_views(gate.feature)
-    return bool(written) and any(feature in taken for taken in roots[written[0] + 1 :])
+    one, other = {flow.behind_views(gate.feature)}, set(product.outputs)
+    return _needed_when_written(flow, gate.product, one, other) or _needed_when_written(
+        flow, gate.product, other, one
+    )
+
+
+def _needed_when_written(flow: Dataflow, after: int, written: set[int], needed: set[int]) -> bool:
+    """Whether one of the values `needed` is used after something wrote in place to one of `written`."""
+    ops = flow.recording.ops[after + 1 :]
+    taken = [[flow.behind_views(value) for value in op.inputs] for op in ops]
+    for index, op in enumerate(ops):
+        if op.name != op.plain_name and taken[index] and taken[index][0] in written:
+            later = (*taken[index + 1 :], [flow.behind_views(value) for value in flow.recording.outputs])
+            return any(not needed.isdisjoint(values) for values in later)
+    return False
 
 
 def _weights(recording: Recording, ops: Iterable[int]) -> frozenset[int]:

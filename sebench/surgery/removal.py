@@ -11,7 +11,7 @@ from sebench.counters.recording import ModuleCall, Recording
 from sebench.errors import BuildError
 from sebench.surgery.dataflow import Dataflow
 from sebench.surgery.gates import FoundGate
-from sebench.surgery.liveness import drop_of, overwritten_early
+from sebench.surgery.liveness import drop_of, has_to_be_copied
 
 
 class Passthrough(nn.Module):
@@ -19,7 +19,7 @@ class Passthrough(nn.Module):
 
     Args:
         argument: position or keyword of the feature map.
-        copies: whether it returns a copy, where something later writes into the result and the feature map
+        copies: whether it returns a copy, where something later writes into one of the two while the other
             is still needed.
     """
 
@@ -82,7 +82,7 @@ def replacements(recording: Recording, gates: Sequence[FoundGate]) -> Mapping[st
         if found is None:
             return None
         calls.setdefault(found[0].path, []).append(found)
-        if overwritten_early(flow, gate):
+        if has_to_be_copied(flow, gate):
             copied.add(found[0].path)
     covered = {
         index for found in calls.values() for call, _ in found for index in range(call.first, call.last)
