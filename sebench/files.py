@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 LARGEST_BYTES = 256 * 2**20
@@ -31,6 +33,17 @@ def read_file(path: Path) -> bytes:
         return path.read_bytes()
     except MemoryError:
         raise _refusal(errno.ENOMEM, "there is not enough memory for it", path) from None
+
+
+def digests(paths: Iterable[str]) -> dict[str, str]:
+    """SHA-256 (hex) of the content of files, by path; those that cannot be read are left out."""
+    found = {}
+    for path in paths:
+        try:
+            found[path] = hashlib.sha256(read_file(Path(path))).hexdigest()
+        except OSError:
+            continue
+    return found
 
 
 def describe_damage(error: BaseException) -> str:

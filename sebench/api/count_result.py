@@ -13,7 +13,9 @@ from sebench.api.display import Display
 from sebench.errors import UsageError, near_matches
 from sebench.reporting.counts import count_document
 from sebench.reporting.records import Field, Records
+from sebench.reporting.sites import gate_records
 from sebench.schema import ModelCost, StaticCost, UncountedOp
+from sebench.schema.gates import Gate
 from sebench.units import format_count
 
 if TYPE_CHECKING:
@@ -113,18 +115,27 @@ class CountResult(Display):
         """One row per attention site and pass, in the order of the network."""
         return costs.by_site(self.model.cost)
 
-    def to_frame(self, by: Breakdown = "op") -> pd.DataFrame:
+    @property
+    def gates(self) -> tuple[Gate, ...]:
+        """Channel attention found by data flow, in order of execution."""
+        return self.model.cost.gates
+
+    def to_frame(self, by: Breakdown | Literal["gate"] = "op") -> pd.DataFrame:
         """A breakdown as a frame: ``model``, ``variant``, what is broken down by, ``phase``, and the counts.
 
         Args:
             by: ``op``, ``stage`` or ``site``; rows of sites also have their ``stage`` and ``params``.
+                ``gate``: one row per gate, with what was found of it.
 
         Raises:
             UsageError: no such breakdown.
         """
+        if by == "gate":
+            return gate_records(self.model).to_frame()
         if by not in _ROWS:
+            known = (*_ROWS, "gate")
             raise UsageError(
-                f"no breakdown by {by!r}", hint=near_matches(by, _ROWS) or f"use {', '.join(_ROWS)}"
+                f"no breakdown by {by!r}", hint=near_matches(by, known) or f"use {', '.join(known)}"
             )
         spec = self.model.spec
         texts = ("model", "variant", by, "phase", *(("stage",) if by == "site" else ()))

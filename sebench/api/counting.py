@@ -75,7 +75,7 @@ def count(
     )
     shape = shape_of(name, batch_size, image_size)
     with guarded(), Counter(default_cache()) as counter:
-        return CountResult(ModelCost(spec=spec, cost=counter(spec, shape, phase, dtype)))
+        return CountResult(ModelCost(spec=spec, cost=counter(spec, shape, phase, dtype, gates=True)))
 
 
 def _count_module(

@@ -42,6 +42,9 @@ def count(
         ),
     ] = [],  # noqa: B006 - Typer reads it, nobody mutates it
     by: Annotated[list[Breakdown], typer.Option("--by", help="Breakdown to show; repeatable.")] = [],  # noqa: B006
+    sites: Annotated[
+        bool, typer.Option("--sites", help="Show each gate that was found: where, how wide, what it costs.")
+    ] = False,
     phase: options.PhaseOption = "inference",
     batch_size: Annotated[int, typer.Option("--batch-size", "-b", help="Images per step.")] = 1,
     image_size: options.ImageSize = None,
@@ -76,7 +79,7 @@ def count(
     from sebench.schema import ModelCost
 
     if cross_check:
-        _refuse_of_own_count(by, dtype, plot)
+        _refuse_of_own_count(by, dtype, plot, sites=sites)
     elif strict:
         raise UsageError("--strict is about the differences between counters", hint="add --cross-check")
     check_output(output)
@@ -102,21 +105,24 @@ def count(
         )
     with Counter(default_cache() if cache else None) as counter:
         counts = [
-            ModelCost(spec=spec, cost=counter(spec, shape_of[spec.model], phase, dtype)) for spec in specs
+            ModelCost(spec=spec, cost=counter(spec, shape_of[spec.model], phase, dtype, gates=sites))
+            for spec in specs
         ]
     present(
         output_format,
         output,
-        json=lambda: count_json(counts),
-        document=lambda: count_document(counts, by=[way.value for way in by]),
+        json=lambda: count_json(counts, sites=sites),
+        document=lambda: count_document(counts, by=[way.value for way in by], sites=sites),
     )
     return draw_plot(plot, lambda: cost_picture(counts))
 
 
-def _refuse_of_own_count(by: Sequence[Breakdown], dtype: CountedDtype, plot: Path | None) -> None:
+def _refuse_of_own_count(
+    by: Sequence[Breakdown], dtype: CountedDtype, plot: Path | None, *, sites: bool
+) -> None:
     """Other counters have neither breakdowns nor number formats, and agreement has no picture."""
     ignored = f"--by {by[0].value}" if by else "" if dtype == "float32" else f"--dtype {dtype}"
-    ignored = ignored or ("--plot" if plot else "")
+    ignored = ignored or ("--plot" if plot else "") or ("--sites" if sites else "")
     if ignored:
         raise UsageError(
             f"{ignored} cannot be combined with --cross-check, which compares MACs",

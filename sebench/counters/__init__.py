@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from torch import nn
 
     from sebench.counters.recording import Recording
+    from sebench.counters.scope import OpKey, Place
     from sebench.schema import Phase, StaticCost
 
 __all__ = ["count", "record"]
 
 _NO_STAGES: Mapping[str, str] = MappingProxyType({})
+_NO_PLACES: Mapping[OpKey, Place] = MappingProxyType({})
 
 
 def count(
@@ -25,6 +27,7 @@ def count(
     dtype: str = "float32",
     sites: Sequence[str] = (),
     stages: Mapping[str, str] = _NO_STAGES,
+    places: Mapping[OpKey, Place] = _NO_PLACES,
 ) -> StaticCost:
     """Count what one step of a network computes, moves and keeps; exact integers (docs/counting.md).
 
@@ -37,6 +40,8 @@ def count(
             activations are held in. Autocast is refused: which ops it casts depends on the device.
         sites: Names of the attention modules; what runs in or below one is charged to it.
         stages: Stage label by module name; the longest enclosing name wins.
+        places: Stage and site of single ops that belong elsewhere than their module, e.g. those of a
+            gate that is written inline; found in a `record` of the same network.
 
     Returns:
         Rows by module, op and phase, the saved activation bytes (training) and the uncounted ledger.
@@ -49,7 +54,12 @@ def count(
     from sebench.counters.static import Request, static_cost  # noqa: PLC0415 - keeps the import torch-free
 
     request = Request(
-        input_shape=tuple(input_shape), phase=phase, dtype=dtype, sites=tuple(sites), stages=dict(stages)
+        input_shape=tuple(input_shape),
+        phase=phase,
+        dtype=dtype,
+        sites=tuple(sites),
+        stages=dict(stages),
+        places=places,
     )
     return static_cost(model, request)
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 _in_inference_mode: Callable[[], bool] = torch.is_inference_mode_enabled
 _is_meta = attrgetter("is_meta")
+Observer = Callable[["OpOverload", tuple[Any, ...], Mapping[str, Any], object, Price | None], None]
 
 
 class _Kind(NamedTuple):
@@ -83,6 +84,7 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         state: storages of the twin's parameters and buffers.
         refuse_original: given a tensor with data, raises if it is one of the caller's model.
         forward_only: whether it runs in `without_gradients`.
+        observe: told of each call, what it was given, its result, and its price; None where it has none.
     """
 
     @classmethod
@@ -97,6 +99,7 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         refuse_original: Callable[[torch.Tensor], None] = lambda _: None,
         *,
         forward_only: bool = False,
+        observe: Observer | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.calls: dict[tuple[Frame, Price], int] = {}
@@ -108,6 +111,7 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._state = state
         self._forward_only = forward_only
         self._refuse_original = refuse_original
+        self._observe = observe
 
     def __torch_dispatch__(
         self,
@@ -126,15 +130,27 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
             torch._C._set_grad_enabled(False)  # until that region ends
         self.casts = self.casts or _autocast_depth() > self._depth
         kind = _kind_of(func)
+        result, price = self._answered(kind, func, args, kwargs)
+        if self._observe is not None and not kind.composite:
+            self._observe(func, args, kwargs, result, price)
+        return result
+
+    def _answered(
+        self, kind: _Kind, func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Any, Price | None]:
         if kind.free:
-            return func(*args, **kwargs)
+            return func(*args, **kwargs), None
+        if kind.composite:  # below autograd composites arrive whole
+            with self:
+                return DECOMPOSITIONS.get(func, func.decompose)(*args, **kwargs), None
         key = self._signature(kind, func, args, kwargs) if kind.memoised else None
         answer = None if key is None else recall(key)
         if answer is None:
             return self._first_call(kind, key, func, args, kwargs)
         if answer.price is not None:
             self._charge(answer.price)
-        return args[0] if answer.result is FIRST_ARGUMENT else fresh(answer.result)
+        result = args[0] if answer.result is FIRST_ARGUMENT else fresh(answer.result)
+        return result, answer.price
 
     def require_trackable(self, tensor: torch.Tensor) -> None:
         """Refuse what autograd does: to save a tensor that was made under inference_mode.
@@ -171,10 +187,7 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         func: OpOverload,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-    ) -> Any:  # noqa: ANN401 - an aten op returns anything
-        if kind.composite:  # below autograd composites arrive whole
-            with self:
-                return DECOMPOSITIONS.get(func, func.decompose)(*args, **kwargs)
+    ) -> tuple[Any, Price | None]:
         args, kwargs = self._on_one_device(func, args, kwargs)
         result = func(*args, **kwargs)
         price = self._price(func, Call.bind(func, args, kwargs, result))
@@ -182,7 +195,7 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._charge(price)
         if key is not None and all(tensor.is_meta for tensor in tensors(result)):
             remember(key, Answer(price, FIRST_ARGUMENT if kind.in_place else blank(result)))
-        return result
+        return result, price
 
     def _on_one_device(
         self, func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -216,7 +229,7 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         )
 
     def _charge(self, price: Price) -> None:
-        line = (self._scope.current(), price)
+        line = (self._scope.charged(price.op), price)
         self.calls[line] = self.calls.get(line, 0) + 1
 
 

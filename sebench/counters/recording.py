@@ -7,24 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils import _pytree
 
-from sebench.counters.formulas import is_free, rule_for
-from sebench.counters.scope import Scope
-from sebench.counters.traffic import storage_id
-from sebench.counters.twin import Twin
-from sebench.counters.work import Call, plain_name, qualified_name, tensors
+from sebench.counters.formulas import is_free
+from sebench.counters.scope import OpKey, OpNumbers
+from sebench.counters.work import plain_name, qualified_name, tensors
 
 if TYPE_CHECKING:
     from torch._ops import OpOverload
 
+    from sebench.counters.prices import Price
+    from sebench.counters.scope import Scope
+    from sebench.counters.twin import Twin
 
-@dataclass(frozen=True, slots=True)
-class Value:
+
+class Value(NamedTuple):
     """A tensor at one point of the pass; written in place, it becomes another value."""
 
     shape: tuple[int, ...]
@@ -37,8 +39,7 @@ class Value:
     """Whether it is an input of the network."""
 
 
-@dataclass(frozen=True, slots=True)
-class Op:
+class Op(NamedTuple):
     """One aten call."""
 
     name: str
@@ -53,6 +54,10 @@ class Op:
     is_view: bool
     """Whether it moves no data."""
     has_bias: bool
+    key: OpKey | None = None
+    """What finds it in another pass over the network; None where it is not counted."""
+    window: tuple[int, ...] | None = None
+    """Of a pooling without padding."""
 
     @property
     def plain_name(self) -> str:
@@ -60,8 +65,7 @@ class Op:
         return plain_name(self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleCall:
+class ModuleCall(NamedTuple):
     """One call of a module's forward; ops ``first`` to ``last`` (exclusive) are its own or its children's."""
 
     path: str
@@ -87,54 +91,55 @@ class Recording:
 NOTHING_RECORDED = Recording(ops=(), values=(), calls=(), outputs=())
 
 
-class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Writes down what passes; entered last, so that it sees each op before it is counted."""
+class Recorder:
+    """Writes down what passes."""
 
-    def __init__(self, twin: Twin, scope: Scope, batch: Sequence[torch.Tensor]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+    def __init__(self, twin: Twin, scope: Scope, batch: object) -> None:
         self._twin, self._scope = twin, scope
         self._ops: list[Op] = []
         self._values: list[Value] = []
         self._calls: list[ModuleCall] = []
         self._current: dict[int, int] = {}
-        self._alive: list[torch.Tensor] = []  # an identity must not be used again while the pass lasts
-        self._sharing: dict[int, list[torch.Tensor]] = {}
-        for name, tensor in _state(twin):
-            is_parameter = isinstance(tensor, torch.nn.Parameter)
-            self._add(tensor, Value(tuple(tensor.shape), None, name=name, is_parameter=is_parameter))
-        for tensor in batch:
+        self._alive: dict[int, torch.Tensor] = {}  # an identity must not be used again while the pass lasts
+        self._base: dict[int, int] = {}
+        self._views: dict[int, list[torch.Tensor]] = {}
+        self._numbers = OpNumbers()
+        for name, tensor, is_parameter in _state(twin):
+            self._add(tensor, Value(tuple(tensor.shape), None, name, is_parameter))
+        for tensor in _leaves(batch):
             self._add(tensor, Value(tuple(tensor.shape), None, is_input=True))
 
-    def __torch_dispatch__(
+    def note(
         self,
         func: OpOverload,
-        types: tuple[type, ...],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - an aten op returns anything
-        kwargs = kwargs or {}
-        inputs = tuple(self._value(tensor) for tensor in tensors([args, kwargs]))
-        result = func(*args, **kwargs)
-        index = len(self._ops)
-        written = _written(func, args, kwargs)
-        outputs = [self._made(tensor, index) for tensor in tensors(result)]
-        for tensor in written:
-            outputs += [self._made(other, index) for other in tuple(self._sharing[storage_id(tensor)])]
-        op = qualified_name(func)
-        rule = rule_for(op)
-        call = None if rule is None else Call.bind(func, args, kwargs, result)
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        result: object,
+        price: Price | None,
+    ) -> None:
+        """Write an op down; to be told of each, in order."""
+        index, known, module = len(self._ops), _known(func), self._scope.current().module
+        inputs = tuple([self._value(tensor) for tensor in _tensors(args, kwargs)])
+        results = (result,) if isinstance(result, torch.Tensor) else _tensors((result,), {})
+        outputs = [self._made(tensor, index) for tensor in results]
+        if known.shares and inputs:
+            self._share(next(iter(_tensors(args, kwargs))), results)
+        if known.written:
+            for written in _written(known, args, kwargs):
+                outputs += [self._made(other, index) for other in self._on_same_memory(written)]
         self._ops.append(
             Op(
-                name=op.removeprefix("aten."),
-                module=self._scope.current().module,
-                inputs=inputs,
-                outputs=tuple(dict.fromkeys(outputs)),
-                macs=rule.formula(call).macs if rule is not None and call is not None else 0,
-                is_view=is_free(op),
-                has_bias=call is not None and _has_bias(call),
+                known.name,
+                module,
+                inputs,
+                tuple(outputs) if len(outputs) == 1 else tuple(dict.fromkeys(outputs)),
+                0 if price is None else price.macs,
+                known.is_view,
+                known.always_has_bias or _given(known.bias, "bias", args, kwargs) is not None,
+                None if price is None else self._numbers.key(module, known.plain_name),
+                _window(args, kwargs) if known.is_pooling else None,
             )
         )
-        return result
 
     @contextmanager
     def watching_modules(self) -> Iterator[None]:
@@ -150,8 +155,14 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _noted(self, forward: Callable[..., Any], path: str) -> Callable[..., Any]:
         def noted(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - any module
-            given: list[tuple[int | str, Any]] = [*enumerate(args), *kwargs.items()]
-            arguments = {key: self._value(value) for key, value in given if isinstance(value, torch.Tensor)}
+            arguments: dict[int | str, int] = {
+                place: self._value(value)
+                for place, value in enumerate(args)
+                if isinstance(value, torch.Tensor)
+            }
+            for name, value in kwargs.items():
+                if isinstance(value, torch.Tensor):
+                    arguments[name] = self._value(value)
             first = len(self._ops)
             result = forward(*args, **kwargs)
             outputs = tuple(self._value(tensor) for tensor in _leaves(result))
@@ -159,6 +170,18 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return result
 
         return noted
+
+    def _share(self, viewed: torch.Tensor, results: Sequence[torch.Tensor]) -> None:
+        base = self._base.get(id(viewed), id(viewed))
+        for view in results:
+            if id(view) != base and id(view) not in self._base:
+                self._base[id(view)] = base
+                self._views.setdefault(base, []).append(view)
+
+    def _on_same_memory(self, tensor: torch.Tensor) -> list[torch.Tensor]:
+        """What a write to a tensor changes: itself, what it is a view of, and the other views of that."""
+        base = self._base.get(id(tensor), id(tensor))
+        return [self._alive[base], *self._views.get(base, ())]
 
     def _value(self, tensor: torch.Tensor) -> int:
         known = self._current.get(id(tensor))
@@ -171,44 +194,103 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return self._add(tensor, Value(tuple(tensor.shape), index))
 
     def _add(self, tensor: torch.Tensor, value: Value) -> int:
-        if id(tensor) not in self._current:
-            self._alive.append(tensor)
-            self._sharing.setdefault(storage_id(tensor), []).append(tensor)
+        self._alive[id(tensor)] = tensor
         self._values.append(value)
         self._current[id(tensor)] = len(self._values) - 1
         return len(self._values) - 1
 
 
-def _state(twin: Twin) -> Iterator[tuple[str, torch.Tensor]]:
+def _state(twin: Twin) -> Iterator[tuple[str, torch.Tensor, bool]]:
+    """Name and tensor of each parameter and buffer, and whether it is a parameter."""
     seen: set[int] = set()
     for path, module in twin.modules.items():
-        for name, tensor in (*module._parameters.items(), *module._buffers.items()):
-            if tensor is not None and id(tensor) not in seen:
-                seen.add(id(tensor))
-                yield f"{path}.{name}" if path else name, tensor
+        for kind in (module._parameters, module._buffers):
+            for name, tensor in kind.items():
+                if tensor is not None and id(tensor) not in seen:
+                    seen.add(id(tensor))
+                    yield f"{path}.{name}" if path else name, tensor, kind is module._parameters
 
 
-def _written(func: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
-    """Arguments that the op writes to, by its schema."""
-    if not func._schema.is_mutable:
-        return []
-    schema = func._schema.arguments
-    bound = {argument.name: value for argument, value in zip(schema, args, strict=False)} | dict(kwargs)
-    return [
-        tensor
-        for argument in schema
-        if argument.alias_info is not None and argument.alias_info.is_write
-        for tensor in tensors(bound.get(argument.name))
-    ]
+# They share memory although their schemas do not say so.
+_VIEWS = frozenset({"_unsafe_view", "unsafe_split", "unsafe_split_with_sizes"})
 
 
-def _has_bias(call: Call) -> bool:
-    return call.has("bias") or call.name in ("addmm", "baddbmm")
+class _Known(NamedTuple):
+    """What the schema says about an op, worked out once."""
+
+    name: str
+    is_view: bool
+    shares: bool
+    """Whether its results lie in the memory of its first tensor."""
+    written: tuple[tuple[int, str], ...]
+    """Places and names of the arguments that it writes to."""
+    plain_name: str
+    is_pooling: bool
+    bias: int | None
+    """Place of the argument called ``bias``."""
+    always_has_bias: bool
+
+
+@cache
+def _known(func: OpOverload) -> _Known:
+    op, arguments = qualified_name(func), func._schema.arguments
+    name = op.removeprefix("aten.")
+    return _Known(
+        name=name,
+        is_view=is_free(op),
+        shares=is_free(op)
+        and (name in _VIEWS or any(value.alias_info is not None for value in func._schema.returns)),
+        written=tuple(
+            (place, argument.name)
+            for place, argument in enumerate(arguments)
+            if argument.alias_info is not None and argument.alias_info.is_write
+        ),
+        plain_name=plain_name(op),
+        is_pooling=any(argument.name == "kernel_size" for argument in arguments) and "pool" in op,
+        bias=next((place for place, argument in enumerate(arguments) if argument.name == "bias"), None),
+        always_has_bias=plain_name(op) in {"addmm", "baddbmm"},
+    )
+
+
+def _given(place: int | None, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any argument
+    """The argument of an op at a place of its schema; None where it was left out."""
+    if place is None:
+        return None
+    return args[place] if place < len(args) else kwargs.get(name)
+
+
+def _window(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """Kernel of a pooling, whose arguments are an input, a kernel, strides and padding; None if it pads."""
+    padding = _given(3, "padding", args, kwargs)
+    if padding is not None and any(padding if isinstance(padding, (list, tuple)) else [padding]):
+        return None
+    kernel = _given(1, "kernel_size", args, kwargs)
+    return tuple(kernel) if isinstance(kernel, (list, tuple)) else None
+
+
+def _written(known: _Known, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[torch.Tensor]:
+    for place, name in known.written:
+        yield from tensors(_given(place, name, args, kwargs))
+
+
+def _tensors(args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
+    """Tensors among arguments, in order; most are given as they are."""
+    found: list[torch.Tensor] = []
+    for value in (*args, *kwargs.values()) if kwargs else args:
+        if isinstance(value, torch.Tensor):
+            found.append(value)
+        elif isinstance(value, (list, tuple, dict)):
+            found += tensors(value)
+    return found
 
 
 def _leaves(result: object) -> Iterator[torch.Tensor]:
-    """Tensors in what a module returns, dataclasses and other containers that pytrees know included."""
-    from torch.utils import _pytree  # noqa: PLC0415 - slow, and seldom needed
-
-    leaves = _pytree.tree_leaves(result)
-    yield from (leaf for leaf in leaves if isinstance(leaf, torch.Tensor))
+    """Tensors in what a module takes or returns: in dataclasses too, and in containers that pytrees know."""
+    if isinstance(result, torch.Tensor):
+        yield result
+        return
+    for leaf in _pytree.tree_leaves(result):
+        if isinstance(leaf, torch.Tensor):
+            yield leaf
+        elif is_dataclass(leaf) and not isinstance(leaf, type):
+            yield from _leaves([getattr(leaf, field.name) for field in fields(leaf)])

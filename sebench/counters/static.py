@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from sebench.counters.backward import backward, differentiable, reaches_original
-from sebench.counters.dispatch import CountingMode
+from sebench.counters.dispatch import CountingMode, Observer
 from sebench.counters.placeholders import (
     FakeTensors,
     MetaTensors,
@@ -23,7 +23,7 @@ from sebench.counters.placeholders import (
 from sebench.counters.prices import Calls, rows_of
 from sebench.counters.recording import NOTHING_RECORDED, Recorder, Recording
 from sebench.counters.refusals import Failure, refusal
-from sebench.counters.scope import AutogradScope, Frame, Scope, frames_of
+from sebench.counters.scope import NO_PLACES, AutogradScope, Frame, OpKey, Place, Scope, frames_of
 from sebench.counters.traffic import SavedActivations, storage_id
 from sebench.counters.twin import Twin, named_modules, traced, twin_of
 from sebench.errors import BuildError, SebenchError, UsageError, near_matches
@@ -46,6 +46,7 @@ class Request:
     dtype: str
     sites: tuple[str, ...]
     stages: Mapping[str, str]
+    places: Mapping[OpKey, Place] = field(default_factory=lambda: NO_PLACES)
 
     def __post_init__(self) -> None:
         if self.phase not in ("inference", "training"):
@@ -163,7 +164,7 @@ def _infer(
     batch: torch.Tensor,
     originals: Mapping[int, str],
 ) -> _Run:
-    scope = Scope(frames[""])
+    scope = Scope(frames[""], request.places)
     mode = _counting_mode(twin, scope, originals)
     with traced(twin, frames, scope), without_gradients(), mode:
         _forward(twin, scope, request, batch)
@@ -179,9 +180,9 @@ def _record(
 ) -> _Run:
     """As `_infer`, with each op written down before it is counted."""
     scope = Scope(frames[""])
-    mode = _counting_mode(twin, scope, originals)
-    recorder = Recorder(twin, scope, (batch,))
-    with traced(twin, frames, scope), without_gradients(), mode, recorder, recorder.watching_modules():
+    recorder = Recorder(twin, scope, batch)
+    mode = _counting_mode(twin, scope, originals, recorder.note)
+    with traced(twin, frames, scope), without_gradients(), recorder.watching_modules(), mode:
         result = _forward(twin, scope, request, batch)
     return _Run(twin, mode.calls, casts=mode.casts, recording=recorder.recording(result))
 
@@ -194,7 +195,7 @@ def _train(
     originals: Mapping[int, str],
 ) -> _Run:
     """Forward and backward; the loss itself is left out, each output starts from a dense gradient."""
-    scope = AutogradScope(frames[""])
+    scope = AutogradScope(frames[""], request.places)
     mode = _counting_mode(twin, scope, originals)
     saved = SavedActivations(scope, excluded=(*twin.state, batch), check=mode.require_trackable)
     network = type(twin.root).__name__
@@ -215,7 +216,9 @@ def _train(
     return _Run(twin, mode.calls, saved.rows(), mode.casts)
 
 
-def _counting_mode(twin: Twin, scope: Scope, originals: Mapping[int, str]) -> CountingMode:
+def _counting_mode(
+    twin: Twin, scope: Scope, originals: Mapping[int, str], observe: Observer | None = None
+) -> CountingMode:
     def refuse_original(tensor: torch.Tensor) -> None:
         if id(tensor) in originals:
             raise reaches_original(type(twin.root).__name__, originals[id(tensor)])
@@ -225,6 +228,7 @@ def _counting_mode(twin: Twin, scope: Scope, originals: Mapping[int, str]) -> Co
         frozenset(storage_id(tensor) for tensor in twin.state),
         refuse_original,
         forward_only=not isinstance(scope, AutogradScope),
+        observe=observe,
     )
 
 

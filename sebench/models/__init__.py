@@ -6,7 +6,7 @@ Importing this package does not import torch.
 from sebench.models.building import as_published, build, resolve
 from sebench.models.factories import factory_running
 from sebench.models.grammar import GrammarRow, grammar
-from sebench.models.neighbours import is_installed, search_last
+from sebench.models.neighbours import is_installed, own_files, search_last
 from sebench.models.registry import (
     ImageSize,
     ModelInfo,
@@ -48,6 +48,7 @@ __all__ = [
     "model_info",
     "names_network",
     "near_names",
+    "own_files",
     "parse_image_size",
     "place_in_own_code",
     "resolve",

@@ -16,6 +16,7 @@ _Modules = dict[str, ModuleType]
 _NEVER_SET_ASIDE = frozenset({"sebench", "torch", "torchvision", "numpy"})
 # Folders of tests are called like a package of Python's that nobody imports; others act when imported.
 _NOT_MEANT = frozenset({"test", "this", "antigravity", "idlelib", "turtledemo"})
+_PACKAGE = Path(__file__).resolve().parents[1]
 _set_aside: dict[Path, _Modules] = {}
 """By folder: modules imported from it that had to give way to those of another one."""
 
@@ -70,6 +71,15 @@ def is_installed(file: str | Path | None) -> bool:
 _INSTALLED = tuple(
     Path(sysconfig.get_path(key)).resolve() for key in ("stdlib", "platstdlib", "purelib", "platlib")
 )
+
+
+def own_files() -> tuple[Path, ...]:
+    """Files that this process has read modules from and that belong to no installed distribution."""
+    modules = [*sys.modules.values(), *(each for given in _set_aside.values() for each in given.values())]
+    files = dict.fromkeys(file for module in modules if (file := origin(module)))
+    return tuple(
+        file for file in files if not (is_installed(file) or file.is_relative_to(_PACKAGE)) and file.is_file()
+    )
 
 
 @contextmanager

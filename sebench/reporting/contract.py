@@ -85,9 +85,14 @@ def _kind_value(kind: AttentionKind) -> dict[str, Any]:
     return {name: getattr(kind, name) for name in _KIND_FIELDS} | {"options": options}
 
 
-def count_json(models: Sequence[ModelCost]) -> str:
-    """The ``count`` document."""
-    return document_json("count", {"models": [_model(model) for model in models]})
+def count_json(models: Sequence[ModelCost], *, sites: bool = False) -> str:
+    """The ``count`` document.
+
+    Args:
+        models: Costs, one entry per network.
+        sites: Whether each says its gates.
+    """
+    return document_json("count", {"models": [_model(model, sites=sites) for model in models]})
 
 
 def gate_json(gate: Gate, environment: Environment | None) -> str:
@@ -147,7 +152,7 @@ def _metric(metric: MetricComparison) -> dict[str, Any]:
 # --- count ----------------------------------------------------------------------------------------------
 
 
-def _model(model: ModelCost) -> dict[str, Any]:
+def _model(model: ModelCost, *, sites: bool) -> dict[str, Any]:
     cost, whole = model.cost, totals(model.cost)
     attention = attention_totals(cost)
     training = cost.phase == "training"
@@ -165,6 +170,7 @@ def _model(model: ModelCost) -> dict[str, Any]:
         "by_op": [_row(row, "op") for row in by_op(cost)],
         "by_stage": [_row(row, "stage") for row in by_stage(cost)],
         "by_site": [_row(row, "site") for row in by_site(cost)],
+        **({"gates": [plain_value(gate) for gate in cost.gates]} if sites else {}),
         "uncounted": [{"op": item.op, "calls": item.calls} for item in cost.uncounted],
     }
 

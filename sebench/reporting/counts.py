@@ -7,6 +7,7 @@ from typing import Literal
 
 from sebench.analysis.costs import CostRow, attention_totals, by_op, by_site, by_stage, totals
 from sebench.reporting.document import EMPTY, Cell, Column, Document, Role, Row, Section, Table, text_cell
+from sebench.reporting.sites import gates_table
 from sebench.schema import ModelCost, ModelSpec, StaticCost, UncountedOp
 from sebench.units import UNKNOWN, format_bytes, format_count, format_share, significant
 
@@ -30,12 +31,15 @@ _ROWS: Mapping[Breakdown, Callable[[StaticCost], tuple[CostRow, ...]]] = {
 }
 
 
-def count_document(models: Sequence[ModelCost], by: Sequence[Breakdown] = ()) -> Document:
+def count_document(
+    models: Sequence[ModelCost], by: Sequence[Breakdown] = (), *, sites: bool = False
+) -> Document:
     """What `sebench count` shows.
 
     Args:
         models: Costs, one entry per network.
         by: Breakdowns to add for each network.
+        sites: Whether to add the gates that were found in each.
     """
     names = [model_text(model) for model in models]
     return Document(
@@ -43,9 +47,9 @@ def count_document(models: Sequence[ModelCost], by: Sequence[Breakdown] = ()) ->
         body=(
             _totals_table(models),
             *(
-                Section(name, tuple(_breakdown(model, kind) for kind in by))
+                Section(name, (*gates, *(_breakdown(model, kind) for kind in by)))
                 for name, model in zip(names, models, strict=True)
-                if by
+                if (gates := (gates_table(model),) if sites else ()) or by
             ),
         ),
         notes=(COUNT_CONVENTION, *_saved_note(models), *_ledger(models, names)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from sebench.schema.base import Phase, Value
+from sebench.schema.gates import Gate
 from sebench.schema.ranges import Count, Shape
 from sebench.schema.request import ModelSpec
 
@@ -64,6 +65,8 @@ class StaticCost(Value, frozen=True, kw_only=True):
     ops: tuple[OpCost, ...] = ()
     saved: tuple[SavedBytes, ...] = ()
     uncounted: tuple[UncountedOp, ...] = ()
+    gates: tuple[Gate, ...] = ()
+    """Channel attention found by data flow; looked for in native networks only where it was asked for."""
 
 
 class ModelCost(Value, frozen=True, kw_only=True):

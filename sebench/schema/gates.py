@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from sebench.schema.base import Value
+from sebench.schema.ranges import Count
 
 GateKind = Literal["channel", "split", "context"]
 """``channel`` multiplies by one value per channel; ``split`` weighs branches by such values (selective
 kernels, split attention); ``context`` pools by attention, or adds instead of multiplying."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
+class Gate(Value, frozen=True, kw_only=True):
     """Channel attention found by data flow.
 
     A feature map meets values that have no spatial extent and come from a spatial reduction of it through
@@ -25,7 +26,7 @@ class Gate:
     """Whether `path` is exactly this gate; otherwise it is written inline."""
     channels: int
     """How many values it has for one feature map."""
-    branches: int
+    branches: int = 1
     """How many feature maps it weighs against each other; 1 unless it is a split."""
     hidden: tuple[int, ...]
     """Widths of its layers but the last one, in order of execution; of the only one where there is one."""
@@ -35,18 +36,18 @@ class Gate:
     """The op that gives its values, e.g. ``sigmoid``; ``div`` where a hard sigmoid is spelt out."""
     bias: bool
     """Whether any of its layers, or its normalisation, has a bias."""
-    norm: bool
+    norm: bool = False
     """Whether there is a normalisation between its layers."""
-    kernel: int
+    kernel: int = 1
     """Kernel of a convolution over channels (ECA); 1 without one."""
-    shared: bool
+    shared: bool = False
     """Whether weights of it work more than once in a step."""
     dimensions: int
     """Spatial dimensions of the feature map."""
-    params: int
-    """Shared weights once."""
-    macs: int
-    """Each time they are done."""
+    params: Count
+    """Shared weights once: those that an earlier gate has are not counted again."""
+    macs: Count
+    """Shared work each time it is done."""
     before: str
     """The op that makes the feature map."""
     after: str

@@ -1,6 +1,14 @@
 """What is kept on disk: results with their index, counts, and files that are whole or absent."""
 
-from sebench.store.cache import CountCache, MachineCache, sources_digest
+from sebench.store.cache import (
+    CountCache,
+    InputCache,
+    KnownInput,
+    MachineCache,
+    OwnCount,
+    OwnCountCache,
+    sources_digest,
+)
 from sebench.store.files import (
     check_directory,
     check_writable,
@@ -21,7 +29,11 @@ __all__ = [
     "CountCache",
     "Criterion",
     "Derivation",
+    "InputCache",
+    "KnownInput",
     "MachineCache",
+    "OwnCount",
+    "OwnCountCache",
     "ResultStore",
     "check_directory",
     "check_header",

@@ -11,8 +11,8 @@ from typing import Generic, TypeVar
 import msgspec
 
 from sebench.errors import DataFileError
-from sebench.files import Unreadable, read_file
-from sebench.schema import Machine, ModelCost, Value
+from sebench.files import Unreadable, digests, read_file
+from sebench.schema import Machine, ModelCost, StaticCost, Value
 from sebench.store.files import write_atomic
 
 _PACKAGE = Path(__file__).parent.parent
@@ -73,10 +73,41 @@ class Cache(Generic[V]):
         return self.directory / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
 
 
+class KnownInput(Value, frozen=True, kw_only=True):
+    """Channels, height and width."""
+
+    size: tuple[int, int, int]
+
+
 class CountCache(Cache[ModelCost]):
     """Static costs of networks."""
 
     kind = ModelCost
+
+
+class OwnCount(Value, frozen=True, kw_only=True):
+    """The static cost of a network whose code is the user's."""
+
+    cost: StaticCost
+    files: dict[str, str]
+    """SHA-256 (hex) of each file that its modules were read from, by path."""
+
+
+class OwnCountCache(Cache[OwnCount]):
+    """Static costs of networks whose code is the user's; absent once a file of it has changed."""
+
+    kind = OwnCount
+
+    def get(self, key: str) -> OwnCount | None:
+        """The value stored under `key`, or None."""
+        known = super().get(key)
+        return known if known is not None and digests(known.files) == known.files else None
+
+
+class InputCache(Cache[KnownInput]):
+    """Inputs that networks of libraries were published with."""
+
+    kind = KnownInput
 
 
 class MachineCache(Cache[Machine]):

@@ -22,6 +22,8 @@ REDUCTIONS = {
 }
 """Ops that can reduce a feature map to one value per channel, and what that is called."""
 _ATTENTION_POOLING = "attention"
+_HALVED = 2
+_SEQUENCE = 3
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,22 @@ class Dataflow:
         return [value for value in op.inputs if self.value(value).name is None]
 
     @cached_property
+    def _input(self) -> tuple[int, ...]:
+        return next((value.shape for value in self.recording.values if value.is_input), ())
+
+    @property
+    def batch_size(self) -> int:
+        """Samples in the (first) input."""
+        return self._input[0] if self._input else 1
+
+    @property
+    def extents(self) -> tuple[int, ...]:
+        """Positions in the (first) input, by axis: height and width of an image; frames of a sequence."""
+        if len(self._input) > _SEQUENCE:
+            return self._input[2:]
+        return (max(self._input[1:]),) if len(self._input) > 1 else ()
+
+    @cached_property
     def spatial(self) -> tuple[bool, ...]:
         """For each value, whether it may depend on the position in the input: no reduction lies between."""
         spatial = [value.is_input for value in self.recording.values]
@@ -67,8 +85,15 @@ class Dataflow:
         ):
             return False
         shape = self.value(output).shape
+        if op.window is not None and not self._covers(op.window, self.value(taken[0]).shape):
+            return False
         largest = max(math.prod(self.value(value).shape) for value in taken)
         return sum(size > 1 for size in shape[1:]) <= 1 and math.prod(shape) <= largest
+
+    def _covers(self, window: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+        """Whether a pooling takes a whole feature map; one of 2 x 2 is taken for one that halves it."""
+        extents = shape[-len(window) :]
+        return window == extents and (max(extents) > _HALVED or math.prod(extents) == 1)
 
     def is_reduction(self, op: Op) -> bool:
         """Whether it takes a feature map and leaves one value per channel."""
@@ -88,6 +113,21 @@ class Dataflow:
             if not self.is_reduction(self.op(index)):
                 pending += self.op(index).inputs
         return frozenset(found)
+
+    def only_for(self, ops: frozenset[int]) -> frozenset[int]:
+        """Those ops, and all before them whose results nothing else takes."""
+        found = set(ops)
+        for index in range(max(ops, default=-1), -1, -1):
+            takers = {taker for output in self.op(index).outputs for taker in self._taken_by.get(output, ())}
+            takers.discard(index)
+            returned = self._returned.intersection(self.op(index).outputs)
+            if takers and takers <= found and not returned:
+                found.add(index)
+        return frozenset(found)
+
+    @cached_property
+    def _returned(self) -> frozenset[int]:
+        return frozenset(self.recording.outputs)
 
     def behind_views(self, value: int) -> int:
         """The value that others are only views of."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from msgspec import structs
 
 from sebench.counters.recording import ModuleCall, Op, Recording
 from sebench.schema.gates import Gate, GateKind
 from sebench.surgery.dataflow import REDUCTIONS, Dataflow
+from sebench.surgery.stages import stage_of
 
 _LAYERS = frozenset({"convolution", "_convolution", "addmm", "mm", "linear"})
 _NORMS = frozenset({"native_batch_norm", "native_layer_norm", "native_group_norm"})
@@ -30,6 +33,8 @@ class FoundGate:
     """The gate's values, before they are expanded."""
     body: frozenset[int]
     """Indices of the ops that compute these values, the reductions included."""
+    ops: frozenset[int]
+    """Those and the product, and in a context the ops that are there for it alone."""
     call: ModuleCall | None
     """The call of the module that is exactly this gate."""
 
@@ -37,7 +42,22 @@ class FoundGate:
 def find_gates(recording: Recording) -> tuple[FoundGate, ...]:
     """Find every gate of a network, in order of execution."""
     flow = Dataflow(recording)
-    return tuple(_gates(flow))
+    return tuple(_each_once(flow, tuple(_gates(flow))))
+
+
+def _each_once(flow: Dataflow, found: Sequence[FoundGate]) -> Iterator[FoundGate]:
+    """Weights that several gates share, and work whose result several use, are the first one's."""
+    weights: set[int] = set()
+    done: set[int] = set()
+    for each in found:
+        ops = each.ops - done
+        own = {value for index in ops for value in flow.op(index).inputs if flow.value(value).is_parameter}
+        new = own - weights
+        params = sum(math.prod(flow.value(value).shape) for value in new)
+        macs = sum(flow.op(index).macs for index in ops)
+        yield replace(each, gate=structs.replace(each.gate, params=params, macs=macs))
+        weights |= new
+        done |= ops
 
 
 def _gates(flow: Dataflow) -> Iterator[FoundGate]:
@@ -56,7 +76,11 @@ def _operands(flow: Dataflow, op: Op) -> tuple[int, int] | None:
         return None
     for feature, factor in (activations, reversed(activations)):
         values = _unexpanded(flow, factor)
-        if flow.spatial[feature] and not flow.spatial[values] and _is_per_channel(flow, feature, values):
+        if (
+            flow.spatial[feature]
+            and not flow.spatial[values]
+            and _is_per_channel(flow, feature, values, op.plain_name)
+        ):
             return feature, values
     return None
 
@@ -69,14 +93,18 @@ def _unexpanded(flow: Dataflow, value: int) -> int:
     return value
 
 
-def _is_per_channel(flow: Dataflow, feature: int, values: int) -> bool:
-    """Whether values hold for all positions of a feature map, and differ between channels."""
+def _is_per_channel(flow: Dataflow, feature: int, values: int, op: str) -> bool:
+    """Whether values hold for all positions of a feature map, and differ between channels.
+
+    A feature map of one position is met by values of its own shape, when they are multiplied.
+    """
     full, small = flow.value(feature).shape, flow.value(values).shape
     if len(full) < _FEATURE_MAP or len(small) > len(full) or math.prod(small[1:]) == 1 < math.prod(full[1:2]):
         return False
     pairs = list(zip((1,) * (len(full) - len(small)) + small, full, strict=True))
-    return all(size in (1, whole) for size, whole in pairs) and any(
-        size == 1 < whole for size, whole in pairs[1:]
+    one_position = op == "mul" and sum(whole > 1 for whole in full[1:]) <= 1
+    return all(size in (1, whole) for size, whole in pairs) and (
+        one_position or any(size == 1 < whole for size, whole in pairs[1:])
     )
 
 
@@ -91,15 +119,17 @@ def _described(flow: Dataflow, index: int, feature: int, values: int) -> FoundGa
     call = _exact_call(flow, index, feature, body)
     weights = [value for op in ops for value in op.inputs if flow.value(value).is_parameter]
     widths = [_width(flow, layer) for layer in layers]
-    shape = flow.value(feature).shape
-    channels = next(size for size in reversed(flow.value(values).shape) if size > 1)
+    shape, small = flow.value(feature).shape, flow.value(values).shape[1:]
+    channels = next((size for size in reversed(small) if size > 1), 1)
+    kind = _kind(flow, combining, values, tuple(reductions))
+    everything = flow.only_for(body) if kind == "context" else body
     return FoundGate(
         gate=Gate(
             path=combining.module if call is None else call.path,
-            kind=_kind(flow, combining, values, tuple(reductions)),
+            kind=kind,
             module=call is not None,
             channels=channels,
-            branches=math.prod(flow.value(values).shape[1:]) // channels,
+            branches=math.prod(small) // channels,
             hidden=tuple(widths[:-1] or widths),
             reduction="+".join(reductions),
             gate=_name_of(flow, values),
@@ -107,9 +137,9 @@ def _described(flow: Dataflow, index: int, feature: int, values: int) -> FoundGa
             norm=any(op.plain_name in _NORMS for op in ops),
             kernel=max(_kernel(flow, layer) for layer in layers),
             shared=len(weights) > len(set(weights)),
-            dimensions=len(shape) - 2,
-            params=sum(math.prod(flow.value(weight).shape) for weight in set(weights)),
-            macs=sum(op.macs for op in ops),
+            dimensions=max(1, len(shape) - 1 - max(1, sum(size > 1 for size in small))),
+            params=0,  # both are told of all gates together
+            macs=0,
             before=_name_of(flow, feature),
             after=_after(flow, combining),
             stage=stage_of(flow, shape),
@@ -118,6 +148,7 @@ def _described(flow: Dataflow, index: int, feature: int, values: int) -> FoundGa
         feature=feature,
         values=values,
         body=body,
+        ops=everything | {index},
         call=call,
     )
 
@@ -150,12 +181,6 @@ def _name_of(flow: Dataflow, value: int) -> str:
 def _after(flow: Dataflow, op: Op) -> str:
     takers = (taker.name for output in op.outputs for taker in flow.consumers(output))
     return "/".join(takers) or "output"
-
-
-def stage_of(flow: Dataflow, shape: tuple[int, ...]) -> str:
-    """The resolution of a feature map as its stride from the input: ``stride 8``."""
-    first = next(value.shape for value in flow.recording.values if value.is_input)
-    return f"stride {max(1, round(first[-1] / shape[-1]))}"
 
 
 def _exact_call(flow: Dataflow, index: int, feature: int, body: frozenset[int]) -> ModuleCall | None:

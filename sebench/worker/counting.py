@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 import msgspec
+from msgspec.structs import replace
 
 from sebench import counters, models
 from sebench.analysis.lock import count_entry
-from sebench.errors import CountError
+from sebench.errors import BuildError, CountError
+from sebench.files import digests
 from sebench.schema import CrossCheck, ModelSpec, Phase, StaticCost
 from sebench.worker.channel import Fatal, WorkerChannel, guarded
 from sebench.worker.protocol import (
@@ -28,12 +30,21 @@ from sebench.worker.side import check_origin
 
 if TYPE_CHECKING:
     from sebench.counters.adapters.tool import Tool
+    from sebench.schema.gates import Gate
+    from sebench.surgery.sites import Sites
 
 
 def count_network(
-    spec: ModelSpec, shape: tuple[int, ...], phase: Phase = "inference", dtype: str = "float32"
+    spec: ModelSpec,
+    shape: tuple[int, ...],
+    phase: Phase = "inference",
+    dtype: str = "float32",
+    *,
+    gates: bool = False,
 ) -> StaticCost:
     """Count a network on meta tensors; nothing is kept of earlier counts.
+
+    Where a network has attention is known of native ones; in those of others it is found by data flow.
 
     It is built on the meta device, or on the CPU where its constructor or its forward reads values.
 
@@ -42,6 +53,7 @@ def count_network(
         shape: of the input, batch in front.
         phase: ``training`` adds backward rows and saved-for-backward bytes.
         dtype: sets the bytes per element.
+        gates: whether to look for the gates of a native network too.
 
     Raises:
         BuildError: it cannot be built, or does not accept this input.
@@ -49,18 +61,59 @@ def count_network(
     """
     built = models.build(spec, seed=0, device="meta")
     try:
-        return _count(built, shape, phase, dtype)
+        return _count(built, shape, phase, dtype, gates=gates)
     except CountError:
         if built.device != "meta" or not models.source_of(spec.model).may_read_values:
             raise
-    return _count(models.build(spec, seed=0), shape, phase, dtype)
+    return _count(models.build(spec, seed=0), shape, phase, dtype, gates=gates)
 
 
-def _count(built: models.BuiltModel, shape: tuple[int, ...], phase: Phase, dtype: str) -> StaticCost:
-    if models.source_of(built.spec.model).is_users_own:
+def _count(
+    built: models.BuiltModel, shape: tuple[int, ...], phase: Phase, dtype: str, *, gates: bool
+) -> StaticCost:
+    from sebench.surgery.sites import find_sites  # noqa: PLC0415 - imports torch
+
+    source = models.source_of(built.spec.model)
+    if source.is_users_own:
         models.search_last(Path.cwd())  # for what its code imports only while it runs
-    return counters.count(
+    if not source.knows_sites:
+        found = _found(built, shape, phase)
+        cost = counters.count(
+            built.module,
+            shape,
+            phase=phase,
+            dtype=dtype,
+            sites=found.modules,
+            stages=found.stages,
+            places=found.places,
+        )
+        return replace(cost, sites=found.sites, gates=found.gates)
+    cost = counters.count(
         built.module, shape, phase=phase, dtype=dtype, sites=built.sites, stages=built.stages
+    )
+    if not gates:
+        return cost
+    return replace(cost, gates=_in_stages_of(built, find_sites(counters.record(built.module, shape))))
+
+
+def _found(built: models.BuiltModel, shape: tuple[int, ...], phase: Phase) -> Sites:
+    """Sites in evaluation mode; of a network that only works in training mode none are known."""
+    from sebench.surgery.sites import NO_SITES, find_sites  # noqa: PLC0415 - imports torch
+
+    try:
+        return find_sites(counters.record(built.module, shape))
+    except (BuildError, CountError):
+        if phase == "inference":
+            raise
+        return NO_SITES
+
+
+def _in_stages_of(built: models.BuiltModel, found: Sites) -> tuple[Gate, ...]:
+    """Gates of a native network, whose stages have names."""
+    from sebench.counters.scope import longest_prefix  # noqa: PLC0415 - imports torch
+
+    return tuple(
+        replace(gate, stage=longest_prefix(gate.path, built.stages) or gate.stage) for gate in found.gates
     )
 
 
@@ -145,10 +198,11 @@ def serve_lock(request: LockRequest, channel: WorkerChannel, exit_hooks: Callabl
 def _answer(request: _Request) -> Counted | CrossChecked:
     spec, shape, phase = request.spec, request.input_shape, request.phase
     match request:
-        case CountRequest(dtype=dtype, not_from=not_from):
-            cost = guarded(lambda: count_network(spec, shape, phase, dtype))
+        case CountRequest(dtype=dtype, gates=gates, not_from=not_from):
+            cost = guarded(lambda: count_network(spec, shape, phase, dtype, gates=gates))
             guarded(lambda: check_origin(spec.model, not_from))
-            return Counted(cost=cost)
+            own = models.own_files() if models.source_of(spec.model).is_users_own else ()
+            return Counted(cost=cost, files=digests(map(str, own)))
         case CrossCheckRequest():
             return CrossChecked(check=guarded(lambda: cross_check_network(spec, shape, phase)))
         case _:

@@ -86,6 +86,8 @@ class CountRequest(Value, frozen=True, kw_only=True, tag=True):
     input_shape: tuple[int, ...]
     phase: Phase
     dtype: str
+    gates: bool = False
+    """Whether to look for the gates of a native network too."""
     not_from: str | None = None
     """As in `SideRequest`."""
 
@@ -143,6 +145,8 @@ class Counted(Value, frozen=True, kw_only=True, tag=True):
     """Worker to runner: the answer to a `CountRequest`."""
 
     cost: StaticCost
+    files: dict[str, str] = msgspec.field(default_factory=dict)
+    """SHA-256 (hex) of each file that modules of the user's were read from, by path."""
 
 
 class CrossChecked(Value, frozen=True, kw_only=True, tag=True):

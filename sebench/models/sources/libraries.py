@@ -6,6 +6,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Iterator
 from functools import cache
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
@@ -28,6 +29,8 @@ class Library(AsItIs):
 
     listing: ClassVar[str]
     """The call that lists its networks."""
+    distributions: ClassVar[tuple[str, ...]]
+    """What is installed with it; their versions decide what its networks are."""
 
     def owns(self, name: str) -> bool:
         """Whether the library stands before the colon."""
@@ -36,6 +39,15 @@ class Library(AsItIs):
     def names(self) -> tuple[str, ...]:
         """As the library's files register them; empty if it is not installed."""
         return registered_names(self.prefix)
+
+    def edition(self, name: str) -> str | None:
+        """The installed versions; None where one can be edited where it lies."""
+        installed = [installed_version(each) for each in self.distributions]
+        if any(version is None for version in installed):
+            return None
+        return " ".join(
+            f"{name}-{version}" for name, version in zip(self.distributions, installed, strict=True)
+        )
 
     def published_input(self, name: str) -> InputSize | None:
         """Read off what the library knows about published weights, which are not downloaded."""
@@ -81,6 +93,7 @@ class Torchvision(Library):
     syntax = "torchvision:NAME"
     networks = "torchvision's"
     listing = "torchvision.models.list_models()"
+    distributions = ("torchvision",)
 
     def has(self, network: str) -> bool:
         """Whether torchvision lists it."""
@@ -109,6 +122,7 @@ class Timm(Library):
     syntax = "timm:NAME"
     networks = "timm's, with the timm extra"
     listing = "timm.list_models()"
+    distributions = ("timm", "torchvision")
 
     def require(self, name: str) -> None:
         """Refuse every network where timm is not installed."""
@@ -135,6 +149,15 @@ class Timm(Library):
 
         _timm_config(network)
         return lambda: timm.create_model(network, pretrained=False)
+
+
+def installed_version(distribution: str) -> str | None:
+    """The version of an installed distribution; None if there is none, or if it is installed to be edited."""
+    try:
+        found = metadata.distribution(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+    return None if '"editable": true' in (found.read_text("direct_url.json") or "") else found.version
 
 
 @cache

@@ -29,6 +29,7 @@ class Native(Source):
     default_variant = "se"
     runs_here = True
     may_read_values = False
+    knows_sites = True
     is_cached = True
     has_published_figures = True
     # There are ten times as many names in libraries: one of these is more likely to be meant.
@@ -62,6 +63,10 @@ class Native(Source):
     def resolve(self, spec: ModelSpec) -> ModelSpec:
         """The variant becomes canonical; the native number of classes and stride become None."""
         return resolve_native(spec, self.info(spec.model))
+
+    def edition(self, name: str) -> str:
+        """That of sebench."""
+        return ""
 
     def published_input(self, name: str) -> InputSize:
         """The paper's."""

@@ -43,6 +43,10 @@ class _Own(AsItIs):
     def module(self, name: str) -> ModuleType:
         """What stands before the colon, imported."""
 
+    def code_folders(self, name: str) -> tuple[Path, ...]:
+        """See `folders`."""
+        return self.folders(name)
+
     def published_input(self, name: str) -> InputSize | None:
         """Never known."""
         return None

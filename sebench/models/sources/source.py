@@ -71,6 +71,8 @@ class Source(ABC):
     """Whether its code may run in the process of a command; otherwise it runs in workers only."""
     may_read_values: ClassVar[bool] = True
     """Whether a constructor or a forward may read values of tensors, which there are none of on ``meta``."""
+    knows_sites: ClassVar[bool] = False
+    """Whether `BuiltModel.sites` says where its networks have attention; otherwise that is to be found."""
     is_cached: ClassVar[bool] = False
     """Whether a count depends on nothing but sebench, torch and the specification, so that it can be kept."""
     has_published_figures: ClassVar[bool] = False
@@ -157,6 +159,17 @@ class Source(ABC):
                 f"image size {image_size_text(size)} is too small for {name}",
                 hint=f"use at least {smallest} (native size {own})",
             )
+
+    def code_folders(self, name: str) -> tuple[Path, ...]:
+        """Where modules that a user's network imports are looked for first; nowhere for code of others."""
+        return ()
+
+    def edition(self, name: str) -> str | None:
+        """Which edition of the network's code is there; None where only its files can say.
+
+        Nothing is imported: a count under the same edition is the same.
+        """
+        return None
 
     def code_file(self, name: str) -> Path | None:
         """The file of the user's that holds the network, as its name has it; None for code of others."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TypeVar
 
-import msgspec
 import platformdirs
 
 from sebench import models
 from sebench.errors import BuildError, CountError, SebenchError, UnknownModelError, UsageError
+from sebench.runner.counting.kept import Counted as Asked
+from sebench.runner.counting.kept import KeptCounts, count_key
 from sebench.runner.repository.worktree import Trees, repository_root, tree_of
 from sebench.runner.workers.session import (
     WORKER_COMMAND,
@@ -26,12 +26,10 @@ from sebench.runner.workers.session import (
     expect,
 )
 from sebench.schema import CrossCheck, ModelCost, ModelSpec, Phase, StaticCost
-from sebench.store import CountCache, sources_digest
+from sebench.store import CountCache
 from sebench.worker.counting import count_network, cross_check_network
 from sebench.worker.protocol import Counted, CountRequest, CrossChecked, CrossCheckRequest, Done
 
-# Everything a count depends on: networks, counters, and the layout of the stored value.
-_COUNTED_SOURCES = ("models", "counters", "schema")
 _TIMEOUT_S = 600.0
 _LEAVE_S = 10.0
 """For what a network's code has left for the end of its process."""
@@ -49,6 +47,7 @@ def count_model(
     *,
     phase: Phase = "inference",
     dtype: str = "float32",
+    gates: bool = False,
     cache: CountCache | None = None,
 ) -> ModelCost:
     """Count one native network on meta tensors: no weights, no batch, no compute.
@@ -58,6 +57,7 @@ def count_model(
         shape: of the input, batch in front.
         phase: ``training`` adds backward rows and saved-for-backward bytes.
         dtype: sets the bytes per element.
+        gates: whether to look for its gates.
         cache: where to look first and to keep the answer; None counts afresh.
 
     Raises:
@@ -69,10 +69,10 @@ def count_model(
         raise ValueError(f"{spec.model} runs in workers only")
     if not source.is_cached:
         cache = None
-    key = _key(spec, shape, phase, dtype) if cache else ""
+    key = count_key(Asked(spec, shape, phase, dtype, gates), "") if cache else ""
     if cache and (known := cache.get(key)):
         return known
-    counted = ModelCost(spec=spec, cost=count_network(spec, shape, phase=phase, dtype=dtype))
+    counted = ModelCost(spec=spec, cost=count_network(spec, shape, phase, dtype, gates=gates))
     if cache:
         cache.put(key, counted)
     return counted
@@ -86,11 +86,6 @@ def counted_dtype(dtype: str) -> str:
     return "float32" if dtype.startswith("amp-") else dtype
 
 
-def _key(spec: ModelSpec, shape: tuple[int, ...], phase: Phase, dtype: str) -> str:
-    described = msgspec.json.encode({"spec": spec, "shape": shape, "phase": phase, "dtype": dtype})
-    return f"{sources_digest(*_COUNTED_SOURCES)} torch-{version('torch')} {described.decode()}"
-
-
 class Counter:
     """Counts what a command needs, in a with-statement; what was counted once is not counted again.
 
@@ -99,7 +94,7 @@ class Counter:
     in, it does not do to this one.
 
     Args:
-        cache: of earlier counts of native networks; None counts afresh.
+        cache: of earlier counts; None counts afresh.
         trees: working directories of the commits that specs name.
         command: how a worker is started.
     """
@@ -111,11 +106,18 @@ class Counter:
         command: Sequence[str] = WORKER_COMMAND,
     ) -> None:
         self._cache, self._trees, self._command = cache, trees, command
-        self._counted: dict[tuple[object, ...], StaticCost] = {}
+        self._kept = KeptCounts(cache)
+        self._counted: dict[Asked, StaticCost] = {}
         self._workers: dict[str | None, WorkerSession] = {}
 
     def __call__(
-        self, spec: ModelSpec, shape: tuple[int, ...], phase: Phase = "inference", dtype: str = "float32"
+        self,
+        spec: ModelSpec,
+        shape: tuple[int, ...],
+        phase: Phase = "inference",
+        dtype: str = "float32",
+        *,
+        gates: bool = False,
     ) -> StaticCost:
         """Count a network.
 
@@ -124,6 +126,7 @@ class Counter:
             shape: of the input, batch in front.
             phase: ``training`` adds backward rows and saved-for-backward bytes.
             dtype: sets the bytes per element.
+            gates: whether to look for the gates of a native network too; of others they are always known.
 
         Raises:
             UsageError: there is no such network.
@@ -131,10 +134,10 @@ class Counter:
             CountError: it cannot be counted, though it may run.
             WorkerError: its code ended the process that counted it.
         """
-        key = (spec, shape, phase, dtype)
-        if key not in self._counted:
-            self._counted[key] = self._count(spec, shape, phase, dtype)
-        return self._counted[key]
+        asked = Asked(spec, shape, phase, dtype, gates and models.source_of(spec.model).knows_sites)
+        if asked not in self._counted:
+            self._counted[asked] = self._count(asked)
+        return self._counted[asked]
 
     def cross_check(self, spec: ModelSpec, shape: tuple[int, ...], phase: Phase = "inference") -> CrossCheck:
         """Count a network with every tool that sebench knows; arguments and errors as for a count."""
@@ -158,6 +161,7 @@ class Counter:
                     expect(worker, Done)
                 except WorkerSilent:  # what it was asked, it has answered
                     worker.kill()
+        self._kept.keep()
 
     def __enter__(self) -> Counter:
         return self
@@ -173,15 +177,23 @@ class Counter:
                 worker.kill()
             self._workers.clear()
 
-    def _count(self, spec: ModelSpec, shape: tuple[int, ...], phase: Phase, dtype: str) -> StaticCost:
+    def _count(self, asked: Asked) -> StaticCost:
+        spec, shape, phase, dtype, gates = asked
         source = models.source_of(spec.model)
         if source.runs_here:
-            return count_model(spec, shape, phase=phase, dtype=dtype, cache=self._cache).cost
+            return count_model(spec, shape, phase=phase, dtype=dtype, gates=gates, cache=self._cache).cost
         if spec.commit is None:
             source.require(spec.model)  # needs no process, and no torch
+        known = self._kept.find(asked)
+        if known is not None:
+            return known
         not_from = None if spec.commit is None else str(repository_root(Path.cwd()))
-        request = CountRequest(spec=spec, input_shape=shape, phase=phase, dtype=dtype, not_from=not_from)
-        return self._ask(request, Counted).cost
+        request = CountRequest(
+            spec=spec, input_shape=shape, phase=phase, dtype=dtype, gates=gates, not_from=not_from
+        )
+        answer = self._ask(request, Counted)
+        self._kept.remember(asked, answer.cost, answer.files)
+        return answer.cost
 
     def _ask(self, request: CountRequest | CrossCheckRequest, kind: type[R]) -> R:
         spec = request.spec

@@ -8,6 +8,7 @@ from typing import Any
 
 from sebench import models
 from sebench.errors import UsageError, near_matches
+from sebench.runner.planning.inputs import input_size
 from sebench.runner.planning.pairs import make_pairs, resolve_spec
 from sebench.runner.planning.workloads import image_size, require_batch_size, workloads
 from sebench.schema import (
@@ -158,7 +159,7 @@ def input_shape(name: str, batch_size: int, size: models.ImageSize | None) -> tu
     """
     require_batch_size(batch_size)
     source = models.source_of(name)
-    channels, *own = source.input_size(name)
+    channels, *own = input_size(name)
     height, width = own if size is None else models.height_width(size)
     source.check_image_size(name, (height, width))
     if batch_size * channels * height * width > _MAX_ELEMENTS:
