@@ -50,14 +50,16 @@ class Measured(NamedTuple):
         return [found / ran for found, ran in zip(self.finding_s, self.forward_s, strict=True)]
 
 
-def networks(table: Path, libraries: list[str]) -> Iterator[tuple[str, nn.Module, tuple[int, ...]]]:
+def networks(
+    table: Path, libraries: list[str], models: list[str]
+) -> Iterator[tuple[str, nn.Module, tuple[int, ...]]]:
     """Build the networks of a table, one after the other."""
     gates = _script()
     with table.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
         library = row["library"].split()[0]
-        if libraries and library not in libraries:
+        if (libraries and library not in libraries) or (models and row["model"] not in models):
             continue
         outcome = gates.examine(row)
         if outcome.module is not None:
@@ -139,15 +141,19 @@ def main() -> None:
     parser.add_argument("table", type=Path, help="CSV with the columns of tests/data/gates.csv")
     parser.add_argument("--library", action="append", default=[], help="only its rows; repeatable")
     parser.add_argument("--rounds", type=int, default=9, help="timed rounds per network (at least 6)")
+    parser.add_argument("--threads", type=int, help="of the forward pass; default: as torch has it")
+    parser.add_argument("--model", action="append", default=[], help="only this network; repeatable")
     parser.add_argument("--seed", type=int, default=0, help="of the order within rounds")
     parser.add_argument("--output", type=Path, help="also write the Markdown here")
     options = parser.parse_args()
     if options.rounds < 6:
         parser.error("--rounds must be at least 6: there is no interval otherwise")
     warnings.simplefilter("ignore")
+    if options.threads:
+        torch.set_num_threads(options.threads)
     order = random.Random(options.seed)
     all_measured = []
-    for label, network, shape in networks(options.table, options.library):
+    for label, network, shape in networks(options.table, options.library, options.model):
         all_measured.append(measure(label, network, shape, options.rounds, order))
         print(line_of(all_measured[-1]), flush=True)
     text = report(all_measured, options.rounds, options.seed)
