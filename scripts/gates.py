@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import torch
@@ -69,6 +70,8 @@ class Outcome(NamedTuple):
     note: str
     """How many gates are modules of their own, or why there is nothing."""
     find_s: float
+    module: nn.Module | None = None
+    """The network."""
 
     @property
     def differing(self) -> list[str]:
@@ -164,12 +167,12 @@ def _monai_options(kind: str, channels: int, spatial: int) -> Iterator[dict[str,
     yield common
 
 
-def _monai_network(nets: Any, kind: str, options: dict[str, Any]) -> nn.Module:
+def _monai_network(nets: ModuleType, kind: str, options: dict[str, Any]) -> nn.Module:
     if kind.startswith("EfficientNetBN-"):
         network: nn.Module = nets.EfficientNetBN(kind.replace("BN", "").lower(), pretrained=False, **options)
         return network
-    network = getattr(nets, kind)(**options)
-    return network
+    built: nn.Module = getattr(nets, kind)(**options)
+    return built
 
 
 def _smp(name: str) -> Iterator[Candidate]:
@@ -260,7 +263,7 @@ def _found(row: dict[str, str], module: nn.Module, shape: Shape, params: int) ->
     modules = sum(gate.module for gate in gates)
     note = f"{modules} of {len(gates)} are modules" if gates else "none"
     others = len(found) - len(gates)
-    return Outcome(row, columns, shape, note + (f", and {others} that add" if others else ""), find_s)
+    return Outcome(row, columns, shape, note + (f", and {others} that add" if others else ""), find_s, module)
 
 
 def _width(recording: Recording, value: int) -> int:
@@ -306,9 +309,9 @@ def report(outcomes: Sequence[Outcome], table: str) -> str:
     lines = [
         "# Attention found in other people's networks",
         "",
-        f"{reproduced} of {len(outcomes)} rows of `{table}` reproduced in every column: parameters and MACs of the",
-        "network, number of gates, their parameters, MACs, channels, hidden widths, gate function, bias, and the ops",
-        "before and after. Written by `scripts/gates.py`; nothing here is typed in.",
+        f"{reproduced} of {len(outcomes)} rows of `{table}` reproduced in every column:",
+        "parameters and MACs of the network, number of gates, their parameters, MACs, channels, hidden",
+        "widths, gate function, bias, and the ops before and after. Written by `scripts/gates.py`.",
         "",
         f"{dt.datetime.now(tz=dt.UTC).date()}; Python {platform.python_version()}; {versions}.",
         "",
@@ -359,8 +362,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         ]
     outcomes = []
     for row in rows:
-        outcomes.append(examine(row))
-        print(line_of(outcomes[-1]), flush=True)
+        outcome = examine(row)
+        print(line_of(outcome), flush=True)
+        outcomes.append(outcome._replace(module=None))  # all of them would not fit into memory
     if options.report:
         options.report.write_text(report(outcomes, options.table.name), encoding="utf-8")
     failed = sum(not outcome.found or bool(outcome.differing) for outcome in outcomes)

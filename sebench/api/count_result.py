@@ -124,8 +124,8 @@ class CountResult(Display):
         """A breakdown as a frame: ``model``, ``variant``, what is broken down by, ``phase``, and the counts.
 
         Args:
-            by: ``op``, ``stage`` or ``site``; rows of sites also have their ``stage`` and ``params``. ``gate``
-                has one row per gate, with what was found of it.
+            by: ``op``, ``stage`` or ``site``; rows of sites also have their ``stage`` and ``params``.
+                ``gate``: one row per gate, with what was found of it.
 
         Raises:
             UsageError: no such breakdown.

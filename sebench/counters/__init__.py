@@ -40,8 +40,8 @@ def count(
             activations are held in. Autocast is refused: which ops it casts depends on the device.
         sites: Names of the attention modules; what runs in or below one is charged to it.
         stages: Stage label by module name; the longest enclosing name wins.
-        places: Stage and site of single ops that belong elsewhere than their module, e.g. those of a gate that
-            is written inline; found in a `record` of the same network.
+        places: Stage and site of single ops that belong elsewhere than their module, e.g. those of a
+            gate that is written inline; found in a `record` of the same network.
 
     Returns:
         Rows by module, op and phase, the saved activation bytes (training) and the uncounted ledger.

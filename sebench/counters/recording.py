@@ -16,19 +16,17 @@ from torch.utils import _pytree
 
 from sebench.counters.formulas import is_free
 from sebench.counters.scope import OpKey, OpNumbers
-from sebench.counters.traffic import storage_id
 from sebench.counters.work import plain_name, qualified_name, tensors
 
 if TYPE_CHECKING:
     from torch._ops import OpOverload
 
-    from sebench.counters.memo import Price
+    from sebench.counters.prices import Price
     from sebench.counters.scope import Scope
     from sebench.counters.twin import Twin
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """A tensor at one point of the pass; written in place, it becomes another value."""
 
     shape: tuple[int, ...]
@@ -41,8 +39,7 @@ class Value:
     """Whether it is an input of the network."""
 
 
-@dataclass(frozen=True, slots=True)
-class Op:
+class Op(NamedTuple):
     """One aten call."""
 
     name: str
@@ -68,8 +65,7 @@ class Op:
         return plain_name(self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleCall:
+class ModuleCall(NamedTuple):
     """One call of a module's forward; ops ``first`` to ``last`` (exclusive) are its own or its children's."""
 
     path: str
@@ -104,12 +100,12 @@ class Recorder:
         self._values: list[Value] = []
         self._calls: list[ModuleCall] = []
         self._current: dict[int, int] = {}
-        self._alive: list[torch.Tensor] = []  # an identity must not be used again while the pass lasts
-        self._sharing: dict[int, list[torch.Tensor]] = {}
+        self._alive: dict[int, torch.Tensor] = {}  # an identity must not be used again while the pass lasts
+        self._base: dict[int, int] = {}
+        self._views: dict[int, list[torch.Tensor]] = {}
         self._numbers = OpNumbers()
-        for name, tensor in _state(twin):
-            is_parameter = isinstance(tensor, torch.nn.Parameter)
-            self._add(tensor, Value(tuple(tensor.shape), None, name=name, is_parameter=is_parameter))
+        for name, tensor, is_parameter in _state(twin):
+            self._add(tensor, Value(tuple(tensor.shape), None, name, is_parameter))
         for tensor in _leaves(batch):
             self._add(tensor, Value(tuple(tensor.shape), None, is_input=True))
 
@@ -124,20 +120,24 @@ class Recorder:
         """Write an op down; to be told of each, in order."""
         index, known, module = len(self._ops), _known(func), self._scope.current().module
         inputs = tuple([self._value(tensor) for tensor in _tensors(args, kwargs)])
-        outputs = [self._made(tensor, index) for tensor in _tensors((result,), {})]
-        for written in _written(known, args, kwargs):
-            outputs += [self._made(other, index) for other in tuple(self._sharing[storage_id(written)])]
+        results = (result,) if isinstance(result, torch.Tensor) else _tensors((result,), {})
+        outputs = [self._made(tensor, index) for tensor in results]
+        if known.shares and inputs:
+            self._share(next(iter(_tensors(args, kwargs))), results)
+        if known.written:
+            for written in _written(known, args, kwargs):
+                outputs += [self._made(other, index) for other in self._on_same_memory(written)]
         self._ops.append(
             Op(
-                name=known.name,
-                module=module,
-                inputs=inputs,
-                outputs=tuple(dict.fromkeys(outputs)),
-                macs=0 if price is None else price.macs,
-                is_view=known.is_view,
-                has_bias=known.always_has_bias or _given(known.bias, "bias", args, kwargs) is not None,
-                key=None if price is None else self._numbers.key(module, known.plain_name),
-                window=_window(args, kwargs) if known.is_pooling else None,
+                known.name,
+                module,
+                inputs,
+                tuple(outputs) if len(outputs) == 1 else tuple(dict.fromkeys(outputs)),
+                0 if price is None else price.macs,
+                known.is_view,
+                known.always_has_bias or _given(known.bias, "bias", args, kwargs) is not None,
+                None if price is None else self._numbers.key(module, known.plain_name),
+                _window(args, kwargs) if known.is_pooling else None,
             )
         )
 
@@ -171,6 +171,18 @@ class Recorder:
 
         return noted
 
+    def _share(self, viewed: torch.Tensor, results: Sequence[torch.Tensor]) -> None:
+        base = self._base.get(id(viewed), id(viewed))
+        for view in results:
+            if id(view) != base and id(view) not in self._base:
+                self._base[id(view)] = base
+                self._views.setdefault(base, []).append(view)
+
+    def _on_same_memory(self, tensor: torch.Tensor) -> list[torch.Tensor]:
+        """What a write to a tensor changes: itself, what it is a view of, and the other views of that."""
+        base = self._base.get(id(tensor), id(tensor))
+        return [self._alive[base], *self._views.get(base, ())]
+
     def _value(self, tensor: torch.Tensor) -> int:
         known = self._current.get(id(tensor))
         return self._add(tensor, Value(tuple(tensor.shape), None)) if known is None else known
@@ -182,21 +194,25 @@ class Recorder:
         return self._add(tensor, Value(tuple(tensor.shape), index))
 
     def _add(self, tensor: torch.Tensor, value: Value) -> int:
-        if id(tensor) not in self._current:
-            self._alive.append(tensor)
-            self._sharing.setdefault(storage_id(tensor), []).append(tensor)
+        self._alive[id(tensor)] = tensor
         self._values.append(value)
         self._current[id(tensor)] = len(self._values) - 1
         return len(self._values) - 1
 
 
-def _state(twin: Twin) -> Iterator[tuple[str, torch.Tensor]]:
+def _state(twin: Twin) -> Iterator[tuple[str, torch.Tensor, bool]]:
+    """Name and tensor of each parameter and buffer, and whether it is a parameter."""
     seen: set[int] = set()
     for path, module in twin.modules.items():
-        for name, tensor in (*module._parameters.items(), *module._buffers.items()):
-            if tensor is not None and id(tensor) not in seen:
-                seen.add(id(tensor))
-                yield f"{path}.{name}" if path else name, tensor
+        for kind in (module._parameters, module._buffers):
+            for name, tensor in kind.items():
+                if tensor is not None and id(tensor) not in seen:
+                    seen.add(id(tensor))
+                    yield f"{path}.{name}" if path else name, tensor, kind is module._parameters
+
+
+# They share memory although their schemas do not say so.
+_VIEWS = frozenset({"_unsafe_view", "unsafe_split", "unsafe_split_with_sizes"})
 
 
 class _Known(NamedTuple):
@@ -204,6 +220,8 @@ class _Known(NamedTuple):
 
     name: str
     is_view: bool
+    shares: bool
+    """Whether its results lie in the memory of its first tensor."""
     written: tuple[tuple[int, str], ...]
     """Places and names of the arguments that it writes to."""
     plain_name: str
@@ -220,6 +238,8 @@ def _known(func: OpOverload) -> _Known:
     return _Known(
         name=name,
         is_view=is_free(op),
+        shares=is_free(op)
+        and (name in _VIEWS or any(value.alias_info is not None for value in func._schema.returns)),
         written=tuple(
             (place, argument.name)
             for place, argument in enumerate(arguments)

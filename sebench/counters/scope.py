@@ -165,6 +165,8 @@ def frames_of(names: Iterable[str], sites: Iterable[str], stages: Mapping[str, s
 
 def longest_prefix(name: str, labels: Mapping[str, str]) -> str | None:
     """The label of the nearest enclosing module (`name` itself included) that has one."""
+    if not labels:
+        return None
     while name not in labels:
         if not name:
             return None

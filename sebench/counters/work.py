@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -79,6 +80,7 @@ def qualified_name(func: OpOverload) -> str:
     return func._schema.name.replace("::", ".")
 
 
+@cache
 def plain_name(op: str) -> str:
     """``aten.add_`` -> ``add``; other namespaces keep theirs (``torchvision.nms``)."""
     name = op.removeprefix("aten.")

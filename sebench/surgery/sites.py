@@ -30,6 +30,9 @@ class Sites:
     """Ops that belong elsewhere than the module that runs them."""
 
 
+NO_SITES = Sites(gates=(), sites=(), stages={}, modules=(), places={})
+
+
 def find_sites(recording: Recording) -> Sites:
     """Find the gates of a network, and the stage of all that it does."""
     found = find_gates(recording)

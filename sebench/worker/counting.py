@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from sebench import counters, models, surgery
 from sebench.analysis.lock import count_entry
-from sebench.errors import CountError
+from sebench.errors import BuildError, CountError
 from sebench.files import digests
 from sebench.schema import CrossCheck, ModelSpec, Phase, StaticCost
 from sebench.worker.channel import Fatal, WorkerChannel, guarded
@@ -66,7 +66,7 @@ def count_network(
     except CountError:
         if built.device != "meta" or not models.source_of(spec.model).may_read_values:
             raise
-    return _count(surgery.build(spec, input_shape=shape, phase=phase), shape, phase, dtype, gates=gates)
+    return _count(models.build(spec, seed=0), shape, phase, dtype, gates=gates)
 
 
 def _count(
@@ -78,13 +78,13 @@ def _count(
     if source.is_users_own:
         models.search_last(Path.cwd())  # for what its code imports only while it runs
     if not source.knows_sites:
-        found = find_sites(counters.record(built.module, shape))
+        found = _found(built, shape, phase)
         cost = counters.count(
             built.module,
             shape,
             phase=phase,
             dtype=dtype,
-            sites=tuple(dict.fromkeys((*found.modules, *built.sites))),
+            sites=found.modules,
             stages=found.stages,
             places=found.places,
         )
@@ -95,6 +95,18 @@ def _count(
     if not gates:
         return cost
     return replace(cost, gates=_in_stages_of(built, find_sites(counters.record(built.module, shape))))
+
+
+def _found(built: models.BuiltModel, shape: tuple[int, ...], phase: Phase) -> Sites:
+    """Sites in evaluation mode; of a network that only works in training mode none are known."""
+    from sebench.surgery.sites import NO_SITES, find_sites  # noqa: PLC0415 - imports torch
+
+    try:
+        return find_sites(counters.record(built.module, shape))
+    except (BuildError, CountError):
+        if phase == "inference":
+            raise
+        return NO_SITES
 
 
 def _in_stages_of(built: models.BuiltModel, found: Sites) -> tuple[Gate, ...]:
@@ -194,7 +206,8 @@ def _answer(request: _Request) -> Counted | CrossChecked:
         case CountRequest(dtype=dtype, gates=gates, not_from=not_from):
             cost = guarded(lambda: count_network(spec, shape, phase, dtype, gates=gates))
             guarded(lambda: check_origin(spec.model, not_from))
-            return Counted(cost=cost, files=_files_of(spec))
+            own = models.own_files() if models.source_of(spec.model).is_users_own else ()
+            return Counted(cost=cost, files=digests(map(str, own)))
         case CrossCheckRequest():
             return CrossChecked(check=guarded(lambda: cross_check_network(spec, shape, phase)))
         case _:

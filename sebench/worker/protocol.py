@@ -147,7 +147,7 @@ class Counted(Value, frozen=True, kw_only=True, tag=True):
     """Worker to runner: the answer to a `CountRequest`."""
 
     cost: StaticCost
-    files: dict[str, str] = {}
+    files: dict[str, str] = msgspec.field(default_factory=dict)
     """SHA-256 (hex) of each file that modules of the user's were read from, by path."""
 
 

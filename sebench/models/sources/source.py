@@ -164,7 +164,7 @@ class Source(ABC):
             )
 
     def code_folders(self, name: str) -> tuple[Path, ...]:
-        """Where modules that a network of the user's imports are looked for first; none for code of others."""
+        """Where modules that a user's network imports are looked for first; nowhere for code of others."""
         return ()
 
     def edition(self, name: str) -> str | None:

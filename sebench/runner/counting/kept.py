@@ -111,9 +111,8 @@ def _own_key(counted: Counted) -> str:
 def _installed() -> Iterator[str]:
     """Names and versions of all distributions, as their folders are called."""
     for folder in dict.fromkeys(sysconfig.get_path(key) for key in ("purelib", "platlib")):
-        yield from sorted(
-            entry for entry in os.listdir(folder) if entry.endswith((".dist-info", ".egg-link"))
-        )
+        names = (entry.name for entry in Path(folder).iterdir())
+        yield from sorted(name for name in names if name.endswith((".dist-info", ".egg-link")))
 
 
 def _modules(folders: tuple[Path, ...]) -> Iterator[str]:

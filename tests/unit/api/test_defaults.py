@@ -22,7 +22,7 @@ ALONE = {
 PRESENTATION = {"output_format", "output", "plot", "quiet", "debug", "cache"}
 UNSAID = {
     "compare": {"no_save", "sides", "directory"},  # `save` is None there; stored results are for `load`
-    "count": {"by", "cross_check", "strict"},  # every breakdown is an attribute
+    "count": {"by", "sites", "cross_check", "strict"},  # every breakdown is an attribute
     "profile": set(),
     "check": {"no_save", "junit", "dump_config"},  # `attempts=None`, and `sebench.reporting.exports`
     "table": set(),
