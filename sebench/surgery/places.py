@@ -18,8 +18,8 @@ from sebench.surgery.blocks import residual_blocks, siblings
 from sebench.surgery.boundaries import Boundaries, Boundary
 from sebench.surgery.calls import Calls, Ending
 from sebench.surgery.dataflow import Dataflow
-from sebench.surgery.gates import stage_of
 from sebench.surgery.repeats import chained_blocks, concatenating_blocks
+from sebench.surgery.stages import stage_of
 
 _FEATURE_MAP = 3
 _MOST_CANDIDATES = 4

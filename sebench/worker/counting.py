@@ -66,7 +66,7 @@ def count_network(
     except CountError:
         if built.device != "meta" or not models.source_of(spec.model).may_read_values:
             raise
-    return _count(models.build(spec, seed=0), shape, phase, dtype, gates=gates)
+    return _count(surgery.build(spec, input_shape=shape, phase=phase), shape, phase, dtype, gates=gates)
 
 
 def _count(
@@ -84,11 +84,13 @@ def _count(
             shape,
             phase=phase,
             dtype=dtype,
-            sites=found.modules,
+            sites=tuple(dict.fromkeys((*found.modules, *built.sites))),
             stages=found.stages,
             places=found.places,
         )
-        return replace(cost, sites=found.sites, gates=found.gates)
+        # What was put in is attention, whether or not it is a gate.
+        others = tuple(site for site in cost.sites if site.path not in found.modules)
+        return replace(cost, sites=(*found.sites, *others), gates=found.gates)
     cost = counters.count(
         built.module, shape, phase=phase, dtype=dtype, sites=built.sites, stages=built.stages
     )

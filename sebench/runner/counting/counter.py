@@ -13,6 +13,7 @@ from sebench import models
 from sebench.errors import BuildError, CountError, SebenchError, UnknownModelError, UsageError
 from sebench.runner.counting.kept import Counted as Asked
 from sebench.runner.counting.kept import KeptCounts, count_key
+from sebench.runner.planning.plan import input_shape
 from sebench.runner.repository.worktree import Trees, repository_root, tree_of
 from sebench.runner.workers.session import (
     WORKER_COMMAND,
@@ -25,7 +26,7 @@ from sebench.runner.workers.session import (
     WorkerSilent,
     expect,
 )
-from sebench.schema import CrossCheck, ModelCost, ModelSpec, Phase, StaticCost
+from sebench.schema import ASIS, CrossCheck, ModelCost, ModelSpec, Phase, StaticCost
 from sebench.store import CountCache
 from sebench.worker.counting import count_network, cross_check_network
 from sebench.worker.protocol import Counted, CountRequest, CrossChecked, CrossCheckRequest, Done
@@ -138,6 +139,24 @@ class Counter:
         if asked not in self._counted:
             self._counted[asked] = self._count(asked)
         return self._counted[asked]
+
+    def usual_candidate(self, model: str, size: models.ImageSize | None = None) -> str:
+        """The variant that a network is compared with its plain self as, where nobody names one.
+
+        As it was built if it has attention, else SE. Networks of others are counted to see that.
+
+        Args:
+            model: by name.
+            size: of the image; None is the network's own.
+
+        Raises:
+            SebenchError: as for a count.
+        """
+        source = models.source_of(model)
+        if source.default_variant is not None:
+            return source.default_variant
+        cost = self(models.resolve(ModelSpec(model=model, variant=ASIS)), input_shape(model, 1, size))
+        return ASIS if cost.gates else "se"
 
     def cross_check(self, spec: ModelSpec, shape: tuple[int, ...], phase: Phase = "inference") -> CrossCheck:
         """Count a network with every tool that sebench knows; arguments and errors as for a count."""

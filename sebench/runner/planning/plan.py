@@ -9,7 +9,7 @@ from typing import Any
 from sebench import models
 from sebench.errors import UsageError, near_matches
 from sebench.runner.planning.inputs import input_size
-from sebench.runner.planning.pairs import make_pairs, resolve_spec
+from sebench.runner.planning.pairs import UsualCandidate, known_candidate, make_pairs, resolve_spec
 from sebench.runner.planning.workloads import image_size, require_batch_size, workloads
 from sebench.schema import (
     NOTHING_SAID,
