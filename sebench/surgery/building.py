@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,9 +17,10 @@ from sebench.schema import ASIS, ModelSpec, Phase, Variant, parse_variant
 from sebench.surgery.capture import Captured, capture
 from sebench.surgery.gates import FoundGate, find_gates
 from sebench.surgery.insertion import inserted_sites, put_in
-from sebench.surgery.places import find_places, insert_after, no_place
+from sebench.surgery.places import find_places, no_place
 from sebench.surgery.proof import prove
-from sebench.surgery.removal import Passthrough, replacements, take_out
+from sebench.surgery.removal import replacements, take_out
+from sebench.surgery.replacing import replace_gates
 
 
 def build_variant(
@@ -93,11 +93,14 @@ class _Network:
             return _of_captured(self._captured(), self.shape, variant, seed)
         if variant.as_built:
             return self.module
-        if not self.gates:
-            return (
-                self.module if variant.kind is None else _attended(self.module, self.recording, variant, seed)
-            )
-        return _without_gates(self.module, self.shape, self.recording, self.gates, variant, seed)
+        if variant.kind is None:
+            return take_out(self.module, self.recording, self.gates) if self.gates else self.module
+        if self.gates:
+            return replace_gates(self.module, self.recording, self.gates, variant, seed)
+        places = find_places(self.module, self.recording)
+        if not places:
+            raise no_place(self.module, self.recording)
+        return put_in(self.module, places, variant, seed)
 
     def _captured(self) -> Captured:
         module = self.module.train() if self.phase == "training" else self.module
@@ -105,31 +108,6 @@ class _Network:
         captured = capture(module, (torch.zeros(self.shape, device=parameter.device),))
         self.module.eval()
         return captured
-
-
-def _attended(network: nn.Module, recording: Recording, variant: Variant, seed: int) -> nn.Module:
-    """A network that has no attention, with some where the paper puts it."""
-    places = find_places(network, recording)
-    if not places:
-        raise no_place(network, recording)
-    return put_in(network, places, variant, seed)
-
-
-def _without_gates(
-    network: nn.Module,
-    shape: tuple[int, ...],
-    recording: Recording,
-    gates: tuple[FoundGate, ...],
-    variant: Variant,
-    seed: int,
-) -> nn.Module:
-    """A network whose gates are modules, without them, or with other attention in their places."""
-    network = take_out(network, recording, gates)
-    if variant.kind is None:
-        return network
-    left = [re.escape(path) for path, module in network.named_modules() if isinstance(module, Passthrough)]
-    places = insert_after(network, counters.record(network, shape), "|".join(left))
-    return put_in(network, places, variant, seed)
 
 
 def _of_captured(captured: Captured, shape: tuple[int, ...], variant: Variant, seed: int) -> nn.Module:
@@ -140,4 +118,4 @@ def _of_captured(captured: Captured, shape: tuple[int, ...], variant: Variant, s
         return captured.without_gates()
     network = captured.as_it_is()
     recording = counters.record(network, shape)
-    return _without_gates(network, shape, recording, find_gates(recording), variant, seed)
+    return replace_gates(network, recording, find_gates(recording), variant, seed)
