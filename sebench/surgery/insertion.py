@@ -99,7 +99,7 @@ def _selected(
             f"variant {str(variant)!r}: {name} has no position {variant.position!r}",
             hint="networks that are not sebench's own have the standard one",
         )
-    known = {place.stage_number for place in places}
+    known = {place.stage_number for place in places if place.stage_number is not None}
     missing = set(variant.stages or ()) - known
     if missing:
         raise VariantError(

@@ -62,13 +62,14 @@ class Place:
         return len(self.shape) - 2
 
     @property
-    def stage_number(self) -> int:
+    def stage_number(self) -> int | None:
         """The stage in the paper's numbering, k at a stride of 2**k, to which ``stages=`` refers.
 
         Strides between two powers count as the nearer one: Inception-v3 has stages 3, 4 and 5 at strides
-        of 8.5, 17.6 and 37.
+        of 8.5, 17.6 and 37. None where the place has no stride.
         """
-        return round(math.log2(int(self.stage.removeprefix("stride "))))
+        stride = re.fullmatch(r"stride (\d+)", self.stage)
+        return None if stride is None else round(math.log2(int(stride[1])))
 
 
 def find_places(network: nn.Module, recording: Recording) -> tuple[Place, ...]:
