@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import textwrap
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,13 +21,13 @@ from torch import fx, nn
 from sebench import counters
 from sebench.counters.recording import Recording
 from sebench.errors import BuildError, SebenchError
+from sebench.models.usercode import describe
 from sebench.surgery import graphs
 from sebench.surgery.dataflow import Dataflow
 from sebench.surgery.gates import FoundGate, find_gates
 from sebench.surgery.liveness import drop_of, has_to_be_copied
 
 _HINT = "name two factories instead, one of them without attention"
-_LONGEST = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +155,8 @@ def _exported(network: nn.Module, inputs: Sequence[torch.Tensor]) -> torch.expor
     except SebenchError:
         raise
     except Exception as error:
-        said = (str(error).strip().splitlines() or [""])[0]
-        reason = textwrap.shorten(f"{type(error).__name__}: {said}", _LONGEST, placeholder=" ...")
         raise BuildError(
-            f"{type(network).__name__} cannot be captured by torch.export: {reason}",
+            f"{type(network).__name__} cannot be captured by torch.export: {describe(error)}",
             hint=_HINT,
         ) from error
 

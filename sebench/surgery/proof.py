@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from sebench.counters.placeholders import has_data, isolated_from_caller
 from sebench.counters.recording import Recording
 from sebench.counters.twin import named_modules, twin_of
 from sebench.errors import BuildError, SebenchError
+from sebench.models.usercode import describe
 from sebench.surgery.forcing import GatesForcedToOne
 from sebench.surgery.gates import FoundGate
 from sebench.surgery.liveness import drop_of
@@ -24,7 +24,6 @@ from sebench.surgery.liveness import drop_of
 TOLERANCE = 1e-5
 """Largest difference that rounding may make, as a share of the largest output."""
 _HINT = "compare with `--baseline asis`, or name two factories, one of them without attention"
-_LONGEST = 160
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,15 +77,17 @@ def prove(
         runs = _Runs(name, weights, batch)
         forcing = GatesForcedToOne(recording, gates)
         with forcing:
-            forced = runs.outputs(asis)
+            forced = runs.outputs(asis, "with its gates at one")
         if not forcing.ran_as_recorded:
             raise _refused(
                 name, "runs otherwise than without data, so that its gates cannot be forced to one"
             )
-        untouched = runs.outputs(asis)
-        if captured is not None and (apart := _apart(untouched, runs.outputs(captured))) > TOLERANCE:
-            raise _refused(name, f"computes something else when it is captured (off by {apart:.1%})")
-        difference = _apart(forced, runs.outputs(stripped))
+        untouched = runs.outputs(asis, "on random weights")
+        if not all(tensor.isfinite().all() for tensor in (*forced, *untouched)):
+            raise _refused(name, "gives infinite outputs on random weights, which cannot be compared")
+        if captured is not None and not _same(untouched, runs.outputs(captured, "as a captured graph")):
+            raise _refused(name, "computes something else when it is captured")
+        difference = _apart(forced, runs.outputs(stripped, "without its attention"))
         effect = _apart(forced, untouched)
     if not effect > 100 * TOLERANCE:
         raise _refused(
@@ -115,8 +116,13 @@ class _Runs:
     weights: Mapping[str, torch.Tensor]
     batch: tuple[torch.Tensor, ...]
 
-    def outputs(self, network: nn.Module) -> list[torch.Tensor]:
-        """What a network returns; a copy of it runs, as some keep what they computed from their weights."""
+    def outputs(self, network: nn.Module, how: str) -> list[torch.Tensor]:
+        """What a network returns; a copy of it runs, as some keep what they computed from their weights.
+
+        Args:
+            network: The one.
+            how: What is special about this run, for the message.
+        """
         try:
             drawn = _Drawn({id(tensor): self.weights[name] for name, tensor in _state(network)})
             modules = named_modules(network)
@@ -127,9 +133,7 @@ class _Runs:
         except SebenchError:
             raise
         except Exception as error:
-            said = (str(error).strip().splitlines() or [""])[0]
-            reason = textwrap.shorten(f"{type(error).__name__}: {said}", _LONGEST, placeholder=" ...")
-            raise _refused(self.name, f"without its attention does not run: {reason}") from error
+            raise _refused(self.name, f"does not run {how}: {describe(error)}") from error
         return [tensor.clone() for tensor in output_tensors(result)]
 
 
@@ -168,6 +172,10 @@ def _apart(one: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> float:
     if not one or [tensor.shape for tensor in one] != [tensor.shape for tensor in other]:
         return math.inf
     return max(_apart_in(a.double(), b.double()) for a, b in zip(one, other, strict=True) if a.numel())
+
+
+def _same(one: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> bool:
+    return _apart(one, other) <= TOLERANCE
 
 
 def _apart_in(one: torch.Tensor, other: torch.Tensor) -> float:

@@ -10,7 +10,7 @@ from torch import nn
 
 from sebench import counters
 from sebench.counters.recording import Recording
-from sebench.surgery.capture import Captured, capture
+from sebench.surgery.capture import capture
 from sebench.surgery.gates import FoundGate, find_gates
 from sebench.surgery.removal import take_out
 from tests import gated
@@ -39,5 +39,5 @@ def found():
 
 
 @pytest.fixture(scope="session")
-def captured(found) -> "Captured":
+def captured(found):
     return cache(lambda name: capture(found(name).network, (torch.zeros(SHAPE),)))

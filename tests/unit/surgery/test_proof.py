@@ -74,6 +74,16 @@ def test_gates_that_change_nothing_prove_nothing():
         proof_of(subject, subject.by_module())
 
 
+def test_outputs_without_end_prove_nothing():
+    class Endless(gated.Network):
+        def attend(self, x):
+            return self.attention(x) / 0
+
+    subject = found_in(Endless(gated.SE()).eval())
+    with pytest.raises(BuildError, match="infinite outputs"):
+        proof_of(subject, subject.by_module())
+
+
 def test_a_graph_that_computes_something_else_is_noticed(found):
     subject = found("module")
     other = copy.deepcopy(subject.network)
@@ -87,7 +97,7 @@ def test_a_network_that_does_not_run_without_it_is_refused_in_one_line(found):
     stripped = subject.by_module()
     stripped.attention = nn.Linear(3, 3, bias=False)
     stripped.attention.weight = subject.network.head.weight
-    with pytest.raises(BuildError, match="without its attention does not run: ") as refused:
+    with pytest.raises(BuildError, match="does not run without its attention: ") as refused:
         proof_of(subject, stripped)
     assert "\n" not in str(refused.value)
 
