@@ -46,8 +46,18 @@ class Dataflow:
         return None if index is None else self.recording.ops[index]
 
     def activations(self, op: Op) -> list[int]:
-        """Tensors that an op takes and that are no weights."""
-        return [value for value in op.inputs if self.value(value).name is None]
+        """Tensors that an op takes and that depend on the input: no weights, nor what is made of them."""
+        return [value for value in op.inputs if self._fed[value]]
+
+    @cached_property
+    def _fed(self) -> list[bool]:
+        """For each value, whether it depends on the network's input."""
+        fed = [value.is_input for value in self.recording.values]
+        for op in self.recording.ops:
+            depends = any(fed[value] for value in op.inputs)
+            for output in op.outputs:
+                fed[output] = depends
+        return fed
 
     @cached_property
     def _input(self) -> tuple[int, ...]:

@@ -111,15 +111,24 @@ def _own_key(counted: Counted) -> str:
 def _installed() -> Iterator[str]:
     """Names and versions of all distributions, as their folders are called."""
     for folder in dict.fromkeys(sysconfig.get_path(key) for key in ("purelib", "platlib")):
-        names = (entry.name for entry in Path(folder).iterdir())
+        names = (entry.name for entry in _entries(Path(folder)))
         yield from sorted(name for name in names if name.endswith((".dist-info", ".egg-link")))
 
 
 def _modules(folders: tuple[Path, ...]) -> Iterator[str]:
     """Modules and packages at the top of some folders: a new one may stand in for another one."""
     for folder in folders:
-        entries = folder.iterdir() if folder.is_dir() else ()
         names = (
-            entry.name for entry in entries if entry.suffix == ".py" or (entry / "__init__.py").is_file()
+            entry.name
+            for entry in _entries(folder)
+            if entry.suffix == ".py" or (entry / "__init__.py").is_file()
         )
         yield from (str(folder), *sorted(names))
+
+
+def _entries(folder: Path) -> tuple[Path, ...]:
+    """What lies in a folder; nothing where it cannot be read."""
+    try:
+        return tuple(folder.iterdir())
+    except OSError:
+        return ()

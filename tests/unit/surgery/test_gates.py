@@ -156,6 +156,22 @@ def test_a_pooling_that_halves_is_no_squeeze():
     assert gate.reduction == "mean"
 
 
+class Bare(nn.Module):
+    """Linear layers without bias, whose weights are transposed before they are multiplied."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(C, H, bias=False), nn.Linear(H, C, bias=False)
+
+    def forward(self, x):
+        return x * column(torch.sigmoid(self.fc2(torch.relu(self.fc1(x.mean((2, 3)))))))
+
+
+def test_layers_without_bias():
+    (gate,) = gates_of(Net(Bare()))
+    assert (gate.bias, gate.params, gate.macs, gate.hidden) == (False, MACS, MACS, (H,))
+
+
 class CBAMChannel(nn.Module):
     """One perceptron, two descriptors."""
 
