@@ -99,7 +99,7 @@ class _Network:
             return replace_gates(self.module, self.recording, self.gates, variant, seed)
         places = find_places(self.module, self.recording)
         if not places:
-            raise no_place(self.module, self.recording)
+            raise no_place(self.module)
         return put_in(self.module, places, variant, seed)
 
     def _captured(self) -> Captured:

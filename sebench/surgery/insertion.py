@@ -15,7 +15,7 @@ from sebench.models.attention import make_attention
 from sebench.models.initialisation import allocate, initialise_attention
 from sebench.schema import REDUCTION_RATIO, Variant, format_stages
 from sebench.surgery.boundaries import Boundary
-from sebench.surgery.places import Place
+from sebench.surgery.places import WRITE_BOTH, Place
 
 _MARK = "_inserted_by_sebench"
 _FOR_IMAGES = "it is made for images; se and simam take feature maps of any dimensions"
@@ -107,7 +107,7 @@ def _selected(
             hint=f"stage k is at stride 2**k; it has places in stages {format_stages(known)}",
         )
     chosen = [place for place in places if variant.stages is None or place.stage_number in variant.stages]
-    ratio = variant.value(REDUCTION_RATIO.name)
+    ratio = cast("int | None", variant.options.get(REDUCTION_RATIO.name))
     widest = max((place.channels for place in chosen), default=0)
     if ratio is not None and ratio > widest:
         raise VariantError(
@@ -118,7 +118,7 @@ def _selected(
         if place.boundary is None:
             raise BuildError(
                 f"block {place.block!r} of {name} has no module that ends where attention belongs",
-                hint="capture the network first, or name modules with --insert-after",
+                hint=WRITE_BOTH,
             )
         yield place, place.boundary
 
@@ -148,7 +148,7 @@ def _require_fit(attention: nn.Module, place: Place, variant: Variant) -> None:
     shape = "x".join(map(str, place.shape))
     raise VariantError(
         f"variant {str(variant)!r} cannot attend to the feature map {shape} of {place.block!r}: {reason}",
-        hint="name other modules with --insert-after" if place.dimensions == 2 else _FOR_IMAGES,
+        hint=WRITE_BOTH if place.dimensions == 2 else _FOR_IMAGES,
     )
 
 

@@ -23,6 +23,7 @@ from sebench.surgery.stages import stage_of
 
 _FEATURE_MAP = 3
 _MOST_CANDIDATES = 4
+WRITE_BOTH = "write both networks: --baseline FILE.py:without --candidate FILE.py:with_attention"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,13 +136,12 @@ def calls_of_class(network: nn.Module, recording: Recording, name: str) -> tuple
     return calls
 
 
-def no_place(network: nn.Module, recording: Recording) -> UsageError:
-    """What to say where `find_places` finds nothing: the candidates, and how to name one of them."""
-    finder = _Finder(Dataflow(recording), named_modules(network))
+def no_place(network: nn.Module) -> UsageError:
+    """What to say where `find_places` finds nothing, and what else can be done."""
     return UsageError(
         f"no place for attention found in {type(network).__name__}: it has no residual branches with"
         " convolutions, no concatenations and no repeated blocks",
-        hint=finder.candidates(),
+        hint=WRITE_BOTH,
     )
 
 

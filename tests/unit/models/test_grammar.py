@@ -16,6 +16,7 @@ def test_every_option_is_listed_with_its_default():
     kinds = [name for name in ATTENTION_KINDS if name != "se"]
     assert {syntax: default for syntax, default in rows.items() if not is_of(kinds, syntax)} == {
         "plain": "",
+        "asis": "",
         "se": "",
         "se(r=1, 2, ...)": "16",
         "se(stages=2-4 or 2+4)": "all",
