@@ -20,7 +20,7 @@ from sebench.surgery.insertion import inserted_sites, put_in
 from sebench.surgery.places import find_places, no_place
 from sebench.surgery.proof import prove
 from sebench.surgery.removal import replacements, take_out
-from sebench.surgery.replacing import replace_gates
+from sebench.surgery.replacing import replace_captured, replace_gates
 
 
 def build_variant(
@@ -90,7 +90,7 @@ class _Network:
     def with_variant(self, variant: Variant, seed: int) -> nn.Module:
         """The network with other attention; changed in place where that can be done without capturing it."""
         if self.is_inline:
-            return _of_captured(self._captured(), self.shape, variant, seed)
+            return _of_captured(self._captured(), variant, seed)
         if variant.as_built:
             return self.module
         if variant.kind is None:
@@ -110,12 +110,10 @@ class _Network:
         return captured
 
 
-def _of_captured(captured: Captured, shape: tuple[int, ...], variant: Variant, seed: int) -> nn.Module:
+def _of_captured(captured: Captured, variant: Variant, seed: int) -> nn.Module:
     """A network whose attention is written inline, as a graph."""
     if variant.as_built:
         return captured.as_it_is()
     if variant.kind is None:
         return captured.without_gates()
-    network = captured.as_it_is()
-    recording = counters.record(network, shape)
-    return replace_gates(network, recording, find_gates(recording), variant, seed)
+    return replace_captured(captured, variant, seed)

@@ -26,6 +26,7 @@ from sebench.surgery import graphs
 from sebench.surgery.dataflow import Dataflow
 from sebench.surgery.gates import FoundGate, find_gates
 from sebench.surgery.liveness import drop_of, has_to_be_copied
+from sebench.surgery.removal import Passthrough
 
 _HINT = "name two factories instead, one of them without attention"
 
@@ -76,8 +77,24 @@ class Captured:
         Raises:
             BuildError: A gate is in a region of its own, or the graph still needs what fed it.
         """
+        return self._stripped(None)
+
+    def with_places(self) -> tuple[nn.Module, tuple[str, ...]]:
+        """As `without_gates`, with a module in the place of each gate that hands the feature map on.
+
+        Returns:
+            The network, and the paths of these modules, one for each gate.
+
+        Raises:
+            BuildError: As for `without_gates`.
+        """
+        places: dict[int, str] = {}
+        return self._stripped(places), tuple(places[gate.product] for gate in self.gates)
+
+    def _stripped(self, places: dict[int, str] | None) -> nn.Module:
         network = _module(self.program, training=self.training)
         nodes = {node.name: node for node in network.graph.nodes}
+        taken = {name for name, _ in network.named_modules()}
         flow = Dataflow(self.recording)
         drop = drop_of(self.recording, self.gates)
         dead = graphs.nodes_of(network.graph, self.steps, drop)
@@ -87,6 +104,11 @@ class Captured:
             if has_to_be_copied(flow, gate):
                 with network.graph.inserting_before(product):
                     feature = network.graph.call_function(torch.ops.aten.clone.default, (feature,))
+            if places is not None:
+                places[gate.product] = _free_name(path, taken)
+                network.add_submodule(places[gate.product], Passthrough())
+                with network.graph.inserting_before(product):
+                    feature = network.graph.call_module(places[gate.product], (feature,))
             product.replace_all_uses_with(feature)
             network.graph.erase_node(product)
         graphs.erase(network, dead)

@@ -4,30 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import nn
 
 from sebench.counters.recording import Recording
 from sebench.counters.twin import named_modules
 from sebench.errors import BuildError
 from sebench.schema import Variant
 from sebench.surgery.boundaries import NAME, Boundary
+from sebench.surgery.capture import Captured
 from sebench.surgery.dataflow import Dataflow
 from sebench.surgery.gates import FoundGate
 from sebench.surgery.insertion import put_in
 from sebench.surgery.places import Place
-
-
-class FeatureMap(nn.Module):
-    """In the place of a gate: hands on the feature map among whatever the gate is called with."""
-
-    def __init__(self, argument: int | str) -> None:
-        """`argument` is its position or keyword."""
-        super().__init__()
-        self.argument = argument
-
-    def forward(self, *args: Tensor, **kwargs: Tensor) -> Tensor:
-        """Return the feature map itself."""
-        return args[self.argument] if isinstance(self.argument, int) else kwargs[self.argument]
+from sebench.surgery.removal import Passthrough
 
 
 def replace_gates(
@@ -35,8 +24,8 @@ def replace_gates(
 ) -> nn.Module:
     """Put other attention in the places of gates, in place.
 
-    Each gate's module gives way to a `FeatureMap` with the attention as its child, so the attention is called
-    with the feature map alone. Gates in stages that the variant leaves out are gone all the same.
+    Each gate's module gives way to a `Passthrough` with the attention as its child, which is so called with
+    the feature map alone. Gates in stages that the variant leaves out are gone all the same.
 
     Args:
         network: The network of the recording; the one that is returned.
@@ -52,13 +41,31 @@ def replace_gates(
     flow = Dataflow(recording)
     arguments = _arguments(network, flow, gates)
     modules = named_modules(network)
-    replaced = {id(modules[path]): FeatureMap(argument) for path, argument in arguments.items()}
+    replaced = {id(modules[path]): Passthrough(argument) for path, argument in arguments.items()}
     for module in modules.values():
         for name, child in module._modules.items():
             if id(child) in replaced:
                 module._modules[name] = replaced[id(child)]
-    places = {gate.gate.path: _place(flow, gate) for gate in gates}
+    places = {gate.gate.path: _place(flow, gate, gate.gate.path) for gate in gates}
     return put_in(network, tuple(places.values()), variant, seed)
+
+
+def replace_captured(captured: Captured, variant: Variant, seed: int) -> nn.Module:
+    """Put other attention in the places of the gates of a captured network.
+
+    Args:
+        captured: The network, whose gates may be written inline.
+        variant: Any but the plain one.
+        seed: Of the attention's weights, which depend on it and on their path alone.
+
+    Raises:
+        BuildError: A gate cannot be taken out of the graph.
+        VariantError: The variant does not fit these places.
+    """
+    flow = Dataflow(captured.recording)
+    network, paths = captured.with_places()
+    places = tuple(_place(flow, gate, path) for gate, path in zip(captured.gates, paths, strict=True))
+    return put_in(network, places, variant, seed)
 
 
 def _arguments(network: nn.Module, flow: Dataflow, gates: Sequence[FoundGate]) -> dict[str, int | str]:
@@ -82,8 +89,7 @@ def _arguments(network: nn.Module, flow: Dataflow, gates: Sequence[FoundGate]) -
     return {path: keys[0] for path, keys in found.items()}
 
 
-def _place(flow: Dataflow, gate: FoundGate) -> Place:
-    path = gate.gate.path
+def _place(flow: Dataflow, gate: FoundGate, path: str) -> Place:
     return Place(
         block=path,
         boundary=Boundary(path, f"{path}.{NAME}"),
