@@ -65,6 +65,8 @@ class StaticCost(Value, frozen=True, kw_only=True):
     ops: tuple[OpCost, ...] = ()
     saved: tuple[SavedBytes, ...] = ()
     uncounted: tuple[UncountedOp, ...] = ()
+    captured: bool = False
+    """Whether the network is a captured graph, because attention is written inline."""
     gates: tuple[Gate, ...] = ()
     """Channel attention found by data flow; looked for in native networks only where it was asked for."""
 

@@ -41,7 +41,9 @@ def build_variant(
         return built
     network = _Network(built.module, input_shape or built.input_shape, phase)
     module = network.with_variant(parse_variant(spec.variant), seed)
-    return dataclasses.replace(built, spec=spec, module=module, sites=inserted_sites(module))
+    return dataclasses.replace(
+        built, spec=spec, module=module, sites=inserted_sites(module), captured=network.is_inline
+    )
 
 
 def _is_variant_of(beside: ModelSpec | None, spec: ModelSpec) -> bool:

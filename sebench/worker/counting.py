@@ -90,7 +90,7 @@ def _count(
         )
         # What was put in is attention, whether or not it is a gate.
         others = tuple(site for site in cost.sites if site.path not in found.modules)
-        return replace(cost, sites=(*found.sites, *others), gates=found.gates)
+        return replace(cost, sites=(*found.sites, *others), gates=found.gates, captured=built.captured)
     cost = counters.count(
         built.module, shape, phase=phase, dtype=dtype, sites=built.sites, stages=built.stages
     )

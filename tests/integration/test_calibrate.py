@@ -33,7 +33,7 @@ def test_a_session_is_measured_kept_and_shown(sebench, nets, tmp_path):
     asked = f"calibrate -m nets.py:net {SMALL} --processes 5 --seed 4"
     done = sebench(f"{asked} --format json --calibrations kept")
     found = json.loads(done.stdout)
-    assert (found["kind"], found["model"], found["variant"]) == ("calibration", "nets.py:net", "plain")
+    assert (found["kind"], found["model"], found["variant"]) == ("calibration", "nets.py:net", "asis")
     assert found["workload"]["input_shape"] == [1, 3, 16, 16]
     assert found["noise"]["sessions"] == 1
     assert found["noise"]["processes"] >= 2

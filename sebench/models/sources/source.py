@@ -41,6 +41,8 @@ class BuiltModel:
     """(1, C, H, W) at the network's own size."""
     device: str
     """Where its tensors are: ``cpu`` instead of ``meta`` where the constructor reads values of tensors."""
+    captured: bool = False
+    """Whether it is a captured graph, because attention is written inline."""
 
 
 class Source(ABC):

@@ -35,7 +35,7 @@ def require_two(pair: Pair, hint: str) -> None:
 def _same_network(one: ModelSpec, other: ModelSpec) -> bool:
     """Equal, also where the file of a factory is spelled in two ways: ``nets.py`` and ``nets``."""
     file, other_file = (models.source_of(each.model).code_file(each.model) for each in (one, other))
-    if file is None or other_file is None:
+    if file is None or other_file is None or one.variant != other.variant:
         return one == other
     name, other_name = (each.model.rpartition(":")[2] for each in (one, other))
     return name == other_name and file.resolve() == other_file.resolve()

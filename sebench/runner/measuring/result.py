@@ -80,10 +80,20 @@ class ResultBuilder:
             memory=tuple(self.memory),
             energy=tuple(self.energy),
             saved=self.saved,
-            findings=(*self.findings, *((_INTERRUPTED,) if interrupted else ())),
+            findings=(
+                *((_CAPTURED,) if any(cost.captured for cost in self.costs.costs.values()) else ()),
+                *self.findings,
+                *((_INTERRUPTED,) if interrupted else ()),
+            ),
         )
 
 
+_CAPTURED = Finding(
+    code="captured",
+    severity="warning",
+    message="attention is written inline, so both networks run as graphs captured by torch.export",
+    hint="the ratio is that of the graphs; the author's own code has other overheads",
+)
 _INTERRUPTED = Finding(
     code="interrupted",
     severity="warning",

@@ -61,7 +61,7 @@ def test_ceilings_for_every_model_and_variant():
     assert settings.ceiling[0].max_overhead == {"latency": 1.1, "params": 1.2}
     assert settings.ceiling[0].threads == 2
     (alone,) = settings_of(asked(models=["resnet50"], max_overhead=["params:1.2"], baseline="se")).ceiling
-    assert (alone.variant, alone.baseline) == ("se", "se")
+    assert (alone.variant, alone.baseline) == (None, "se")
 
 
 def test_a_ref_for_every_model():

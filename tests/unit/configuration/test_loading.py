@@ -396,7 +396,6 @@ def test_the_text_has_kebab_case_keys_and_the_defaults():
             "ceiling": [
                 {
                     "model": "resnet50",
-                    "variant": "se",
                     "baseline": "plain",
                     "runtime": "compile",
                     "max-overhead": {"latency": 1.05},
