@@ -15,6 +15,8 @@ from sebench.cli._pictures import check_plot, draw_plot
 from sebench.errors import EXIT_GATE_FAILED, EXIT_OK, UsageError
 
 if TYPE_CHECKING:
+    from sebench.models import ImageSize
+    from sebench.runner.counting.counter import Counter
     from sebench.schema import ModelSpec, Phase
 
 
@@ -38,7 +40,7 @@ def count(
         typer.Option(
             "--variant",
             "-v",
-            help=f"{options.VARIANT_HELP}; default: plain, and se of native networks.",
+            help=f"{options.VARIANT_HELP}; default: plain, and se or what a network of others has itself.",
         ),
     ] = [],  # noqa: B006 - Typer reads it, nobody mutates it
     by: Annotated[list[Breakdown], typer.Option("--by", help="Breakdown to show; repeatable.")] = [],  # noqa: B006
@@ -70,7 +72,6 @@ def count(
 
     Exact, from shapes alone: no weights are needed and nothing is timed.
     """
-    from sebench.models import PLAIN
     from sebench.reporting.contract import count_json
     from sebench.reporting.cost_pictures import check_cost_picture, cost_picture
     from sebench.reporting.counts import count_document
@@ -90,7 +91,7 @@ def count(
         specs = dict.fromkeys(
             resolve_spec(name, text, num_classes=num_classes, stride_in=stride_in)
             for name in shape_of
-            for text in variant or (PLAIN, counter.usual_candidate(name, size))
+            for text in variant or _usual_variants(name, size, counter, as_named=sites or cross_check)
         )
         if plot is not None:
             check_cost_picture(len(specs))
@@ -108,6 +109,29 @@ def count(
         document=lambda: count_document(counts, by=[way.value for way in by], sites=sites),
     )
     return draw_plot(plot, lambda: cost_picture(counts))
+
+
+def _usual_variants(
+    name: str, size: ImageSize | None, counter: Counter, *, as_named: bool
+) -> tuple[str, ...]:
+    """What is counted of a network where nobody names a variant.
+
+    Native networks without and with SE. Those of others as they were built, and without their attention.
+
+    Args:
+        name: of the network.
+        size: of the image; None is the network's own.
+        counter: tells whether a network of others has attention.
+        as_named: of a network of others only what its name says.
+    """
+    from sebench.models import PLAIN, source_of
+
+    own = source_of(name).own_variant
+    if own == PLAIN:
+        return PLAIN, counter.usual_candidate(name, size)
+    if as_named or counter.usual_candidate(name, size) != own:
+        return (own,)
+    return PLAIN, own
 
 
 def _refuse_of_own_count(

@@ -29,13 +29,14 @@ def counts(done):
 
 def test_what_is_counted_where_nobody_names_a_variant(own):
     found = counts(own(f"count -m nets.py:inline -m nets.py:plain {SMALL} --format json"))
-    params, macs, *_ = found["plain", "plain"]
+    params, macs, *_ = found["plain", "asis"]
     assert found == {
         ("inline", "plain"): (params, macs, 0, 0),
         ("inline", "asis"): (params + GATE_PARAMS, macs + GATE_MACS, 1, GATE_PARAMS),
-        ("plain", "plain"): (params, macs, 0, 0),
-        ("plain", "se"): (params + SE_PARAMS, macs + SE_MACS, 1, SE_PARAMS),
+        ("plain", "asis"): (params, macs, 0, 0),
     }
+    attended = counts(own(f"count -m nets.py:plain -v se {SMALL} --format json"))
+    assert attended == {("plain", "se"): (params + SE_PARAMS, macs + SE_MACS, 1, SE_PARAMS)}
 
 
 @pytest.mark.slow
@@ -62,7 +63,7 @@ def test_a_lock_and_a_ceiling_take_variants_too(own, tmp_path):
 
 
 def test_what_cannot_be_done_is_one_line(own):
-    done = own(f"count -m nets.py:mlp {SMALL}", check=False)
+    done = own(f"count -m nets.py:mlp -v se {SMALL}", check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines() == [
         "sebench: error: no place for attention found in Sequential: it has no residual branches with"

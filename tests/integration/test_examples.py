@@ -21,7 +21,7 @@ def test_count_variants():
 
 def test_the_network_of_the_gate_example():
     done = subprocess.run(
-        [sys.executable, "-m", "sebench", "count", "-m", "nets.py:net", "-v", "plain", "--format", "csv"],
+        [sys.executable, "-m", "sebench", "count", "-m", "nets.py:net", "-v", "asis", "--format", "csv"],
         cwd=EXAMPLES,
         capture_output=True,
         text=True,

@@ -23,7 +23,7 @@ def test_the_text_is_one_for_equal_locks_with_sorted_keys_and_no_date():
     text = lock_text(LOCK)
     assert text == lock_text(make_lock(reversed(LOCK.entries)))
     assert text == json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"
-    assert set(json.loads(text)) == {"schema", "kind", "entries"}
+    assert set(json.loads(text)) == {"schema", "kind", "revision", "entries"}
     assert '\n      "params": 100,\n' in text  # one value per line
 
 
