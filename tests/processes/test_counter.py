@@ -103,7 +103,7 @@ def tree(tmp_path, monkeypatch):
 
 
 def spec(name):
-    return resolve_spec(f"nets/{name}", "plain")
+    return resolve_spec(f"nets/{name}", "asis")
 
 
 def test_one_process_counts_them_all_and_comes_to_no_harm(tree):
