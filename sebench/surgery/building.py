@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import torch
 from msgspec.structs import replace
@@ -39,6 +40,7 @@ def build_variant(
     built = models.build(replace(spec, variant=ASIS), seed=seed, device=device)
     if spec.variant == ASIS and not _is_variant_of(beside, spec):
         return built
+    _allow_late_imports(spec)
     network = _Network(built.module, input_shape or built.input_shape, phase)
     module = network.with_variant(parse_variant(spec.variant), seed)
     return dataclasses.replace(
@@ -51,6 +53,12 @@ def _is_variant_of(beside: ModelSpec | None, spec: ModelSpec) -> bool:
     return beside is not None and beside != spec and replace(beside, variant=spec.variant) == spec
 
 
+def _allow_late_imports(spec: ModelSpec) -> None:
+    """What a user's code imports only while it runs is found in the current folder, after everything else."""
+    if models.source_of(spec.model).is_users_own:
+        models.search_last(Path.cwd())
+
+
 def prove_variant(spec: ModelSpec, shape: tuple[int, ...]) -> None:
     """See `sebench.surgery.require_proof`."""
     spec = models.resolve(spec)
@@ -60,6 +68,7 @@ def prove_variant(spec: ModelSpec, shape: tuple[int, ...]) -> None:
         _Network(models.build(replace(spec, variant=ASIS), seed=0).module, shape, "inference")
         for _ in range(2)
     )
+    _allow_late_imports(spec)
     if not asis.gates:
         return
     stripped = other.with_variant(Variant(), seed=0)
