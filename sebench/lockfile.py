@@ -9,14 +9,20 @@ import msgspec
 
 from sebench.errors import DataFileError
 from sebench.files import Unreadable, describe_damage, read_file
-from sebench.schema import SCHEMA, Lock, in_todays_words
+from sebench.schema import NETWORK_OPTIONS, SCHEMA, Lock, in_todays_words
 
+_FIRST = ("num_classes", "stride_in")
 _HINT = "restore it, or delete it and run `sebench lock`"
 
 
 def lock_text(lock: Lock) -> str:
     """The file's content: sorted keys, one value per line, no date; equal locks have equal texts."""
-    return json.dumps(msgspec.to_builtins(lock), indent=2, sort_keys=True) + "\n"
+    content = msgspec.to_builtins(lock)
+    for entry in content["entries"]:
+        for option in NETWORK_OPTIONS:  # a file without the later ones stays what it was
+            if option.field not in _FIRST and not entry[option.field]:
+                del entry[option.field]
+    return json.dumps(content, indent=2, sort_keys=True) + "\n"
 
 
 def load_lock(path: Path) -> Lock:

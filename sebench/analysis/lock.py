@@ -20,6 +20,7 @@ from sebench.schema import (
     StaticCost,
     TorchCosts,
     UncountedOp,
+    network_words,
 )
 
 Count = Callable[[ModelSpec, tuple[int, ...], Phase], StaticCost]
@@ -154,7 +155,7 @@ def _calls(cost: StaticCost) -> dict[str, int]:
 
 
 def _order(entry: LockEntry) -> tuple[object, ...]:
-    options = (entry.num_classes or 0, entry.stride_in or "", entry.input_shape)
+    options = (entry.num_classes or 0, entry.stride_in or "", network_words(entry), entry.input_shape)
     return (entry.model, entry.variant != "plain", entry.variant, *options)
 
 

@@ -15,7 +15,17 @@ from sebench.analysis.lock import (
     version_order,
 )
 from sebench.errors import SebenchError, WorkerError
-from sebench.schema import METRICS, Check, Finding, GateStatus, Lock, LockEntry, Ratio, Reason
+from sebench.schema import (
+    METRICS,
+    Check,
+    Finding,
+    GateStatus,
+    Lock,
+    LockEntry,
+    Ratio,
+    Reason,
+    network_words,
+)
 from sebench.units import change_of_value, format_percent
 
 BASELINE = "lock"
@@ -143,11 +153,7 @@ def _check(
 
 def _candidate(lock: Lock, entry: LockEntry) -> str:
     """The variant with whatever sets the network apart from its published form and its neighbours."""
-    parts = [entry.variant]
-    if entry.num_classes is not None:
-        parts.append(f"{entry.num_classes} classes")
-    if entry.stride_in is not None:
-        parts.append(f"stride in the {entry.stride_in}")
+    parts = [entry.variant, *network_words(entry)]
     if any(other.spec == entry.spec and other.network != entry.network for other in lock.entries):
         parts.append("x".join(map(str, entry.input_shape)))
     return ", ".join(parts)

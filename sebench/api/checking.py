@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sebench.api.display import Display
 from sebench.api.guard import guarded
-from sebench.api.naming import Network, network_name
+from sebench.api.naming import Attention, Network, asked_options, network_name, shape_text, variant_name
 from sebench.configuration import Asked, configuration_of, lock_of
 from sebench.errors import DataFileError
 from sebench.models import ImageSize, image_size_text
@@ -34,7 +34,9 @@ from sebench.schema import (
     Optimizer,
     Phase,
     Runtime,
+    StrideIn,
     WorkloadRequest,
+    network_arguments,
     said,
 )
 from sebench.store import ATTEMPTS, CALIBRATIONS
@@ -90,7 +92,7 @@ class GateResult(Display):
 def check(
     model: Network | Sequence[Network] = (),
     *,
-    variant: str | Sequence[str] = (),
+    variant: Attention | Sequence[Attention] = (),
     baseline: Network | None = None,
     candidate: Network | None = None,
     base_ref: str | None = None,
@@ -102,12 +104,20 @@ def check(
     phase: Phase | None = None,
     batch_size: int | None = None,
     image_size: ImageSize | None = None,
+    input_shape: Sequence[int] | None = None,
     dtype: Dtype | None = None,
     memory_format: MemoryFormat | None = None,
     threads: int | None = None,
     runtime: Runtime | None = None,
     optimizer: Optimizer | None = None,
     world_size: int | None = None,
+    num_classes: int | None = None,
+    stride_in: StrideIn | None = None,
+    model_args: Mapping[str, object] | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    insert_after: str | None = None,
+    attention_class: str | None = None,
+    example_inputs: Network | None = None,
     effort: Effort | None = None,
     budget_s: float | None = None,
     seed: int | None = None,
@@ -136,12 +146,22 @@ def check(
         phase: None is as the metric asks, on a GPU training.
         batch_size: images per step.
         image_size: side or (height, width) in pixels.
+        input_shape: of the input, batch in front, e.g. ``(1, 80, 300)``; instead of `image_size`.
         dtype: number format.
         memory_format: of input and weights.
         threads: intra-op threads on the CPU.
         runtime: how steps run.
         optimizer: ``sgd`` includes the update of the weights in a training step.
         world_size: train data-parallel over so many processes.
+        num_classes: width of the classifier; None is the network's own.
+        stride_in: convolution that strides in bottleneck ResNets: ``1x1`` (None) is v1, ``3x3`` is v1.5.
+        model_args: keyword arguments of the network's factory.
+        weights: file with a state_dict to load; None leaves random weights.
+        insert_after: regular expression for the modules after which attention goes; None is where the paper
+            puts it.
+        attention_class: class of the modules that are its attention; None finds it by data flow.
+        example_inputs: function of the batch size that returns the inputs; None is ``example_inputs`` beside
+            the network's function.
         effort: how many processes and blocks to measure.
         budget_s: seconds for everything; leaves no extension.
         seed: fixes weights, orders and pauses; None draws one.
@@ -160,7 +180,7 @@ def check(
     """
     asked = Asked(
         models=[network_name(each) for each in _several(model)],
-        variants=_several(variant),
+        variants=[variant_name(each) for each in _several(variant)],
         baseline=None if baseline is None else network_name(baseline),
         candidate=None if candidate is None else network_name(candidate),
         base_ref=base_ref,
@@ -172,12 +192,22 @@ def check(
             phase=phase,
             batch_size=batch_size,
             image_size=None if image_size is None else image_size_text(image_size),
+            input_shape=shape_text(input_shape),
             dtype=dtype,
             memory_format=memory_format,
             threads=threads,
             runtime=runtime,
             optimizer=optimizer,
             world_size=world_size,
+        ),
+        network=asked_options(
+            num_classes=num_classes,
+            stride_in=stride_in,
+            model_args=model_args,
+            weights=weights,
+            insert_after=insert_after,
+            attention_class=attention_class,
+            example_inputs=example_inputs,
         ),
     )
     configuration = configuration_of(
@@ -231,6 +261,7 @@ def _words(asked: Asked) -> Iterator[str]:
     for name, values in several.items():
         for value in values:
             yield from (name, str(value))
+    yield from network_arguments(asked.network)
     for name, word in single.items():
         if word is not None:
             yield from (name, str(word))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sebench.analysis.comparison import compare as conclude
 from sebench.api.comparison_result import ComparisonResult
 from sebench.api.guard import guarded
-from sebench.api.naming import Network, network_name
+from sebench.api.naming import Attention, Network, asked_options, network_name, shape_text, variant_name
 from sebench.errors import DataFileError
 from sebench.models import PLAIN, ImageSize, image_size_text, names_network
 from sebench.runner.counting.counter import default_cache
@@ -33,6 +34,7 @@ from sebench.schema import (
     StrideIn,
     Workload,
     WorkloadRequest,
+    network_arguments,
 )
 from sebench.store import CALIBRATIONS, ResultStore, check_directory
 
@@ -45,28 +47,29 @@ def equivalent_command(plan: Plan) -> tuple[str, ...]:
     """
     session, policy = plan.sessions[-1], plan.policy
     workload = session.workload
-    network = session.pair.candidate
-    options = {
-        **_pair_options(session.pair),
-        **({} if network.num_classes is None else {"--num-classes": network.num_classes}),
-        **({} if network.stride_in is None else {"--stride-in": network.stride_in}),
-        **dict(_workload_options(workload, with_phase=len(plan.sessions) == 1)),
-        "--effort": policy.effort,
-        **({"--budget": f"{policy.budget_s:g}"} if policy.hard_budget else {}),
-        "--seed": plan.seed,
-    }
+    budget = ("--budget", f"{policy.budget_s:g}") if policy.hard_budget else ()
     memory = () if workload.phase == "inference" else ("--memory" if plan.memory else "--no-memory",)
     energy = ("--energy",) if plan.energy else ()
-    return ("sebench", "compare", *(str(word) for item in options.items() for word in item), *memory, *energy)
+    return (
+        *("sebench", "compare"),
+        *(word for item in _pair_options(session.pair).items() for word in item),
+        *network_arguments(session.pair.candidate),
+        *_workload_arguments(workload, with_phase=len(plan.sessions) == 1),
+        *("--effort", policy.effort),
+        *budget,
+        *("--seed", str(plan.seed)),
+        *memory,
+        *energy,
+    )
 
 
-def _workload_options(workload: Workload, *, with_phase: bool) -> Iterator[tuple[str, object]]:
+def _workload_arguments(workload: Workload, *, with_phase: bool) -> Iterator[str]:
     """What is always stated, and whatever else is not as usual."""
     for option in WORKLOAD_OPTIONS:
-        if option.option is None or (option.is_usual(workload) and not option.always):
+        if option.is_usual(workload) and not option.always:
             continue
         if option.field != "phase" or with_phase:
-            yield option.option, option.argument(workload)
+            yield from option.arguments(workload)
 
 
 def _pair_options(pair: Pair) -> dict[str, str]:
@@ -91,13 +94,14 @@ def _pair_options(pair: Pair) -> dict[str, str]:
 def compare(
     model: Network | None = None,
     *,
-    variant: str | None = None,
+    variant: Attention | None = None,
     baseline: Network = PLAIN,
     candidate: Network | None = None,
     device: str = "auto",
     phase: Phase | None = None,
     batch_size: int | None = None,
     image_size: ImageSize | None = None,
+    input_shape: Sequence[int] | None = None,
     dtype: Dtype = "float32",
     memory_format: MemoryFormat = "contiguous",
     threads: int | None = None,
@@ -106,6 +110,11 @@ def compare(
     world_size: int = 1,
     num_classes: int | None = None,
     stride_in: StrideIn | None = None,
+    model_args: Mapping[str, object] | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    insert_after: str | None = None,
+    attention_class: str | None = None,
+    example_inputs: Network | None = None,
     memory: bool | None = None,
     energy: bool = False,
     effort: Effort = "standard",
@@ -131,6 +140,7 @@ def compare(
             inference on the CPU, on a GPU both.
         batch_size: images per step; None is 1, in training 16 on the CPU and 256 elsewhere.
         image_size: side or (height, width) in pixels; None is the network's own.
+        input_shape: of the input, batch in front, e.g. ``(1, 80, 300)``; instead of `image_size`.
         dtype: number format.
         memory_format: of input and weights.
         threads: intra-op threads on the CPU, of each process; None is every core that this process may use.
@@ -139,6 +149,13 @@ def compare(
         world_size: train data-parallel over so many processes, which split the batch.
         num_classes: width of the classifier; None is the network's own.
         stride_in: convolution that strides in bottleneck ResNets: ``1x1`` (None) is v1, ``3x3`` is v1.5.
+        model_args: keyword arguments of the network's factory.
+        weights: file with a state_dict to load; None leaves random weights.
+        insert_after: regular expression for the modules after which attention goes; None is where the paper
+            puts it.
+        attention_class: class of the modules that are its attention; None finds it by data flow.
+        example_inputs: function of the batch size that returns the inputs; None is ``example_inputs`` beside
+            the network's function.
         memory: measure peak memory of training steps; None does, but for ``quick``.
         energy: measure energy per step, beyond the budget: about 2.5 minutes per workload.
         effort: how many processes and blocks to measure.
@@ -161,7 +178,7 @@ def compare(
     """
     plan = make_plan(
         names=() if model is None else (network_name(model),),
-        variants=() if variant is None else (variant,),
+        variants=() if variant is None else (variant_name(variant),),
         baseline=network_name(baseline),
         candidate=None if candidate is None else network_name(candidate),
         workload=on_this_machine(
@@ -170,6 +187,7 @@ def compare(
                 phase=phase,
                 batch_size=batch_size,
                 image_size=None if image_size is None else image_size_text(image_size),
+                input_shape=shape_text(input_shape),
                 dtype=dtype,
                 memory_format=memory_format,
                 threads=threads,
@@ -181,8 +199,15 @@ def compare(
         seed=seed,
         effort=effort,
         budget_s=budget_s,
-        num_classes=num_classes,
-        stride_in=stride_in,
+        options=asked_options(
+            num_classes=num_classes,
+            stride_in=stride_in,
+            model_args=model_args,
+            weights=weights,
+            insert_after=insert_after,
+            attention_class=attention_class,
+            example_inputs=example_inputs,
+        ),
         memory=memory,
         energy=energy,
         usual_candidate=RunContext(cache=default_cache()).usual_candidate,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from sebench.api.display import Display
 from sebench.api.guard import guarded
 from sebench.api.module_profile import ModuleProfileResult, profile_existing
 from sebench.api.modules import BY_NAME, OBJECT, is_module, refuse, uncompiled
-from sebench.api.naming import Network, network_name
+from sebench.api.naming import Attention, Network, asked_options, network_name, shape_text, variant_name
 from sebench.models import PLAIN, ImageSize, image_size_text
 from sebench.profilers.environment import capture_environment
 from sebench.reporting.profile import profile_document
@@ -30,7 +31,9 @@ from sebench.schema import (
     PartProfile,
     Phase,
     Profile,
+    StrideIn,
     WorkloadRequest,
+    network_words,
     workload_values,
 )
 from sebench.units import significant
@@ -92,7 +95,7 @@ class ProfileResult(Display):
 
 
 @overload
-def profile(
+def profile(  # type: ignore[overload-overlap]
     model: nn.Module,
     *,
     input_shape: Sequence[int],
@@ -109,20 +112,28 @@ def profile(
 def profile(
     model: Network,
     *,
-    variant: str | None = None,
+    variant: Attention | None = None,
     device: str = "auto",
     phase: Phase = "inference",
     batch_size: int | None = None,
     image_size: ImageSize | None = None,
+    input_shape: Sequence[int] | None = None,
     dtype: Dtype = "float32",
     memory_format: MemoryFormat = "contiguous",
     threads: int | None = None,
+    num_classes: int | None = None,
+    stride_in: StrideIn | None = None,
+    model_args: Mapping[str, object] | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    insert_after: str | None = None,
+    attention_class: str | None = None,
+    example_inputs: Network | None = None,
     seed: int | None = None,
 ) -> ProfileResult: ...
 def profile(
     model: Network | nn.Module,
     *,
-    variant: str | None = None,
+    variant: Attention | None = None,
     device: str = "auto",
     phase: Phase = "inference",
     batch_size: int | None = None,
@@ -130,6 +141,13 @@ def profile(
     dtype: Dtype = "float32",
     memory_format: MemoryFormat = "contiguous",
     threads: int | None = None,
+    num_classes: int | None = None,
+    stride_in: StrideIn | None = None,
+    model_args: Mapping[str, object] | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    insert_after: str | None = None,
+    attention_class: str | None = None,
+    example_inputs: Network | None = None,
     seed: int | None = None,
     input_shape: Sequence[int] | None = None,
     sites: Sequence[str] = (),
@@ -157,9 +175,19 @@ def profile(
         memory_format: of input and weights.
         threads: intra-op threads on the CPU; None is every core that this process may use.
         seed: fixes weights, inputs and orders; None draws one.
-        input_shape: of a module object, batch in front, e.g. ``(1, 3, 224, 224)``.
+        input_shape: batch in front, e.g. ``(1, 80, 300)``; of a named network instead of `image_size`.
         sites: names of attention modules inside a module object: rows of `ModuleProfileResult.by_site`.
         stages: of a module object, stage labels by module name; None takes its children as stages.
+        num_classes: width of the classifier, of a named network; None is its own.
+        stride_in: of a bottleneck ResNet by name, the convolution that strides.
+        model_args: keyword arguments of the factory of a named network.
+        weights: of a named network, file with a state_dict to load; None leaves random weights.
+        insert_after: of a named network, regular expression for the modules after which attention goes; None
+            is where the paper puts it.
+        attention_class: of a named network, class of the modules that are its attention; None finds it by
+            data flow.
+        example_inputs: of a named network, function of the batch size that returns the inputs; None is
+            ``example_inputs`` beside its function.
 
     Raises:
         UsageError: names or numbers that cannot be meant, or a variant without parts to tell apart.
@@ -168,29 +196,41 @@ def profile(
         WorkerError: the worker process could not measure.
         KeyboardInterrupt: Ctrl-C.
     """
+    options = asked_options(
+        num_classes=num_classes,
+        stride_in=stride_in,
+        model_args=model_args,
+        weights=weights,
+        insert_after=insert_after,
+        attention_class=attention_class,
+        example_inputs=example_inputs,
+    )
     request = WorkloadRequest(
         device=device,
         phase=phase,
         batch_size=batch_size,
         image_size=None if image_size is None else image_size_text(image_size),
+        input_shape=shape_text(input_shape),
         dtype=dtype,
         memory_format=memory_format,
         threads=threads,
     )
     if is_module(model):
-        refuse({"variant": variant, "batch_size": batch_size, "image_size": image_size}, OBJECT)
+        by_name = {"variant": variant, "batch_size": batch_size, "image_size": image_size}
+        refuse({**by_name, "the network's options": network_words(options)}, OBJECT)
         with guarded():
             return profile_existing(
                 uncompiled(model), request, input_shape=input_shape, sites=sites, stages=stages, seed=seed
             )
-    refuse({"input_shape": input_shape, "sites": sites, "stages": stages}, BY_NAME)
+    refuse({"sites": sites, "stages": stages}, BY_NAME)
     plan = make_plan(
         names=(network_name(model),),
-        variants=("se" if variant is None else variant,),
+        variants=("se" if variant is None else variant_name(variant),),
         baseline=PLAIN,
         seed=seed,
         effort="quick",
         workload=on_this_machine(request),
+        options=options,
     )
     measured_at = datetime.now(UTC).isoformat(timespec="seconds")
     with guarded():

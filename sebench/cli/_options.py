@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,9 +15,12 @@ from sebench import store
 from sebench.schema import (
     ASKED_OPTIONS,
     COLUMN_OPTIONS,
+    NETWORK_OPTIONS,
+    SHAPE_OPTION,
     Effort,
+    NetworkOption,
+    NetworkOptions,
     Phase,
-    StrideIn,
     WorkloadOption,
     WorkloadRequest,
 )
@@ -57,13 +60,13 @@ Models = Annotated[
 VARIANT_HELP = "Variant, e.g. se or 'se(r=8,stages=2-4)'; repeatable"
 Variants = Annotated[list[str], typer.Option("--variant", "-v", help=f"{VARIANT_HELP}.")]
 ImageSize = Annotated[str | None, typer.Option("--image-size", help=COLUMN_OPTIONS["input_shape"].help)]
-NumClasses = Annotated[
-    int | None, typer.Option("--num-classes", help="Number of classes; default: the network's own.")
-]
-Stride = Annotated[
-    StrideIn | None,
+InputShape = Annotated[str | None, typer.Option("--input-shape", help=SHAPE_OPTION.help)]
+Attention = Annotated[
+    list[str],
     typer.Option(
-        "--stride-in", help="Which convolution strides in bottleneck ResNets: 1x1 is v1, 3x3 is v1.5."
+        "--attention",
+        metavar="CLASS",
+        help="Class of your own attention (FILE.py:NAME), as another variant; repeatable.",
     ),
 ]
 PhaseOption = Annotated[Phase, typer.Option("--phase", help=COLUMN_OPTIONS["phase"].help)]
@@ -98,8 +101,8 @@ EffortOption = Annotated[
 
 
 Command = Callable[..., int | None]
-PARAMETER = "workload"
-"""Name of the parameter that the options take the place of."""
+WORKLOAD, NETWORK = "workload", "network"
+"""Names of the parameters that options take the place of."""
 
 FORMER_NAMES = {
     former.replace("_", "-"): option.parameter.replace("_", "-")
@@ -137,7 +140,27 @@ def takes_workload(
             return replace(option, default=phase_default, help=phase_help or option.help)
         return option if defaults else replace(option, default=None)
 
-    return _in_place([adapted(option) for option in ASKED_OPTIONS if option.by_part or not by_part])
+    options = [adapted(option) for option in ASKED_OPTIONS if option.by_part or not by_part]
+    return _in_place(WORKLOAD, list(map(_parameter, options)), lambda values: WorkloadRequest(**values))
+
+
+def takes_network(*, without: Collection[str] = ()) -> Callable[[Command], Command]:
+    """Give a command the options that say how networks are built; it gets them as its `network`.
+
+    Args:
+        without: fields that mean nothing to it.
+    """
+    options = [option for option in NETWORK_OPTIONS if option.field not in without]
+
+    def made(values: dict[str, Any]) -> NetworkOptions:
+        return NetworkOptions(**{**values, "model_args": tuple(values["model_args"])})
+
+    return _in_place(NETWORK, list(map(_network_parameter, options)), made)
+
+
+def with_attention(variants: Sequence[str], classes: Sequence[str]) -> list[str]:
+    """Variants as they were said, and one more for each class of the user's own attention."""
+    return [*variants, *(f"custom(class={each})" for each in classes)]
 
 
 def takes_filters(command: Command) -> Command:
@@ -150,24 +173,32 @@ def takes_filters(command: Command) -> Command:
         )
         for option in ASKED_OPTIONS
     )
-    return _in_place(tuple(filters))(command)
+    decorate = _in_place(WORKLOAD, list(map(_parameter, filters)), lambda values: WorkloadRequest(**values))
+    return decorate(command)
 
 
-def _in_place(options: Iterable[WorkloadOption]) -> Callable[[Command], Command]:
-    """A decorator that replaces the parameter `workload` of a command by one per option."""
-    options = tuple(options)
+def _in_place(
+    replaced: str, options: Sequence[inspect.Parameter], made: Callable[[dict[str, Any]], object]
+) -> Callable[[Command], Command]:
+    """A decorator that replaces one parameter of a command by several.
+
+    Args:
+        replaced: name of the one.
+        options: the others.
+        made: makes the value of the one of theirs.
+    """
 
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
         def run(**given: Any) -> int | None:  # noqa: ANN401 - Typer's values
-            values = {option.parameter: given.pop(option.parameter) for option in options}
-            return command(**given, **{PARAMETER: WorkloadRequest(**values)})
+            values = {option.name: given.pop(option.name) for option in options}
+            return command(**given, **{replaced: made(values)})
 
         signature = inspect.signature(command, eval_str=True)
         parameters: list[inspect.Parameter] = []
         for parameter in signature.parameters.values():
-            if parameter.name == PARAMETER:
-                parameters.extend(map(_parameter, options))
+            if parameter.name == replaced:
+                parameters.extend(options)
             else:
                 parameters.append(parameter)
         # Typer reads the signature, and types from the annotations.
@@ -176,6 +207,19 @@ def _in_place(options: Iterable[WorkloadOption]) -> Callable[[Command], Command]
         return run
 
     return decorate
+
+
+def _network_parameter(option: NetworkOption) -> inspect.Parameter:
+    kind: Any = Literal[option.choices] if option.choices else option.kind
+    settings: dict[str, Any] = {"help": option.help} | ({"metavar": option.metavar} if option.metavar else {})
+    return inspect.Parameter(
+        option.field,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        default=[] if option.repeatable else None,
+        annotation=Annotated[
+            list[kind] if option.repeatable else kind | None, typer.Option(option.option, **settings)
+        ],
+    )
 
 
 def _parameter(option: WorkloadOption) -> inspect.Parameter:

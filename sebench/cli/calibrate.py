@@ -9,13 +9,20 @@ import typer
 from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, complain_of_unstored, guarded, present
 from sebench.cli._measuring import progress_bar, run_context
-from sebench.cli._options import takes_workload
+from sebench.cli._options import takes_network, takes_workload
 from sebench.errors import EXIT_ERROR, EXIT_OK, DataFileError
-from sebench.schema import ASIS, NOTHING_SAID, WorkloadRequest
+from sebench.schema import (
+    ASIS,
+    NO_OPTIONS,
+    NOTHING_SAID,
+    NetworkOptions,
+    WorkloadRequest,
+)
 from sebench.store import check_directory
 
 
 @guarded
+@takes_network()
 @takes_workload(phase_help="training = forward + backward.", phase_default="inference")
 def calibrate(
     context: typer.Context,
@@ -25,6 +32,7 @@ def calibrate(
         typer.Option("--variant", "-v", help="Variant; default: se; of your own networks plain."),
     ] = None,
     workload: WorkloadRequest = NOTHING_SAID,
+    network: NetworkOptions = NO_OPTIONS,
     processes: Annotated[
         int, typer.Option("--processes", min=5, max=1000, help="Least number of processes to measure.")
     ] = 12,
@@ -49,18 +57,19 @@ def calibrate(
     from sebench.reporting.calibration import calibration_document, calibration_json
     from sebench.runner.measuring import calibrating
     from sebench.runner.measuring.calibrations import Calibrations
-    from sebench.runner.planning.plan import drawn_seed, input_shape, resolve_spec
-    from sebench.runner.planning.workloads import image_size, on_this_machine, workloads
+    from sebench.runner.planning.plan import drawn_seed, resolve_spec, shape_said
+    from sebench.runner.planning.workloads import on_this_machine, says_input, workloads
 
     check_output(output)
     check_directory(calibrations)
     request = on_this_machine(workload)
-    shape = input_shape(model, 1, image_size(request))[1:]
+    own = not says_input(request)
+    spec = resolve_spec(model, variant or source_of(model).default_variant or ASIS, network, own_inputs=own)
     not_stored: list[DataFileError] = []
     with progress_bar(quiet=quiet) as observer:
         calibration = calibrating.calibrate(
-            resolve_spec(model, variant or source_of(model).default_variant or ASIS),
-            workloads(request, shape)[0],
+            spec,
+            workloads(request, shape_said(spec, request)[1:])[0],
             Calibrations(calibrations),
             policy=calibrating.calibration_policy(processes=processes, budget_s=budget),
             seed=drawn_seed(seed),

@@ -23,7 +23,7 @@ from sebench.cli._boundary import (
 )
 from sebench.cli._ci import write_ci_outputs
 from sebench.cli._measuring import progress_bar, run_context
-from sebench.cli._options import takes_workload
+from sebench.cli._options import takes_network, takes_workload
 from sebench.errors import (
     EXIT_ERROR,
     EXIT_GATE_FAILED,
@@ -31,7 +31,15 @@ from sebench.errors import (
     EXIT_OK,
     DataFileError,
 )
-from sebench.schema import NOTHING_SAID, Effort, Gate, OnInconclusive, WorkloadRequest
+from sebench.schema import (
+    NO_OPTIONS,
+    NOTHING_SAID,
+    Effort,
+    Gate,
+    NetworkOptions,
+    OnInconclusive,
+    WorkloadRequest,
+)
 from sebench.store import ATTEMPTS, check_writable
 
 if TYPE_CHECKING:
@@ -46,6 +54,7 @@ _EXITS = {
 
 
 @guarded
+@takes_network()
 @takes_workload(phase_help="Default: as the metric needs; on a GPU training.", defaults=False)
 def check(
     context: typer.Context,
@@ -83,6 +92,8 @@ def check(
         typer.Option("--lock", help="Lock file to compare exact costs with; default: as configured."),
     ] = None,
     workload: WorkloadRequest = NOTHING_SAID,
+    network: NetworkOptions = NO_OPTIONS,
+    attention: options.Attention = [],  # noqa: B006
     effort: Annotated[
         Effort | None,
         typer.Option("--effort", help="How long to measure: quick, 1 process; standard, 6; rigorous, 12."),
@@ -125,7 +136,7 @@ def check(
         check_writable(junit)
     asked = Asked(
         models=model,
-        variants=variant,
+        variants=options.with_attention(variant, attention),
         baseline=baseline,
         candidate=candidate,
         base_ref=base_ref,
@@ -133,6 +144,7 @@ def check(
         max_overhead=max_overhead,
         margin=margin,
         workload=workload,
+        network=network,
     )
     configuration = configuration_of(
         asked, Path(), effort=effort, budget_s=budget, on_inconclusive=on_inconclusive

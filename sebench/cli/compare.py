@@ -20,10 +20,16 @@ from sebench.cli._boundary import (
 )
 from sebench.cli._compare_stored import compare_stored, given, refuse_measuring_options
 from sebench.cli._measuring import progress_bar, run_context
-from sebench.cli._options import takes_workload
+from sebench.cli._options import takes_network, takes_workload
 from sebench.cli._pictures import check_plot, draw_plot
 from sebench.errors import EXIT_ERROR, EXIT_OK, DataFileError, UsageError
-from sebench.schema import NOTHING_SAID, Finding, WorkloadRequest
+from sebench.schema import (
+    NO_OPTIONS,
+    NOTHING_SAID,
+    Finding,
+    NetworkOptions,
+    WorkloadRequest,
+)
 from sebench.store import ResultStore, check_directory
 
 if TYPE_CHECKING:
@@ -130,6 +136,7 @@ def _is_not_counted(metric: MetricComparison) -> bool:
 
 
 @guarded
+@takes_network()
 @takes_workload(phase_help="training = forward + backward; default: inference, on a GPU both.")
 def compare(
     context: typer.Context,
@@ -148,8 +155,8 @@ def compare(
         ),
     ] = None,
     workload: WorkloadRequest = NOTHING_SAID,
-    num_classes: options.NumClasses = None,
-    stride_in: options.Stride = None,
+    network: NetworkOptions = NO_OPTIONS,
+    attention: options.Attention = [],  # noqa: B006
     sides: Annotated[
         tuple[Path, Path] | None,
         typer.Option(
@@ -215,14 +222,13 @@ def compare(
     check_plot(plot, output)
     plan = make_plan(
         names=model,
-        variants=variant,
+        variants=options.with_attention(variant, attention),
         baseline=baseline,
         candidate=candidate,
         seed=seed,
         effort=effort,
         budget_s=budget,
-        num_classes=num_classes,
-        stride_in=stride_in,
+        options=network,
         memory=memory,
         energy=energy,
         workload=on_this_machine(workload),

@@ -11,11 +11,15 @@ import typer
 
 from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, complain, guarded, present, say
+from sebench.cli._options import takes_network
 from sebench.cli._pictures import check_plot, draw_plot
 from sebench.errors import EXIT_GATE_FAILED, EXIT_OK, UsageError
+from sebench.schema import (
+    NO_OPTIONS,
+    NetworkOptions,
+)
 
 if TYPE_CHECKING:
-    from sebench.models import ImageSize
     from sebench.runner.counting.counter import Counter
     from sebench.schema import ModelSpec, Phase
 
@@ -33,6 +37,7 @@ class Breakdown(StrEnum):
 
 
 @guarded
+@takes_network(without=("weights",))
 def count(
     model: options.Models,
     variant: Annotated[
@@ -50,8 +55,9 @@ def count(
     phase: options.PhaseOption = "inference",
     batch_size: Annotated[int, typer.Option("--batch-size", "-b", help="Images per step.")] = 1,
     image_size: options.ImageSize = None,
-    num_classes: options.NumClasses = None,
-    stride_in: options.Stride = None,
+    input_shape: options.InputShape = None,
+    network: NetworkOptions = NO_OPTIONS,
+    attention: options.Attention = [],  # noqa: B006
     dtype: Annotated[CountedDtype, typer.Option("--dtype", help="Number format.")] = "float32",
     cross_check: Annotated[
         bool,
@@ -72,11 +78,14 @@ def count(
 
     Exact, from shapes alone: no weights are needed and nothing is timed.
     """
+    from sebench.models import source_of
     from sebench.reporting.contract import count_json
     from sebench.reporting.cost_pictures import check_cost_picture, cost_picture
     from sebench.reporting.counts import count_document
     from sebench.runner.counting.counter import Counter, default_cache
-    from sebench.runner.planning.plan import input_shape, resolve_spec
+    from sebench.runner.planning.inputs import batch_of, parse_input_shape
+    from sebench.runner.planning.inputs import input_shape as shape_of
+    from sebench.runner.planning.pairs import resolve_spec
     from sebench.schema import ModelCost
 
     if cross_check:
@@ -86,21 +95,28 @@ def count(
     check_output(output)
     check_plot(plot, output)
     size = options.parse_image_size(image_size)
-    shape_of = {name: input_shape(name, batch_size, size) for name in dict.fromkeys(model)}
+    said = None if input_shape is None else parse_input_shape(input_shape)
+    batch = batch_of(said, batch_size) or 1
+    variants = options.with_attention(variant, attention)
+
+    def resolved(name: str, text: str) -> tuple[ModelSpec, tuple[int, ...]]:
+        spec = resolve_spec(name, text, network, own_inputs=size is None and said is None)
+        return spec, shape_of(spec, batch, size=size, shape=said)
+
+    named = [resolved(name, source_of(name).own_variant) for name in dict.fromkeys(model)]
     with Counter(default_cache() if cache else None) as counter:
-        specs = dict.fromkeys(
-            resolve_spec(name, text, num_classes=num_classes, stride_in=stride_in)
-            for name in shape_of
-            for text in variant or _usual_variants(name, size, counter, as_named=sites or cross_check)
+        networks = dict.fromkeys(
+            resolved(spec.model, text)
+            for spec, shape in named
+            for text in variants or _usual_variants(spec, shape, counter, as_named=sites or cross_check)
         )
         if plot is not None:
-            check_cost_picture(len(specs))
+            check_cost_picture(len(networks))
         if cross_check:
-            networks = [(spec, shape_of[spec.model]) for spec in specs]
-            return _cross_check(networks, phase, output_format, output, strict=strict, quiet=quiet)
+            return _cross_check(tuple(networks), phase, output_format, output, strict=strict, quiet=quiet)
         counts = [
-            ModelCost(spec=spec, cost=counter(spec, shape_of[spec.model], phase, dtype, gates=sites))
-            for spec in specs
+            ModelCost(spec=spec, cost=counter(spec, shape, phase, dtype, gates=sites))
+            for spec, shape in networks
         ]
     present(
         output_format,
@@ -112,24 +128,24 @@ def count(
 
 
 def _usual_variants(
-    name: str, size: ImageSize | None, counter: Counter, *, as_named: bool
+    spec: ModelSpec, shape: tuple[int, ...], counter: Counter, *, as_named: bool
 ) -> tuple[str, ...]:
     """What is counted of a network where nobody names a variant.
 
     Native networks without and with SE. Those of others as they were built, and without their attention.
 
     Args:
-        name: of the network.
-        size: of the image; None is the network's own.
+        spec: the network as it is by its name.
+        shape: of its input.
         counter: tells whether a network of others has attention.
         as_named: of a network of others only what its name says.
     """
-    from sebench.models import PLAIN, source_of
+    from sebench.models import PLAIN
 
-    own = source_of(name).own_variant
+    own = spec.variant
     if own == PLAIN:
-        return PLAIN, counter.usual_candidate(name, size)
-    if as_named or counter.usual_candidate(name, size) != own:
+        return PLAIN, counter.usual_candidate(spec, shape)
+    if as_named or counter.usual_candidate(spec, shape) != own:
         return (own,)
     return PLAIN, own
 

@@ -10,7 +10,13 @@ import typer
 
 from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, complain, guarded, present, show_findings
+from sebench.cli._options import takes_network
 from sebench.errors import EXIT_GATE_FAILED, EXIT_OK, DataFileError, UsageError
+from sebench.schema import (
+    NO_OPTIONS,
+    NetworkOptions,
+    network_arguments,
+)
 from sebench.store import write_atomic
 
 if TYPE_CHECKING:
@@ -19,12 +25,14 @@ if TYPE_CHECKING:
 
 
 @guarded
+@takes_network(without=("weights",))
 def lock(
     model: options.Models = [],  # noqa: B006 - Typer reads it, nobody mutates it
     variant: options.Variants = [],  # noqa: B006
     image_size: options.ImageSize = None,
-    num_classes: options.NumClasses = None,
-    stride_in: options.Stride = None,
+    input_shape: options.InputShape = None,
+    network: NetworkOptions = NO_OPTIONS,
+    attention: options.Attention = [],  # noqa: B006
     update: Annotated[bool, typer.Option("--update", help="Overwrite the lock file if it differs.")] = False,
     output_format: options.FormatOption = "table",
     output: Annotated[
@@ -45,22 +53,24 @@ def lock(
     from sebench.lockfile import load_lock
     from sebench.reporting.lock import lock_document, lock_json
     from sebench.runner.counting.locking import count_lock, locked_networks
+    from sebench.runner.planning.inputs import parse_input_shape
 
     configuration = load_configuration(Path())
     path = _lock_path(configuration, output)
     old = load_lock(path) if path.exists() else None
+    variants = options.with_attention(variant, attention)
     names = model or list(configuration.lock.models if configuration.lock else ())
     if names:
         networks = locked_networks(
             names,
-            variant,
+            variants,
             usual=configuration.lock.variants if configuration.lock else ("se",),
             image_size=options.parse_image_size(image_size),
-            num_classes=num_classes,
-            stride_in=stride_in,
+            input_shape=None if input_shape is None else parse_input_shape(input_shape),
+            options=network,
         )
     else:
-        given = any((variant, image_size, num_classes, stride_in))
+        given = any((variants, image_size, input_shape, network_arguments(network)))
         networks = _networks_of(old, path, options_given=given)
     new, findings = count_lock(networks)
     not_written: list[DataFileError] = []

@@ -7,17 +7,25 @@ from datetime import UTC, datetime
 from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, guarded, present, say, show_findings
 from sebench.cli._measuring import waiting_text
-from sebench.cli._options import takes_workload
+from sebench.cli._options import takes_network, takes_workload
 from sebench.cli._pictures import check_plot, draw_plot
-from sebench.schema import NOTHING_SAID, WorkloadRequest
+from sebench.schema import (
+    NO_OPTIONS,
+    NOTHING_SAID,
+    NetworkOptions,
+    WorkloadRequest,
+)
 
 
 @guarded
+@takes_network()
 @takes_workload(phase_default="inference", by_part=True)
 def profile(
     model: options.Models,
     variant: options.Variants = ["se"],  # noqa: B006 - Typer reads it, nobody mutates it
     workload: WorkloadRequest = NOTHING_SAID,
+    network: NetworkOptions = NO_OPTIONS,
+    attention: options.Attention = [],  # noqa: B006
     seed: options.Seed = None,
     plot: options.Plot = None,
     cache: options.Cache = True,
@@ -47,6 +55,7 @@ def profile(
         seed=seed,
         effort="quick",
         workload=on_this_machine(workload),
+        options=network,
     )
     measured_at = datetime.now(UTC).isoformat(timespec="seconds")
     profiles, environment = run_profiles(

@@ -5,6 +5,7 @@ from sebench.configuration.limits import parse_limit
 from sebench.configuration.loading import dump_configuration, load_configuration
 from sebench.configuration.settings import (
     BaseRefSettings,
+    CaseSettings,
     CeilingSettings,
     CheckSettings,
     Configuration,
@@ -17,6 +18,7 @@ from sebench.configuration.settings import (
 __all__ = [
     "Asked",
     "BaseRefSettings",
+    "CaseSettings",
     "CeilingSettings",
     "CheckSettings",
     "Configuration",

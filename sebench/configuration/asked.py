@@ -20,7 +20,16 @@ from sebench.configuration.settings import (
     StoredSettings,
 )
 from sebench.errors import UsageError
-from sebench.schema import Effort, LimitMetric, OnInconclusive, WorkloadRequest, said
+from sebench.schema import (
+    NO_OPTIONS,
+    Effort,
+    LimitMetric,
+    NetworkOptions,
+    OnInconclusive,
+    WorkloadRequest,
+    network_arguments,
+    said,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +46,13 @@ class Asked:
     margin: Sequence[str]
     workload: WorkloadRequest
     """What was said of it."""
+    network: NetworkOptions = NO_OPTIONS
+    """What was said of how networks are built."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What settings say besides what is compared."""
+        return {**asdict(self.workload), **asdict(self.network)}
 
     @property
     def nothing(self) -> bool:
@@ -76,6 +92,8 @@ def configuration_of(
             raise UsageError(
                 f"{option.option} needs a --model", hint="the configuration has workloads of its own"
             )
+        for word in network_arguments(asked.network)[:1]:
+            raise UsageError(f"{word} needs a --model", hint="the configuration has options of its own")
         return replace(configured, check=replace(configured.check, **how))
     inherited = {name: getattr(configured.check, name) for name in given}
     # Paths that are said are relative to the current directory, so the file is not their source.
@@ -105,13 +123,21 @@ def settings_of(asked: Asked) -> CheckSettings:
     if asked.base_ref is not None:
         return CheckSettings(
             base_ref=tuple(
-                BaseRefSettings(model=model, ref=asked.base_ref, margin=margins, **asdict(asked.workload))
+                BaseRefSettings(
+                    model=model,
+                    ref=asked.base_ref,
+                    margin=margins,
+                    **asked.options,
+                )
                 for model in dict.fromkeys(asked.models)
             )
         )
     if asked.candidate is not None:
         pair = FactoriesSettings(
-            baseline=asked.baseline or "", candidate=asked.candidate, margin=margins, **asdict(asked.workload)
+            baseline=asked.baseline or "",
+            candidate=asked.candidate,
+            margin=margins,
+            **asked.options,
         )
         return CheckSettings(factories=(pair,))
     return CheckSettings(
@@ -121,7 +147,7 @@ def settings_of(asked: Asked) -> CheckSettings:
                 variant=variant,
                 baseline=asked.baseline or "plain",
                 max_overhead=ceilings,
-                **asdict(asked.workload),
+                **asked.options,
             )
             for model in dict.fromkeys(asked.models)
             for variant in dict.fromkeys(asked.variants or (None,))
@@ -187,6 +213,7 @@ def _check_subject(asked: Asked, way: str) -> None:
             "--baseline": asked.baseline,
             "--model": asked.models,
             **{str(option.option): value for option, value in said(asked.workload)},
+            **dict.fromkeys(network_arguments(asked.network)[:1], True),
         },
         "--max-overhead": {},
     }

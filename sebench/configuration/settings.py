@@ -8,7 +8,17 @@ from typing import Annotated
 from msgspec import Meta
 
 from sebench.configuration.limits import problem_of_ratio, problem_of_text
-from sebench.schema import Effort, LimitMetric, OnInconclusive, Value, WorkloadRequest
+from sebench.schema import (
+    Effort,
+    LimitMetric,
+    NetworkOptions,
+    OnInconclusive,
+    StrideIn,
+    Value,
+    WorkloadRequest,
+    network_options,
+)
+from sebench.schema.ranges import Positive
 
 DEFAULT_LOCK_FILE = "sebench.lock.json"
 
@@ -33,7 +43,27 @@ class LockSettings(Settings, frozen=True, kw_only=True):
     """Of the native models; plain is always locked beside them."""
 
 
-class CeilingSettings(WorkloadRequest, frozen=True, kw_only=True):
+class CaseSettings(WorkloadRequest, frozen=True, kw_only=True, rename="kebab"):
+    """What every comparison may say besides what it compares: of the workload, and of the networks.
+
+    The fields after those of the workload are those of `NetworkOptions`.
+    """
+
+    num_classes: Positive | None = None
+    stride_in: StrideIn | None = None
+    model_args: tuple[Name, ...] = ()
+    weights: Name | None = None
+    insert_after: Name | None = None
+    attention_class: Name | None = None
+    example_inputs: Name | None = None
+
+    @property
+    def network(self) -> NetworkOptions:
+        """The options that networks are built with."""
+        return network_options(self)
+
+
+class CeilingSettings(CaseSettings, frozen=True, kw_only=True):
     """``[[check.ceiling]]``: how much a variant may cost over its baseline."""
 
     model: Name
@@ -43,7 +73,7 @@ class CeilingSettings(WorkloadRequest, frozen=True, kw_only=True):
     max_overhead: RatioLimits
 
 
-class FactoriesSettings(WorkloadRequest, frozen=True, kw_only=True):
+class FactoriesSettings(CaseSettings, frozen=True, kw_only=True):
     """``[[check.factories]]``: one factory against another."""
 
     baseline: Name
@@ -51,7 +81,7 @@ class FactoriesSettings(WorkloadRequest, frozen=True, kw_only=True):
     margin: RatioLimits
 
 
-class BaseRefSettings(WorkloadRequest, frozen=True, kw_only=True):
+class BaseRefSettings(CaseSettings, frozen=True, kw_only=True):
     """``[[check.base-ref]]``: this tree against the one at a git ref."""
 
     model: Name

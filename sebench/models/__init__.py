@@ -3,10 +3,19 @@
 Importing this package does not import torch.
 """
 
-from sebench.models.building import as_published, build, resolve
+from sebench.models.building import (
+    as_published,
+    build,
+    code_folders,
+    is_users_own,
+    require,
+    resolve,
+    runs_here,
+)
 from sebench.models.factories import factory_running
 from sebench.models.grammar import GrammarRow, grammar
 from sebench.models.neighbours import is_installed, own_files, search_last
+from sebench.models.references import make_inputs
 from sebench.models.registry import (
     ImageSize,
     ModelInfo,
@@ -36,14 +45,17 @@ __all__ = [
     "Source",
     "as_published",
     "build",
+    "code_folders",
     "describe",
     "factory_running",
     "grammar",
     "height_width",
     "image_size_text",
     "is_installed",
+    "is_users_own",
     "list_models",
     "list_sources",
+    "make_inputs",
     "message_of",
     "model_info",
     "names_network",
@@ -51,7 +63,9 @@ __all__ = [
     "own_files",
     "parse_image_size",
     "place_in_own_code",
+    "require",
     "resolve",
+    "runs_here",
     "search_last",
     "source_of",
 ]

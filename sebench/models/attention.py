@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import torch
 from torch import nn
 
 from sebench.schema import AttentionKind, Variant
@@ -29,6 +30,8 @@ class Implementation:
     """
     stand_ins: Mapping[str, Callable[[], nn.Module]] = field(default_factory=dict)
     """For each part that may be left out, what takes its place: same inputs and outputs, next to no work."""
+    draws_itself: bool = False
+    """Whether the constructor of the module sets its weights, so that it has to be made with memory."""
     initialise: Rule | None = None
     """Sets what the general rules of `sebench.models.initialisation` do not know, or should not decide.
 
@@ -59,6 +62,13 @@ def make_attention(channels: int, variant: Variant) -> nn.Module:
     if variant.kind is None:
         raise ValueError("the plain variant has no attention module")
     return implementation(variant.kind).module(channels, **variant.arguments)
+
+
+def make_drawn_attention(channels: int, variant: Variant, seed: int) -> nn.Module:
+    """As `make_attention`, on the CPU: a constructor that sets the weights draws them by the seed."""
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        torch.manual_seed(seed)
+        return make_attention(channels, variant)
 
 
 def stand_in(variant: Variant, part: str) -> nn.Module:

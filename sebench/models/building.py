@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sebench.errors import DeviceError, UnknownModelError
+from sebench.models.references import require_reference
 from sebench.models.sources import BuiltModel, source_of
-from sebench.schema import ModelSpec, Result
+from sebench.schema import ModelSpec, Result, network_words, parse_variant
 
 if TYPE_CHECKING:
     import torch
@@ -43,8 +45,41 @@ def build(spec: ModelSpec, *, seed: int | None = 0, device: str = "cpu") -> Buil
     """
     source = source_of(spec.model)
     spec = source.resolve(spec)
-    source.require(spec.model)  # before torch is imported, which takes seconds
+    require(spec)  # before torch is imported, which takes seconds
     return source.build(spec, secrets.randbits(63) if seed is None else seed, _parse_device(device))
+
+
+def is_users_own(spec: ModelSpec) -> bool:
+    """Whether code of the user's takes part: the network, its attention, or what makes its inputs."""
+    return source_of(spec.model).is_users_own or bool(_references(spec))
+
+
+def runs_here(spec: ModelSpec) -> bool:
+    """Whether a network may be built in the process of a command; otherwise that is left to workers."""
+    return source_of(spec.model).runs_here and not _references(spec)
+
+
+def require(spec: ModelSpec) -> None:
+    """Refuse a network whose code is not there; imports neither it nor torch.
+
+    Raises:
+        UsageError: no such file or module, or the library is not installed.
+    """
+    source_of(spec.model).require(spec.model)
+    for reference, said in _references(spec).items():
+        require_reference(reference, said)
+
+
+def code_folders(spec: ModelSpec) -> tuple[Path, ...]:
+    """Where modules that the user's code imports are looked for first."""
+    names = (spec.model, *_references(spec))
+    return tuple(dict.fromkeys(folder for name in names for folder in source_of(name).code_folders(name)))
+
+
+def _references(spec: ModelSpec) -> dict[str, str]:
+    """Functions and classes of the user's besides the network, and the options that name them."""
+    named = {"--example-inputs": spec.example_inputs, "--attention": parse_variant(spec.variant).code}
+    return {reference: said for said, reference in named.items() if reference is not None}
 
 
 def _parse_device(device: str) -> torch.device:
@@ -65,7 +100,7 @@ def as_published(result: Result) -> bool:
     They are not about a network that this version does not know.
     """
     spec, cost = result.pair.candidate, result.baseline_cost
-    if result.pair.baseline == spec or spec.num_classes is not None or spec.stride_in is not None:
+    if result.pair.baseline == spec or network_words(spec):
         return False
     source = source_of(spec.model)
     if cost is None or not source.has_published_figures:

@@ -11,10 +11,10 @@ import hashlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from sebench.errors import BuildError, SebenchError, UnknownModelError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 Factory = Callable[..., Any]
+NO_KEYWORDS: Mapping[str, Any] = MappingProxyType({})
 _files: dict[Path, ModuleType] = {}
 _running: list[str] = []
 
@@ -38,13 +39,16 @@ def is_importable(package: str, folders: Sequence[Path]) -> bool:
     return bool(known)
 
 
-def call_factory(name: str, factory: Factory, folders: Sequence[Path]) -> nn.Module:
+def call_factory(
+    name: str, factory: Factory, folders: Sequence[Path], keywords: Mapping[str, Any] = NO_KEYWORDS
+) -> nn.Module:
     """What `factory` returns, on the current default device; it is asked for no pretrained weights.
 
     Args:
         name: of the network, for messages.
-        factory: a function without required arguments.
+        factory: a function without required arguments but those in `keywords`.
         folders: where modules that it imports are looked for first.
+        keywords: what it is called with.
 
     Raises:
         BuildError: it failed, or returned no module.
@@ -52,7 +56,7 @@ def call_factory(name: str, factory: Factory, folders: Sequence[Path]) -> nn.Mod
     from torch import nn
 
     with running_code(name, "built", name, folders):
-        module = factory(**untrained(factory))
+        module = factory(**{**untrained(factory), **keywords})
     if not isinstance(module, nn.Module):
         raise BuildError(f"{name} returned {type(module).__name__}, not a torch.nn.Module")
     return module

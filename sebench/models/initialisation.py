@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
 
-from sebench.models.attention import Rule, implementation
+from sebench.models.attention import Rule, implementation, make_drawn_attention
 from sebench.models.slots import SlottedBlock
 from sebench.schema import AttentionKind
 
@@ -51,7 +51,13 @@ def initialise(network: nn.Module, seed: int) -> None:
     """
     own_rules = _own_rules(network)
     generator = torch.Generator(device="cpu")
-    _fill_modules(network.named_modules(), own_rules, _residual_ends(network), seed, generator)
+    drawn = _make_drawn(network, seed)
+    modules = [
+        (name, module)
+        for name, module in network.named_modules()
+        if not any(name == site or name.startswith(f"{site}.") for site in drawn)
+    ]
+    _fill_modules(modules, own_rules, _residual_ends(network), seed, generator)
     for site, rule in own_rules.items():
         _apply(rule, network.get_submodule(site), site, seed, generator)
 
@@ -108,15 +114,32 @@ def _fill_modules(
                 raise TypeError(f"no initialisation for {type(module).__name__} at {name!r}")
 
 
+def _make_drawn(network: nn.Module, seed: int) -> tuple[str, ...]:
+    """Make attention that sets its own weights anew, with memory; the sites of it."""
+    sites = []
+    for site, block in _attended(network):
+        kind, channels = block.variant.kind, block.attended_channels
+        if kind is not None and channels is not None and implementation(kind).draws_itself:
+            block.attention = make_drawn_attention(channels, block.variant, parameter_seed(seed, site))
+            block.attention.eval()
+            sites.append(site)
+    return tuple(sites)
+
+
+def _attended(network: nn.Module) -> Iterator[tuple[str, SlottedBlock]]:
+    """Blocks with attention, and the path of that."""
+    for name, block in network.named_modules():
+        if isinstance(block, SlottedBlock) and block.attention is not None:
+            yield f"{name}.attention" if name else "attention", block
+
+
 def _own_rules(network: nn.Module) -> dict[str, Rule]:
     """Sites of attention that brings rules of its own -> them."""
     found: dict[str, Rule] = {}
-    for name, block in network.named_modules():
-        if not isinstance(block, SlottedBlock) or block.attention is None or block.attention_kind is None:
-            continue
-        rule = implementation(block.attention_kind).initialise
+    for site, block in _attended(network):
+        rule = None if block.variant.kind is None else implementation(block.variant.kind).initialise
         if rule is not None:
-            found[f"{name}.attention" if name else "attention"] = rule
+            found[site] = rule
     return found
 
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from sebench.models.attention import make_attention
-from sebench.schema import AttentionKind, Position, Variant
+from sebench.schema import Position, Variant
 
 
 class Slots:
@@ -23,9 +23,9 @@ class Slots:
         """Attention modules handed out so far."""
 
     @property
-    def kind(self) -> AttentionKind | None:
-        """The attention of this network, None for the plain one."""
-        return self._variant.kind
+    def variant(self) -> Variant:
+        """That of this network."""
+        return self._variant
 
     @property
     def position(self) -> Position:
@@ -56,7 +56,8 @@ class SlottedBlock(nn.Module):
     def __init__(self, slots: Slots, stage: int, channels: Mapping[Position, int]) -> None:
         super().__init__()
         self.attention = slots.fill(stage, channels)
-        self.attention_kind = slots.kind
+        self.variant = slots.variant
+        self.attended_channels = channels.get(slots.position)
         self._position = slots.position
 
     def attend(self, position: Position, x: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ from sebench.schema import (
     Gate,
     MetricComparison,
     ModelCost,
+    network_options,
 )
 
 _MODEL_FIELDS = ("name", "family", "image_size", "num_classes", "stages", "source")
@@ -159,8 +160,7 @@ def _model(model: ModelCost, *, sites: bool) -> dict[str, Any]:
     return {
         "model": model.spec.model,
         "variant": model.spec.variant,
-        "num_classes": model.spec.num_classes,
-        "stride_in": model.spec.stride_in,
+        **msgspec.to_builtins(network_options(model.spec)),
         "input_shape": list(cost.input_shape),
         "dtype": cost.dtype,
         "phase": cost.phase,

@@ -8,7 +8,13 @@ from typing import Literal
 from sebench.analysis.costs import CostRow, attention_totals, by_op, by_site, by_stage, totals
 from sebench.reporting.document import EMPTY, Cell, Column, Document, Role, Row, Section, Table, text_cell
 from sebench.reporting.sites import gates_table
-from sebench.schema import ModelCost, ModelSpec, StaticCost, UncountedOp
+from sebench.schema import (
+    ModelCost,
+    ModelSpec,
+    StaticCost,
+    UncountedOp,
+    network_words,
+)
 from sebench.units import UNKNOWN, format_bytes, format_count, format_share, significant
 
 Breakdown = Literal["op", "stage", "site"]
@@ -63,12 +69,7 @@ def model_text(model: ModelCost) -> str:
 
 def spec_text(spec: ModelSpec) -> str:
     """A network with whatever sets it apart from its published form."""
-    parts = [f"{spec.model} {spec.variant}"]
-    if spec.num_classes is not None:
-        parts.append(f"{spec.num_classes} classes")
-    if spec.stride_in is not None:
-        parts.append(f"stride in the {spec.stride_in}")
-    return ", ".join(parts)
+    return ", ".join((f"{spec.model} {spec.variant}", *network_words(spec)))
 
 
 def _saved_note(models: Sequence[ModelCost]) -> tuple[str, ...]:

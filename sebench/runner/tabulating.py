@@ -24,7 +24,12 @@ from sebench.runner.measuring.context import RunContext
 from sebench.runner.measuring.run import run
 from sebench.runner.planning.plan import make_plan
 from sebench.runner.planning.workloads import on_this_machine
-from sebench.schema import Result, WorkloadRequest
+from sebench.schema import (
+    NetworkOptions,
+    Result,
+    WorkloadRequest,
+    network_options,
+)
 from sebench.store import CountCache, ResultStore, check_directory, load_result
 
 _BUILDERS: Mapping[str, Builder] = {
@@ -144,10 +149,10 @@ def _readable(directory: Path) -> Iterator[Result]:
 def _is_the_papers_pair(result: Result) -> bool:
     pair = result.pair
     networks = [
-        (spec.model, spec.variant, spec.num_classes, spec.stride_in)
+        (spec.model, spec.variant, network_options(spec) == NetworkOptions())
         for spec in (pair.baseline, pair.candidate)
     ]
-    return networks == [("resnet50", variant, None, None) for variant in ("plain", "se")]
+    return networks == [("resnet50", variant, True) for variant in ("plain", "se")]
 
 
 def _measured(result: Result, known: Mapping[str, str]) -> dict[str, Measured]:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from sebench.errors import VariantError, near_matches
 
 OptionValue = int | float | bool | str | tuple[int, ...] | None
+_REFERENCE = re.compile(r"[^:=,()]+:[^\W\d]\w*")
 _RUN = re.compile(r"(\d{1,2})(?:-(\d{1,2}))?", re.ASCII)
 
 
@@ -74,6 +75,26 @@ class Flag:
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """A function or class of the user's, in a file or a module."""
+
+    @property
+    def syntax(self) -> str:
+        """What may stand behind the ``=``."""
+        return "FILE.py:NAME or package.module:NAME"
+
+    def parse(self, name: str, text: str) -> str:
+        """Take it as it is, where it has the form of such a name."""
+        if not _REFERENCE.fullmatch(text):
+            raise VariantError(f"{name} cannot be {text!r}", hint=f"write {self.syntax}")
+        return text
+
+    def render(self, value: str) -> str:
+        """The name itself."""
+        return value
+
+
+@dataclass(frozen=True, slots=True)
 class StageSet:
     """Some stages of a network, in the paper's numbering: ascending, each once."""
 
@@ -112,6 +133,8 @@ class AttentionOption:
     meaning: str
     placing: bool = False
     """Whether it says where modules sit, and is no argument of their constructor."""
+    case_matters: bool = False
+    """Whether upper and lower case of its value differ."""
 
     def parse(self, text: str) -> OptionValue:
         """Read what stands behind the ``=``.
@@ -119,7 +142,7 @@ class AttentionOption:
         Raises:
             VariantError: the text is no value of this option.
         """
-        return self.type.parse(self.name, text)
+        return self.type.parse(self.name, text if self.case_matters else text.lower())
 
     def render(self, value: OptionValue) -> str:
         """The one text of a value; ``all`` of None, which cannot be given."""

@@ -12,7 +12,7 @@ from msgspec.structs import asdict
 
 from sebench.schema.measurements import Environment
 from sebench.schema.options import ASKED_OPTIONS, COLUMN_OPTIONS, WORKLOAD_OPTIONS, Fact, WorkloadOption
-from sebench.schema.request import Workload, WorkloadRequest
+from sebench.schema.request import ModelSpec, Workload, WorkloadRequest
 
 # Variables that change how many threads run, where, or which kernels they pick.
 _THREAD_VARIABLES = (
@@ -107,6 +107,21 @@ def workload_identity(
         option.field for option in options if option.former or (option.later and option.is_usual(workload))
     }
     return {name: value for name, value in asdict(workload).items() if name not in left_out}
+
+
+def spec_identity(spec: ModelSpec) -> dict[str, object]:
+    """What keys of stored files are made of; the same as ever for the same network.
+
+    Args:
+        spec: resolved; the tree that it comes from is left out.
+
+    Returns:
+        Its fields as the first stored files had them; what came later only where it was said.
+    """
+    fields = asdict(spec)
+    first = {name: fields.pop(name) for name in ("model", "variant", "num_classes", "stride_in", "commit")}
+    first["commit"] = None
+    return first | {name: value for name, value in fields.items() if value}
 
 
 def workload_words(workload: Workload, *, without: Collection[str] = ()) -> Iterator[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec.structs import force_setattr
+from msgspec.structs import asdict, force_setattr
 
-from sebench.schema.base import REVISION, SCHEMA, StrideIn, Value
+from sebench.schema.base import REVISION, SCHEMA, Value
+from sebench.schema.network import NetworkOptions, network_options
 from sebench.schema.ranges import Count, Positive, Shape
 from sebench.schema.request import ModelSpec, variant_of_name
 
@@ -14,14 +15,12 @@ ChangeKind = Literal["network-added", "network-removed", "torch-added", "torch-r
 LockStatus = Literal["written", "unchanged", "differs"]
 
 
-class LockedNetwork(Value, frozen=True, kw_only=True):
+class LockedNetwork(NetworkOptions, frozen=True, kw_only=True):
     """A network at one input: what an entry of a lock is about."""
 
     model: str
     variant: str = ""
     """As in `ModelSpec`."""
-    num_classes: Positive | None = None
-    stride_in: StrideIn | None = None
     input_shape: Shape
     """With the batch in front."""
 
@@ -32,12 +31,7 @@ class LockedNetwork(Value, frozen=True, kw_only=True):
     @property
     def spec(self) -> ModelSpec:
         """How to build it."""
-        return ModelSpec(
-            model=self.model,
-            variant=self.variant,
-            num_classes=self.num_classes,
-            stride_in=self.stride_in,
-        )
+        return ModelSpec(model=self.model, variant=self.variant, **asdict(network_options(self)))
 
     @property
     def network(self) -> LockedNetwork:
@@ -45,9 +39,8 @@ class LockedNetwork(Value, frozen=True, kw_only=True):
         return LockedNetwork(
             model=self.model,
             variant=self.variant,
-            num_classes=self.num_classes,
-            stride_in=self.stride_in,
             input_shape=self.input_shape,
+            **asdict(network_options(self)),
         )
 
 

@@ -8,7 +8,7 @@ its place in `WorkloadRequest` if people can set it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import get_args
 
@@ -17,6 +17,9 @@ from msgspec import NODEFAULT
 from sebench.schema.base import Dtype, MemoryFormat, Optimizer, Phase
 from sebench.schema.request import Workload
 from sebench.schema.runtimes import RUNTIMES
+
+_IMAGE_RANK = 4
+_COLOURS = 3
 
 Fact = str | int | None
 """What a column holds."""
@@ -79,13 +82,16 @@ class WorkloadOption:
         """Whether it is what a reader takes for granted."""
         return bool(getattr(workload, self.field) == self.usual)
 
-    def argument(self, workload: Workload) -> Fact:
-        """As it is given on the command line: of a shape the image alone, as ``224`` or ``800x1333``."""
+    def arguments(self, workload: Workload) -> tuple[str, ...]:
+        """As it is given on the command line; nothing where it follows from other options."""
+        if self.option is None:
+            return ()
         if self.field != "input_shape":
-            return self.value(workload)
-        image = image_text(workload)
-        height, _, width = image.partition("x")
-        return height if height == width else image
+            return self.option, str(self.value(workload))
+        if _is_image(workload):
+            height, width = workload.input_shape[-2:]
+            return self.option, str(height) if height == width else f"{height}x{width}"
+        return (str(SHAPE_OPTION.option), str(self.value(workload))) if workload.input_shape[1:] else ()
 
     def allows(self, asked: object, workload: Workload) -> bool:
         """Whether a workload is as it was asked for; ``cuda`` takes every ``cuda:N``.
@@ -96,6 +102,8 @@ class WorkloadOption:
         """
         if self.field == "device":
             return asked in (workload.device, workload.device.partition(":")[0])
+        if self is SHAPE_OPTION:
+            return self.value(workload) == asked
         if self.field == "input_shape":
             height, _, width = str(asked).partition("x")
             return f"{height}x{width or height}" == image_text(workload)
@@ -103,8 +111,15 @@ class WorkloadOption:
 
 
 def image_text(workload: Workload) -> str:
-    """Height and width, e.g. ``224x224``."""
-    return "x".join(map(str, workload.input_shape[-2:]))
+    """Height and width, e.g. ``224x224``; of what is no image all but the batch, e.g. ``input 80x300``."""
+    if _is_image(workload):
+        return "x".join(map(str, workload.input_shape[-2:]))
+    item = "x".join(map(str, workload.input_shape[1:]))
+    return f"input {item}" if item else "example inputs"
+
+
+def _is_image(workload: Workload) -> bool:
+    return len(workload.input_shape) == _IMAGE_RANK and workload.input_shape[1] == _COLOURS
 
 
 def threads_text(workload: Workload) -> str:
@@ -243,7 +258,26 @@ WORKLOAD_OPTIONS: tuple[WorkloadOption, ...] = (
 )
 """One per field of `Workload`, in the order in which titles name them."""
 
-ASKED_OPTIONS: tuple[WorkloadOption, ...] = tuple(option for option in WORKLOAD_OPTIONS if option.option)
+SHAPE_OPTION = WorkloadOption(
+    "input_shape",
+    "--input-shape",
+    "input",
+    _nothing,  # said as the image size is
+    noun="input shape",
+    help="Shape of the input with the batch in front, e.g. 1x80x300, instead of an image size.",
+)
+"""A second way to say what the input is: of a network that takes no images, or others than its own."""
+
+
+def _asked_options() -> Iterator[WorkloadOption]:
+    for option in WORKLOAD_OPTIONS:
+        if option.option:
+            yield option
+        if option.field == "input_shape":
+            yield SHAPE_OPTION
+
+
+ASKED_OPTIONS: tuple[WorkloadOption, ...] = tuple(_asked_options())
 """Those that people can set: one per field of `WorkloadRequest`."""
 
 COLUMN_OPTIONS: dict[str, WorkloadOption] = {

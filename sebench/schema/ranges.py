@@ -43,5 +43,12 @@ Pixels = (
     ]
 )
 """Of an image: a side, or a height and width as ``800x1333``."""
+ShapeText = Annotated[
+    str,
+    Meta(
+        pattern=r"[1-9][0-9]*(x[1-9][0-9]*)+",
+        extra={"expects": "a shape with the batch in front, e.g. 1x3x224x224"},
+    ),
+]
 Id = Annotated[str, Meta(pattern=r"^\w[\w.+-]{0,199}\Z")]
 """Names a file and stands in addresses: letters, digits, ``_``, ``-``, ``.`` and ``+``."""

@@ -7,7 +7,8 @@ from typing import Any
 from msgspec import UNSET
 from msgspec.structs import force_setattr
 
-from sebench.schema.base import Dtype, Effort, MemoryFormat, Optimizer, Phase, Runtime, StrideIn, Value
+from sebench.schema.base import Dtype, Effort, MemoryFormat, Optimizer, Phase, Runtime, Value
+from sebench.schema.network import NetworkOptions
 from sebench.schema.ranges import (
     Confidence,
     Count,
@@ -17,6 +18,7 @@ from sebench.schema.ranges import (
     Seconds,
     Seed,
     Shape,
+    ShapeText,
 )
 
 COMMIT_LENGTH = 12
@@ -29,16 +31,14 @@ def variant_of_name(model: str) -> str:
     return "asis" if ":" in model else "plain"
 
 
-class ModelSpec(Value, frozen=True, kw_only=True):
-    """One network: a name, a canonical variant string and the options that change its graph."""
+class ModelSpec(NetworkOptions, frozen=True, kw_only=True):
+    """One network: a name, a canonical variant string and the options that it is built with."""
 
     model: str
     variant: str = ""
     """In canonical form; where none is said, what the name alone means (`variant_of_name`)."""
-    num_classes: Positive | None = None
-    """None keeps the number the network was published with (1000, or 10 on CIFAR)."""
-    stride_in: StrideIn | None = None
-    """Where a bottleneck ResNet strides; None is the network's own place."""
+    weights_sha256: str | None = None
+    """Of the file in `weights`, as it was when the network was first spoken of."""
     commit: str | None = None
     """Whose tree a factory is imported from; None is the working tree."""
 
@@ -155,6 +155,7 @@ class WorkloadRequest(Value, frozen=True, kw_only=True, rename="kebab"):
     phase: Phase | None = None
     batch_size: Positive | None = None
     image_size: Pixels | None = None
+    input_shape: ShapeText | None = None
     dtype: Dtype | None = None
     memory_format: MemoryFormat | None = None
     threads: Positive | None = None

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from sebench.errors import VariantError
 from sebench.schema.attention import STAGES, AttentionKind, AttentionPart, Position
-from sebench.schema.attention_kinds import ATTENTION_KINDS
+from sebench.schema.attention_kinds import ATTENTION_KINDS, CUSTOM
 from sebench.schema.attention_options import AttentionOption, OptionValue, is_run_of_stages, unknown_word
 
 PLAIN = "plain"
@@ -48,6 +48,8 @@ class Variant:
             if name in self.options and self.options[name] != option.default
         }
         object.__setattr__(self, "options", kept)
+        if self.kind is CUSTOM and not kept.get("class"):
+            raise VariantError("custom names no class", hint="write custom(class=FILE.py:NAME)")
         for excluded in () if self.kind is None else self.kind.excluded:
             if all(self.value(name) == value for name, value in excluded.items()):
                 raise _together(excluded, known)
@@ -100,6 +102,11 @@ class Variant:
         return {option.name: self.value(option.name) for option in options if not option.placing}
 
     @property
+    def code(self) -> str | None:
+        """The user's class of attention, as ``FILE.py:NAME``; None of every other attention."""
+        return cast("str | None", self.value("class"))
+
+    @property
     def parts(self) -> tuple[AttentionPart, ...]:
         """Parts whose time can be told apart, in order of execution; none of the plain network."""
         kind = self.kind
@@ -118,7 +125,7 @@ def parse_variant(text: str) -> Variant:
         VariantError: The text is outside the grammar; names the culprit and near matches.
     """
     try:
-        return _parse(text.lower())
+        return _parse(text)
     except VariantError as error:
         raise VariantError(f"variant {text!r}: {error.message}", hint=error.hint) from None
 
@@ -127,7 +134,7 @@ def _parse(text: str) -> Variant:
     call = _CALL.fullmatch(text)
     if call is None:
         raise VariantError("unbalanced parentheses", hint="write it as NAME(option=value,...)")
-    name, options = call["name"], call["options"] or ""
+    name, options = call["name"].lower(), call["options"] or ""
     if name in (PLAIN, ASIS):
         if options.strip():
             raise VariantError(f"{name} has no options", hint=f"write {name}, or name an attention")
@@ -140,6 +147,7 @@ def _parse_options(text: str, kind: AttentionKind) -> dict[str, OptionValue]:
     values: dict[str, OptionValue] = {}
     for item in _split_options(text):
         name, equals, value = (part.strip() for part in item.partition("="))
+        name = name.lower()
         option = _known_option(name, known)
         if not equals or not value:
             raise VariantError(f"option {name!r} has no value", hint=f"write {name}=...")
@@ -153,7 +161,7 @@ def _split_options(text: str) -> list[str]:
     """Split at commas, except those that separate stages: ``stages=2,4`` is one option."""
     items: list[str] = []
     for item in text.split(",") if text.strip() else []:
-        if items and items[-1].strip().startswith(STAGES.name) and is_run_of_stages(item.strip()):
+        if items and items[-1].strip().lower().startswith(STAGES.name) and is_run_of_stages(item.strip()):
             items[-1] = f"{items[-1]}+{item}"
         else:
             items.append(item)
@@ -169,6 +177,8 @@ def _together(excluded: Mapping[str, OptionValue], known: Mapping[str, Attention
 
 
 def _known_kind(name: str) -> AttentionKind:
+    if name == CUSTOM.name:
+        return CUSTOM
     if name not in ATTENTION_KINDS:
         raise unknown_word("attention", name, (PLAIN, ASIS, *ATTENTION_KINDS))
     return ATTENTION_KINDS[name]

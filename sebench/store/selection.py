@@ -112,7 +112,7 @@ def _under(request: WorkloadRequest) -> tuple[Criterion, ...]:
 
 def _with(option: WorkloadOption, wanted: object) -> Criterion:
     def values(summary: ResultSummary) -> tuple[str, ...]:
-        return tuple(str(option.argument(workload)) for workload in summary.workloads)
+        return tuple(word for workload in summary.workloads for word in option.arguments(workload)[1:])
 
     def holds(summary: ResultSummary) -> bool:
         return any(option.allows(wanted, workload) for workload in summary.workloads)

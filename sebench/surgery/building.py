@@ -55,7 +55,7 @@ def _is_variant_of(beside: ModelSpec | None, spec: ModelSpec) -> bool:
 
 def _allow_late_imports(spec: ModelSpec) -> None:
     """What a user's code imports only while it runs is found in the current folder, after everything else."""
-    if models.source_of(spec.model).is_users_own:
+    if models.is_users_own(spec):
         models.search_last(Path.cwd())
 
 

@@ -11,9 +11,9 @@ from torch import nn
 
 from sebench.counters.twin import named_modules
 from sebench.errors import BuildError, VariantError
-from sebench.models.attention import make_attention
-from sebench.models.initialisation import allocate, initialise_attention
-from sebench.schema import REDUCTION_RATIO, Variant, format_stages
+from sebench.models.attention import implementation, make_attention, make_drawn_attention
+from sebench.models.initialisation import allocate, initialise_attention, parameter_seed
+from sebench.schema import REDUCTION_RATIO, AttentionKind, Variant, format_stages
 from sebench.surgery.boundaries import Boundary
 from sebench.surgery.places import WRITE_BOTH, Place
 
@@ -64,10 +64,7 @@ def put_in(network: nn.Module, places: Sequence[Place], variant: Variant, seed: 
         raise ValueError("the plain variant has no attention to put in")
     made: list[tuple[Boundary, nn.Module]] = []
     for place, boundary in _selected(network, places, variant):
-        attention = _attention(network, place, variant)
-        if not any(parameter.is_meta for parameter in attention.parameters()):
-            initialise_attention(attention, variant.kind, boundary.site, seed)
-        made.append((boundary, attention))
+        made.append((boundary, _attention(network, place, variant, boundary.site, seed)))
     modules = named_modules(network)
     for boundary, attention in made:  # not before all are known to fit
         _attach(modules, boundary, attention)
@@ -123,14 +120,18 @@ def _selected(
         yield place, place.boundary
 
 
-def _attention(network: nn.Module, place: Place, variant: Variant) -> nn.Module:
-    """The module for a place, on the device and of the type of the network's weights, not filled yet."""
+def _attention(network: nn.Module, place: Place, variant: Variant, site: str, seed: int) -> nn.Module:
+    """The module for a place, on the device and of the type of the network's weights."""
     with torch.device("meta"):
         attention = make_attention(place.channels, variant)
     _require_fit(attention.eval(), place, variant)
     weight = next((each for each in network.parameters() if each.is_floating_point()), torch.empty(0))
-    if not weight.is_meta:
+    kind = cast("AttentionKind", variant.kind)
+    if not weight.is_meta and implementation(kind).draws_itself:
+        attention = make_drawn_attention(place.channels, variant, parameter_seed(seed, site))
+    elif not weight.is_meta:
         allocate(attention)
+        initialise_attention(attention, kind, site, seed)
     vars(attention)[_MARK] = True
     return attention.to(weight.device, weight.dtype).train(network.training)
 

@@ -75,7 +75,7 @@ def _count(
     from sebench.surgery.sites import find_sites  # noqa: PLC0415 - imports torch
 
     source = models.source_of(built.spec.model)
-    if source.is_users_own:
+    if models.is_users_own(built.spec):
         models.search_last(Path.cwd())  # for what its code imports only while it runs
     if not source.knows_sites:
         found = _found(built, shape, phase)
@@ -199,7 +199,7 @@ def serve_lock(request: LockRequest, channel: WorkerChannel, exit_hooks: Callabl
 
 
 def _files_of(spec: ModelSpec) -> dict[str, str]:
-    return digests(map(str, models.own_files())) if models.source_of(spec.model).is_users_own else {}
+    return digests(map(str, models.own_files())) if models.is_users_own(spec) else {}
 
 
 def _answer(request: _Request) -> Counted | CrossChecked:
@@ -208,7 +208,7 @@ def _answer(request: _Request) -> Counted | CrossChecked:
         case CountRequest(dtype=dtype, gates=gates, not_from=not_from):
             cost = guarded(lambda: count_network(spec, shape, phase, dtype, gates=gates))
             guarded(lambda: check_origin(spec.model, not_from))
-            own = models.own_files() if models.source_of(spec.model).is_users_own else ()
+            own = models.own_files() if models.is_users_own(spec) else ()
             return Counted(cost=cost, files=digests(map(str, own)))
         case CrossCheckRequest():
             return CrossChecked(check=guarded(lambda: cross_check_network(spec, shape, phase)))

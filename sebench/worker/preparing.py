@@ -82,7 +82,7 @@ def build_module(spec: ModelSpec, seed: int, workload: Workload, beside: ModelSp
     built = surgery.build(
         spec, seed=seed, input_shape=workload.rank_input_shape, phase=workload.phase, beside=beside
     )
-    if models.source_of(spec.model).is_users_own:
+    if models.is_users_own(spec):
         models.search_last(Path.cwd())
     return built.module
 

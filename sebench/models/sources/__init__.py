@@ -50,7 +50,7 @@ def source_of(name: str) -> Source:
 
 def names_network(text: str) -> bool:
     """Whether a text, where a variant or a network may stand, is the name of a network: ``nets.py:old``."""
-    return source_of(text).stands_alone
+    return "(" not in text.partition(":")[0] and source_of(text).stands_alone
 
 
 def model_info(name: str) -> ModelInfo:

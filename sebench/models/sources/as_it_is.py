@@ -6,9 +6,13 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from sebench.errors import BuildError, UsageError, VariantError
+from sebench.models.arguments import in_order, keywords_of, require_accepted
 from sebench.models.factories import Factory, call_factory
 from sebench.models.sources.source import BuiltModel, Source
+from sebench.models.weights import load_weights, with_digest
 from sebench.schema import ASIS, ModelSpec, parse_variant
 
 if TYPE_CHECKING:
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class AsItIs(Source):
-    """A source whose networks are built by calling a function without arguments."""
+    """A source whose networks are built by calling a function, without arguments unless some are said."""
 
     @abstractmethod
     def factory(self, name: str) -> Factory:
@@ -37,17 +41,20 @@ class AsItIs(Source):
 
         Raises:
             VariantError: the variant is outside the grammar, or of native networks alone.
-            UsageError: a number of classes or a stride, which its factory decides.
+            UsageError: a stride, which its factory decides; arguments that are none; no such file of weights.
         """
-        if spec.num_classes is not None or spec.stride_in is not None:
-            raise UsageError(f"{spec.model} is built by its own factory: no --num-classes, no --stride-in")
+        if spec.stride_in is not None:
+            raise UsageError(f"{spec.model} is built by its own factory: no --stride-in")
         variant = parse_variant(spec.variant)
         if variant.position != "standard":
             raise VariantError(
                 f"variant {str(variant)!r}: position is for sebench's own networks",
                 hint=f"leave it out: in {spec.model} attention goes where the paper puts it",
             )
-        return ModelSpec(model=spec.model, variant=str(variant))
+        model_args = in_order(spec.model_args)
+        if spec.num_classes is not None and any(each.startswith("num_classes=") for each in model_args):
+            raise UsageError("--num-classes and --model-arg num_classes=...", hint="keep one of them")
+        return with_digest(replace(spec, variant=str(variant), model_args=model_args))
 
     def build(self, spec: ModelSpec, seed: int, device: torch.device) -> BuiltModel:
         """A constructor that reads values cannot work on ``meta``: its network is made on the CPU instead.
@@ -62,7 +69,9 @@ class AsItIs(Source):
         # The program that asks may draw random numbers of its own.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            module, made_on = self._make(spec.model, device)
+            module, made_on = self._make(spec, device)
+        if spec.weights is not None and made_on.type != "meta":
+            load_weights(module, spec)
         return BuiltModel(
             spec=spec,
             module=_evaluating(module),
@@ -72,18 +81,20 @@ class AsItIs(Source):
             device=str(made_on),
         )
 
-    def _make(self, name: str, device: torch.device) -> tuple[nn.Module, torch.device]:
+    def _make(self, spec: ModelSpec, device: torch.device) -> tuple[nn.Module, torch.device]:
         # Imported before the device becomes the default: a module may make tensors of its own.
+        name, keywords = spec.model, keywords_of(spec)
         factory, folders = self.factory(name), self.folders(name)
+        require_accepted(name, factory, keywords)
         try:
             with device:
-                return call_factory(name, factory, folders), device
+                return call_factory(name, factory, folders, keywords), device
         except BuildError as error:
             if device.type != "meta" or error.__cause__ is None:
                 raise
         device = type(device)("cpu")
         with device:
-            return call_factory(name, factory, folders), device
+            return call_factory(name, factory, folders, keywords), device
 
 
 def _evaluating(module: nn.Module) -> nn.Module:

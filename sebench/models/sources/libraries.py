@@ -112,7 +112,7 @@ class Torchvision(Library):
         options = untrained(models.get_model_builder(network))
         if network in ("inception_v3", "googlenet"):  # or they warn that this takes long
             options["init_weights"] = False
-        return lambda: models.get_model(network, **options)
+        return lambda **keywords: models.get_model(network, **{**options, **keywords})
 
 
 class Timm(Library):
@@ -148,7 +148,7 @@ class Timm(Library):
         import timm
 
         _timm_config(network)
-        return lambda: timm.create_model(network, pretrained=False)
+        return lambda **keywords: timm.create_model(network, **{"pretrained": False, **keywords})
 
 
 def installed_version(distribution: str) -> str | None:

@@ -11,11 +11,24 @@ import msgspec
 from sebench.errors import BuildError, UnknownModelError, UsageError, VariantError
 from sebench.models.registry import ModelInfo, StrideIn, find_model, height_width, list_models
 from sebench.models.sources.source import USUAL_INPUT, BuiltModel, InputSize, Source, near_names
-from sebench.schema import ASIS, PLAIN, REDUCTION_RATIO, ModelSpec, Variant, format_stages, parse_variant
+from sebench.models.weights import load_weights, with_digest
+from sebench.schema import (
+    ASIS,
+    NETWORK_OPTIONS,
+    PLAIN,
+    REDUCTION_RATIO,
+    ModelSpec,
+    Variant,
+    format_stages,
+    parse_variant,
+)
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
+
+
+_OF_OTHERS = ("model_args", "insert_after", "attention_class")
 
 
 class Native(Source):
@@ -30,7 +43,6 @@ class Native(Source):
     runs_here = True
     may_read_values = False
     knows_sites = True
-    is_cached = True
     has_published_figures = True
     # There are ten times as many names in libraries: one of these is more likely to be meant.
     near_match_cutoff = 0.6
@@ -90,13 +102,14 @@ class Native(Source):
         with torch.device("meta"):
             module = _factory(info)(slots, **_factory_options(spec, info))
         module.eval()
-        if device.type != "meta":
-            module = _materialise(module, spec, seed, device)
         filled = {id(attention) for attention in slots.filled}
+        sites = tuple(name for name, child in module.named_modules() if id(child) in filled)
+        if device.type != "meta":
+            module = _materialise(module, spec, seed, device, sites)
         return BuiltModel(
             spec=spec,
             module=module,
-            sites=tuple(name for name, child in module.named_modules() if id(child) in filled),
+            sites=sites,
             stages={name: name.removeprefix("stage") for name, _ in module.named_children()},
             input_shape=(1, *self.published_input(spec.model)),
             device=str(device),
@@ -116,13 +129,17 @@ def _factory_options(spec: ModelSpec, info: ModelInfo) -> dict[str, Any]:
     return options
 
 
-def _materialise(module: nn.Module, spec: ModelSpec, seed: int, device: torch.device) -> nn.Module:
-    """Give a meta network storage and weights, drawn on the CPU so that devices agree."""
+def _materialise(
+    module: nn.Module, spec: ModelSpec, seed: int, device: torch.device, sites: tuple[str, ...]
+) -> nn.Module:
+    """Give a meta network storage and weights: drawn on the CPU so that devices agree, or from a file."""
     from sebench.models.initialisation import allocate, initialise
 
     try:
         allocate(module)
         initialise(module, seed)
+        if spec.weights is not None:
+            load_weights(module, spec, attention=sites)
         return module.to(device)
     except (MemoryError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
@@ -153,12 +170,19 @@ def resolve_native(spec: ModelSpec, info: ModelInfo) -> ModelSpec:
         )
     if variant.kind is not None:
         variant = _fit(variant, info)
-    return msgspec.structs.replace(
+    for option in NETWORK_OPTIONS:
+        if option.field in _OF_OTHERS and getattr(spec, option.field):
+            raise UsageError(
+                f"{option.option} is for networks of others: {info.name} is sebench's own",
+                hint="say where attention goes with the variant, e.g. se(stages=2-4,position=pre)",
+            )
+    resolved = msgspec.structs.replace(
         spec,
         variant=str(variant),
         num_classes=_resolve_num_classes(spec, info),
         stride_in=_resolve_stride_in(spec, info),
     )
+    return with_digest(resolved)
 
 
 def _fit(variant: Variant, info: ModelInfo) -> Variant:

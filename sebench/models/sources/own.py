@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from abc import abstractmethod
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -17,8 +19,11 @@ from sebench.models.factories import (
     running_code,
     working_folders,
 )
+from sebench.models.neighbours import importable
 from sebench.models.sources.as_it_is import AsItIs
 from sebench.models.sources.source import InputSize, split_name
+
+_INPUTS = "example_inputs"
 
 
 class _Own(AsItIs):
@@ -42,6 +47,16 @@ class _Own(AsItIs):
     @abstractmethod
     def module(self, name: str) -> ModuleType:
         """What stands before the colon, imported."""
+
+    def example_inputs(self, name: str) -> str | None:
+        """A function ``example_inputs`` at the top of the file that the factory is named in."""
+        place, _ = split_name(name)
+        path = self.module_file(name)
+        return f"{place}:{_INPUTS}" if path is not None and _binds(path, _INPUTS) else None
+
+    @abstractmethod
+    def module_file(self, name: str) -> Path | None:
+        """The file of what stands before the colon, as far as that is known without importing anything."""
 
     def code_folders(self, name: str) -> tuple[Path, ...]:
         """See `folders`."""
@@ -76,6 +91,10 @@ class File(_Own):
         """The file's own folder, or that of its outermost package, comes first."""
         return file_folders(self.code_file(name).resolve())
 
+    def module_file(self, name: str) -> Path:
+        """The file itself."""
+        return self.code_file(name)
+
     def module(self, name: str) -> ModuleType:
         """The file, executed once per process."""
         return import_file(name, self.code_file(name))
@@ -109,6 +128,36 @@ class Module(_Own):
         """The working directory and its ``src``."""
         return working_folders()
 
+    def module_file(self, name: str) -> Path | None:
+        """Where its outermost package is found, and in that by its dotted name."""
+        package, *rest = split_name(name)[0].split(".")
+        with importable(self.folders(name)):
+            found = find_spec(package)
+        if found is None or not rest:
+            return None if found is None or found.origin is None else Path(found.origin)
+        inside = [Path(folder).joinpath(*rest) for folder in found.submodule_search_locations or ()]
+        files = [file for path in inside for file in (path.with_suffix(".py"), path / "__init__.py")]
+        return next((file for file in files if file.is_file()), None)
+
     def module(self, name: str) -> ModuleType:
         """As any import."""
         return import_module(name, split_name(name)[0])
+
+
+def _binds(path: Path, name: str) -> bool:
+    """Whether a file binds a name at its top; it is read, not run."""
+    try:
+        statements = ast.parse(path.read_bytes()).body
+    except (OSError, SyntaxError, ValueError):
+        return False
+    return any(name in _bound(statement) for statement in statements)
+
+
+def _bound(statement: ast.stmt) -> list[str]:
+    if isinstance(statement, ast.FunctionDef):
+        return [statement.name]
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return [alias.asname or alias.name for alias in statement.names]
+    if isinstance(statement, ast.Assign):
+        return [target.id for target in statement.targets if isinstance(target, ast.Name)]
+    return []

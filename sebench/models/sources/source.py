@@ -78,8 +78,6 @@ class Source(ABC):
     """Whether a constructor or a forward may read values of tensors, which there are none of on ``meta``."""
     knows_sites: ClassVar[bool] = False
     """Whether `BuiltModel.sites` says where its networks have attention; otherwise that is to be found."""
-    is_cached: ClassVar[bool] = False
-    """Whether a count depends on nothing but sebench, torch and the specification, so that it can be kept."""
     has_published_figures: ClassVar[bool] = False
     """Whether its networks are the ones that the paper's figures are about."""
     is_users_own: ClassVar[bool] = False
@@ -178,6 +176,10 @@ class Source(ABC):
 
     def code_file(self, name: str) -> Path | None:
         """The file of the user's that holds the network, as its name has it; None for code of others."""
+        return None
+
+    def example_inputs(self, name: str) -> str | None:
+        """The function beside the network's factory that makes its inputs; imports nothing."""
         return None
 
     @abstractmethod

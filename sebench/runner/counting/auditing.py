@@ -6,8 +6,12 @@ from sebench import models
 from sebench.paper.quantities import Count
 from sebench.paper.subjects import Subject
 from sebench.runner.counting.counter import count_model
-from sebench.runner.planning.plan import input_shape, resolve_spec
-from sebench.schema import StaticCost
+from sebench.runner.planning.inputs import input_shape
+from sebench.runner.planning.pairs import resolve_spec
+from sebench.schema import (
+    NetworkOptions,
+    StaticCost,
+)
 from sebench.store import CountCache
 
 
@@ -26,8 +30,9 @@ def counter(cache: CountCache | None) -> Count:
 
     def count(subject: Subject) -> StaticCost:
         if subject not in counted:
-            spec = resolve_spec(subject.model, subject.variant, stride_in=subject.stride_in)
-            shape = input_shape(subject.model, 1, subject.image_size)
+            options = NetworkOptions(stride_in=subject.stride_in)
+            spec = resolve_spec(subject.model, subject.variant, options)
+            shape = input_shape(spec, size=subject.image_size)
             counted[subject] = count_model(spec, shape, cache=cache).cost
         return counted[subject]
 

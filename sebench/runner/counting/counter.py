@@ -8,12 +8,12 @@ from types import MappingProxyType, TracebackType
 from typing import TypeVar
 
 import platformdirs
+from msgspec.structs import replace
 
 from sebench import models
 from sebench.errors import BuildError, CountError, SebenchError, UnknownModelError, UsageError
 from sebench.runner.counting.kept import Counted as Asked
 from sebench.runner.counting.kept import KeptCounts, count_key
-from sebench.runner.planning.plan import input_shape
 from sebench.runner.repository.worktree import Trees, repository_root, tree_of
 from sebench.runner.workers.session import (
     WORKER_COMMAND,
@@ -65,11 +65,8 @@ def count_model(
         BuildError: the network cannot be built or does not accept this input.
         CountError: it cannot be counted, though it may run.
     """
-    source = models.source_of(spec.model)
-    if not source.runs_here:
+    if not models.runs_here(spec):
         raise ValueError(f"{spec.model} runs in workers only")
-    if not source.is_cached:
-        cache = None
     key = count_key(Asked(spec, shape, phase, dtype, gates), "") if cache else ""
     if cache and (known := cache.get(key)):
         return known
@@ -135,32 +132,36 @@ class Counter:
             CountError: it cannot be counted, though it may run.
             WorkerError: its code ended the process that counted it.
         """
+        spec = replace(spec, weights=None, weights_sha256=None)  # which no count depends on
         asked = Asked(spec, shape, phase, dtype, gates and models.source_of(spec.model).knows_sites)
         if asked not in self._counted:
             self._counted[asked] = self._count(asked)
         return self._counted[asked]
 
-    def usual_candidate(self, model: str, size: models.ImageSize | None = None) -> str:
+    def usual_candidate(self, spec: ModelSpec, shape: tuple[int, ...]) -> str:
         """The variant that a network is compared with its plain self as, where nobody names one.
 
         As it was built if it has attention, else SE. Networks of others are counted to see that.
 
         Args:
-            model: by name.
-            size: of the image; None is the network's own.
+            spec: the network as it is by its name.
+            shape: of its input, batch in front.
 
         Raises:
             SebenchError: as for a count.
         """
-        source = models.source_of(model)
+        source = models.source_of(spec.model)
         if source.default_variant is not None:
             return source.default_variant
-        cost = self(models.resolve(ModelSpec(model=model, variant=ASIS)), input_shape(model, 1, size))
-        return ASIS if cost.gates else "se"
+        if spec.insert_after is not None:
+            return "se"
+        if spec.attention_class is not None:
+            return ASIS
+        return ASIS if self(spec, shape).gates else "se"
 
     def cross_check(self, spec: ModelSpec, shape: tuple[int, ...], phase: Phase = "inference") -> CrossCheck:
         """Count a network with every tool that sebench knows; arguments and errors as for a count."""
-        if models.source_of(spec.model).runs_here:
+        if models.runs_here(spec):
             return cross_check_network(spec, shape, phase)
         request = CrossCheckRequest(spec=spec, input_shape=shape, phase=phase)
         return self._ask(request, CrossChecked).check
@@ -198,11 +199,10 @@ class Counter:
 
     def _count(self, asked: Asked) -> StaticCost:
         spec, shape, phase, dtype, gates = asked
-        source = models.source_of(spec.model)
-        if source.runs_here:
+        if models.runs_here(spec):
             return count_model(spec, shape, phase=phase, dtype=dtype, gates=gates, cache=self._cache).cost
         if spec.commit is None:
-            source.require(spec.model)  # needs no process, and no torch
+            models.require(spec)  # needs no process, and no torch
         known = self._kept.find(asked)
         if known is not None:
             return known

@@ -51,14 +51,14 @@ class KeptCounts:
         """An earlier count that holds still."""
         if self._cache is None or self._own is None or counted.spec.commit is not None:
             return None
-        edition = models.source_of(counted.spec.model).edition(counted.spec.model)
-        if edition is not None:
-            known = self._cache.get(count_key(counted, edition))
-            return None if known is None else known.cost
-        if models.source_of(counted.spec.model).is_users_own:
+        if models.is_users_own(counted.spec):
             own = self._own.get(_own_key(counted))
             return None if own is None else own.cost
-        return None
+        edition = models.source_of(counted.spec.model).edition(counted.spec.model)
+        if edition is None:
+            return None
+        known = self._cache.get(count_key(counted, edition))
+        return None if known is None else known.cost
 
     def remember(self, counted: Counted, cost: StaticCost, files: dict[str, str]) -> None:
         """Note a count, to be kept by `keep`.
@@ -79,12 +79,12 @@ class KeptCounts:
     def _put(self, counted: Counted, cost: StaticCost, files: dict[str, str]) -> None:
         if self._cache is None or self._own is None or counted.spec.commit is not None:
             return
-        source = models.source_of(counted.spec.model)
-        edition = source.edition(counted.spec.model)
-        if edition is not None:
+        edition = models.source_of(counted.spec.model).edition(counted.spec.model)
+        if models.is_users_own(counted.spec):
+            if files:
+                self._own.put(_own_key(counted), OwnCount(cost=cost, files=files))
+        elif edition is not None:
             self._cache.put(count_key(counted, edition), ModelCost(spec=counted.spec, cost=cost))
-        elif source.is_users_own and files:
-            self._own.put(_own_key(counted), OwnCount(cost=cost, files=files))
 
 
 def count_key(counted: Counted, edition: str) -> str:
@@ -102,8 +102,7 @@ def count_key(counted: Counted, edition: str) -> str:
 
 def _own_key(counted: Counted) -> str:
     """Where the code is looked for, and what else it finds there and among what is installed."""
-    source = models.source_of(counted.spec.model)
-    folders = source.code_folders(counted.spec.model)
+    folders = models.code_folders(counted.spec)
     places = [str(Path.cwd()), os.environ.get("PYTHONPATH", ""), *_installed(), *_modules(folders)]
     return count_key(counted, "\n".join(places))
 

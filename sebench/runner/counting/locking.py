@@ -6,23 +6,27 @@ import time
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from sebench import models
 from sebench.analysis import lock_check
 from sebench.analysis.lock import count_entry, lock_changes, make_lock
 from sebench.errors import DeterminismError, WorkerError
 from sebench.runner.counting.counter import Counter
-from sebench.runner.planning.plan import input_shape, resolve_spec
+from sebench.runner.planning.inputs import batch_of
+from sebench.runner.planning.inputs import input_shape as shape_of
+from sebench.runner.planning.pairs import resolve_spec
 from sebench.runner.workers.session import WORKER_COMMAND, WorkerFailed, WorkerSession, expect
 from sebench.schema import (
+    NO_OPTIONS,
     Check,
     Finding,
     Lock,
     LockedNetwork,
     LockEntry,
     ModelSpec,
-    StrideIn,
+    NetworkOptions,
+    network_options,
 )
 from sebench.store import CountCache
 from sebench.worker.protocol import Locked, LockRequest
@@ -41,8 +45,8 @@ def locked_networks(
     *,
     usual: Sequence[str] = ("se",),
     image_size: models.ImageSize | None = None,
-    num_classes: int | None = None,
-    stride_in: StrideIn | None = None,
+    input_shape: tuple[int, ...] | None = None,
+    options: NetworkOptions = NO_OPTIONS,
 ) -> tuple[LockedNetwork, ...]:
     """Every model, plain and in every variant, at one image.
 
@@ -51,26 +55,26 @@ def locked_networks(
         variants: beside the plain one.
         usual: the variants of native networks where none are said; those of others are locked as built then.
         image_size: of the input; None is each network's own.
-        num_classes: width of the classifier of native networks; None is each network's own.
-        stride_in: which convolution strides in native bottleneck ResNets; None is the model's own.
+        input_shape: of the input, batch in front; None leaves it to the networks.
+        options: that the networks are built with; weights are of no matter.
 
     Raises:
         UsageError: a name, variant or number that cannot be meant.
     """
+    batch = batch_of(input_shape, None) or 1
 
     def specs(name: str) -> Iterator[ModelSpec]:
         own = models.source_of(name).own_variant
         said = variants or (usual if own == models.PLAIN else ())
         for variant in (models.PLAIN, *said) if said else (own,):
-            yield resolve_spec(name, variant, num_classes=num_classes, stride_in=stride_in)
+            yield resolve_spec(name, variant, options, own_inputs=image_size is None and input_shape is None)
 
     networks = (
         LockedNetwork(
             model=spec.model,
             variant=spec.variant,
-            num_classes=spec.num_classes,
-            stride_in=spec.stride_in,
-            input_shape=input_shape(name, 1, image_size),
+            input_shape=shape_of(spec, batch, size=image_size, shape=input_shape),
+            **asdict(replace(network_options(spec), weights=None)),
         )
         for name in names
         for spec in specs(name)

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from sebench.errors import DataFileError
-from sebench.models import source_of
+from sebench.models import is_users_own
 from sebench.runner.repository.tree_state import tree_digest
 from sebench.schema import Environment, Result, Session, fingerprint, workload_identity
 from sebench.store import ResultStore, load_result
@@ -60,7 +60,7 @@ def attempt_key(session: Session, environment: Environment, *, written: Collecti
         None where networks of the user's own come from no repository: their code may have changed.
     """
     digest = tree_digest(written=written)
-    if digest is None and _is_users_own(session):
+    if digest is None and any(is_users_own(spec) for spec in (session.pair.baseline, session.pair.candidate)):
         return None
     described: Sequence[object] = (
         {"pair": session.pair, "workload": workload_identity(session.workload)},
@@ -69,8 +69,3 @@ def attempt_key(session: Session, environment: Environment, *, written: Collecti
         digest,
     )
     return hashlib.sha256(msgspec.json.encode(described)).hexdigest()[:32]
-
-
-def _is_users_own(session: Session) -> bool:
-    names = (session.pair.baseline.model, session.pair.candidate.model)
-    return any(source_of(name).is_users_own for name in names)

@@ -13,6 +13,7 @@ from sebench import models
 from sebench.analysis.unjudged import Unjudged, error_reason, same_code
 from sebench.configuration import (
     BaseRefSettings,
+    CaseSettings,
     CeilingSettings,
     CheckSettings,
     FactoriesSettings,
@@ -24,15 +25,14 @@ from sebench.profilers.selection import resolve_device
 from sebench.runner.gate.refusals import require_inside, require_open, require_two
 from sebench.runner.gate.target import Target
 from sebench.runner.planning.pairs import UsualCandidate, known_candidate, make_pairs, resolve_spec
-from sebench.runner.planning.plan import input_shape, require_one_device
-from sebench.runner.planning.workloads import image_size, on_this_machine, workloads
+from sebench.runner.planning.plan import require_one_device, shape_said
+from sebench.runner.planning.workloads import on_this_machine, says_input, workloads
 from sebench.runner.repository.tree_state import is_this_tree
 from sebench.runner.repository.worktree import Checkout, Trees, checked_out
 from sebench.schema import (
     METRICS,
     CheckKind,
     Measurement,
-    ModelSpec,
     Pair,
     Phase,
     Reason,
@@ -89,12 +89,13 @@ def open_targets(
 
 def _ceiling(asked: CeilingSettings, usual_candidate: UsualCandidate) -> Iterator[Target | Unjudged]:
     variants = [] if asked.variant is None else [asked.variant]
-    size = image_size(asked)
     (pair,) = make_pairs(
         [asked.model],
         variants,
         asked.baseline,
-        usual_candidate=lambda model: usual_candidate(model, size),
+        options=asked.network,
+        own_inputs=not says_input(asked),
+        usual_candidate=lambda spec: usual_candidate(spec, shape_said(spec, asked)),
     )
     require_two(pair, "name a --variant other than the baseline, or two networks: --baseline, --candidate")
     require_open(pair, asked.max_overhead)
@@ -103,7 +104,14 @@ def _ceiling(asked: CeilingSettings, usual_candidate: UsualCandidate) -> Iterato
 
 
 def _factories(asked: FactoriesSettings) -> Iterator[Target | Unjudged]:
-    (pair,) = make_pairs([], [], asked.baseline, asked.candidate)
+    (pair,) = make_pairs(
+        [],
+        [],
+        asked.baseline,
+        asked.candidate,
+        options=asked.network,
+        own_inputs=not says_input(asked),
+    )
     require_two(pair, "name two networks, or compare one with a git ref: --base-ref")
     yield from _targets("factories", pair, (asked.baseline, asked.candidate), asked.margin, asked)
 
@@ -120,8 +128,9 @@ def _base_ref(asked: BaseRefSettings, checkout: Checkout, *, same: bool) -> Iter
             "energy cannot be checked against a git ref: both sides must be read in one process",
             hint="compare two factories (--baseline, --candidate)",
         )
-    head = resolve_spec(asked.model, models.source_of(asked.model).own_variant)
-    base = ModelSpec(model=head.model, variant=head.variant, commit=checkout.commit)
+    own = models.source_of(asked.model).own_variant
+    head = resolve_spec(asked.model, own, asked.network, own_inputs=not says_input(asked))
+    base = replace(head, commit=checkout.commit)
     labels = (checkout.label, "this tree")
     if same:
         yield _unjudged("base-ref", asked.model, labels, asked.margin, same_code(checkout.label))
@@ -130,7 +139,7 @@ def _base_ref(asked: BaseRefSettings, checkout: Checkout, *, same: bool) -> Iter
 
 
 def _targets(
-    kind: CheckKind, pair: Pair, labels: tuple[str, str], limits: RatioLimits, asked: WorkloadRequest
+    kind: CheckKind, pair: Pair, labels: tuple[str, str], limits: RatioLimits, asked: CaseSettings
 ) -> Iterator[Target | Unjudged]:
     """One target per phase that the limits need; a device that is not there leaves them unjudged."""
     try:
@@ -157,12 +166,12 @@ def _on_device(
     kind: CheckKind, pair: Pair, labels: tuple[str, str], limits: RatioLimits, asked: WorkloadRequest
 ) -> Iterator[Target]:
     request = on_this_machine(asked)
-    image = input_shape(pair.candidate.model, 1, image_size(request))[1:]
+    item = shape_said(pair.candidate, request)[1:]
     by_phase: dict[Phase, list[tuple[str, float]]] = {}
     for metric, limit in limits.items():
         by_phase.setdefault(asked.phase or _phase_of(metric, request.device), []).append((metric, limit))
     for phase, of_phase in by_phase.items():
-        for workload in workloads(replace(request, phase=phase), image):
+        for workload in workloads(replace(request, phase=phase), item):
             session = Session(pair=pair, workload=workload)
             if "energy" in limits:
                 require_one_device([workload], f"limit energy:{limits['energy']:g}")

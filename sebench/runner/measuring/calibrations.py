@@ -13,7 +13,14 @@ from msgspec.structs import replace
 
 from sebench.errors import DataFileError
 from sebench.files import Unreadable, describe_damage, read_file
-from sebench.schema import Calibration, CalibrationSession, ModelSpec, Workload, workload_identity
+from sebench.schema import (
+    Calibration,
+    CalibrationSession,
+    ModelSpec,
+    Workload,
+    spec_identity,
+    workload_identity,
+)
 from sebench.store import check_header, write_atomic
 
 
@@ -71,7 +78,7 @@ class Calibrations:
 
     def path(self, fingerprint: str, spec: ModelSpec, workload: Workload) -> Path:
         """Of the file, whether it exists or not."""
-        described = msgspec.json.encode((fingerprint, _anywhere(spec), workload_identity(workload)))
+        described = msgspec.json.encode((fingerprint, spec_identity(spec), workload_identity(workload)))
         return self.directory / f"{hashlib.sha256(described).hexdigest()[:32]}.json"
 
 

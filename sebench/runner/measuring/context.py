@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from sebench.models import ImageSize
 from sebench.profilers.environment import capture_environment
 from sebench.profilers.findings import findings_for
 from sebench.profilers.probes import Probe, read_probe
@@ -16,7 +15,7 @@ from sebench.runner.progress import Observer, unobserved
 from sebench.runner.repository.worktree import Trees
 from sebench.runner.workers.session import WORKER_COMMAND, OpenWorker, WorkerSession
 from sebench.runner.workers.side_by_side import SideBySide, SideDevice
-from sebench.schema import Environment, Finding
+from sebench.schema import Environment, Finding, ModelSpec
 from sebench.store import CountCache
 
 
@@ -54,14 +53,14 @@ class RunContext:
         """Counts the networks of a plan, in a with-statement."""
         return self.host.open_counter(self.cache, self.trees, self.host.command)
 
-    def usual_candidate(self, model: str, size: ImageSize | None = None) -> str:
+    def usual_candidate(self, spec: ModelSpec, shape: tuple[int, ...]) -> str:
         """The variant that a network is compared with its plain self as, where nobody names one.
 
         Raises:
             SebenchError: the network cannot be built or counted.
         """
         with self.counter() as counter:
-            return counter.usual_candidate(model, size)
+            return counter.usual_candidate(spec, shape)
 
     def worker_opener(self) -> OpenWorker:
         """How the worker of a pair is opened: one process, or one for each side where these have trees."""

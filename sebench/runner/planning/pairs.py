@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypedDict
+
+from msgspec.structs import asdict, replace
 
 from sebench.errors import UsageError
-from sebench.models import PLAIN, ImageSize, names_network, resolve, source_of
-from sebench.schema import ModelSpec, Pair, StrideIn
+from sebench.models import PLAIN, names_network, resolve, source_of
+from sebench.schema import NO_OPTIONS, ModelSpec, NetworkOptions, Pair
 
-UsualCandidate = Callable[[str, ImageSize | None], str]
-"""The variant that a network is compared with its plain self as where none is said, at an image size."""
+UsualCandidate = Callable[[ModelSpec, tuple[int, ...]], str]
+"""The variant that a network, as it is by its name, is compared with plain as where none is said, given the
+shape of its input."""
 
 
-def known_candidate(model: str, size: ImageSize | None = None) -> str:
+def known_candidate(spec: ModelSpec, shape: tuple[int, ...] = ()) -> str:
     """The usual candidate of a network, if that is known without building it.
 
     Raises:
         UsageError: that depends on whether the network has attention, which takes building it.
     """
-    variant = source_of(model).default_variant
+    variant = source_of(spec.model).default_variant
     if variant is None:
-        raise UsageError(f"{model}: no variant to compare with plain", hint="name one: --variant asis, or se")
+        raise UsageError(
+            f"{spec.model}: no variant to compare with plain", hint="name one: --variant asis, or se"
+        )
     return variant
 
 
@@ -31,9 +35,9 @@ def make_pairs(
     baseline: str = PLAIN,
     candidate: str | None = None,
     *,
-    num_classes: int | None = None,
-    stride_in: StrideIn | None = None,
-    usual_candidate: Callable[[str], str] = known_candidate,
+    options: NetworkOptions = NO_OPTIONS,
+    own_inputs: bool = True,
+    usual_candidate: Callable[[ModelSpec], str] = known_candidate,
 ) -> tuple[Pair, ...]:
     """Every pair that is asked for, once, in the order of asking.
 
@@ -57,59 +61,75 @@ def make_pairs(
             where it is compared with another network.
         baseline: see above.
         candidate: see above.
-        num_classes: of the native networks.
-        stride_in: of the native networks.
+        options: of the models; without any, of the two networks.
+        own_inputs: whether a function beside a factory makes the inputs, see `resolve_spec`.
         usual_candidate: the variant that a network is compared with its plain self as where none is said.
 
     Raises:
         UsageError: a combination that cannot be meant, an unknown model, or a variant that it does not take.
     """
     _check(models, variants, baseline, candidate)
-    # Beside a model the options are the model's; two networks of others refuse them.
-    options: _Options = {"num_classes": num_classes, "stride_in": stride_in}
-    of_networks: _Options = {} if models else options
+    of_networks = NO_OPTIONS if models else options
+
+    def resolved(model: str, variant: str, options: NetworkOptions) -> ModelSpec:
+        return resolve_spec(model, variant, options, own_inputs=own_inputs)
 
     def side(model: str, text: str) -> ModelSpec:
         if names_network(text):
-            return resolve_spec(text, source_of(text).own_variant, **of_networks)
-        return resolve_spec(model, text, **options)
+            return resolved(text, source_of(text).own_variant, of_networks)
+        return resolved(model, text, options)
 
     def candidates(model: str) -> Iterator[ModelSpec]:
         if candidate is not None:
             yield side(model, candidate)
             return
         for variant in variants or (unsaid(model),):
-            yield resolve_spec(model, variant, **options)
+            yield resolved(model, variant, options)
 
     def unsaid(model: str) -> str:
         source = source_of(model)
-        of_network = names_network(baseline) and source.default_variant is None
-        return source.own_variant if of_network else usual_candidate(model)
+        if names_network(baseline) and source.default_variant is None:
+            return source.own_variant
+        return usual_candidate(resolved(model, source.own_variant, options))
 
     # As keys of a dict: spelled differently, the same pair is still one. Two networks need no model.
     return tuple(
         dict.fromkeys(
-            Pair(baseline=side(model, baseline), candidate=spec)
+            _fed_alike(Pair(baseline=side(model, baseline), candidate=spec))
             for model in models or ("",)
             for spec in candidates(model)
         )
     )
 
 
-class _Options(TypedDict, total=False):
-    num_classes: int | None
-    stride_in: StrideIn | None
-
-
 def resolve_spec(
-    name: str, variant: str, *, num_classes: int | None = None, stride_in: StrideIn | None = None
+    name: str, variant: str, options: NetworkOptions = NO_OPTIONS, *, own_inputs: bool = True
 ) -> ModelSpec:
     """A checked spec with its variant in canonical form.
+
+    Args:
+        name: of the network.
+        variant: of it.
+        options: that it is built with.
+        own_inputs: where nobody names a function that makes the inputs, whether the one called
+            ``example_inputs`` beside the factory does; false where somebody says a shape.
 
     Raises:
         UsageError: unknown model, or a variant or option it does not take.
     """
-    return resolve(ModelSpec(model=name, variant=variant, num_classes=num_classes, stride_in=stride_in))
+    spec = resolve(ModelSpec(model=name, variant=variant, **asdict(options)))
+    if not own_inputs or spec.example_inputs is not None:
+        return spec
+    return replace(spec, example_inputs=source_of(name).example_inputs(name))
+
+
+def _fed_alike(pair: Pair) -> Pair:
+    """Where one network says what it is fed, the other is fed the same."""
+    function = pair.candidate.example_inputs or pair.baseline.example_inputs
+    return Pair(
+        baseline=replace(pair.baseline, example_inputs=pair.baseline.example_inputs or function),
+        candidate=replace(pair.candidate, example_inputs=function),
+    )
 
 
 def _check(models: Sequence[str], variants: Sequence[str], baseline: str, candidate: str | None) -> None:

@@ -8,26 +8,30 @@ from typing import Any
 
 from sebench import models
 from sebench.errors import UsageError, near_matches
-from sebench.runner.planning.inputs import input_size
-from sebench.runner.planning.pairs import UsualCandidate, known_candidate, make_pairs, resolve_spec
-from sebench.runner.planning.workloads import image_size, require_batch_size, workloads
+from sebench.runner.planning.inputs import input_shape
+from sebench.runner.planning.pairs import (
+    UsualCandidate,
+    known_candidate,
+    make_pairs,
+    resolve_spec,
+)
+from sebench.runner.planning.workloads import image_size, said_shape, says_input, workloads
 from sebench.schema import (
+    NO_OPTIONS,
     NOTHING_SAID,
     Effort,
     ModelSpec,
+    NetworkOptions,
     Pair,
     PairPlan,
     Plan,
-    StrideIn,
     TimingPolicy,
     Workload,
     WorkloadRequest,
 )
 
-__all__ = ["drawn_seed", "input_shape", "make_plan", "resolve_spec", "timing_policy"]
+__all__ = ["drawn_seed", "item_shape", "make_plan", "resolve_spec", "shape_said", "timing_policy"]
 
-# Sizes in bytes, of the input and of what a network makes of it, have to fit into 63 bits.
-_MAX_ELEMENTS = 2**50
 LONGEST_BUDGET_S = 30 * 86_400
 _EFFORTS: dict[Effort, dict[str, Any]] = {
     "quick": {"processes": 1, "min_blocks": 12, "budget_s": 21.0},
@@ -70,8 +74,7 @@ def make_plan(
     seed: int | None = None,
     effort: Effort = "standard",
     budget_s: float | None = None,
-    num_classes: int | None = None,
-    stride_in: StrideIn | None = None,
+    options: NetworkOptions = NO_OPTIONS,
     memory: bool | None = None,
     energy: bool = False,
     usual_candidate: UsualCandidate = known_candidate,
@@ -87,8 +90,7 @@ def make_plan(
         seed: fixes weights, orders and pauses; None draws one.
         effort: how many processes and blocks to aim at.
         budget_s: seconds for the whole command, a hard limit; None sets none.
-        num_classes: width of the classifier of native networks; None is each network's own.
-        stride_in: which convolution strides in native bottleneck ResNets; None is the model's own.
+        options: that the networks are built with.
         memory: measure peak memory of training steps; None does, but for quick runs.
         energy: measure energy per step.
         usual_candidate: the variant that a network is compared with its plain self as where none is said.
@@ -97,15 +99,15 @@ def make_plan(
         UsageError: a name, variant or number that cannot be meant.
     """
     pairs = tuple(
-        PairPlan(pair=pair, workloads=workloads(workload, _image_shape(pair, image_size(workload))))
+        PairPlan(pair=pair, workloads=workloads(workload, item_shape(pair, workload)))
         for pair in make_pairs(
             names,
             variants,
             baseline,
             candidate,
-            num_classes=num_classes,
-            stride_in=stride_in,
-            usual_candidate=lambda model: usual_candidate(model, image_size(workload)),
+            options=options,
+            own_inputs=not says_input(workload),
+            usual_candidate=lambda spec: usual_candidate(spec, shape_said(spec, workload)),
         )
     )
     measured = [each for planned in pairs for each in planned.workloads]
@@ -147,30 +149,24 @@ def drawn_seed(seed: int | None) -> int:
     return seed
 
 
-def _image_shape(pair: Pair, size: models.ImageSize | None) -> tuple[int, ...]:
-    """One input for both: of a network that limits it, or else of one that says what it was made for."""
+def item_shape(pair: Pair, request: WorkloadRequest) -> tuple[int, ...]:
+    """Shape of one item of the batch, for both networks; nothing where a function makes the inputs.
+
+    It is that of the network that limits it, or else of one that says what it was made for.
+    """
     specs = sorted((pair.baseline, pair.candidate), key=_priority)
-    return input_shape(specs[0].model, 1, size)[1:]
+    return shape_said(specs[0], request)[1:]
+
+
+def shape_said(spec: ModelSpec, request: WorkloadRequest) -> tuple[int, ...]:
+    """Shape of the input of a network at batch 1, as somebody says or else as it is made for.
+
+    Raises:
+        UsageError: a size that is none, or that the network cannot take.
+    """
+    return input_shape(spec, size=image_size(request), shape=said_shape(request))
 
 
 def _priority(spec: ModelSpec) -> tuple[bool, bool]:
     source = models.source_of(spec.model)
     return source.smallest_image(spec.model) is None, source.published_input(spec.model) is None
-
-
-def input_shape(name: str, batch_size: int, size: models.ImageSize | None) -> tuple[int, int, int, int]:
-    """Shape of the input of model `name`: its own channels, and its own image size unless another is given.
-
-    Raises:
-        UsageError: a batch or image size that is not positive or beyond all bounds, or an image too small for
-            the network.
-    """
-    require_batch_size(batch_size)
-    source = models.source_of(name)
-    channels, *own = input_size(name)
-    height, width = own if size is None else models.height_width(size)
-    source.check_image_size(name, (height, width))
-    if batch_size * channels * height * width > _MAX_ELEMENTS:
-        pixels = models.image_size_text((height, width))
-        raise UsageError(f"--batch-size {batch_size} at {pixels} is more than any machine holds")
-    return (batch_size, channels, height, width)

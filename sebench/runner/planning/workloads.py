@@ -11,6 +11,7 @@ from sebench import models
 from sebench.errors import UsageError, near_matches
 from sebench.profilers.environment import usable_cores
 from sebench.profilers.selection import resolve_device
+from sebench.runner.planning.inputs import batch_of, parse_input_shape, require_batch_size
 from sebench.schema import (
     RUNTIMES,
     Phase,
@@ -26,7 +27,6 @@ ACCELERATOR_TRAINING_BATCH = 256
 """The paper's minibatch (Section 4)."""
 
 
-LARGEST_BATCH = 2**31
 MOST_THREADS = 4096
 R = TypeVar("R", bound=WorkloadRequest)
 
@@ -53,7 +53,7 @@ def on_this_machine(request: R) -> R:
     )
 
 
-def workloads(request: WorkloadRequest, image_shape: tuple[int, ...]) -> tuple[Workload, ...]:
+def workloads(request: WorkloadRequest, item_shape: tuple[int, ...]) -> tuple[Workload, ...]:
     """What to measure.
 
     Without a phase that is what the paper's Section 4 reports: inference of a single image on the CPU, and on
@@ -61,20 +61,20 @@ def workloads(request: WorkloadRequest, image_shape: tuple[int, ...]) -> tuple[W
 
     Args:
         request: with a device of torch; see `on_this_machine`. Without one it is the CPU.
-        image_shape: of one image, e.g. ``(3, 224, 224)``.
+        item_shape: of one item of the batch, e.g. ``(3, 224, 224)``.
 
     Raises:
         UsageError: options that contradict each other.
     """
     _check(request)
     if request.phase is not None:
-        return (_workload(request, request.phase, image_shape),)
+        return (_workload(request, request.phase, item_shape),)
     if _device(request) == "cpu":
-        return (_workload(request, "inference", image_shape),)
+        return (_workload(request, "inference", item_shape),)
     single_image = WorkloadRequest(threads=request.threads)
     return (
-        _workload(single_image, "inference", image_shape),
-        _workload(request, "training", image_shape),
+        _workload(single_image, "inference", item_shape),
+        _workload(request, "training", item_shape),
     )
 
 
@@ -87,16 +87,18 @@ def image_size(request: WorkloadRequest) -> models.ImageSize | None:
     return None if request.image_size is None else models.parse_image_size(str(request.image_size))
 
 
-def require_batch_size(batch_size: int) -> None:
-    """Refuse what is not a number of images.
+def said_shape(request: WorkloadRequest) -> tuple[int, ...] | None:
+    """Shape of the input that was asked for, batch in front; None leaves it to the network.
 
     Raises:
-        UsageError: not positive, or beyond `LARGEST_BATCH`.
+        UsageError: no shape.
     """
-    if batch_size < 1:
-        raise UsageError(f"--batch-size {batch_size} is not positive")
-    if batch_size > LARGEST_BATCH:
-        raise UsageError(f"--batch-size is more than {LARGEST_BATCH}")
+    return None if request.input_shape is None else parse_input_shape(request.input_shape)
+
+
+def says_input(request: WorkloadRequest) -> bool:
+    """Whether somebody says what the input is like."""
+    return request.input_shape is not None or request.image_size is not None
 
 
 def default_batch_size(device: str, phase: Phase) -> int:
@@ -110,8 +112,9 @@ def _device(request: WorkloadRequest) -> str:
     return request.device or "cpu"
 
 
-def _workload(request: WorkloadRequest, phase: Phase, image_shape: tuple[int, ...]) -> Workload:
-    batch_size = request.batch_size or default_batch_size(_device(request), phase)
+def _workload(request: WorkloadRequest, phase: Phase, item_shape: tuple[int, ...]) -> Workload:
+    batch_size = batch_of(said_shape(request), request.batch_size)
+    batch_size = batch_size or default_batch_size(_device(request), phase)
     world_size = request.world_size or 1
     if batch_size % world_size:
         fewer = batch_size // world_size * world_size
@@ -120,7 +123,7 @@ def _workload(request: WorkloadRequest, phase: Phase, image_shape: tuple[int, ..
             hint=f"use --batch-size {fewer or world_size}",
         )
     fields: dict[str, Any] = {option.field: value for option, value in said(request)}
-    decided = {"phase": phase, "batch_size": batch_size, "input_shape": (batch_size, *image_shape)}
+    decided = {"phase": phase, "batch_size": batch_size, "input_shape": (batch_size, *item_shape)}
     return Workload(**{**fields, **decided})
 
 
@@ -134,6 +137,7 @@ def _check(request: WorkloadRequest) -> None:
         raise UsageError(f"--threads is more than {MOST_THREADS}")
     if request.batch_size is not None:
         require_batch_size(request.batch_size)
+    batch_of(said_shape(request), request.batch_size)
     if on_cpu and request.dtype == "tf32":
         raise UsageError("--dtype tf32 exists on CUDA devices only", hint="use --dtype float32 on the CPU")
     _check_ranks(request.world_size, trains=trains)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sebench.schema.attention import AttentionKind
+from sebench.schema.attention import STAGES, AttentionKind, position_option
 from sebench.schema.attention_kinds.channel import EFFECTIVE_SE, EFFICIENT_CHANNEL, SQUEEZE_EXCITATION, STYLE
 from sebench.schema.attention_kinds.context import GATHER_EXCITE, GLOBAL_CONTEXT
 from sebench.schema.attention_kinds.spatial import BOTTLENECK, CONCURRENT, CONVOLUTIONAL, COORDINATE, SIMPLE
+from sebench.schema.attention_options import AttentionOption, Reference
 
-__all__ = ["ATTENTION_KINDS"]
+__all__ = ["ATTENTION_KINDS", "CUSTOM"]
 
 ATTENTION_KINDS: Mapping[str, AttentionKind] = {
     kind.name: kind
@@ -33,3 +34,22 @@ ATTENTION_KINDS: Mapping[str, AttentionKind] = {
     )
 }
 """Every kind by name, in the order in which they are listed."""
+
+CUSTOM = AttentionKind(
+    name="custom",
+    label="custom attention",
+    implementation="sebench.models.attentions.custom:IMPLEMENTATION",
+    options=(
+        AttentionOption(
+            "class",
+            Reference(),
+            None,
+            "class of yours, called with the number of channels",
+            case_matters=True,
+        ),
+        position_option(),
+        STAGES,
+    ),
+    parts=(),
+)
+"""A class of the user's; in no list, as it is nothing without that."""

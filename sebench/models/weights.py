@@ -1,0 +1,109 @@
+"""A file of weights: what it is called by, and how it is loaded into a network."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from sebench.errors import BuildError, UsageError
+from sebench.schema import ModelSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_WRAPPERS = ("state_dict", "model")
+_PARALLEL = "module."
+_NAMED = 3
+
+
+def with_digest(spec: ModelSpec) -> ModelSpec:
+    """A specification that says which file of weights is meant.
+
+    Raises:
+        UsageError: there is no such file, or it has changed since.
+    """
+    if spec.weights is None:
+        return spec
+    path = Path(spec.weights)
+    try:
+        status = path.stat()
+        digest = _sha256(path, status.st_mtime_ns, status.st_size)
+    except OSError as error:
+        raise UsageError(f"--weights {path}: {error.strerror or error}", hint="name a state_dict") from error
+    if spec.weights_sha256 not in (None, digest):
+        raise UsageError(f"--weights {path} has changed since the command began", hint="run it again")
+    return replace(spec, weights_sha256=digest)
+
+
+@lru_cache(maxsize=16)
+def _sha256(path: Path, changed_ns: int, size: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def load_weights(network: nn.Module, spec: ModelSpec, *, attention: Collection[str] = ()) -> None:
+    """Load the file of a specification into a network, every key of it; code in the file is never run.
+
+    Args:
+        network: with memory; changed in place.
+        spec: with a file of weights.
+        attention: paths of the attention that was put in. A file without any weights for it leaves that as
+            it was drawn.
+
+    Raises:
+        BuildError: the file is no state_dict, or of another network.
+    """
+    loaded = _state_in(Path(spec.weights or ""))
+    own = network.state_dict()
+    prefixes = tuple(f"{site}." for site in attention)
+    ours = {key for key in own if key.startswith(prefixes)}
+    if not ours & loaded.keys():
+        loaded = {**{key: own[key] for key in ours}, **loaded}
+    where = f"{spec.weights} does not fit {spec.label}"
+    missing, unknown = own.keys() - loaded.keys(), loaded.keys() - own.keys()
+    if missing or unknown:
+        said = [
+            f"{_names(keys)} {verb}" for keys, verb in ((missing, "missing"), (unknown, "unknown")) if keys
+        ]
+        raise BuildError(f"{where}: {', '.join(said)}", hint="name the state_dict of this network")
+    for key in own:
+        if own[key].shape != loaded[key].shape:
+            shapes = f"{tuple(loaded[key].shape)} instead of {tuple(own[key].shape)}"
+            raise BuildError(f"{where}: {key} has shape {shapes}", hint="name the state_dict of this network")
+    network.load_state_dict(loaded)
+
+
+def _state_in(path: Path) -> dict[str, Tensor]:
+    import torch
+
+    try:
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise BuildError(
+            f"{path} cannot be read as weights: {reason}",
+            hint="save the state_dict alone: torch.save(net.state_dict(), FILE)",
+        ) from error
+    for key in _WRAPPERS:
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    if (
+        not isinstance(content, Mapping)
+        or not content
+        or not all(isinstance(value, torch.Tensor) for value in content.values())
+    ):
+        raise BuildError(f"{path} holds no state_dict", hint="save one: torch.save(net.state_dict(), FILE)")
+    if all(key.startswith(_PARALLEL) for key in content):
+        return {key.removeprefix(_PARALLEL): value for key, value in content.items()}
+    return dict(content)
+
+
+def _names(keys: Collection[str]) -> str:
+    first = sorted(keys)[:_NAMED]
+    more = f" and {len(keys) - len(first)} more" if len(keys) > len(first) else ""
+    return ", ".join(first) + more
