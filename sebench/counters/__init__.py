@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from sebench.counters.recording import Recording
     from sebench.counters.scope import OpKey, Place
+    from sebench.inputs import Inputs
     from sebench.schema import Phase, StaticCost
 
 __all__ = ["count", "record"]
@@ -28,6 +29,7 @@ def count(
     sites: Sequence[str] = (),
     stages: Mapping[str, str] = _NO_STAGES,
     places: Mapping[OpKey, Place] = _NO_PLACES,
+    inputs: Inputs | None = None,
 ) -> StaticCost:
     """Count what one step of a network computes, moves and keeps; exact integers (docs/counting.md).
 
@@ -42,6 +44,8 @@ def count(
         stages: Stage label by module name; the longest enclosing name wins.
         places: Stage and site of single ops that belong elsewhere than their module, e.g. those of a
             gate that is written inline; found in a `record` of the same network.
+        inputs: What the network is called with instead of one tensor; only shapes and types are read.
+            `input_shape` says how the result calls it.
 
     Returns:
         Rows by module, op and phase, the saved activation bytes (training) and the uncounted ledger.
@@ -60,16 +64,18 @@ def count(
         sites=tuple(sites),
         stages=dict(stages),
         places=places,
+        inputs=inputs,
     )
     return static_cost(model, request)
 
 
-def record(model: nn.Module, input_shape: Sequence[int]) -> Recording:
+def record(model: nn.Module, input_shape: Sequence[int], inputs: Inputs | None = None) -> Recording:
     """Write down an inference step of a network: every op, what it takes and gives, and whose call it is.
 
     Args:
         model: Any module, on any device; only its structure is read.
         input_shape: One input batch, e.g. ``(1, 3, 224, 224)``.
+        inputs: As in `count`.
 
     Raises:
         UsageError: An empty input.
@@ -80,4 +86,6 @@ def record(model: nn.Module, input_shape: Sequence[int]) -> Recording:
     from sebench.counters.static import record as recorded  # noqa: PLC0415
 
     shape = tuple(input_shape)
-    return recorded(model, Request(shape, phase="inference", dtype="float32", sites=(), stages={}))
+    return recorded(
+        model, Request(shape, phase="inference", dtype="float32", sites=(), stages={}, inputs=inputs)
+    )

@@ -34,6 +34,7 @@ def cross_check(
     build: Callable[[], nn.Module],
     cost: StaticCost,
     *,
+    shape: tuple[int, ...] | None = None,
     device: str = "meta",
     tools: Iterable[Tool] = TOOLS,
 ) -> tuple[ToolCheck, ...]:
@@ -41,14 +42,15 @@ def cross_check(
 
     Args:
         build: makes the network afresh; no tool ever sees another's copy.
-        cost: our count of it; its phase and input shape are used.
+        cost: our count of it; its phase is used.
+        shape: of the input, batch in front; None is what the count calls it.
         device: where `build` puts it.
         tools: to run.
 
     Returns:
         One entry per tool; one that is missing or fails says so, and the others go on.
     """
-    batch = torch.empty(cost.input_shape, device=device)
+    batch = torch.empty(cost.input_shape if shape is None else shape, device=device)
     look = cache(lambda: _observed(build, batch, cost))
     return tuple(_check(tool, build, batch, cost, look) for tool in tools)
 

@@ -5,7 +5,7 @@ A count adds ops up; a recording keeps how they hang together, which is what fin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
@@ -94,7 +94,7 @@ NOTHING_RECORDED = Recording(ops=(), values=(), calls=(), outputs=())
 class Recorder:
     """Writes down what passes."""
 
-    def __init__(self, twin: Twin, scope: Scope, batch: object) -> None:
+    def __init__(self, twin: Twin, scope: Scope, inputs: Iterable[torch.Tensor]) -> None:
         self._twin, self._scope = twin, scope
         self._ops: list[Op] = []
         self._values: list[Value] = []
@@ -106,7 +106,7 @@ class Recorder:
         self._numbers = OpNumbers()
         for name, tensor, is_parameter in _state(twin):
             self._add(tensor, Value(tuple(tensor.shape), None, name, is_parameter))
-        for tensor in _leaves(batch):
+        for tensor in inputs:
             self._add(tensor, Value(tuple(tensor.shape), None, is_input=True))
 
     def note(

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from torch import nn
 
 from sebench.errors import BuildError, CountError
+from sebench.inputs import Inputs
 
 _IMAGE_DIMENSIONS = 4
 _LONGEST = 160
 _QUANTIZED = re.compile(r"torch\..*\bquantized\b")
-_WRAP = "wrap it in a module that builds its inputs from that"
-_SIZE = "choose another --image-size, or wrap it in a module that converts the input"
+_WRAP = "give its inputs: --input-shape 1x3x32x32, or a function example_inputs(batch_size) beside it"
+_SIZE = "choose another --image-size or --input-shape"
 _FLOAT = "count the network before it is quantized"
 _NUMPY = "write it with torch's operations"
 _VALUES = "counting has shapes but no values"
@@ -29,8 +30,8 @@ class Failure:
     root: nn.Module
     module: str
     """Fully qualified name of the innermost module whose forward failed; the root is ``""``."""
-    shape: tuple[int, ...]
-    """Of the input."""
+    inputs: Inputs
+    """What the network was called with."""
 
     @property
     def said(self) -> str:
@@ -39,8 +40,15 @@ class Failure:
         return textwrap.shorten(first, _LONGEST, placeholder=" ...") or type(self.error).__name__
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the input, where it is one tensor."""
+        return () if self.inputs.only is None else tuple(self.inputs.only.shape)
+
+    @property
     def fed(self) -> str:
         """What the network is given."""
+        if self.inputs.only is None:
+            return self.inputs.describe()
         named = f"(N, {self.shape[1]}, H, W) = " if len(self.shape) == _IMAGE_DIMENSIONS else ""
         return f"one tensor {named}{self.shape}"
 

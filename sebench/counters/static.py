@@ -27,6 +27,7 @@ from sebench.counters.scope import NO_PLACES, AutogradScope, Frame, OpKey, Place
 from sebench.counters.traffic import SavedActivations, storage_id
 from sebench.counters.twin import Twin, named_modules, traced, twin_of
 from sebench.errors import BuildError, SebenchError, UsageError, near_matches
+from sebench.inputs import Inputs
 from sebench.schema import Phase, SavedBytes, SiteCost, StaticCost
 
 DTYPES = {
@@ -47,6 +48,8 @@ class Request:
     sites: tuple[str, ...]
     stages: Mapping[str, str]
     places: Mapping[OpKey, Place] = field(default_factory=lambda: NO_PLACES)
+    inputs: Inputs | None = None
+    """Instead of one tensor of `input_shape`."""
 
     def __post_init__(self) -> None:
         if self.phase not in ("inference", "training"):
@@ -141,11 +144,21 @@ def _run_on(
 ) -> _Run:
     training = request.phase == "training"
     twin = twin_of(modules, dtype=DTYPES[request.dtype], training=training, placeholders=placeholders)
-    batch = placeholders.batch(request.input_shape, DTYPES[request.dtype])
+    batch = _batch(request, placeholders)
     originals = _originals(modules)
     with placeholders.active():
         run = _record if recorded else _train if training else _infer
         return run(twin, frames, request, batch, originals)
+
+
+def _batch(request: Request, placeholders: Placeholders) -> Inputs:
+    """What the twin is called with; whole numbers stay such."""
+    dtype = DTYPES[request.dtype]
+    if request.inputs is None:
+        return Inputs((placeholders.batch(request.input_shape, dtype),))
+    return request.inputs.map(
+        lambda tensor: placeholders.empty(tensor, dtype if tensor.is_floating_point() else tensor.dtype)
+    )
 
 
 def _originals(modules: Mapping[str, nn.Module]) -> dict[int, str]:
@@ -161,7 +174,7 @@ def _infer(
     twin: Twin,
     frames: dict[str, Frame],
     request: Request,
-    batch: torch.Tensor,
+    batch: Inputs,
     originals: Mapping[int, str],
 ) -> _Run:
     scope = Scope(frames[""], request.places)
@@ -175,12 +188,12 @@ def _record(
     twin: Twin,
     frames: dict[str, Frame],
     request: Request,
-    batch: torch.Tensor,
+    batch: Inputs,
     originals: Mapping[int, str],
 ) -> _Run:
     """As `_infer`, with each op written down before it is counted."""
     scope = Scope(frames[""])
-    recorder = Recorder(twin, scope, batch)
+    recorder = Recorder(twin, scope, batch.tensors())
     mode = _counting_mode(twin, scope, originals, recorder.note)
     with traced(twin, frames, scope), without_gradients(), recorder.watching_modules(), mode:
         result = _forward(twin, scope, request, batch)
@@ -191,13 +204,13 @@ def _train(
     twin: Twin,
     frames: dict[str, Frame],
     request: Request,
-    batch: torch.Tensor,
+    batch: Inputs,
     originals: Mapping[int, str],
 ) -> _Run:
     """Forward and backward; the loss itself is left out, each output starts from a dense gradient."""
     scope = AutogradScope(frames[""], request.places)
     mode = _counting_mode(twin, scope, originals)
-    saved = SavedActivations(scope, excluded=(*twin.state, batch), check=mode.require_trackable)
+    saved = SavedActivations(scope, excluded=(*twin.state, *batch.tensors()), check=mode.require_trackable)
     network = type(twin.root).__name__
     with traced(twin, frames, scope), torch.enable_grad(), mode:
         with saved:
@@ -232,16 +245,16 @@ def _counting_mode(
     )
 
 
-def _forward(twin: Twin, scope: Scope, request: Request, batch: torch.Tensor) -> object:
+def _forward(twin: Twin, scope: Scope, request: Request, batch: Inputs) -> object:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what it warns of concerns its runs, of which this is none
-            return twin.root(batch)
+            return batch.passed_to(twin.root)
     except SebenchError:
         raise
     except Exception as error:
         module = scope.failed.module if scope.failed else ""
-        failure = Failure(error=_as_on_meta(error), root=twin.root, module=module, shape=request.input_shape)
+        failure = Failure(error=_as_on_meta(error), root=twin.root, module=module, inputs=batch)
         raise refusal(failure) from error
 
 

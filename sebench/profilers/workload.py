@@ -12,6 +12,7 @@ from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
 from sebench.errors import WorkerError
+from sebench.inputs import Inputs
 from sebench.schema import Workload
 
 # Small enough that random targets do not drive the weights out of range during a measurement.
@@ -20,23 +21,23 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torc
 MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
-Executable = Callable[[nn.Module], Callable[[torch.Tensor], Any]]
+Executable = Callable[[nn.Module], Callable[..., Any]]
 """Makes of a network, placed on its device, what a step calls."""
 
 
-def as_it_is(module: nn.Module) -> Callable[[torch.Tensor], Any]:
+def as_it_is(module: nn.Module) -> Callable[..., Any]:
     """The network itself, op by op."""
     return module
 
 
 def inference_step(
-    module: nn.Module, batch: torch.Tensor, workload: Workload, executable: Executable = as_it_is
+    module: nn.Module, batch: Inputs, workload: Workload, executable: Executable = as_it_is
 ) -> Callable[[], torch.Tensor]:
     """A forward pass of `module` in eval mode, in the workload's dtype and layout.
 
     Args:
         module: the network; left in eval mode.
-        batch: of the workload's shape.
+        batch: what it is called with.
         workload: dtype and layout.
         executable: makes of the network what is called.
 
@@ -46,10 +47,11 @@ def inference_step(
     with suppress(NotImplementedError):  # programs made by torch.export have the mode of their export
         module.eval()
     network, autocast = executable(_placed(module, workload)), _autocast(workload)
+    args, kwargs = batch.args, batch.kwargs
 
     def step() -> torch.Tensor:
         with torch.inference_mode(), autocast:
-            output: torch.Tensor = network(batch)
+            output: torch.Tensor = network(*args, **kwargs)
             return output
 
     return step
@@ -57,7 +59,7 @@ def inference_step(
 
 def training_step(
     module: nn.Module,
-    batch: torch.Tensor,
+    batch: Inputs,
     targets: torch.Tensor,
     workload: Workload,
     mark: Callable[[], None] = lambda: None,
@@ -73,7 +75,7 @@ def training_step(
 
     Args:
         module: the network; left in train mode, with gradients.
-        batch: of the workload's shape, or the part of a rank.
+        batch: what it is called with: the whole batch, or the part of a rank.
         targets: one class per image.
         workload: dtype, layout, optimizer, micro-batch.
         mark: called between forward and backward, where there is one of each.
@@ -85,22 +87,23 @@ def training_step(
     module, autocast = _placed(module.train(), workload), _autocast(workload)
     parallel = _parallel(module, workload)
     network = executable(parallel)
-    size = (workload.micro_batch_size or len(batch) * workload.world_size) // workload.world_size
+    count = len(targets)
+    size = (workload.micro_batch_size or count * workload.world_size) // workload.world_size
     *chunks, last = _micro_batches(batch, targets, size)
     mark_forward = mark if not chunks else lambda: None
     unsynchronised = parallel.no_sync if isinstance(parallel, DistributedDataParallel) else nullcontext
     update = _update(module, workload)
 
-    def accumulate(images: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    def accumulate(images: Inputs, classes: torch.Tensor) -> torch.Tensor:
         with autocast:
-            loss = functional.cross_entropy(network(images), classes) * (len(classes) / len(batch))
+            loss = functional.cross_entropy(images.passed_to(network), classes) * (len(classes) / count)
         mark_forward()
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
     def step() -> torch.Tensor:
         module.zero_grad(set_to_none=True)
-        total = torch.zeros((), device=batch.device)
+        total = torch.zeros((), device=targets.device)
         with unsynchronised():
             for chunk in chunks:
                 total += accumulate(*chunk)
@@ -112,12 +115,22 @@ def training_step(
 
 
 def _micro_batches(
-    batch: torch.Tensor, targets: torch.Tensor, size: int
-) -> tuple[tuple[torch.Tensor, torch.Tensor], ...]:
-    """The batch itself where it is one: a view of it could not be written to by the network."""
-    if size >= len(batch):
+    batch: Inputs, targets: torch.Tensor, size: int
+) -> tuple[tuple[Inputs, torch.Tensor], ...]:
+    """The batch itself where it is one: a view of it could not be written to by the network.
+
+    Of what is not as long as the batch, every part gets the whole.
+    """
+    whole = len(targets)
+    if size >= whole:
         return ((batch, targets),)
-    return tuple(zip(torch.split(batch, size), torch.split(targets, size), strict=True))
+
+    def part(first: int) -> Inputs:
+        return batch.map(
+            lambda tensor: tensor[first : first + size] if tensor.shape[:1] == (whole,) else tensor
+        )
+
+    return tuple((part(first), targets[first : first + size]) for first in range(0, whole, size))
 
 
 def gradient_bytes(module: nn.Module) -> int:

@@ -9,7 +9,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MethodType
@@ -21,6 +21,7 @@ from torch import fx, nn
 from sebench import counters
 from sebench.counters.recording import Recording
 from sebench.errors import BuildError, SebenchError
+from sebench.inputs import Inputs
 from sebench.models.usercode import describe
 from sebench.surgery import graphs
 from sebench.surgery.dataflow import Dataflow
@@ -134,7 +135,7 @@ class Captured:
         return cast("fx.Node", given)
 
 
-def capture(network: nn.Module, inputs: Sequence[torch.Tensor]) -> Captured:
+def capture(network: nn.Module, inputs: Inputs) -> Captured:
     """Capture a network in the mode in which it is.
 
     Args:
@@ -147,7 +148,7 @@ def capture(network: nn.Module, inputs: Sequence[torch.Tensor]) -> Captured:
     program = _exported(network, inputs)
     stepped = _module(program, training=network.training)
     graphs.make_steps(stepped)
-    recording = counters.record(stepped, tuple(inputs[0].shape))
+    recording = counters.record(stepped, tuple(next(inputs.tensors()).shape), inputs)
     steps = {
         graphs.step_name(call.path): range(call.first, call.last)
         for call in recording.calls
@@ -170,10 +171,10 @@ def _step_of(steps: Mapping[str, range], gate: FoundGate) -> str:
     return next(name for name, ops in steps.items() if gate.product in ops)
 
 
-def _exported(network: nn.Module, inputs: Sequence[torch.Tensor]) -> torch.export.ExportedProgram:
+def _exported(network: nn.Module, inputs: Inputs) -> torch.export.ExportedProgram:
     try:
         with _silence():
-            return torch.export.export(network, tuple(inputs), strict=False)
+            return torch.export.export(network, inputs.args, dict(inputs.kwargs), strict=False)
     except SebenchError:
         raise
     except Exception as error:

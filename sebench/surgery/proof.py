@@ -16,6 +16,7 @@ from sebench.counters.placeholders import has_data, isolated_from_caller
 from sebench.counters.recording import Recording
 from sebench.counters.twin import named_modules, twin_of
 from sebench.errors import BuildError, SebenchError
+from sebench.inputs import Inputs
 from sebench.models.usercode import describe
 from sebench.surgery.forcing import GatesForcedToOne
 from sebench.surgery.gates import FoundGate
@@ -42,7 +43,7 @@ class Proof:
 def prove(
     asis: nn.Module,
     stripped: nn.Module,
-    inputs: Sequence[torch.Tensor],
+    inputs: Inputs,
     recording: Recording,
     gates: Sequence[FoundGate],
     *,
@@ -73,7 +74,7 @@ def prove(
     with isolated_from_caller(), torch.no_grad(), _plain_kernels():
         torch.manual_seed(seed)
         weights = _random_weights(asis)
-        batch = tuple(_random_like(tensor) for tensor in inputs)
+        batch = inputs.map(_random_like)
         runs = _Runs(name, weights, batch)
         forcing = GatesForcedToOne(recording, gates)
         with forcing:
@@ -97,7 +98,7 @@ def prove(
         raise _refused(
             name, f"without its attention is not the network with every gate at one (off by {difference:.1%})"
         )
-    left = counters.record(stripped, tuple(inputs[0].shape))
+    left = counters.record(stripped, tuple(next(inputs.tensors()).shape), inputs)
     lost = (_params(asis) - _params(stripped), _macs(recording) - _macs(left))
     if lost != (drop.params, drop.macs):
         raise _refused(
@@ -114,7 +115,7 @@ class _Runs:
 
     name: str
     weights: Mapping[str, torch.Tensor]
-    batch: tuple[torch.Tensor, ...]
+    batch: Inputs
 
     def outputs(self, network: nn.Module, how: str) -> list[torch.Tensor]:
         """What a network returns; a copy of it runs, as some keep what they computed from their weights.
@@ -129,7 +130,7 @@ class _Runs:
             copied = twin_of(
                 modules, dtype=torch.get_default_dtype(), training=False, placeholders=drawn
             ).root
-            result = copied(*(tensor.clone() for tensor in self.batch))
+            result = self.batch.map(torch.clone).passed_to(copied)
         except SebenchError:
             raise
         except Exception as error:

@@ -30,6 +30,8 @@ class Sites:
     """Ops that belong elsewhere than the module that runs them."""
 
 
+ROOT = "(network)"
+"""Site of a gate that the network itself computes, outside of its modules."""
 NO_SITES = Sites(gates=(), sites=(), stages={}, modules=(), places={})
 
 
@@ -37,7 +39,7 @@ def find_sites(recording: Recording) -> Sites:
     """Find the gates of a network, and the stage of all that it does."""
     found = find_gates(recording)
     flow = Dataflow(recording)
-    paths = _unique([each.gate.path for each in found])
+    paths = _unique([each.gate.path or ROOT for each in found])
     gate_of: dict[int, int] = {}
     for number, each in enumerate(found):
         for index in each.ops:

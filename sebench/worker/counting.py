@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from sebench import counters, models, surgery
 from sebench.analysis.lock import count_entry
-from sebench.errors import BuildError, CountError
+from sebench.errors import BuildError, CountError, UsageError
 from sebench.files import digests
 from sebench.schema import CrossCheck, ModelSpec, Phase, StaticCost
 from sebench.worker.channel import Fatal, WorkerChannel, guarded
@@ -30,6 +30,7 @@ from sebench.worker.side import check_origin
 
 if TYPE_CHECKING:
     from sebench.counters.adapters.tool import Tool
+    from sebench.inputs import Inputs
     from sebench.schema.gates import Gate
     from sebench.surgery.sites import Sites
 
@@ -74,11 +75,11 @@ def _count(
 ) -> StaticCost:
     from sebench.surgery.sites import find_sites  # noqa: PLC0415 - imports torch
 
-    source = models.source_of(built.spec.model)
+    source, inputs = models.source_of(built.spec.model), inputs_of(built.spec, shape)
     if models.is_users_own(built.spec):
         models.search_last(Path.cwd())  # for what its code imports only while it runs
     if not source.knows_sites:
-        found = _found(built, shape, phase)
+        found = _found(built, shape, phase, inputs)
         cost = counters.count(
             built.module,
             shape,
@@ -87,24 +88,25 @@ def _count(
             sites=tuple(dict.fromkeys((*found.modules, *built.sites))),
             stages=found.stages,
             places=found.places,
+            inputs=inputs,
         )
         # What was put in is attention, whether or not it is a gate.
         others = tuple(site for site in cost.sites if site.path not in found.modules)
         return replace(cost, sites=(*found.sites, *others), gates=found.gates, captured=built.captured)
     cost = counters.count(
-        built.module, shape, phase=phase, dtype=dtype, sites=built.sites, stages=built.stages
+        built.module, shape, phase=phase, dtype=dtype, sites=built.sites, stages=built.stages, inputs=inputs
     )
     if not gates:
         return cost
-    return replace(cost, gates=_in_stages_of(built, find_sites(counters.record(built.module, shape))))
+    return replace(cost, gates=_in_stages_of(built, find_sites(counters.record(built.module, shape, inputs))))
 
 
-def _found(built: models.BuiltModel, shape: tuple[int, ...], phase: Phase) -> Sites:
+def _found(built: models.BuiltModel, shape: tuple[int, ...], phase: Phase, inputs: Inputs | None) -> Sites:
     """Sites in evaluation mode; of a network that only works in training mode none are known."""
     from sebench.surgery.sites import NO_SITES, find_sites  # noqa: PLC0415 - imports torch
 
     try:
-        return find_sites(counters.record(built.module, shape))
+        return find_sites(counters.record(built.module, shape, inputs))
     except (BuildError, CountError):
         if phase == "inference":
             raise
@@ -138,9 +140,16 @@ def cross_check_network(
 
     cost = count_network(spec, shape, phase)
     device = surgery.build(spec, device="meta", input_shape=shape, phase=phase).device
+    inputs = inputs_of(spec, shape)
+    if inputs is not None and inputs.only is None:
+        raise UsageError(
+            f"{spec.label} takes {inputs.describe()}, and other counters take one tensor",
+            hint="leave out --cross-check",
+        )
     checks = cross_check(
         lambda: surgery.build(spec, device=device, input_shape=shape, phase=phase).module,
         cost,
+        shape=shape if inputs is None or inputs.only is None else tuple(inputs.only.shape),
         device=device,
         tools=TOOLS if tools is None else tools,
     )
@@ -152,6 +161,11 @@ def cross_check_network(
         tools=checks,
         uncounted=cost.uncounted,
     )
+
+
+def inputs_of(spec: ModelSpec, shape: tuple[int, ...]) -> Inputs | None:
+    """What a function of the user's makes for a network; None where it takes one tensor of that shape."""
+    return None if spec.example_inputs is None else models.make_inputs(spec.example_inputs, shape[0], seed=0)
 
 
 _Request = CountRequest | CrossCheckRequest

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from sebench import models, surgery
 from sebench.errors import WorkerError
+from sebench.inputs import Inputs
 from sebench.profilers.device import Device, RestoredStep, Step
-from sebench.profilers.inputs import OwnInput, make_source
+from sebench.profilers.inputs import OwnInput, as_in_workload, make_source
 from sebench.profilers.latency import Heartbeat, no_heartbeat
 from sebench.profilers.runtimes import PREPARE, Batch, PreparedStep
 from sebench.profilers.workload import (
@@ -23,7 +24,7 @@ from sebench.profilers.workload import (
 )
 from sebench.schema import ModelSpec, Side, Workload, runtime_info
 from sebench.worker.channel import Build, Fatal, guarded
-from sebench.worker.protocol import Request, SideRequest
+from sebench.worker.protocol import MemoryRequest, ProfileRequest, Request, SideRequest
 
 About = Callable[[str], None]
 """Told which network's code runs from now on."""
@@ -110,11 +111,15 @@ def prepare(
         Fatal: a network does not build or run, or its output is not finite.
     """
     specs: dict[Side, ModelSpec] = {"baseline": request.pair.baseline, "candidate": request.pair.candidate}
-    source = make_source(request.workload, seed=request.weight_seed, rank=rank)
+    sources: dict[str | None, Inputs] = {}
     prepared: dict[Side, PreparedSide] = {}
     for side in request.build_order:
         about(specs[side].label)
-        prepared[side] = prepare_side(specs[side], source, request, build, device, rank=rank, alive=alive)
+        spec = specs[side]
+        if spec.example_inputs not in sources:
+            sources[spec.example_inputs] = guarded(partial(source_for, spec, request, rank))
+        source = sources[spec.example_inputs]
+        prepared[side] = prepare_side(spec, source, request, build, device, rank=rank, alive=alive)
     about("")
     return prepared
 
@@ -130,7 +135,7 @@ def timed_steps(sides: Mapping[Side, PreparedSide]) -> dict[Side, Step]:
 
 def prepare_side(
     spec: ModelSpec,
-    source: torch.Tensor,
+    source: Inputs,
     request: Request | SideRequest,
     build: Build,
     device: Device,
@@ -176,6 +181,20 @@ def prepare_side(
     )
 
 
+def source_for(
+    spec: ModelSpec, request: Request | SideRequest | MemoryRequest | ProfileRequest, rank: int = 0
+) -> Inputs:
+    """What the input of a network holds in the beginning; the same for all networks that are fed alike.
+
+    Each rank has a part of one batch, or what a function of the user's makes for a part's size.
+    """
+    workload, seed = request.workload, request.weight_seed
+    if spec.example_inputs is None:
+        return make_source(workload, seed=seed, rank=rank)
+    inputs = models.make_inputs(spec.example_inputs, workload.rank_input_shape[0], seed + rank)
+    return as_in_workload(inputs, workload)
+
+
 def other_side(request: Request | SideRequest, spec: ModelSpec) -> ModelSpec | None:
     """What a network is compared with; None where that is built in another process, from another tree."""
     if isinstance(request, SideRequest):
@@ -194,9 +213,7 @@ def prepare_step(
     return PREPARE[workload.runtime](module, batch, workload)
 
 
-def ready_step(
-    module: nn.Module, source: torch.Tensor, workload: Workload, seed: int, device: Device
-) -> Step:
+def ready_step(module: nn.Module, source: Inputs, workload: Workload, seed: int, device: Device) -> Step:
     """A step that has run once on its own copy of `source`, which it finds unchanged each time."""
     own = OwnInput(lambda: source, workload.device)
     run = prepare_step(module, own, workload, seed, device).run

@@ -8,14 +8,14 @@ from random import Random
 
 from sebench.profilers.device import Device, Step
 from sebench.profilers.energy import idle_power_w, measure_energy_block, require_alone
-from sebench.profilers.inputs import OwnInput, make_source
+from sebench.profilers.inputs import OwnInput
 from sebench.profilers.latency import Heartbeat, draw_orders, no_heartbeat, warm_up
 from sebench.profilers.memory import WARM_STEPS, peak_bytes, peak_resident_bytes, reserved_bytes
 from sebench.profilers.probes import Probe, cpu_of_others, read_probe
 from sebench.profilers.workload import gradient_bytes
 from sebench.schema import MemoryRun, Side
 from sebench.worker.channel import Build, guarded
-from sebench.worker.preparing import prepare_step
+from sebench.worker.preparing import prepare_step, source_for
 from sebench.worker.protocol import (
     CounterFound,
     EnergyDone,
@@ -43,7 +43,8 @@ def measure_memory(
     workload, imported = request.workload, peak_resident_bytes()
     module = guarded(lambda: build(request.spec, request.weight_seed, workload, request.beside))
     # Made anew where it is needed: a second input would be in the peak.
-    own = OwnInput(partial(make_source, workload, seed=request.weight_seed), workload.device)
+    source = partial(source_for, request.spec, request)
+    own = OwnInput(source, workload.device)
     prepared = guarded(lambda: prepare_step(module, own, workload, request.weight_seed, device))
     alive()
     for _ in range(WARM_STEPS):
@@ -60,7 +61,7 @@ def measure_memory(
         peak_bytes=peak_bytes(
             module,
             prepared.run,
-            (own.tensor, *prepared.held),
+            (*own.tensors, *prepared.held),
             workload.device,
             bucket_bytes=gradient_bytes(module) if workload.world_size > 1 else 0,
         ),

@@ -11,13 +11,19 @@ from torch import nn
 from sebench.errors import DeviceError
 from sebench.profilers.device import Step
 from sebench.profilers.distributed import lone_rank
-from sebench.profilers.inputs import make_source
 from sebench.profilers.probes import read_probe
 from sebench.profilers.runtime import runtime_facts
 from sebench.profilers.selection import select_device
 from sebench.worker.channel import Build, Fatal, Lines, Select, Sink, WorkerChannel, guarded
 from sebench.worker.counting import serve_counts, serve_lock
-from sebench.worker.preparing import build_module, prepare, prepare_side, ready_step, timed_steps
+from sebench.worker.preparing import (
+    build_module,
+    prepare,
+    prepare_side,
+    ready_step,
+    source_for,
+    timed_steps,
+)
 from sebench.worker.profiling import profile_pair
 from sebench.worker.protocol import (
     Asked,
@@ -98,8 +104,8 @@ def _answer(
 
 def _run_side(request: SideRequest, channel: WorkerChannel) -> None:
     device = channel.device(request.workload)
-    source = make_source(request.workload, seed=request.weight_seed)
     channel.about(request.spec.label)
+    source = guarded(lambda: source_for(request.spec, request))
     side = prepare_side(request.spec, source, request, channel.build, device, alive=channel.alive)
     guarded(lambda: check_origin(request.spec.model, request.not_from))
     runtime = {**runtime_facts(device.name), "variables": openmp_variables()}
@@ -121,7 +127,7 @@ def _measure_memory(request: MemoryRequest, channel: WorkerChannel) -> None:
 def _profile(request: ProfileRequest, channel: WorkerChannel) -> None:
     workload = request.workload
     device = channel.device(workload)
-    source = make_source(workload, seed=request.weight_seed)
+    source = guarded(lambda: source_for(request.pair.candidate, request))
 
     def prepare(module: nn.Module) -> Step:
         return ready_step(module, source, workload, request.weight_seed, device)

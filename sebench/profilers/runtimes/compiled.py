@@ -17,6 +17,6 @@ def prepare(module: nn.Module, batch: Batch, workload: Workload, /) -> PreparedS
     return torch_step(module, batch, workload, _compiled)
 
 
-def _compiled(module: nn.Module) -> Callable[[torch.Tensor], Any]:
-    compiled: Callable[[torch.Tensor], Any] = torch.compile(module, dynamic=False)
+def _compiled(module: nn.Module) -> Callable[..., Any]:
+    compiled: Callable[..., Any] = torch.compile(module, dynamic=False)
     return compiled

@@ -24,7 +24,7 @@ class Batch:
     """What a step works on."""
 
     input: OwnInput
-    """The network's own; a step reads its tensor anew each time, and may write to it."""
+    """The network's own; a step reads its tensors anew each time, and may write to it."""
     seed: int
     """Of the classes that training draws."""
     rank: int = 0
@@ -76,13 +76,13 @@ def torch_step(
     """
     own = batch.input
     if workload.phase == "inference":
-        return PreparedStep(inference_step(module, own.tensor, workload, executable))
-    logits = inference_step(module, own.tensor, workload)()
+        return PreparedStep(inference_step(module, own.inputs, workload, executable))
+    logits = inference_step(module, own.inputs, workload)()
     targets = make_targets(workload, logits, seed=batch.seed, rank=batch.rank)
     del logits
     if own.is_written():
         own.restore()
-    step = training_step(module, own.tensor, targets, workload, batch.mark, executable=executable)
+    step = training_step(module, own.inputs, targets, workload, batch.mark, executable=executable)
     return PreparedStep(step, (targets,))
 
 
