@@ -144,6 +144,12 @@ _KINDS = (
         hint=_WRAP,
     ),
     Kind(
+        pattern=r"TypeError: .*unexpected keyword argument '(\w+)'",
+        holds=_is_root,
+        says="takes no argument {0}, but is given {fed}",
+        hint=_WRAP,
+    ),
+    Kind(
         pattern=r"TypeError: .*takes (?:from )?\d.* but \d+ (?:was|were) given",
         holds=_is_root,
         says="does not accept this input: {said}; it is given {fed}",

@@ -46,24 +46,22 @@ def _sha256(path: Path, changed_ns: int, size: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def load_weights(network: nn.Module, spec: ModelSpec, *, attention: Collection[str] = ()) -> None:
+def load_weights(network: nn.Module, spec: ModelSpec, *, slot: str | None = None) -> None:
     """Load the file of a specification into a network, every key of it; code in the file is never run.
 
     Args:
         network: with memory; changed in place.
         spec: with a file of weights.
-        attention: paths of the attention that was put in. A file without any weights for it leaves that as
-            it was drawn.
+        slot: name that all modules with attention have. Weights of attention may then be missing, which
+            leaves it as it was drawn, or be there for a network without: a pair shares its other weights.
 
     Raises:
         BuildError: the file is no state_dict, or of another network.
     """
     loaded = _state_in(Path(spec.weights or ""))
     own = network.state_dict()
-    prefixes = tuple(f"{site}." for site in attention)
-    ours = {key for key in own if key.startswith(prefixes)}
-    if not ours & loaded.keys():
-        loaded = {**{key: own[key] for key in ours}, **loaded}
+    if slot is not None:
+        loaded = _with_own_attention(own, loaded, slot)
     where = f"{spec.weights} does not fit {spec.label}"
     missing, unknown = own.keys() - loaded.keys(), loaded.keys() - own.keys()
     if missing or unknown:
@@ -76,6 +74,17 @@ def load_weights(network: nn.Module, spec: ModelSpec, *, attention: Collection[s
             shapes = f"{tuple(loaded[key].shape)} instead of {tuple(own[key].shape)}"
             raise BuildError(f"{where}: {key} has shape {shapes}", hint="name the state_dict of this network")
     network.load_state_dict(loaded)
+
+
+def _with_own_attention(
+    own: Mapping[str, Tensor], loaded: Mapping[str, Tensor], slot: str
+) -> dict[str, Tensor]:
+    """The weights of a file, with those of the network's attention where the file is of other attention."""
+    ours, theirs = ({key for key in keys if slot in key.split(".")} for keys in (own, loaded))
+    if ours == theirs:
+        return dict(loaded)
+    common = {key: value for key, value in loaded.items() if key not in theirs}
+    return common | {key: own[key] for key in ours}
 
 
 def _state_in(path: Path) -> dict[str, Tensor]:

@@ -138,7 +138,7 @@ class _Network:
             return replace_gates(self.module, self.recording, self.gates, variant, seed)
         places = find_places(self.module, self.recording)
         if not places:
-            raise no_place(self.module)
+            raise no_place(self.module, self.recording)
         return put_in(self.module, places, variant, seed)
 
     def _attending_after(self, pattern: str, variant: Variant, seed: int) -> nn.Module:

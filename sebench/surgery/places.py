@@ -136,12 +136,13 @@ def calls_of_class(network: nn.Module, recording: Recording, name: str) -> tuple
     return calls
 
 
-def no_place(network: nn.Module) -> UsageError:
+def no_place(network: nn.Module, recording: Recording) -> UsageError:
     """What to say where `find_places` finds nothing, and what else can be done."""
+    named = _Finder(Dataflow(recording), named_modules(network)).named_candidates()
     return UsageError(
         f"no place for attention found in {type(network).__name__}: it has no residual branches with"
         " convolutions, no concatenations and no repeated blocks",
-        hint=WRITE_BOTH,
+        hint=f"{named}, or {WRITE_BOTH}" if named else WRITE_BOTH,
     )
 
 
@@ -172,14 +173,18 @@ class _Finder:
         return self._place(Ending(call, call.outputs[0]), boundary)
 
     def candidates(self) -> str:
-        """A hint that names modules by patterns, those that hold most modules first."""
+        """A hint that names modules, or says that there are none."""
+        return self.named_candidates() or "it has no feature maps"
+
+    def named_candidates(self) -> str:
+        """A hint that names modules by patterns, those that hold most modules first; empty without any."""
         patterns: Counter[str] = Counter()
         for call in self.flow.recording.calls:
             has_weights = next(self.modules[call.path].parameters(), None) is not None
             if has_weights and call.path and len(call.outputs) == 1 and self._is_feature_map(call.outputs[0]):
                 patterns[re.sub(r"\d+", r"\\d+", call.path.replace(".", r"\."))] += 1
         named = " or ".join(f"'{pattern}'" for pattern, _ in patterns.most_common(_MOST_CANDIDATES))
-        return f"name modules with --insert-after, e.g. {named}" if named else "it has no feature maps"
+        return f"name modules with --insert-after, e.g. {named}" if named else ""
 
     @cached_property
     def _boundaries(self) -> Boundaries:

@@ -105,7 +105,7 @@ class Native(Source):
         filled = {id(attention) for attention in slots.filled}
         sites = tuple(name for name, child in module.named_modules() if id(child) in filled)
         if device.type != "meta":
-            module = _materialise(module, spec, seed, device, sites)
+            module = _materialise(module, spec, seed, device)
         return BuiltModel(
             spec=spec,
             module=module,
@@ -129,9 +129,7 @@ def _factory_options(spec: ModelSpec, info: ModelInfo) -> dict[str, Any]:
     return options
 
 
-def _materialise(
-    module: nn.Module, spec: ModelSpec, seed: int, device: torch.device, sites: tuple[str, ...]
-) -> nn.Module:
+def _materialise(module: nn.Module, spec: ModelSpec, seed: int, device: torch.device) -> nn.Module:
     """Give a meta network storage and weights: drawn on the CPU so that devices agree, or from a file."""
     from sebench.models.initialisation import allocate, initialise
 
@@ -139,7 +137,7 @@ def _materialise(
         allocate(module)
         initialise(module, seed)
         if spec.weights is not None:
-            load_weights(module, spec, attention=sites)
+            load_weights(module, spec, slot="attention")
         return module.to(device)
     except (MemoryError, RuntimeError) as error:
         reason = str(error).splitlines()[0]

@@ -469,9 +469,9 @@ def test_a_chain_of_torchs_own_layers_names_the_override():
         network = nn.Sequential(conv(3, 8), nn.ReLU(), conv(8, 8), nn.ReLU())
     recording = record(network, IMAGE)
     assert find_places(network, recording) == ()
-    assert str(no_place(network)) == (
+    assert str(no_place(network, recording)) == (
         "no place for attention found in Sequential: it has no residual branches with convolutions, "
-        "no concatenations and no repeated blocks; "
+        "no concatenations and no repeated blocks; name modules with --insert-after, e.g. '\\d+', or "
         "write both networks: --baseline FILE.py:without --candidate FILE.py:with_attention"
     )
 
