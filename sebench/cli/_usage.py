@@ -146,6 +146,7 @@ _BY_OPTION: Mapping[str, str] = {
     "--figures": "FILE",
     "--fingerprint": "DIGITS",
     "--image-size": "SIZE",
+    "--input-shape": "SHAPE",
     "--junit": "FILE",
     "--lock": "FILE",
     "--margin": "METRIC:RATIO",

@@ -52,7 +52,8 @@ class Asked:
     @property
     def options(self) -> dict[str, Any]:
         """What settings say besides what is compared."""
-        return {**asdict(self.workload), **asdict(self.network)}
+        network = {name: value or None for name, value in asdict(self.network).items()}
+        return {**asdict(self.workload), **network}
 
     @property
     def nothing(self) -> bool:

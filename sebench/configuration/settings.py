@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta
+from msgspec.structs import replace
 
 from sebench.configuration.limits import problem_of_ratio, problem_of_text
 from sebench.schema import (
@@ -51,7 +52,7 @@ class CaseSettings(WorkloadRequest, frozen=True, kw_only=True, rename="kebab"):
 
     num_classes: Positive | None = None
     stride_in: StrideIn | None = None
-    model_args: tuple[Name, ...] = ()
+    model_args: tuple[Name, ...] | None = None
     weights: Name | None = None
     insert_after: Name | None = None
     attention_class: Name | None = None
@@ -60,7 +61,7 @@ class CaseSettings(WorkloadRequest, frozen=True, kw_only=True, rename="kebab"):
     @property
     def network(self) -> NetworkOptions:
         """The options that networks are built with."""
-        return network_options(self)
+        return replace(network_options(self), model_args=self.model_args or ())
 
 
 class CeilingSettings(CaseSettings, frozen=True, kw_only=True):

@@ -88,7 +88,7 @@ NETWORK_OPTIONS: tuple[NetworkOption, ...] = (
     NetworkOption(
         "model_args",
         "--model-arg",
-        "KEY=VALUE",
+        "KEY=...",
         "Keyword argument of the network's factory; repeatable.",
         ", ".join,
         repeatable=True,

@@ -6,7 +6,7 @@ import pytest
 
 from sebench.errors import BuildError, DeterminismError, UsageError, VariantError, WorkerError
 from sebench.runner.counting.locking import check_lock, count_lock, locked_networks, torch_minor
-from sebench.schema import Lock, LockedNetwork
+from sebench.schema import Lock, LockedNetwork, NetworkOptions
 
 NETS = """
 import os
@@ -53,7 +53,12 @@ def test_networks_are_every_model_plain_and_in_every_variant_once(nets):
 
 
 def test_options_are_part_of_the_network():
-    (network, _) = locked_networks(["resnet50"], ["se"], image_size=96, num_classes=10, stride_in="3x3")
+    (network, _) = locked_networks(
+        ["resnet50"],
+        ["se"],
+        image_size=96,
+        options=NetworkOptions(num_classes=10, stride_in="3x3", weights=__file__),
+    )
     assert network == LockedNetwork(
         model="resnet50", num_classes=10, stride_in="3x3", input_shape=(1, 3, 96, 96)
     )
@@ -64,8 +69,8 @@ def test_names_that_cannot_be_meant(nets):
         locked_networks(["resnet5"], ["se"])
     with pytest.raises(VariantError, match="unknown attention 'es'"):
         locked_networks(["resnet50"], ["es"])
-    with pytest.raises(UsageError, match="built by its own factory: no --num-classes"):
-        locked_networks([f"{nets}:net"], [], num_classes=10)
+    with pytest.raises(UsageError, match="built by its own factory: no --stride-in"):
+        locked_networks([f"{nets}:net"], [], options=NetworkOptions(stride_in="3x3"))
 
 
 def test_two_processes_agree_and_the_lock_passes_its_own_check(nets):

@@ -44,6 +44,7 @@ from sebench.schema import (
     ASKED_OPTIONS,
     COLUMN_OPTIONS,
     NOTHING_SAID,
+    SHAPE_OPTION,
     WORKLOAD_COLUMNS,
     WORKLOAD_OPTIONS,
     Check,
@@ -329,6 +330,8 @@ def request(option):
 
 def asked(option):
     """Another value than usual, as it is said."""
+    if option is SHAPE_OPTION:
+        return "8x3x299x224"
     return "299x224" if option.field == "input_shape" else OTHER[option.field]
 
 
@@ -418,7 +421,7 @@ def test_what_is_said_is_planned(option):
     # Several ranks and optimizers are for training, as is everything that may go with it.
     said = {"phase": "training", "batch_size": 8, option.parameter: asked(option)}
     (planned,) = workloads(WorkloadRequest(**said), (3, 299, 224))
-    if option.field == "input_shape":
+    if option.field == "input_shape":  # of the network, unless it is said in full
         assert planned.input_shape == (8, 3, 299, 224)
     else:
         assert getattr(planned, option.field) == OTHER[option.field]

@@ -124,11 +124,19 @@ def test_what_cannot_be_meant_of_a_module(module, options, message):
         sebench.count(module, **options)
 
 
-@pytest.mark.parametrize("options", [{"input_shape": SHAPE}, {"sites": ["1"]}, {"stages": {"0": "stem"}}])
+@pytest.mark.parametrize("options", [{"sites": ["1"]}, {"stages": {"0": "stem"}}])
 def test_what_cannot_be_meant_of_a_name(options):
     (name,) = options
     with pytest.raises(UsageError, match=f"{name} does not apply to a named network"):
         sebench.count("resnet50", **options)
+
+
+def test_a_named_network_takes_a_shape():
+    assert sebench.count("cifar_resnet110", input_shape=(2, 3, 16, 16)).macs == (
+        2 * sebench.count("cifar_resnet110", image_size=16).macs
+    )
+    with pytest.raises(UsageError, match="--input-shape and --image-size both say the size"):
+        sebench.count("cifar_resnet110", input_shape=(1, 3, 16, 16), image_size=16)
 
 
 def test_an_input_that_does_not_fit(module):

@@ -13,18 +13,20 @@ CALLED = {"budget_s": "budget", "results": "directory"}
 """Parameters that the command line calls differently; there is no unit in the name of an option."""
 ALONE = {
     "compare": {"progress", "execution"},
-    "count": {"input_shape", "sites", "stages"},
-    "profile": {"input_shape", "sites", "stages"},
+    "count": {"sites", "stages"},
+    "profile": {"sites", "stages"},
     "check": {"progress"},
     "table": {"progress"},
 }
 """What only programs have: a callback, a former name, and what describes a module object."""
 PRESENTATION = {"output_format", "output", "plot", "quiet", "debug", "cache"}
 UNSAID = {
-    "compare": {"no_save", "sides", "directory"},  # `save` is None there; stored results are for `load`
-    "count": {"by", "sites", "cross_check", "strict"},  # every breakdown is an attribute
-    "profile": set(),
-    "check": {"no_save", "junit", "dump_config"},  # `attempts=None`, and `sebench.reporting.exports`
+    # `save` is None there; stored results are for `load`; a class is a variant
+    "compare": {"no_save", "sides", "directory", "attention"},
+    "count": {"by", "sites", "cross_check", "strict", "attention"},  # every breakdown is an attribute
+    "profile": {"attention"},
+    # `attempts=None`, and `sebench.reporting.exports`
+    "check": {"no_save", "junit", "dump_config", "attention"},
     "table": set(),
 }
 """What only the command line has."""

@@ -177,9 +177,11 @@ def test_what_cannot_be_meant(net, options, error, message):
         sebench.profile(net, **{"input_shape": SHAPE, "device": "cpu", "threads": 1, **options})
 
 
-def test_a_named_network_takes_no_input_shape():
-    with pytest.raises(UsageError, match="input_shape does not apply to a named network"):
-        sebench.profile("resnet50", input_shape=SHAPE)
+def test_a_named_network_takes_one_size():
+    with pytest.raises(UsageError, match="--input-shape and --image-size both say the size"):
+        sebench.profile("resnet50", input_shape=SHAPE, image_size=64)
+    with pytest.raises(UsageError, match="stages does not apply to a named network"):
+        sebench.profile("resnet50", stages={"0": "stem"})
 
 
 def test_no_breakdown_of_that_name(inference):

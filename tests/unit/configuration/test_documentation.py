@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from sebench.configuration import load_configuration
-from sebench.configuration.settings import CheckSettings, LockSettings
-from sebench.schema import LIMIT_METRICS, WorkloadRequest
+from sebench.configuration.settings import CaseSettings, CheckSettings, LockSettings
+from sebench.schema import LIMIT_METRICS
 
 GATE = (Path(__file__).parents[3] / "docs" / "gate.md").read_text(encoding="utf-8")
 
@@ -22,5 +22,5 @@ def test_the_example_loads_and_shows_every_section(tmp_path):
 
 def test_every_key_and_metric_is_named():
     named = set(re.findall(r"`([\w-]+)`", GATE)) | set(re.findall(r"^([\w-]+) = ", GATE, re.MULTILINE))
-    keys = (*LockSettings.__struct_encode_fields__, *WorkloadRequest.__struct_encode_fields__)
+    keys = (*LockSettings.__struct_encode_fields__, *CaseSettings.__struct_encode_fields__)
     assert named >= {*keys, *CheckSettings.__struct_encode_fields__, *LIMIT_METRICS} - {"stored"}

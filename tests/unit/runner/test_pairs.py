@@ -5,7 +5,7 @@ import pytest
 from sebench.errors import UsageError
 from sebench.runner.planning.pairs import make_pairs
 from sebench.runner.planning.plan import make_plan
-from sebench.schema import ModelSpec, WorkloadRequest
+from sebench.schema import ModelSpec, NetworkOptions, WorkloadRequest
 
 OLD, NEW = "nets.py:old", "nets.py:new"
 
@@ -42,12 +42,22 @@ def test_pairs(models, variants, baseline, candidate, titles):
     assert [pair.title for pair in make_pairs(models, variants, baseline, candidate)] == titles
 
 
-def test_options_of_native_networks_are_theirs():
-    (pair,) = make_pairs(["resnet50"], [], "plain", NEW, num_classes=10, stride_in="3x3")
+def test_options_are_of_the_models_and_without_any_of_both_networks():
+    said = NetworkOptions(num_classes=10, stride_in="3x3")
+    (pair,) = make_pairs(["resnet50"], [], "plain", NEW, options=said)
     assert pair.baseline == ModelSpec(model="resnet50", num_classes=10, stride_in="3x3")
     assert pair.candidate == ModelSpec(model=NEW)
-    with pytest.raises(UsageError, match="no --num-classes"):
-        make_pairs([], [], OLD, NEW, num_classes=10)
+    (pair,) = make_pairs([], [], OLD, NEW, options=NetworkOptions(num_classes=10))
+    assert pair.baseline == ModelSpec(model=OLD, num_classes=10)
+    assert pair.candidate == ModelSpec(model=NEW, num_classes=10)
+    with pytest.raises(UsageError, match="no --stride-in"):
+        make_pairs([], [], OLD, NEW, options=said)
+
+
+def test_what_feeds_one_network_feeds_the_other():
+    said = NetworkOptions(example_inputs="nets.py:tokens")
+    (pair,) = make_pairs(["resnet50"], [], "plain", NEW, options=said)
+    assert (pair.baseline.example_inputs, pair.candidate.example_inputs) == ("nets.py:tokens",) * 2
 
 
 @pytest.mark.parametrize(
@@ -70,7 +80,7 @@ def test_what_cannot_be_meant(models, variants, baseline, candidate, message):
 
 
 def test_what_a_network_is_compared_as_is_asked_where_nobody_says():
-    (pair,) = make_pairs([NEW], [], usual_candidate=lambda model: {NEW: "asis"}[model])
+    (pair,) = make_pairs([NEW], [], usual_candidate=lambda spec: {NEW: "asis"}[spec.model])
     assert pair.title == "nets.py:new: asis against plain"
     assert (pair.baseline.label, pair.candidate.label) == ("nets.py:new plain", "nets.py:new")
     (pair,) = make_pairs([NEW], ["se"], OLD)

@@ -3,8 +3,9 @@
 import pytest
 
 from sebench.errors import UsageError
-from sebench.runner.planning.plan import input_shape, make_plan, timing_policy
-from sebench.schema import ModelSpec, WorkloadRequest
+from sebench.runner.planning.inputs import input_shape
+from sebench.runner.planning.plan import make_plan, timing_policy
+from sebench.schema import ModelSpec, NetworkOptions, WorkloadRequest
 
 
 def plan(**fields):
@@ -25,7 +26,11 @@ def test_every_model_meets_every_variant_at_its_own_size():
 
 
 def test_the_same_pair_spelled_differently_is_measured_once():
-    made = plan(names=["resnet50", "resnet50"], variants=["se", "SE( r = 16 )"], num_classes=1000)
+    made = plan(
+        names=["resnet50", "resnet50"],
+        variants=["se", "SE( r = 16 )"],
+        options=NetworkOptions(num_classes=1000),
+    )
     assert len(made.sessions) == 1
     assert made.sessions[0].pair.candidate == ModelSpec(model="resnet50", variant="se")
 
@@ -61,10 +66,29 @@ def test_inputs_that_no_machine_holds_are_refused():
     with pytest.raises(UsageError, match="--image-size is more than 65536"):
         plan(workload=WorkloadRequest(image_size=f"224x{10**30}"))
     with pytest.raises(UsageError, match="--num-classes is more than 2147483648"):
-        plan(num_classes=10**30)
-    assert input_shape("resnet50", 2**31, 224) == (2**31, 3, 224, 224)  # 2^31 * 150,528 is below 2^50
+        plan(options=NetworkOptions(num_classes=10**30))
+    resnet = ModelSpec(model="resnet50")
+    assert input_shape(resnet, 2**31, size=224) == (2**31, 3, 224, 224)  # 2^31 * 150,528 is below 2^50
     with pytest.raises(UsageError, match="--batch-size 2147483648 at .* is more than any machine holds"):
-        input_shape("resnet50", 2**31, 2**16)
+        input_shape(resnet, 2**31, size=2**16)
+
+
+def test_a_shape_that_is_said_comes_before_everything_else():
+    fed = ModelSpec(model="nets.py:net", example_inputs="nets.py:tokens")
+    assert input_shape(fed, 4) == (4,)
+    assert input_shape(fed, 4, shape=(1, 80, 300)) == (4, 80, 300)
+    (planned,) = plan(workload=WorkloadRequest(input_shape="8x3x64x32")).sessions
+    assert (planned.workload.batch_size, planned.workload.input_shape) == (8, (8, 3, 64, 32))
+    with pytest.raises(UsageError, match="--input-shape 8x3x64x32 is a batch of 8, not of 4; leave out"):
+        plan(workload=WorkloadRequest(input_shape="8x3x64x32", batch_size=4))
+    for text, reason in (
+        ("64", "--input-shape '64' is not a shape; the batch comes first"),
+        ("1x0x3", "--input-shape '1x0x3' is not a shape"),
+        ("1x" * 8 + "1", "has more than 8 dimensions"),
+        ("1x1048576x1048576x1048576", "is more than any machine holds"),
+    ):
+        with pytest.raises(UsageError, match=reason):
+            plan(workload=WorkloadRequest(input_shape=text))
 
 
 def test_a_budget_is_hard_and_shared_by_the_pairs():
@@ -85,7 +109,7 @@ def test_nothing_to_compare_is_refused():
     with pytest.raises(UsageError, match="nothing to compare"):
         plan(names=[])
     with pytest.raises(UsageError, match="--batch-size 0 is not positive"):
-        input_shape("resnet50", 0, None)
+        input_shape(ModelSpec(model="resnet50"), 0)
 
 
 def test_the_workloads_of_a_pair_stay_together():
