@@ -7,6 +7,7 @@ import torch
 from typer.testing import CliRunner
 
 from sebench.cli import app
+from sebench.inputs import Inputs
 from sebench.profilers.accelerator import AcceleratorDevice
 from sebench.profilers.device import RestoredStep, joules_between
 from sebench.profilers.distributed import DistributedDevice, lone_rank, maximum
@@ -49,9 +50,9 @@ def test_a_captured_step_computes_the_same():
 def test_an_input_is_brought_back_before_a_span_of_steps_and_changes_within_it():
     source = make_source(WORKLOAD, seed=1)
     own = OwnInput(lambda: source, "cuda:0")
-    step = captured(lambda: own.tensor.mul_(2.0))
+    step = captured(lambda: own.tensors[0].mul_(2.0))
     AcceleratorDevice(WORKLOAD).timed(RestoredStep(step, own.restore), 3)
-    torch.testing.assert_close(own.tensor.cpu(), 8 * source)  # doubled three times
+    torch.testing.assert_close(own.tensors[0].cpu(), 8 * source)  # doubled three times
     assert own.is_changed()
 
 
@@ -62,7 +63,7 @@ def test_gradients_go_through_nccl_and_times_through_gloo():
         batch = make_input(workload, seed=1)
         targets = make_targets(workload, torch.zeros(4, 5), seed=1)
         device = DistributedDevice(AcceleratorDevice(workload), maximum)
-        timing = device.timed(training_step(module, batch, targets, workload, device.mark), 2)
+        timing = device.timed(training_step(module, Inputs((batch,)), targets, workload, device.mark), 2)
     assert timing.steps_s[0] > timing.forward_s[0] > 0
     assert module.weight.grad.abs().sum() > 0
 

@@ -265,8 +265,11 @@ def test_a_width_that_is_none_is_passed_over(monkeypatch, columns):
             "Fixed",
             r"Fixed \(in 'fc'\) does not accept one tensor \(N, 3, H, W\) = \(1, 3, 224, 224\): .* and ",
         ),
-        ("Fixed", r"choose another --image-size, or wrap it in a module that converts the input\n$"),
-        ("Two", r"Two takes more than one input \('y' is missing\), but is given one tensor .*; wrap it"),
+        ("Fixed", r"choose another --image-size or --input-shape\n$"),
+        (
+            "Two",
+            r"Two takes more than one input \('y' is missing\), but is given one tensor .*; give its inputs",
+        ),
     ],
 )
 def test_a_network_of_the_users_own_that_cannot_be_counted(nets, name, message):

@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional
 
 from sebench.errors import DeviceError
+from sebench.inputs import Inputs
 from sebench.profilers import distributed
 from sebench.profilers.distributed import DistributedDevice, host_store, lone_rank, process_group
 from sebench.profilers.inputs import make_input, make_targets
@@ -89,7 +90,7 @@ def stepped():
         module = network()
         with process_group(store, rank=0, world_size=2, device="cpu", timeout_s=600.0):
             batch = make_input(workload, seed=4)
-            training_step(module, batch, make_targets(workload, module(batch), seed=4), workload)()
+            training_step(module, Inputs((batch,)), make_targets(workload, module(batch), seed=4), workload)()
             out, _ = other.communicate(timeout=600.0)
         return module, json.loads(out)
 
@@ -126,7 +127,7 @@ def test_a_lone_rank_steps_without_the_others():
     workload, module = workload_of(), network()
     with lone_rank(workload):
         batch = make_input(workload, seed=4)
-        training_step(module, batch, make_targets(workload, module(batch), seed=4), workload)()
+        training_step(module, Inputs((batch,)), make_targets(workload, module(batch), seed=4), workload)()
     assert module[1].bias.grad.abs().sum() > 0
     # 3 x 4 x 4 inputs, 5 classes, with a bias, in float32
     assert gradient_bytes(module) == 4 * (48 * 5 + 5)

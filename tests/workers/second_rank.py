@@ -6,6 +6,7 @@ import sys
 import torch
 from torch import nn
 
+from sebench.inputs import Inputs
 from sebench.profilers.distributed import process_group, reach_store
 from sebench.profilers.inputs import make_input, make_targets
 from sebench.profilers.workload import training_step
@@ -33,5 +34,7 @@ if __name__ == "__main__":
     with process_group(store, rank=1, world_size=2, device="cpu", timeout_s=600.0):
         module = network()
         batch = make_input(workload, seed=4, rank=1)
-        training_step(module, batch, make_targets(workload, module(batch), seed=4, rank=1), workload)()
+        training_step(
+            module, Inputs((batch,)), make_targets(workload, module(batch), seed=4, rank=1), workload
+        )()
         sys.stdout.write(json.dumps(module[1].bias.grad.tolist()) + "\n")

@@ -11,7 +11,7 @@ from sebench.errors import BuildError, CountError
 
 IMAGE = (1, 3, 16, 16)
 FED = r"one tensor \(N, 3, H, W\) = \(1, 3, 16, 16\)"
-WRAP = "; wrap it in a module that builds its inputs from that$"
+WRAP = r"; give its inputs: --input-shape 1x3x32x32, or a function example_inputs\(batch_size\) beside it$"
 
 
 def net(forward, *children):

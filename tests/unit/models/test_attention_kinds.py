@@ -13,6 +13,7 @@ import sebench
 from sebench import counters, models
 from sebench.analysis.profile import conclude_profile
 from sebench.errors import VariantError
+from sebench.inputs import Inputs
 from sebench.models.attention import implementation, make_attention, stand_in
 from sebench.models.cifar import BottleneckUnit
 from sebench.models.initialisation import allocate, initialise
@@ -245,7 +246,7 @@ def test_each_part_is_counted(kind, phase):
 
 def test_the_profiler_tells_the_parts_apart(kind):
     module = network(Variant(kind.name))
-    step = inference_step(module, batch(), Workload(input_shape=(2, 3, 8, 8)))
+    step = inference_step(module, Inputs((batch(),)), Workload(input_shape=(2, 3, 8, 8)))
     parts, _, _ = profile_parts(
         module, {SITE: "2"}, step, CpuDevice(threads=1), repeats=1, parts=kind.part_names
     )
@@ -365,7 +366,7 @@ def test_what_the_kind_or_the_network_cannot_have_is_refused_in_one_line():
 
 def test_the_plain_network_has_no_attention():
     slots = Slots(Variant())
-    assert (slots.kind, slots.fill(2, {"standard": 8})) == (None, None)
+    assert (slots.variant.kind, slots.fill(2, {"standard": 8})) == (None, None)
     with pytest.raises(ValueError, match="the plain variant has no parts"):
         stand_in(Variant(), "squeeze")
 

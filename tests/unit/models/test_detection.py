@@ -8,15 +8,16 @@ from sebench.analysis.costs import attention_totals, by_stage, totals
 from sebench.counters import count
 from sebench.models import build
 from sebench.runner.counting.counter import count_model
-from sebench.runner.planning.plan import input_shape, resolve_spec
-from sebench.schema import ModelSpec
+from sebench.runner.planning.inputs import input_shape
+from sebench.runner.planning.pairs import resolve_spec
+from sebench.schema import ModelSpec, NetworkOptions
 
 MODEL = "fasterrcnn_resnet50_fpn"
 
 
 def counted(model=MODEL, variant="plain", **options):
-    spec = resolve_spec(model, variant, **options)
-    return count_model(spec, input_shape(model, 1, None)).cost
+    spec = resolve_spec(model, variant, NetworkOptions(**options))
+    return count_model(spec, input_shape(spec)).cost
 
 
 def macs_of(cost, *stages):
@@ -88,5 +89,5 @@ def test_places365_changes_the_classifier_alone():
 
 
 def counted_params(model, variant, classes):
-    spec = resolve_spec(model, variant, num_classes=classes)
-    return count_model(spec, input_shape(model, 1, None)).cost.params
+    spec = resolve_spec(model, variant, NetworkOptions(num_classes=classes))
+    return count_model(spec, input_shape(spec)).cost.params

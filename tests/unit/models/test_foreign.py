@@ -96,8 +96,8 @@ def test_timm_is_an_extra(monkeypatch):
 def test_options_of_native_networks_are_refused():
     with pytest.raises(VariantError, match="position is for sebench's own networks"):
         resolve(ModelSpec(model="torchvision:resnet18", variant="se(position=pre)"))
-    with pytest.raises(UsageError, match="no --num-classes"):
-        resolve(ModelSpec(model="torchvision:resnet18", num_classes=10))
+    with pytest.raises(UsageError, match="no --stride-in"):
+        resolve(ModelSpec(model="torchvision:resnet18", stride_in="1x1"))
 
 
 def test_image_sizes_of_foreign_networks_are_only_checked_for_sense():

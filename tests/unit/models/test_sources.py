@@ -20,7 +20,8 @@ from sebench.models.sources.source import split_name
 from sebench.runner.counting.counter import Counter, count_model
 from sebench.runner.counting.locking import locked_networks
 from sebench.runner.gate.targets import open_targets
-from sebench.runner.planning.plan import input_shape, make_plan
+from sebench.runner.planning.inputs import input_shape
+from sebench.runner.planning.plan import make_plan
 from sebench.schema import ModelSpec, Pair, WorkloadRequest
 from sebench.store import ResultStore
 from sebench.worker.counting import count_network
@@ -102,7 +103,7 @@ def test_a_plan_feeds_both_sides_what_the_network_was_made_for(source):
     assert (session.pair.baseline.model, session.pair.candidate.model) == (first, candidate)
     assert session.pair.candidate.variant == (source.default_variant or "asis")
     assert session.workload.input_shape == (1, *NETWORKS[source.key][2])
-    assert input_shape(first, 2, 64) == (2, 3, 64, 64)
+    assert input_shape(ModelSpec(model=first), 2, size=64) == (2, 3, 64, 64)
 
 
 def test_the_stored_command_measures_the_same_pair(source):
@@ -150,8 +151,9 @@ def test_every_network_takes_variants(source):
         return
     with pytest.raises(VariantError, match="position is for sebench's own networks"):
         resolve(ModelSpec(model=name, variant="se(position=post)"))
-    with pytest.raises(UsageError, match="is built by its own factory: no --num-classes"):
-        resolve(ModelSpec(model=name, num_classes=7))
+    with pytest.raises(UsageError, match="is built by its own factory: no --stride-in"):
+        resolve(ModelSpec(model=name, stride_in="1x1"))
+    assert resolve(ModelSpec(model=name, num_classes=7)).num_classes == 7
 
 
 def test_a_gate_that_is_configured(source, tmp_path):

@@ -35,18 +35,18 @@ def source():
 def test_whatever_was_done_to_it_is_undone(source, change):
     own = OwnInput(lambda: source, "cpu")
     assert not own.is_changed()
-    change(own.tensor)
+    change(own.tensors[0])
     assert own.is_changed()
     own.restore()
     assert not own.is_changed()
-    assert torch.equal(own.tensor, make_input(WORKLOAD, seed=1))
-    assert own.tensor.is_contiguous(memory_format=torch.channels_last)
-    assert (own.tensor.grad, own.tensor.grad_fn) == (None, None)
+    assert torch.equal(own.tensors[0], make_input(WORKLOAD, seed=1))
+    assert own.tensors[0].is_contiguous(memory_format=torch.channels_last)
+    assert (own.tensors[0].grad, own.tensors[0].grad_fn) == (None, None)
 
 
 def test_two_copies_of_a_source_share_nothing(source):
     first, second = OwnInput(lambda: source, "cpu"), OwnInput(lambda: source, "cpu")
-    first.tensor.zero_()
+    first.tensors[0].zero_()
     assert (first.is_written(), second.is_written()) == (True, False)
     assert not second.is_changed()
     first.restore()
@@ -67,7 +67,7 @@ class Doubles(nn.Module):
 def test_every_step_sees_the_same_data(source):
     own = OwnInput(lambda: source, "cpu")
     seen = []
-    step = inference_step(Doubles(), own.tensor, WORKLOAD)
+    step = inference_step(Doubles(), own.inputs, WORKLOAD)
     device = CpuDevice(threads=torch.get_num_threads())
     device.timed(RestoredStep(lambda: seen.append(step()), own.restore), 130)
     # 2 ** 128 is infinite in float32: unrestored, the 128th step would be
@@ -82,7 +82,7 @@ def test_training_steps_do_too(source, micro_batch_size):
     )
     own, module = OwnInput(lambda: source, "cpu"), Doubles()
     targets = make_targets(workload, torch.zeros(2, 5), seed=2)
-    step = RestoredStep(training_step(module, own.tensor, targets, workload), own.restore)
+    step = RestoredStep(training_step(module, own.inputs, targets, workload), own.restore)
     losses = [step() for _ in range(3)]
     assert losses[0] == losses[1] == losses[2]
 

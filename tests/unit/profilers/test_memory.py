@@ -6,6 +6,7 @@ from torch import nn
 
 from sebench import models
 from sebench.counters import count
+from sebench.inputs import Inputs
 from sebench.profilers import memory
 from sebench.profilers.inputs import make_input, make_targets
 from sebench.profilers.workload import inference_step, training_step
@@ -35,8 +36,8 @@ def test_a_training_step_repeats_exactly_and_holds_what_autograd_saves():
         spec = ModelSpec(model="cifar_resnet164", variant=variant)
         module = models.build(spec, seed=1).module
         batch = make_input(workload, seed=1)
-        targets = make_targets(workload, inference_step(module, batch, workload)(), seed=1)
-        step = training_step(module, batch, targets, workload)
+        targets = make_targets(workload, inference_step(module, Inputs((batch,)), workload)(), seed=1)
+        step = training_step(module, Inputs((batch,)), targets, workload)
         step()
         return [memory.peak_bytes(module, step, (batch, targets), "cpu") for _ in range(2)]
 
@@ -55,7 +56,7 @@ def test_gradients_of_the_step_before_do_not_count():
     module = nn.Linear(100, 100)
     batch = torch.zeros(1, 100)
     workload = Workload(phase="training", batch_size=1, input_shape=(1, 100))
-    step = training_step(module, batch, torch.zeros(1, dtype=torch.int64), workload)
+    step = training_step(module, Inputs((batch,)), torch.zeros(1, dtype=torch.int64), workload)
     before = memory.peak_bytes(module, step, (), "cpu")
     assert module.weight.grad is not None
     assert memory.peak_bytes(module, step, (), "cpu") == before
@@ -76,9 +77,9 @@ def test_the_lower_bound_of_a_pair_lies_below_what_is_held(phase):
         module = models.build(ModelSpec(model="cifar_wrn16_8", variant=variant), seed=1).module
         costs.append(count(module, workload.input_shape, phase=phase))
         batch = make_input(workload, seed=1)
-        step = inference_step(module, batch, workload)
+        step = inference_step(module, Inputs((batch,)), workload)
         targets = make_targets(workload, step(), seed=1)
-        step = training_step(module, batch, targets, workload) if phase == "training" else step
+        step = training_step(module, Inputs((batch,)), targets, workload) if phase == "training" else step
         step()
         peaks.append(memory.peak_bytes(module, step, (batch,), "cpu"))
         tensors = [*module.parameters(), *module.buffers(), *(p.grad for p in module.parameters())]

@@ -7,6 +7,7 @@ import torch
 
 from sebench import models
 from sebench.errors import DeviceError
+from sebench.inputs import Inputs
 from sebench.models.attention import stand_in
 from sebench.profilers.cpu import CpuDevice
 from sebench.profilers.inputs import make_input
@@ -38,7 +39,7 @@ def batch(size=2):
 def profiled():
     module, sites = network()
     workload = Workload(phase="training", batch_size=2, input_shape=(2, 3, 8, 8))
-    step = training_step(module, batch(), torch.tensor([1, 2]), workload)
+    step = training_step(module, Inputs((batch(),)), torch.tensor([1, 2]), workload)
     step()
     return module, profile_parts(module, sites, step, CpuDevice(threads=1), repeats=2, parts=PARTS)
 
@@ -64,7 +65,7 @@ def test_hooks_are_removed(profiled):
 
 def test_inference_has_no_backward():
     module, sites = network()
-    step = inference_step(module, batch(), Workload(input_shape=(2, 3, 8, 8)))
+    step = inference_step(module, Inputs((batch(),)), Workload(input_shape=(2, 3, 8, 8)))
     parts, _, _ = profile_parts(module, sites, step, CpuDevice(threads=1), repeats=1, parts=PARTS)
     assert {p.phase for p in parts} == {"forward"}
 
@@ -152,7 +153,7 @@ def test_parts_in_other_number_formats(dtype):
     load = Workload(input_shape=(2, 3, 8, 8), dtype=dtype, memory_format="channels_last")
     images = make_input(load, seed=0)
     targets = torch.tensor([1, 2])
-    step = training_step(module, images, targets, load)
+    step = training_step(module, Inputs((images,)), targets, load)
     step()
     parts, _, _ = profile_parts(module, sites, step, CpuDevice(threads=1), repeats=1, parts=PARTS)
     assert len(parts) == 3 * 3 * 2

@@ -28,7 +28,7 @@ def test_a_forward_pass():
     prepared = PREPARE["eager"](module, given, INFERENCE)
     assert prepared.held == ()
     with torch.inference_mode():
-        assert torch.equal(prepared.run(), module(given.input.tensor))
+        assert torch.equal(prepared.run(), module(given.input.tensors[0]))
 
 
 def test_a_training_step_holds_its_targets_and_marks_its_halves():
@@ -53,10 +53,10 @@ def test_a_network_that_writes_to_its_input_finds_it_unchanged_when_trained():
             return self.classes(x.mul_(2.0).flatten(1))
 
     given = batch(TRAINING)
-    before = given.input.tensor.clone()
+    before = given.input.tensors[0].clone()
     PREPARE["eager"](Writes(), given, TRAINING)
     # The forward pass that finds the number of classes has written to it.
-    assert torch.equal(given.input.tensor, before)
+    assert torch.equal(given.input.tensors[0], before)
 
 
 def test_training_needs_logits():
@@ -71,7 +71,7 @@ def test_a_runtime_is_any_function_of_the_protocol():
         weights = module[1].weight.detach().numpy().copy()
 
         def run():
-            return torch.from_numpy(batch.input.tensor.numpy().reshape(2, 48) @ weights.T)
+            return torch.from_numpy(batch.input.tensors[0].numpy().reshape(2, 48) @ weights.T)
 
         return PreparedStep(run)
 

@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn import functional
 
 from sebench.errors import WorkerError
+from sebench.inputs import Inputs
 from sebench.profilers.inputs import make_input, make_targets
 from sebench.profilers.workload import inference_step, training_step
 from sebench.schema import Workload
@@ -21,7 +22,7 @@ def network():
 
 def data(workload=TRAINING):
     batch = make_input(workload, seed=1)
-    return batch, make_targets(workload, network()(batch), seed=2)
+    return Inputs((batch,)), make_targets(workload, network()(batch), seed=2)
 
 
 def gradient(module, workload):
@@ -34,7 +35,7 @@ def test_a_training_step_leaves_the_gradient_of_the_mean_cross_entropy():
     module, (batch, targets) = network(), data()
     loss, found, step = gradient(module, TRAINING)
     reference = network()
-    expected = functional.cross_entropy(reference(batch), targets)
+    expected = functional.cross_entropy(batch.passed_to(reference), targets)
     expected.backward()
     assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
     torch.testing.assert_close(found, reference[1].weight.grad)
@@ -92,6 +93,6 @@ def test_outputs_without_a_cross_entropy_are_refused(output):
 
 
 def test_inputs_and_targets_are_seeded():
-    assert torch.equal(data()[0], data()[0])
+    assert torch.equal(data()[0].only, data()[0].only)
     assert torch.equal(data()[1], data()[1])
     assert set(data()[1].tolist()) <= set(range(5))

@@ -10,6 +10,7 @@ from torch import nn
 
 from sebench import counters
 from sebench.counters.recording import Recording
+from sebench.inputs import Inputs
 from sebench.surgery.capture import capture
 from sebench.surgery.gates import FoundGate, find_gates
 from sebench.surgery.removal import take_out
@@ -40,4 +41,4 @@ def found():
 
 @pytest.fixture(scope="session")
 def captured(found):
-    return cache(lambda name: capture(found(name).network, (torch.zeros(SHAPE),)))
+    return cache(lambda name: capture(found(name).network, Inputs((torch.zeros(SHAPE),))))

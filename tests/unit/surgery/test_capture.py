@@ -6,6 +6,7 @@ from torch import nn
 
 from sebench import counters
 from sebench.errors import BuildError
+from sebench.inputs import Inputs
 from sebench.surgery.capture import capture
 from sebench.surgery.gates import find_gates
 from sebench.surgery.proof import prove
@@ -26,7 +27,7 @@ def test_the_network_without_it_is_the_network_with_its_gates_at_one(name, found
     proof = prove(
         subject.network,
         captured(name).without_gates(),
-        (torch.zeros(SHAPE),),
+        Inputs((torch.zeros(SHAPE),)),
         subject.recording,
         subject.gates,
         captured=captured(name).as_it_is(),
@@ -39,14 +40,14 @@ def test_the_network_without_it_is_the_network_with_its_gates_at_one(name, found
 def test_what_also_works_elsewhere_stays_there(found, captured):
     subject = found("also without extent")
     stripped = captured("also without extent").without_gates()
-    proof = prove(subject.network, stripped, (torch.zeros(SHAPE),), subject.recording, subject.gates)
+    proof = prove(subject.network, stripped, Inputs((torch.zeros(SHAPE),)), subject.recording, subject.gates)
     assert (proof.params, proof.macs) == (0, gated.MACS)
 
 
 @pytest.mark.parametrize("phase", ["inference", "training"])
 def test_a_graph_costs_what_the_network_costs(phase):
     network = gated.build("inline").train(phase == "training")
-    asis = capture(network, (torch.zeros(SHAPE),)).as_it_is()
+    asis = capture(network, Inputs((torch.zeros(SHAPE),))).as_it_is()
     one, other = (counters.count(each, SHAPE, phase=phase) for each in (network, asis))
     assert one.params == other.params
     for cost in ("macs", "flops", "bytes_read", "bytes_written"):
@@ -102,7 +103,7 @@ def test_training_is_captured_with_its_statistics():
     network = gated.Inline()
     network.attention = Normed()
     batch = torch.randn(4, *SHAPE[1:])
-    graph = capture(network.train(), (batch,))
+    graph = capture(network.train(), Inputs((batch,)))
     asis, stripped = graph.as_it_is(), graph.without_gates()
     assert list(asis.state_dict()) == list(network.state_dict())
     assert not [name for name in stripped.state_dict() if name.startswith("attention.")]
@@ -124,7 +125,7 @@ def test_a_captured_network_keeps_its_mode(captured):
 
 def test_without_data_it_is_captured_as_well():
     network = gated.build("inline").to("meta")
-    stripped = capture(network, (torch.empty(SHAPE, device="meta"),)).without_gates()
+    stripped = capture(network, Inputs((torch.empty(SHAPE, device="meta"),))).without_gates()
     assert stripped(torch.empty(SHAPE, device="meta")).shape == (1, 5)
 
 
@@ -138,7 +139,7 @@ def test_a_network_that_export_refuses_is_refused_in_one_line(capfd):
     with pytest.raises(
         BuildError, match=r"^ByValue cannot be captured by torch.export: \w+: .*; name "
     ) as refused:
-        capture(network, (torch.zeros(SHAPE),))
+        capture(network, Inputs((torch.zeros(SHAPE),)))
     assert "\n" not in str(refused.value)
     assert capfd.readouterr() == ("", "")
     assert network(torch.zeros(SHAPE)).shape == (1, 5)  # and it runs as before
@@ -150,7 +151,7 @@ def test_a_gate_in_a_region_of_its_own_is_refused_in_one_line():
             with torch.no_grad():
                 return super().attend(x)
 
-    graph = capture(Region().eval(), (torch.zeros(SHAPE),))
+    graph = capture(Region().eval(), Inputs((torch.zeros(SHAPE),)))
     with pytest.raises(BuildError, match="in a region of its own"):
         graph.without_gates()
     with pytest.raises(BuildError, match="in a region of its own"):

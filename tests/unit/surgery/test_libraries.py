@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from sebench import counters
+from sebench.inputs import Inputs
 from sebench.surgery.capture import capture
 from sebench.surgery.gates import find_gates
 from sebench.surgery.proof import prove
@@ -35,7 +36,7 @@ def test_where_each_gate_is_a_module(name, gates):
     recording = counters.record(network, SHAPE)
     found = find_gates(recording)
     stripped = take_out(copy.deepcopy(network), recording, found)
-    proof = prove(network, stripped, (torch.zeros(SHAPE),), recording, found)
+    proof = prove(network, stripped, Inputs((torch.zeros(SHAPE),)), recording, found)
     assert proof.macs == sum(2 * channels * hidden * times for channels, (hidden, times) in gates.items())
     assert proof.params == proof.macs + sum(
         (channels + hidden) * times for channels, (hidden, times) in gates.items()
@@ -47,9 +48,9 @@ def test_where_branches_are_weighed():
     network = pytest.importorskip("timm").create_model("skresnet18").eval()
     recording = counters.record(network, SHAPE)
     gates = find_gates(recording)
-    graph = capture(network, (torch.zeros(SHAPE),))
+    graph = capture(network, Inputs((torch.zeros(SHAPE),)))
     asis, stripped = graph.as_it_is(), graph.without_gates()
-    proof = prove(network, stripped, (torch.zeros(SHAPE),), recording, gates, captured=asis)
+    proof = prove(network, stripped, Inputs((torch.zeros(SHAPE),)), recording, gates, captured=asis)
     assert len(gates) == 8  # one per block
     assert proof.params == sum(found.gate.params for found in gates)
     assert proof.macs == sum(found.gate.macs for found in gates)

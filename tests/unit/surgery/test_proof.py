@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from sebench.errors import BuildError
+from sebench.inputs import Inputs
 from sebench.surgery.proof import prove
 from tests import gated
 from tests.unit.surgery.conftest import SHAPE, found_in
@@ -14,7 +15,7 @@ from tests.unit.surgery.conftest import SHAPE, found_in
 
 def proof_of(subject, stripped, **options):
     return prove(
-        subject.network, stripped, (torch.zeros(SHAPE),), subject.recording, subject.gates, **options
+        subject.network, stripped, Inputs((torch.zeros(SHAPE),)), subject.recording, subject.gates, **options
     )
 
 
@@ -106,7 +107,11 @@ def test_a_run_that_is_not_the_recorded_one_is_refused(found):
     subject = found("module")
     with pytest.raises(BuildError, match="runs otherwise than without data"):
         prove(
-            subject.network, subject.by_module(), (torch.zeros(1, 3, 4, 4),), subject.recording, subject.gates
+            subject.network,
+            subject.by_module(),
+            Inputs((torch.zeros(1, 3, 4, 4),)),
+            subject.recording,
+            subject.gates,
         )
 
 
@@ -128,7 +133,7 @@ def test_a_network_without_data_cannot_be_proven(found):
         prove(
             copy.deepcopy(subject.network).to("meta"),
             stripped.to("meta"),
-            (torch.zeros(SHAPE),),
+            Inputs((torch.zeros(SHAPE),)),
             subject.recording,
             subject.gates,
         )

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from sebench.errors import BuildError
+from sebench.inputs import Inputs
 from sebench.surgery.proof import prove
 from sebench.surgery.removal import Passthrough, replacements, take_out
 from tests import gated
@@ -20,7 +21,7 @@ TIMES = {"called twice": 2}
 def test_the_network_without_it_is_the_network_with_its_gates_at_one(name, found):
     subject = found(name)
     proof = prove(
-        subject.network, subject.by_module(), (torch.zeros(SHAPE),), subject.recording, subject.gates
+        subject.network, subject.by_module(), Inputs((torch.zeros(SHAPE),)), subject.recording, subject.gates
     )
     assert proof.difference == 0  # the same ops on the same values
     assert proof.effect > 0.1

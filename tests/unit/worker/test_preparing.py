@@ -75,7 +75,7 @@ def test_where_none_writes_nothing_is_brought_back():
     sides, _, said = prepared("seen")
     steps = timed_steps(sides)
     assert steps == {side: prepared.step for side, prepared in sides.items()}
-    assert sides["baseline"].input.tensor.data_ptr() != sides["candidate"].input.tensor.data_ptr()
+    assert sides["baseline"].input.tensors[0].data_ptr() != sides["candidate"].input.tensors[0].data_ptr()
     for side in sides.values():
         side.require_sound(1)
     assert said == ["same", "seen", ""]
