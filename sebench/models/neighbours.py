@@ -55,8 +55,11 @@ def search_last(folder: Path) -> None:
 
 
 def origin(module: object) -> Path | None:
-    """The file that a module was read from."""
-    file = getattr(module, "__file__", None)
+    """The file that a module was read from; one that loads itself when it is asked is not asked."""
+    try:
+        file = object.__getattribute__(module, "__dict__").get("__file__")
+    except AttributeError:  # anything may stand among the modules
+        return None
     return Path(file).resolve() if isinstance(file, str) else None
 
 

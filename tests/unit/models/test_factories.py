@@ -1,11 +1,13 @@
 """Code of the user's own: found where it would find itself, kept apart, and blamed by line."""
 
 import sys
+from types import ModuleType
 
 import pytest
 
 from sebench.errors import BuildError, UnknownModelError
-from sebench.models import build, factory_running, source_of
+from sebench.models import build, factory_running, own_files, source_of
+from sebench.models.neighbours import origin
 from sebench.schema import ModelSpec
 
 NETS = """
@@ -226,3 +228,13 @@ def test_tensors_at_the_top_of_a_module_are_no_meta_tensors(tree):
     tree({"nets.py": "import torch\nMEAN = torch.ones(3)\ndef net():\n    return torch.nn.Flatten()"})
     build(ModelSpec(model="nets.py:net"), device="meta")
     assert not own_function("nets.py:net").__globals__["MEAN"].is_meta
+
+
+def test_a_module_that_loads_itself_when_it_is_asked_is_not_asked(monkeypatch):
+    class Lazy(ModuleType):
+        def __getattr__(self, name):
+            raise ImportError(f"{name} needs what is not installed")
+
+    monkeypatch.setitem(sys.modules, "lazy", Lazy("lazy"))
+    assert origin(sys.modules["lazy"]) is None
+    assert all(file.is_file() for file in own_files())
