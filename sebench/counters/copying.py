@@ -24,7 +24,9 @@ from sebench.errors import BuildError
 _ATOMS = frozenset(
     (bool, int, float, complex, str, bytes, NoneType, type, torch.dtype, torch.Size, torch.device)
 )
-_OWN_DICTS = frozenset(key for key, value in nn.Module().__dict__.items() if isinstance(value, dict))
+_OWN_CONTAINERS = frozenset(
+    key for key, value in nn.Module().__dict__.items() if isinstance(value, (dict, set)) and key != "_modules"
+)
 """Attributes of every module, mostly empty."""
 
 
@@ -68,8 +70,8 @@ class Copier:
             dtype: of floating-point tensors; None leaves each its own.
         """
         found: tuple[list[torch.Tensor], list[torch.Tensor]] = ([], [])
-        for state, new in zip((module._parameters.values(), module._buffers.values()), found, strict=True):
-            for tensor in state:
+        for state, new in zip((module._parameters, module._buffers), found, strict=True):
+            for tensor in state.values():
                 if tensor is not None and id(tensor) not in self._copies:
                     new.append(stand_in(tensor, self._placeholders, dtype or tensor.dtype, name))
                     self._copies[id(tensor)] = new[-1]
@@ -84,11 +86,12 @@ class Copier:
     def fill(self, blank: nn.Module, module: nn.Module) -> None:
         """Give a blank module its attributes; children, tensors and cycles resolve to twins."""
         attributes = blank.__dict__
+        attributes.update(module.__dict__)
         for key, value in module.__dict__.items():
             kind = type(value)
             if kind in _ATOMS:
-                attributes[key] = value
-            elif key in _OWN_DICTS and not value:
+                continue
+            if key in _OWN_CONTAINERS and not value:
                 attributes[key] = kind()
             elif key != "_modules":
                 attributes[key] = self.copied(value)

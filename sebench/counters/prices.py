@@ -17,13 +17,12 @@ from typing import Any, NamedTuple
 import torch
 
 from sebench.counters.scope import Frame
-from sebench.counters.work import Call, tensors
+from sebench.counters.work import ATOMS, Call, tensors
 from sebench.schema import OpCost, UncountedOp
 
 LIMIT = 65_536
 _TENSORS = (torch.Tensor, torch.nn.Parameter)
 _SCALARS = frozenset((int, bool, float, str))
-_ATOMS = _SCALARS | {complex, type(None), torch.dtype, torch.layout, torch.device, torch.memory_format}
 
 Key = tuple[Any, ...]
 
@@ -100,7 +99,7 @@ def describe(values: tuple[Any, ...] | list[Any], parts: list[Any]) -> bool:
                 parts.append(tuple(value))
             elif not describe(value, parts):
                 return False
-        elif kind in _ATOMS:
+        elif kind in ATOMS:
             parts += (kind, value)
         else:
             return False

@@ -16,7 +16,7 @@ from torch.utils import _pytree
 
 from sebench.counters.formulas import is_free
 from sebench.counters.scope import OpKey, OpNumbers
-from sebench.counters.work import plain_name, qualified_name, tensors
+from sebench.counters.work import ATOMS, plain_name, qualified_name, tensors
 
 if TYPE_CHECKING:
     from torch._ops import OpOverload
@@ -119,20 +119,20 @@ class Recorder:
     ) -> None:
         """Write an op down; to be told of each, in order."""
         index, known, module = len(self._ops), _known(func), self._scope.current().module
-        inputs = tuple([self._value(tensor) for tensor in _tensors(args, kwargs)])
+        given = _tensors(args, kwargs)
         results = (result,) if isinstance(result, torch.Tensor) else _tensors((result,), {})
-        outputs = [self._made(tensor, index) for tensor in results]
-        if known.shares and inputs:
-            self._share(next(iter(_tensors(args, kwargs))), results)
+        inputs = tuple([self._value(tensor) for tensor in given])
+        outputs = tuple([self._made(tensor, index) for tensor in results])
+        if known.shares and given:
+            self._share(given[0], results)
         if known.written:
-            for written in _written(known, args, kwargs):
-                outputs += [self._made(other, index) for other in self._on_same_memory(written)]
+            outputs = self._rewritten(outputs, _written(known, args, kwargs), index)
         self._ops.append(
             Op(
                 known.name,
                 module,
                 inputs,
-                tuple(outputs) if len(outputs) == 1 else tuple(dict.fromkeys(outputs)),
+                outputs,
                 0 if price is None else price.macs,
                 known.is_view,
                 known.always_has_bias or _given(known.bias, "bias", args, kwargs) is not None,
@@ -155,17 +155,16 @@ class Recorder:
 
     def _noted(self, forward: Callable[..., Any], path: str) -> Callable[..., Any]:
         def noted(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - any module
-            arguments: dict[int | str, int] = {
-                place: self._value(value)
-                for place, value in enumerate(args)
-                if isinstance(value, torch.Tensor)
-            }
+            arguments: dict[int | str, int] = {}
+            for place, value in enumerate(args):
+                if isinstance(value, torch.Tensor):
+                    arguments[place] = self._value(value)
             for name, value in kwargs.items():
                 if isinstance(value, torch.Tensor):
                     arguments[name] = self._value(value)
             first = len(self._ops)
             result = forward(*args, **kwargs)
-            outputs = tuple(self._value(tensor) for tensor in _leaves(result))
+            outputs = tuple([self._value(tensor) for tensor in _leaves(result)])
             self._calls.append(ModuleCall(path, first, len(self._ops), arguments, outputs))
             return result
 
@@ -177,6 +176,13 @@ class Recorder:
             if id(view) != base and id(view) not in self._base:
                 self._base[id(view)] = base
                 self._views.setdefault(base, []).append(view)
+
+    def _rewritten(
+        self, outputs: tuple[int, ...], written: Iterator[torch.Tensor], index: int
+    ) -> tuple[int, ...]:
+        """The outputs of an op, with what else its writes change."""
+        others = [self._made(other, index) for tensor in written for other in self._on_same_memory(tensor)]
+        return tuple(dict.fromkeys((*outputs, *others)))
 
     def _on_same_memory(self, tensor: torch.Tensor) -> list[torch.Tensor]:
         """What a write to a tensor changes: itself, what it is a view of, and the other views of that."""
@@ -194,10 +200,11 @@ class Recorder:
         return self._add(tensor, Value(tuple(tensor.shape), index))
 
     def _add(self, tensor: torch.Tensor, value: Value) -> int:
-        self._alive[id(tensor)] = tensor
+        identity, number = id(tensor), len(self._values)
+        self._alive[identity] = tensor
+        self._current[identity] = number
         self._values.append(value)
-        self._current[id(tensor)] = len(self._values) - 1
-        return len(self._values) - 1
+        return number
 
 
 def _state(twin: Twin) -> Iterator[tuple[str, torch.Tensor, bool]]:
@@ -277,20 +284,24 @@ def _tensors(args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[torch.Tenso
     """Tensors among arguments, in order; most are given as they are."""
     found: list[torch.Tensor] = []
     for value in (*args, *kwargs.values()) if kwargs else args:
-        if isinstance(value, torch.Tensor):
+        kind = value.__class__
+        if kind is list:
+            found += [item for item in value if item.__class__ not in ATOMS]
+        elif isinstance(value, torch.Tensor):
             found.append(value)
-        elif isinstance(value, (list, tuple, dict)):
+        elif kind not in ATOMS:
             found += tensors(value)
     return found
 
 
-def _leaves(result: object) -> Iterator[torch.Tensor]:
+def _leaves(result: object) -> list[torch.Tensor]:
     """Tensors in what a module takes or returns: in dataclasses too, and in containers that pytrees know."""
     if isinstance(result, torch.Tensor):
-        yield result
-        return
+        return [result]
+    found = []
     for leaf in _pytree.tree_leaves(result):
         if isinstance(leaf, torch.Tensor):
-            yield leaf
+            found.append(leaf)
         elif is_dataclass(leaf) and not isinstance(leaf, type):
-            yield from _leaves([getattr(leaf, field.name) for field in fields(leaf)])
+            found += _leaves([getattr(leaf, field.name) for field in fields(leaf)])
+    return found

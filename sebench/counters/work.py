@@ -93,10 +93,20 @@ def is_composite(func: OpOverload) -> bool:
     return torch._C._dispatch_has_kernel_for_dispatch_key(name, "CompositeImplicitAutograd")
 
 
+ATOMS = frozenset(
+    (int, bool, float, complex, str, type(None))
+    + (torch.dtype, torch.layout, torch.device, torch.memory_format)
+)
+"""Classes of arguments that hold no tensor."""
+
+
 def tensors(value: object) -> Iterator[torch.Tensor]:
     """Yield the tensors in nested lists, tuples and mappings, in order."""
     if isinstance(value, torch.Tensor):
         yield value
-    elif isinstance(value, (Mapping, list, tuple)):
-        for item in value.values() if isinstance(value, Mapping) else value:
-            yield from tensors(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            if item.__class__ not in ATOMS:
+                yield from tensors(item)
+    elif isinstance(value, Mapping):
+        yield from tensors(list(value.values()))

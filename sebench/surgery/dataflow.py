@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from sebench.counters.recording import Op, Recording, Value
+from sebench.counters.recording import ModuleCall, Op, Recording, Value
 
 REDUCTIONS = {
     **dict.fromkeys(
@@ -47,28 +47,27 @@ class Dataflow:
 
     def activations(self, op: Op) -> list[int]:
         """Tensors that an op takes and that depend on the input: no weights, nor what is made of them."""
-        return [value for value in op.inputs if self._fed[value]]
+        return [value for value in op.inputs if value in self._fed]
 
     @cached_property
-    def _fed(self) -> list[bool]:
-        """For each value, whether it depends on the network's input."""
-        fed = [value.is_input for value in self.recording.values]
+    def _fed(self) -> set[int]:
+        """The values that depend on the network's input."""
+        fed = {number for number, value in enumerate(self.recording.values) if value.is_input}
         for op in self.recording.ops:
-            depends = any(fed[value] for value in op.inputs)
-            for output in op.outputs:
-                fed[output] = depends
+            if not fed.isdisjoint(op.inputs):
+                fed.update(op.outputs)
         return fed
 
     @cached_property
     def _input(self) -> tuple[int, ...]:
         return next((value.shape for value in self.recording.values if value.is_input), ())
 
-    @property
+    @cached_property
     def batch_size(self) -> int:
         """Samples in the (first) input."""
         return self._input[0] if self._input else 1
 
-    @property
+    @cached_property
     def extents(self) -> tuple[int, ...]:
         """Positions in the (first) input, by axis: height and width of an image; frames of a sequence."""
         if len(self._input) > _SEQUENCE:
@@ -78,21 +77,22 @@ class Dataflow:
     @cached_property
     def spatial(self) -> tuple[bool, ...]:
         """For each value, whether it may depend on the position in the input: no reduction lies between."""
-        spatial = [value.is_input for value in self.recording.values]
+        values = self.recording.values
+        spatial = {number for number, value in enumerate(values) if value.is_input}
         for op in self.recording.ops:
-            depends = any(spatial[value] for value in op.inputs)
-            for output in op.outputs:
-                spatial[output] = depends and not self._leaves_one_value_per_channel(op, output)
-        return tuple(spatial)
+            if spatial.isdisjoint(op.inputs):
+                continue
+            reduces = op.plain_name in REDUCTIONS
+            spatial.update(
+                output
+                for output in op.outputs
+                if not (reduces and self._leaves_one_value_per_channel(op, output))
+            )
+        return tuple(number in spatial for number in range(len(values)))
 
     def _leaves_one_value_per_channel(self, op: Op, output: int) -> bool:
-        reduction = REDUCTIONS.get(op.plain_name)
         taken = self.activations(op)
-        if (
-            reduction is None
-            or not taken
-            or (reduction == _ATTENTION_POOLING and len(taken) != len(op.inputs))
-        ):
+        if REDUCTIONS[op.plain_name] == _ATTENTION_POOLING and len(taken) != len(op.inputs):
             return False
         shape = self.value(output).shape
         if op.window is not None and not self._covers(op.window, self.value(taken[0]).shape):
@@ -110,6 +110,26 @@ class Dataflow:
         return any(self.spatial[value] for value in op.inputs) and not any(
             self.spatial[value] for value in op.outputs
         )
+
+    def calls_around(self, index: int) -> Iterator[ModuleCall]:
+        """Calls of modules in which an op runs, the innermost first."""
+        inner, outer = self._nesting
+        call = inner[index]
+        while call is not None:
+            yield self.recording.calls[call]
+            call = outer[call]
+
+    @cached_property
+    def _nesting(self) -> tuple[list[int | None], list[int | None]]:
+        """By op the innermost call around it, and by call the one around that."""
+        inner: list[int | None] = [None] * len(self.recording.ops)
+        outer: list[int | None] = [None] * len(self.recording.calls)
+        for number in range(len(outer) - 1, -1, -1):  # parents before their children
+            call = self.recording.calls[number]
+            if call.first < call.last:
+                outer[number] = inner[call.first]
+                inner[call.first : call.last] = [number] * (call.last - call.first)
+        return inner, outer
 
     def body(self, value: int) -> frozenset[int]:
         """The ops that compute a value without extent, back to its reductions, which belong to it."""

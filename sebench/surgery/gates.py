@@ -41,7 +41,11 @@ class FoundGate:
 
 def find_gates(recording: Recording) -> tuple[FoundGate, ...]:
     """Find every gate of a network, in order of execution."""
-    flow = Dataflow(recording)
+    return gates_in(Dataflow(recording))
+
+
+def gates_in(flow: Dataflow) -> tuple[FoundGate, ...]:
+    """Find every gate of a network whose data flow is known, in order of execution."""
     return tuple(_each_once(flow, tuple(_gates(flow))))
 
 
@@ -186,13 +190,14 @@ def _after(flow: Dataflow, op: Op) -> str:
 def _exact_call(flow: Dataflow, index: int, feature: int, body: frozenset[int]) -> ModuleCall | None:
     """The innermost call that computes the gate and nothing else, from the feature map to the product."""
     product = flow.op(index)
-    for call in flow.recording.calls:
-        if not (call.first <= index < call.last) or len(call.outputs) != 1:
-            continue
+    expected = {each for each in body | {index} if not flow.op(each).is_view}
+    for call in flow.calls_around(index):
         own = {each for each in range(call.first, call.last) if not flow.op(each).is_view}
-        expected = {each for each in body | {index} if not flow.op(each).is_view}
-        result = flow.behind_views(call.outputs[0])
-        if own == expected and result in product.outputs and _takes(flow, call, feature):
+        if not own <= expected:  # nor is what lies around it the gate alone
+            return None
+        if own < expected or len(call.outputs) != 1:
+            continue
+        if flow.behind_views(call.outputs[0]) in product.outputs and _takes(flow, call, feature):
             return call
     return None
 

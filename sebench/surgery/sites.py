@@ -10,7 +10,7 @@ from sebench.counters.scope import OpKey, Place, longest_prefix
 from sebench.schema import SiteCost
 from sebench.schema.gates import Gate
 from sebench.surgery.dataflow import Dataflow
-from sebench.surgery.gates import FoundGate, find_gates
+from sebench.surgery.gates import FoundGate, gates_in
 from sebench.surgery.stages import stage_of_op, stages_of
 
 
@@ -37,8 +37,8 @@ NO_SITES = Sites(gates=(), sites=(), stages={}, modules=(), places={})
 
 def find_sites(recording: Recording) -> Sites:
     """Find the gates of a network, and the stage of all that it does."""
-    found = find_gates(recording)
     flow = Dataflow(recording)
+    found = gates_in(flow)
     paths = _unique([each.gate.path or ROOT for each in found])
     gate_of: dict[int, int] = {}
     for number, each in enumerate(found):
@@ -68,10 +68,12 @@ def _places(
 ) -> dict[OpKey, Place]:
     places = {}
     known = frozenset(stages.values())
+    modules = {op.module for op in flow.recording.ops}
+    usual_of = {module: longest_prefix(module, stages) or "" for module in modules}
     for index, op in enumerate(flow.recording.ops):
         if op.key is None:
             continue
-        usual = longest_prefix(op.module, stages) or ""
+        usual = usual_of[op.module]
         stage = stage_of_op(flow, op)
         # A padded map is of no stage of its own.
         site, stage = of_gates.get(index, (None, stage if stage in known else usual))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 
 from sebench.counters.recording import ModuleCall, Op
 from sebench.surgery.dataflow import Dataflow
@@ -24,11 +25,16 @@ def stage_of(flow: Dataflow, shape: tuple[int, ...]) -> str:
     Maps may have their channels in front or behind, lie in windows (more samples than the input), or be
     sequences of tokens.
     """
-    if len(shape) < _SEQUENCE or not flow.extents:
+    return _stage(flow.extents, flow.batch_size, shape)
+
+
+@lru_cache(maxsize=4096)
+def _stage(whole: tuple[int, ...], batch_size: int, shape: tuple[int, ...]) -> str:
+    if len(shape) < _SEQUENCE or not whole:
         return HEAD
-    batch = max(1, shape[0] // flow.batch_size)
-    positions = batch * math.prod(_extents(flow.extents, shape))
-    return f"stride {_stride((math.prod(flow.extents) / positions) ** (1 / len(flow.extents)))}"
+    batch = max(1, shape[0] // batch_size)
+    positions = batch * math.prod(_extents(whole, shape))
+    return f"stride {_stride((math.prod(whole) / positions) ** (1 / len(whole)))}"
 
 
 def _extents(whole: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -74,15 +80,19 @@ def stages_of(flow: Dataflow, gates: Collection[int] = ()) -> Mapping[str, str]:
 
 
 def _stage_of_call(flow: Dataflow, call: ModuleCall, gates: frozenset[int]) -> str | None:
-    maps = [value for value in call.outputs if flow.spatial[value]]
-    if maps:
-        largest = max((flow.value(value).shape for value in maps), key=len)
-        return stage_of(flow, largest)
-    in_gate = any(index in gates for index in range(call.first, call.last))
-    return None if in_gate or call.first == call.last else HEAD
+    stage = _stage_of_largest(flow, call.outputs)
+    if stage is not None or call.first == call.last:
+        return stage
+    return HEAD if gates.isdisjoint(range(call.first, call.last)) else None
 
 
 def stage_of_op(flow: Dataflow, op: Op) -> str | None:
     """The stage of what an op makes; None where that has no extent."""
-    shapes = [flow.value(value).shape for value in op.outputs if flow.spatial[value]]
+    return _stage_of_largest(flow, op.outputs)
+
+
+def _stage_of_largest(flow: Dataflow, values: Sequence[int]) -> str | None:
+    """The stage of the value with the most axes, of those that have an extent; None where none has."""
+    spatial, known = flow.spatial, flow.recording.values
+    shapes = [known[value].shape for value in values if spatial[value]]
     return stage_of(flow, max(shapes, key=len)) if shapes else None
