@@ -70,8 +70,8 @@ class Copier:
             dtype: of floating-point tensors; None leaves each its own.
         """
         found: tuple[list[torch.Tensor], list[torch.Tensor]] = ([], [])
-        for state, new in zip((module._parameters, module._buffers), found, strict=True):
-            for tensor in state.values():
+        for state, new in zip((module._parameters.values(), module._buffers.values()), found, strict=True):
+            for tensor in state:
                 if tensor is not None and id(tensor) not in self._copies:
                     new.append(stand_in(tensor, self._placeholders, dtype or tensor.dtype, name))
                     self._copies[id(tensor)] = new[-1]

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from sebench.counters.scope import Frame, Scope
 
 _in_inference_mode: Callable[[], bool] = torch.is_inference_mode_enabled
+_grad_enabled: Callable[[], bool] = torch.is_grad_enabled
 _is_meta = attrgetter("is_meta")
 Observer = Callable[["OpOverload", tuple[Any, ...], Mapping[str, Any], object, Price | None], None]
 
@@ -126,9 +127,10 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 result = func(*args, **kwargs)
             self._remember_untrackable(result, (args, kwargs))
             return result
-        if self._forward_only and leaves_inference():
+        if self._forward_only and _grad_enabled() and leaves_inference():
             torch._C._set_grad_enabled(False)  # until that region ends
-        self.casts = self.casts or _autocast_depth() > self._depth
+        if _autocast_depth() > self._depth:
+            self.casts = True
         kind = _kind_of(func)
         result, price = self._answered(kind, func, args, kwargs)
         if self._observe is not None and not kind.composite:

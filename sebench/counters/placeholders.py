@@ -103,6 +103,9 @@ def has_data(tensor: torch.Tensor) -> bool:
     return not (tensor.is_meta or hasattr(tensor, "fake_mode"))
 
 
+_USUAL = (torch.Tensor, nn.Parameter)
+
+
 def stand_in(
     tensor: torch.Tensor, placeholders: Placeholders, dtype: torch.dtype, module: str
 ) -> torch.Tensor:
@@ -117,10 +120,11 @@ def stand_in(
     Raises:
         BuildError: the module is lazy and has not seen an input yet.
     """
-    if torch.nn.parameter.is_lazy(tensor):
+    kind = type(tensor)
+    if kind not in _USUAL and torch.nn.parameter.is_lazy(tensor):
         raise BuildError(f"module '{module}' is lazy and has no shape yet", hint="run an input through it")
     bare = placeholders.empty(tensor, dtype if tensor.is_floating_point() else tensor.dtype)
-    if isinstance(tensor, nn.Parameter):
+    if kind is nn.Parameter or isinstance(tensor, nn.Parameter):
         return nn.Parameter(bare, tensor.requires_grad)
     return bare.requires_grad_() if tensor.requires_grad else bare
 

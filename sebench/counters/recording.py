@@ -8,15 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch.utils import _pytree
 
-from sebench.counters.formulas import is_free
+from sebench.counters.arguments import signature_of, tensors_among
 from sebench.counters.scope import OpKey, OpNumbers
-from sebench.counters.work import ATOMS, plain_name, qualified_name, tensors
+from sebench.counters.work import plain_name
 
 if TYPE_CHECKING:
     from torch._ops import OpOverload
@@ -100,10 +99,10 @@ class Recorder:
         self._values: list[Value] = []
         self._calls: list[ModuleCall] = []
         self._current: dict[int, int] = {}
-        self._alive: dict[int, torch.Tensor] = {}  # an identity must not be used again while the pass lasts
-        self._base: dict[int, int] = {}
+        self._alive: list[torch.Tensor] = []  # an identity must not be used again while the pass lasts
+        self._base: dict[int, torch.Tensor] = {}
         self._views: dict[int, list[torch.Tensor]] = {}
-        self._numbers = OpNumbers()
+        self._keys = OpNumbers()
         for name, tensor, is_parameter in _state(twin):
             self._add(tensor, Value(tuple(tensor.shape), None, name, is_parameter))
         for tensor in inputs:
@@ -118,26 +117,26 @@ class Recorder:
         price: Price | None,
     ) -> None:
         """Write an op down; to be told of each, in order."""
-        index, known, module = len(self._ops), _known(func), self._scope.current().module
-        given = _tensors(args, kwargs)
-        results = (result,) if isinstance(result, torch.Tensor) else _tensors((result,), {})
-        inputs = tuple([self._value(tensor) for tensor in given])
+        index, signature, module = len(self._ops), signature_of(func), self._scope.current().module
+        given = tensors_among(args, kwargs)
+        results = [result] if isinstance(result, torch.Tensor) else tensors_among((result,), {})
+        inputs = self._numbers_of(given)
         outputs = tuple([self._made(tensor, index) for tensor in results])
-        if known.shares and given:
+        if signature.shares and given:
             self._share(given[0], results)
-        if known.written:
-            outputs = self._rewritten(outputs, _written(known, args, kwargs), index)
+        if signature.writes:
+            outputs = self._rewritten(outputs, signature.written(args, kwargs), index)
         self._ops.append(
             Op(
-                known.name,
+                signature.name,
                 module,
                 inputs,
                 outputs,
                 0 if price is None else price.macs,
-                known.is_view,
-                known.always_has_bias or _given(known.bias, "bias", args, kwargs) is not None,
-                None if price is None else self._numbers.key(module, known.plain_name),
-                _window(args, kwargs) if known.is_pooling else None,
+                signature.is_view,
+                signature.has_bias(args, kwargs),
+                None if price is None else self._keys.key(module, signature.plain_name),
+                signature.window(args, kwargs),
             )
         )
 
@@ -150,32 +149,27 @@ class Recorder:
 
     def recording(self, result: object) -> Recording:
         """The pass, given what the network returned."""
-        outputs = tuple(self._value(tensor) for tensor in _leaves(result))
+        outputs = self._numbers_of(_leaves(result))
         return Recording(tuple(self._ops), tuple(self._values), tuple(self._calls), outputs)
 
     def _noted(self, forward: Callable[..., Any], path: str) -> Callable[..., Any]:
         def noted(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - any module
-            arguments: dict[int | str, int] = {}
-            for place, value in enumerate(args):
-                if isinstance(value, torch.Tensor):
-                    arguments[place] = self._value(value)
-            for name, value in kwargs.items():
-                if isinstance(value, torch.Tensor):
-                    arguments[name] = self._value(value)
+            named: Iterable[tuple[int | str, Any]] = (*enumerate(args), *kwargs.items())
+            arguments = {key: self._value(value) for key, value in named if isinstance(value, torch.Tensor)}
             first = len(self._ops)
             result = forward(*args, **kwargs)
-            outputs = tuple([self._value(tensor) for tensor in _leaves(result)])
+            outputs = self._numbers_of(_leaves(result))
             self._calls.append(ModuleCall(path, first, len(self._ops), arguments, outputs))
             return result
 
         return noted
 
     def _share(self, viewed: torch.Tensor, results: Sequence[torch.Tensor]) -> None:
-        base = self._base.get(id(viewed), id(viewed))
+        base = self._base.get(id(viewed), viewed)
         for view in results:
-            if id(view) != base and id(view) not in self._base:
+            if view is not base and id(view) not in self._base:
                 self._base[id(view)] = base
-                self._views.setdefault(base, []).append(view)
+                self._views.setdefault(id(base), []).append(view)
 
     def _rewritten(
         self, outputs: tuple[int, ...], written: Iterator[torch.Tensor], index: int
@@ -186,8 +180,12 @@ class Recorder:
 
     def _on_same_memory(self, tensor: torch.Tensor) -> list[torch.Tensor]:
         """What a write to a tensor changes: itself, what it is a view of, and the other views of that."""
-        base = self._base.get(id(tensor), id(tensor))
-        return [self._alive[base], *self._views.get(base, ())]
+        base = self._base.get(id(tensor), tensor)
+        return [base, *self._views.get(id(base), ())]
+
+    def _numbers_of(self, given: Iterable[torch.Tensor]) -> tuple[int, ...]:
+        current = self._current
+        return tuple([current[id(each)] if id(each) in current else self._value(each) for each in given])
 
     def _value(self, tensor: torch.Tensor) -> int:
         known = self._current.get(id(tensor))
@@ -200,9 +198,8 @@ class Recorder:
         return self._add(tensor, Value(tuple(tensor.shape), index))
 
     def _add(self, tensor: torch.Tensor, value: Value) -> int:
-        identity, number = id(tensor), len(self._values)
-        self._alive[identity] = tensor
-        self._current[identity] = number
+        self._current[id(tensor)] = number = len(self._values)
+        self._alive.append(tensor)
         self._values.append(value)
         return number
 
@@ -216,82 +213,6 @@ def _state(twin: Twin) -> Iterator[tuple[str, torch.Tensor, bool]]:
                 if tensor is not None and id(tensor) not in seen:
                     seen.add(id(tensor))
                     yield f"{path}.{name}" if path else name, tensor, kind is module._parameters
-
-
-# They share memory although their schemas do not say so.
-_VIEWS = frozenset({"_unsafe_view", "unsafe_split", "unsafe_split_with_sizes"})
-
-
-class _Known(NamedTuple):
-    """What the schema says about an op, worked out once."""
-
-    name: str
-    is_view: bool
-    shares: bool
-    """Whether its results lie in the memory of its first tensor."""
-    written: tuple[tuple[int, str], ...]
-    """Places and names of the arguments that it writes to."""
-    plain_name: str
-    is_pooling: bool
-    bias: int | None
-    """Place of the argument called ``bias``."""
-    always_has_bias: bool
-
-
-@cache
-def _known(func: OpOverload) -> _Known:
-    op, arguments = qualified_name(func), func._schema.arguments
-    name = op.removeprefix("aten.")
-    return _Known(
-        name=name,
-        is_view=is_free(op),
-        shares=is_free(op)
-        and (name in _VIEWS or any(value.alias_info is not None for value in func._schema.returns)),
-        written=tuple(
-            (place, argument.name)
-            for place, argument in enumerate(arguments)
-            if argument.alias_info is not None and argument.alias_info.is_write
-        ),
-        plain_name=plain_name(op),
-        is_pooling=any(argument.name == "kernel_size" for argument in arguments) and "pool" in op,
-        bias=next((place for place, argument in enumerate(arguments) if argument.name == "bias"), None),
-        always_has_bias=plain_name(op) in {"addmm", "baddbmm"},
-    )
-
-
-def _given(place: int | None, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any argument
-    """The argument of an op at a place of its schema; None where it was left out."""
-    if place is None:
-        return None
-    return args[place] if place < len(args) else kwargs.get(name)
-
-
-def _window(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[int, ...] | None:
-    """Kernel of a pooling, whose arguments are an input, a kernel, strides and padding; None if it pads."""
-    padding = _given(3, "padding", args, kwargs)
-    if padding is not None and any(padding if isinstance(padding, (list, tuple)) else [padding]):
-        return None
-    kernel = _given(1, "kernel_size", args, kwargs)
-    return tuple(kernel) if isinstance(kernel, (list, tuple)) else None
-
-
-def _written(known: _Known, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[torch.Tensor]:
-    for place, name in known.written:
-        yield from tensors(_given(place, name, args, kwargs))
-
-
-def _tensors(args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
-    """Tensors among arguments, in order; most are given as they are."""
-    found: list[torch.Tensor] = []
-    for value in (*args, *kwargs.values()) if kwargs else args:
-        kind = value.__class__
-        if kind is list:
-            found += [item for item in value if item.__class__ not in ATOMS]
-        elif isinstance(value, torch.Tensor):
-            found.append(value)
-        elif kind not in ATOMS:
-            found += tensors(value)
-    return found
 
 
 def _leaves(result: object) -> list[torch.Tensor]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -36,6 +37,10 @@ DTYPES = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+
+
+Originals = Callable[[], Mapping[int, str]]
+"""Names of the caller's own parameters and buffers by identity; seldom needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +150,7 @@ def _run_on(
     training = request.phase == "training"
     twin = twin_of(modules, dtype=DTYPES[request.dtype], training=training, placeholders=placeholders)
     batch = _batch(request, placeholders)
-    originals = _originals(modules)
+    originals = cache(lambda: _originals(modules))
     with placeholders.active():
         run = _record if recorded else _train if training else _infer
         return run(twin, frames, request, batch, originals)
@@ -175,7 +180,7 @@ def _infer(
     frames: dict[str, Frame],
     request: Request,
     batch: Inputs,
-    originals: Mapping[int, str],
+    originals: Originals,
 ) -> _Run:
     scope = Scope(frames[""], request.places)
     mode = _counting_mode(twin, scope, originals)
@@ -189,7 +194,7 @@ def _record(
     frames: dict[str, Frame],
     request: Request,
     batch: Inputs,
-    originals: Mapping[int, str],
+    originals: Originals,
 ) -> _Run:
     """As `_infer`, with each op written down before it is counted."""
     scope = Scope(frames[""])
@@ -205,7 +210,7 @@ def _train(
     frames: dict[str, Frame],
     request: Request,
     batch: Inputs,
-    originals: Mapping[int, str],
+    originals: Originals,
 ) -> _Run:
     """Forward and backward; the loss itself is left out, each output starts from a dense gradient."""
     scope = AutogradScope(frames[""], request.places)
@@ -218,7 +223,7 @@ def _train(
         outputs = differentiable(result, network)
         scope.in_backward = True
         try:
-            backward(outputs, originals, network)
+            backward(outputs, originals(), network)
         except SebenchError:
             raise
         except Exception as error:
@@ -230,11 +235,11 @@ def _train(
 
 
 def _counting_mode(
-    twin: Twin, scope: Scope, originals: Mapping[int, str], observe: Observer | None = None
+    twin: Twin, scope: Scope, originals: Originals, observe: Observer | None = None
 ) -> CountingMode:
     def refuse_original(tensor: torch.Tensor) -> None:
-        if id(tensor) in originals:
-            raise reaches_original(type(twin.root).__name__, originals[id(tensor)])
+        if id(tensor) in originals():
+            raise reaches_original(type(twin.root).__name__, originals()[id(tensor)])
 
     return CountingMode(
         scope,

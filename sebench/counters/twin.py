@@ -6,7 +6,7 @@ whatever leads to the original, closures included, leads to the twin in the copy
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -49,19 +49,21 @@ def named_modules(model: nn.Module) -> dict[str, nn.Module]:
     Raises:
         BuildError: A TorchScript module.
     """
-    return dict(_walk(model, "", set()))
+    found: dict[str, nn.Module] = {}
+    _walk(model, "", found, set())
+    return found
 
 
-def _walk(module: nn.Module, name: str, seen: set[int]) -> Iterator[tuple[str, nn.Module]]:
+def _walk(module: nn.Module, name: str, found: dict[str, nn.Module], seen: set[int]) -> None:
     module = eager(module)
     if id(module) in seen:
         return
     require_eager(module, name)
     seen.add(id(module))
-    yield name, module
+    found[name] = module
     for child_name, child in module._modules.items():
         if child is not None:
-            yield from _walk(child, f"{name}.{child_name}" if name else child_name, seen)
+            _walk(child, f"{name}.{child_name}" if name else child_name, found, seen)
 
 
 def twin_of(
@@ -98,7 +100,7 @@ def twin_of(
 
 def _set_mode(modules: dict[str, nn.Module], *, training: bool) -> None:
     """Put all into training or evaluation mode, through ``train`` where a network has its own."""
-    if any(map(_has_own_mode, modules.values())):
+    if _has_own_mode(modules.values()):
         try:
             modules[""].train() if training else modules[""].eval()
         except NotImplementedError as error:  # exported programs have the mode of their export
@@ -113,10 +115,12 @@ def _set_mode(modules: dict[str, nn.Module], *, training: bool) -> None:
         module.__dict__["training"] = training
 
 
-def _has_own_mode(module: nn.Module) -> bool:
-    kind, own = type(module), module.__dict__
-    of_class = kind.train is not nn.Module.train or kind.eval is not nn.Module.eval
-    return of_class or "train" in own or "eval" in own
+def _has_own_mode(modules: Collection[nn.Module]) -> bool:
+    """Whether ``train`` or ``eval`` of one of them is its own."""
+    kinds = {type(module) for module in modules}
+    return any(kind.train is not nn.Module.train or kind.eval is not nn.Module.eval for kind in kinds) or any(
+        "train" in module.__dict__ or "eval" in module.__dict__ for module in modules
+    )
 
 
 @contextmanager

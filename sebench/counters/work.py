@@ -93,10 +93,8 @@ def is_composite(func: OpOverload) -> bool:
     return torch._C._dispatch_has_kernel_for_dispatch_key(name, "CompositeImplicitAutograd")
 
 
-ATOMS = frozenset(
-    (int, bool, float, complex, str, type(None))
-    + (torch.dtype, torch.layout, torch.device, torch.memory_format)
-)
+_TORCHS = (torch.dtype, torch.layout, torch.device, torch.memory_format)
+ATOMS = frozenset((int, bool, float, complex, str, type(None), *_TORCHS))
 """Classes of arguments that hold no tensor."""
 
 
