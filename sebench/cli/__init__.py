@@ -10,7 +10,7 @@ from sebench.cli import _process as process
 if TYPE_CHECKING:
     import typer
 
-    from sebench.cli._app import app
+    app: typer.Typer
 
 __all__ = ["app", "main"]
 
@@ -22,7 +22,7 @@ def main() -> None:
     ensure_standard_streams()
     with process.interruptible():
         try:
-            _load()()
+            _load(*sys.argv[1:2])()
         except SystemExit:
             raise
         except BaseException as error:
@@ -33,14 +33,16 @@ def main() -> None:
             sys.exit(process.exit_status())
 
 
-def _load() -> typer.Typer:
-    """The application.
+def _load(command: str | None = None) -> typer.Typer:
+    """The application, of which one command is asked for.
 
     Raises:
         SystemExit: it cannot be imported, since another project's files lie in the place of its own.
     """
     try:
-        from sebench.cli._app import app
+        from sebench.cli._app import application
+
+        return application(command)
     except ImportError as error:
         from sebench.installation import find_namesake
 
@@ -50,7 +52,6 @@ def _load() -> typer.Typer:
         line = " ".join(f"sebench: error: {namesake}; {namesake.way_out} ({error})".split())
         sys.stderr.write(f"{line}\n")
         sys.exit(1)
-    return app
 
 
 def __getattr__(name: str) -> object:

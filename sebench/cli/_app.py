@@ -1,7 +1,10 @@
-"""The Typer application with all its commands."""
+"""The Typer application: all commands, or the one that is asked for."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -9,35 +12,54 @@ import typer
 from sebench import __version__
 from sebench.cli._options import present_name
 from sebench.cli._usage import Commands, Strict
-from sebench.cli.calibrate import calibrate
-from sebench.cli.check import check
-from sebench.cli.compare import compare
-from sebench.cli.count import count
-from sebench.cli.env import env
-from sebench.cli.export import export
-from sebench.cli.list import list_
-from sebench.cli.lock import lock
-from sebench.cli.profile import profile
-from sebench.cli.report import report
-from sebench.cli.table import table
-from sebench.cli.trend import trend
-from sebench.cli.verify import verify
 
+_EXAMPLES: Mapping[str, str] = {
+    "compare": "sebench compare --model resnet50 --device cpu",
+    "count": "sebench count --model resnet50 --variant plain --variant se --by stage",
+    "list": "sebench list models",
+    "lock": "sebench lock --model resnet50 --variant se",
+    "profile": "sebench profile --model resnet50 --phase training -b 8",
+    "table": "sebench table 2",
+    "verify": "sebench verify --source 'Table 2'",
+    "check": "sebench check --model resnet50 --max-overhead latency:1.10",
+    "calibrate": "sebench calibrate --model resnet50",
+    "report": "sebench report -o cost.html",
+    "trend": "sebench trend latency --model resnet50 --device cpu",
+    "env": "sebench env --format json",
+    "export": "sebench export pyperf .sebench/results -o pyperf.json",
+}
+"""Commands in the order of the help, each in the module of its name."""
 _EXIT_CODES = (
     "Exit codes: 0 success; 1 a sebench error (bad file, missing device, failed build); 2 wrong usage; "
     "3 the gate failed; 4 inconclusive, not comparable, or nothing was compared; 128 + N ended by "
     "signal N (130: Ctrl-C)."
 )
-app = typer.Typer(
-    name="sebench",
-    cls=Commands,
-    help="What does a Squeeze-and-Excitation block cost on this machine, and where does the cost go?",
-    epilog=_EXIT_CODES,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"token_normalize_func": present_name},
-)
+
+
+@cache
+def application(command: str | None = None) -> typer.Typer:
+    """The application.
+
+    Args:
+        command: the only one that it has, as the others need not be imported for it; with any other name, or
+            none, it has them all.
+    """
+    app = typer.Typer(
+        name="sebench",
+        cls=Commands,
+        help="What does a Squeeze-and-Excitation block cost on this machine, and where does the cost go?",
+        epilog=_EXIT_CODES,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"token_normalize_func": present_name},
+    )
+    app.callback()(_root)
+    asked_for = {name: example for name, example in _EXAMPLES.items() if name == command}
+    for name, example in (asked_for or _EXAMPLES).items():
+        function = getattr(import_module(f"sebench.cli.{name}"), "list_" if name == "list" else name)
+        app.command(name, cls=Strict, epilog=f"Example: {example}")(function)
+    return app
 
 
 def _version(asked: bool) -> None:
@@ -46,27 +68,9 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     pass
-
-
-app.command(cls=Strict, epilog="Example: sebench compare --model resnet50 --device cpu")(compare)
-app.command(
-    cls=Strict, epilog="Example: sebench count --model resnet50 --variant plain --variant se --by stage"
-)(count)
-app.command("list", cls=Strict, epilog="Example: sebench list models")(list_)
-app.command(cls=Strict, epilog="Example: sebench lock --model resnet50 --variant se")(lock)
-app.command(cls=Strict, epilog="Example: sebench profile --model resnet50 --phase training -b 8")(profile)
-app.command(cls=Strict, epilog="Example: sebench table 2")(table)
-app.command(cls=Strict, epilog="Example: sebench verify --source 'Table 2'")(verify)
-app.command(cls=Strict, epilog="Example: sebench check --model resnet50 --max-overhead latency:1.10")(check)
-app.command(cls=Strict, epilog="Example: sebench calibrate --model resnet50")(calibrate)
-app.command(cls=Strict, epilog="Example: sebench report -o cost.html")(report)
-app.command(cls=Strict, epilog="Example: sebench trend latency --model resnet50 --device cpu")(trend)
-app.command(cls=Strict, epilog="Example: sebench env --format json")(env)
-app.command(cls=Strict, epilog="Example: sebench export pyperf .sebench/results -o pyperf.json")(export)

@@ -20,8 +20,10 @@ from sebench.schema import (
 )
 
 if TYPE_CHECKING:
+    from sebench.reporting.chart import Picture
+    from sebench.reporting.document import Document
     from sebench.runner.counting.counter import Counter
-    from sebench.schema import ModelSpec, Phase
+    from sebench.schema import ModelCost, ModelSpec, Phase
 
 
 CountedDtype = Literal["float32", "tf32", "bfloat16", "float16"]
@@ -79,9 +81,6 @@ def count(
     Exact, from shapes alone: no weights are needed and nothing is timed.
     """
     from sebench.models import source_of
-    from sebench.reporting.contract import count_json
-    from sebench.reporting.cost_pictures import check_cost_picture, cost_picture
-    from sebench.reporting.counts import count_document
     from sebench.runner.counting.counter import Counter, default_cache
     from sebench.runner.planning.inputs import batch_of, parse_input_shape
     from sebench.runner.planning.inputs import input_shape as shape_of
@@ -111,6 +110,8 @@ def count(
             for text in variants or _usual_variants(spec, shape, counter, as_named=sites or cross_check)
         )
         if plot is not None:
+            from sebench.reporting.cost_pictures import check_cost_picture
+
             check_cost_picture(len(networks))
         if cross_check:
             return _cross_check(tuple(networks), phase, output_format, output, strict=strict, quiet=quiet)
@@ -121,10 +122,28 @@ def count(
     present(
         output_format,
         output,
-        json=lambda: count_json(counts, sites=sites),
-        document=lambda: count_document(counts, by=[way.value for way in by], sites=sites),
+        json=lambda: _json(counts, sites=sites),
+        document=lambda: _document(counts, by, sites=sites),
     )
-    return draw_plot(plot, lambda: cost_picture(counts))
+    return draw_plot(plot, lambda: _picture(counts))
+
+
+def _json(counts: Sequence[ModelCost], *, sites: bool) -> str:
+    from sebench.reporting.contract import count_json
+
+    return count_json(counts, sites=sites)
+
+
+def _document(counts: Sequence[ModelCost], by: Sequence[Breakdown], *, sites: bool) -> Document:
+    from sebench.reporting.counts import count_document
+
+    return count_document(counts, by=[way.value for way in by], sites=sites)
+
+
+def _picture(counts: Sequence[ModelCost]) -> Picture:
+    from sebench.reporting.cost_pictures import cost_picture
+
+    return cost_picture(counts)
 
 
 def _usual_variants(

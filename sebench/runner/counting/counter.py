@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import platformdirs
 from msgspec.structs import replace
@@ -14,7 +14,6 @@ from sebench import models
 from sebench.errors import BuildError, CountError, SebenchError, UnknownModelError, UsageError
 from sebench.runner.counting.kept import Counted as Asked
 from sebench.runner.counting.kept import KeptCounts, count_key
-from sebench.runner.repository.worktree import Trees, repository_root, tree_of
 from sebench.runner.workers.session import (
     WORKER_COMMAND,
     Misnamed,
@@ -28,8 +27,10 @@ from sebench.runner.workers.session import (
 )
 from sebench.schema import ASIS, CrossCheck, ModelCost, ModelSpec, Phase, StaticCost
 from sebench.store import CountCache
-from sebench.worker.counting import count_network, cross_check_network
 from sebench.worker.protocol import Counted, CountRequest, CrossChecked, CrossCheckRequest, Done
+
+if TYPE_CHECKING:
+    from sebench.runner.repository.worktree import Trees
 
 _TIMEOUT_S = 600.0
 _LEAVE_S = 10.0
@@ -70,6 +71,8 @@ def count_model(
     key = count_key(Asked(spec, shape, phase, dtype, gates), "") if cache else ""
     if cache and (known := cache.get(key)):
         return known
+    from sebench.worker.counting import count_network  # noqa: PLC0415 - not where the answer is kept
+
     counted = ModelCost(spec=spec, cost=count_network(spec, shape, phase, dtype, gates=gates))
     if cache:
         cache.put(key, counted)
@@ -162,6 +165,8 @@ class Counter:
     def cross_check(self, spec: ModelSpec, shape: tuple[int, ...], phase: Phase = "inference") -> CrossCheck:
         """Count a network with every tool that sebench knows; arguments and errors as for a count."""
         if models.runs_here(spec):
+            from sebench.worker.counting import cross_check_network  # noqa: PLC0415 - as above
+
             return cross_check_network(spec, shape, phase)
         request = CrossCheckRequest(spec=spec, input_shape=shape, phase=phase)
         return self._ask(request, CrossChecked).check
@@ -206,7 +211,7 @@ class Counter:
         known = self._kept.find(asked)
         if known is not None:
             return known
-        not_from = None if spec.commit is None else str(repository_root(Path.cwd()))
+        not_from = None if spec.commit is None else _repository_root()
         request = CountRequest(
             spec=spec, input_shape=shape, phase=phase, dtype=dtype, gates=gates, not_from=not_from
         )
@@ -237,9 +242,15 @@ class Counter:
             command=self._command,
             environ={},
             timeout_s=_TIMEOUT_S,
-            directory=tree_of(request.spec, self._trees),
+            directory=Path.cwd() if commit is None else self._trees[commit],
         )
         return self._workers[commit]
+
+
+def _repository_root() -> str:
+    from sebench.runner.repository.worktree import repository_root  # noqa: PLC0415 - for commits alone
+
+    return str(repository_root(Path.cwd()))
 
 
 def _as_counted_here(error: WorkerFailed, spec: ModelSpec) -> type[SebenchError]:
