@@ -1,13 +1,11 @@
-"""How long finding the gates of a network takes, against one forward pass of it on this CPU.
+"""How long finding the sites of a network takes, against one forward pass of it on this CPU.
 
-Both are done in turn on the same network, in random order, so that slow drifts of the machine meet both
-alike; a ratio is taken within its round. Finding is all that `sebench count --sites` does beside counting: a
-recording of the network on meta tensors, and the search in it. The first round warms up and is dropped.
+Finding is all that `sebench count --sites` does beside counting: a recording of the network on meta tensors,
+and the search in it. Both are done in turn on the same network, in random order, so that slow drifts of the
+machine meet both alike; a ratio is taken within its round. Each network has the input that it was measured
+with in a table like tests/data/gates.csv, batch 1; rows of libraries that are not installed are left out.
 
-Networks and their inputs are those of a table with the columns of tests/data/gates.csv; rows of libraries
-that are not installed are left out.
-
-Run: python benchmarks/sites.py tests/data/gates.csv --rounds 9 --output reports/sites.md
+Run, on a machine that does nothing else: python benchmarks/sites.py --output reports/sites.md
 """
 
 from __future__ import annotations
@@ -24,6 +22,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,18 +30,31 @@ import torch
 from torch import nn
 
 from sebench.counters import record
+from sebench.profilers.environment import capture_environment
 from sebench.statistics.intervals import signed_rank_interval
-from sebench.surgery.gates import find_gates
+from sebench.surgery.sites import find_sites
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "gates.py"
+ROOT = Path(__file__).parents[1]
+TABLE = ROOT / "tests" / "data" / "gates.csv"
+SCRIPT = ROOT / "scripts" / "gates.py"
 
 
 class Measured(NamedTuple):
     """Times of one network, one entry per round."""
 
-    label: str
+    library: str
+    model: str
+    shape: tuple[int, ...]
+    ops: int
+    first_s: float
+    """Of finding, the first time."""
     forward_s: list[float]
     finding_s: list[float]
+
+    @property
+    def label(self) -> str:
+        """For a row."""
+        return f"{self.library} {self.model}"
 
     @property
     def ratios(self) -> list[float]:
@@ -50,11 +62,8 @@ class Measured(NamedTuple):
         return [found / ran for found, ran in zip(self.finding_s, self.forward_s, strict=True)]
 
 
-def networks(
-    table: Path, libraries: list[str], models: list[str]
-) -> Iterator[tuple[str, nn.Module, tuple[int, ...]]]:
-    """Build the networks of a table, one after the other."""
-    gates = _script()
+def outcomes(gates: Any, table: Path, libraries: list[str], models: list[str]) -> Iterator[Any]:  # noqa: ANN401 - of a script
+    """Build the networks of a table, one after the other, and look for their gates for the first time."""
     with table.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
@@ -63,7 +72,7 @@ def networks(
             continue
         outcome = gates.examine(row)
         if outcome.module is not None:
-            yield f"{library} {row['model']}", outcome.module, outcome.shape
+            yield outcome
 
 
 def _script() -> Any:  # noqa: ANN401 - a module by its path
@@ -76,19 +85,18 @@ def _script() -> Any:  # noqa: ANN401 - a module by its path
     return module
 
 
-def measure(
-    label: str, network: nn.Module, shape: tuple[int, ...], rounds: int, order: random.Random
-) -> Measured:
-    """Time both in each round, in random order."""
+def measure(outcome: Any, rounds: int, order: random.Random) -> Measured:  # noqa: ANN401 - of a script
+    """Time both in each round, in random order; one more round warms up and is dropped."""
+    network: nn.Module = outcome.module.eval()
+    shape: tuple[int, ...] = outcome.shape
     batch = torch.randn(shape)
-    network.eval()
 
     def forward() -> object:
         with torch.inference_mode():
             return network(batch)
 
     def finding() -> object:
-        return find_gates(record(network, shape))
+        return find_sites(record(network, shape))
 
     times: dict[Callable[[], object], list[float]] = {forward: [], finding: []}
     for _ in range(rounds + 1):
@@ -96,7 +104,15 @@ def measure(
             begun_s = time.perf_counter()
             work()
             times[work].append(time.perf_counter() - begun_s)
-    return Measured(label, times[forward][1:], times[finding][1:])
+    return Measured(
+        library=outcome.row["library"].split()[0],
+        model=outcome.row["model"],
+        shape=shape,
+        ops=len(record(network, shape).ops),
+        first_s=outcome.find_s,
+        forward_s=times[forward][1:],
+        finding_s=times[finding][1:],
+    )
 
 
 def line_of(measured: Measured) -> str:
@@ -105,30 +121,38 @@ def line_of(measured: Measured) -> str:
     limits = signed_rank_interval(logs)
     interval = "-" if limits is None else f"{math.exp(limits.low):.2f} .. {math.exp(limits.high):.2f}"
     return (
-        f"| {measured.label} | {statistics.median(measured.forward_s) * 1e3:.1f} "
-        f"| {statistics.median(measured.finding_s) * 1e3:.1f} "
+        f"| {measured.label} | {'x'.join(map(str, measured.shape))} | {measured.ops} "
+        f"| {statistics.median(measured.forward_s) * 1e3:.1f} "
+        f"| {statistics.median(measured.finding_s) * 1e3:.1f} | {measured.first_s * 1e3:.0f} "
         f"| {math.exp(statistics.median(logs)):.2f} | {interval} |"
     )
 
 
-def report(all_measured: list[Measured], rounds: int, seed: int) -> str:
-    """The page."""
-    medians = [statistics.median(measured.ratios) for measured in all_measured]
-    below = sum(ratio < 1 for ratio in medians)
-    worst = max(zip(medians, all_measured, strict=True), key=lambda pair: pair[0], default=None)
+def ratio_of(measured: Measured) -> float:
+    """The median of its rounds."""
+    return statistics.median(measured.ratios)
+
+
+def report(all_measured: list[Measured], versions: str, rounds: int, seed: int) -> str:
+    """The page, the largest ratio first."""
+    ordered = sorted(all_measured, key=ratio_of, reverse=True)
+    above = sum(ratio_of(measured) >= 1 for measured in ordered)
     lines = [
-        f"Finding gates against one forward pass, batch 1, {rounds} interleaved rounds, seed {seed}; "
-        f"torch {torch.__version__}, {torch.get_num_threads()} threads of {os.cpu_count()} CPUs, "
-        f"Python {platform.python_version()}.",
+        "# Finding sites against one forward pass",
         "",
-        f"Finding is quicker in {below} of {len(all_measured)} networks"
-        + (f"; the largest ratio is {worst[0]:.2f} ({worst[1].label})." if worst else "."),
+        f"Batch 1, {rounds} interleaved rounds, seed {seed}; {datetime.now(UTC):%Y-%m-%d}, "
+        f"{capture_environment().cpu.get('model')}, {torch.get_num_threads()} threads of {os.cpu_count()} "
+        f"CPUs; Python {platform.python_version()}, torch {torch.__version__}, {versions}.",
         "",
-        "`ratio`: finding to forward pass in the same round, median and 95 % signed-rank interval.",
+        f"Finding is quicker in {len(ordered) - above} of {len(ordered)} networks"
+        + (f"; the largest ratio is {ratio_of(ordered[0]):.2f} ({ordered[0].label})." if above else "."),
         "",
-        "| network | forward, ms | finding, ms | ratio | interval |",
-        "|---|---|---|---|---|",
-        *map(line_of, all_measured),
+        "`ratio`: finding to forward pass in the same round, median and 95 % signed-rank interval. `first`: "
+        "finding for the first time, when ops are priced that no network before had. `ops`: calls recorded.",
+        "",
+        "| network | input | ops | forward, ms | finding, ms | first, ms | ratio | interval |",
+        "|---|---|---:|---:|---:|---:|---:|---|",
+        *map(line_of, ordered),
     ]
     return "\n".join(lines) + "\n"
 
@@ -138,7 +162,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("table", type=Path, help="CSV with the columns of tests/data/gates.csv")
+    parser.add_argument(
+        "table", type=Path, nargs="?", default=TABLE, help="CSV with the columns of tests/data/gates.csv"
+    )
     parser.add_argument("--library", action="append", default=[], help="only its rows; repeatable")
     parser.add_argument("--rounds", type=int, default=9, help="timed rounds per network (at least 6)")
     parser.add_argument("--threads", type=int, help="of the forward pass; default: as torch has it")
@@ -152,11 +178,14 @@ def main() -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     order = random.Random(options.seed)
+    gates = _script()
     all_measured = []
-    for label, network, shape in networks(options.table, options.library, options.model):
-        all_measured.append(measure(label, network, shape, options.rounds, order))
+    for outcome in outcomes(gates, options.table, options.library, options.model):
+        all_measured.append(measure(outcome, options.rounds, order))
         print(line_of(all_measured[-1]), flush=True)
-    text = report(all_measured, options.rounds, options.seed)
+    libraries = dict.fromkeys(measured.library for measured in all_measured)
+    versions = ", ".join(f"{library} {gates.version_of(library)}" for library in libraries)
+    text = report(all_measured, versions, options.rounds, options.seed)
     print(text, end="")
     if options.output:
         options.output.write_text(text, encoding="utf-8")

@@ -15,9 +15,8 @@ failed=0
 mkdir -p "$data"
 
 measured() { # MODEL VARIANT
-  local found
-  found=$(python -m sebench list results --results "$data" --model "$1" --variant "$2" --format csv --quiet)
-  [[ $(wc -l <<<"$found") -gt 1 ]] # below the heading
+  python -m sebench list results --results "$data" --model "$1" --variant "$2" --format csv 2>/dev/null |
+    grep --quiet ",ok,"
 }
 
 measure() { # MODEL VARIANT

@@ -305,7 +305,7 @@ def report(outcomes: Sequence[Outcome], table: str) -> str:
     """The page under reports/."""
     reproduced = sum(bool(outcome.found) and not outcome.differing for outcome in outcomes)
     libraries = dict.fromkeys(outcome.row["library"].split()[0] for outcome in outcomes)
-    versions = ", ".join(f"{name} {_version(name)}" for name in ("torch", *libraries))
+    versions = ", ".join(f"{name} {version_of(name)}" for name in ("torch", *libraries))
     lines = [
         "# Attention found in other people's networks",
         "",
@@ -337,7 +337,8 @@ def report(outcomes: Sequence[Outcome], table: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _version(library: str) -> str:
+def version_of(library: str) -> str:
+    """The version of a library."""
     try:
         return version(DISTRIBUTIONS.get(library, library))
     except PackageNotFoundError:

@@ -57,3 +57,17 @@ assert "torch._dynamo" not in sys.modules
 def test_a_count_does_not_import_the_compiler_of_torch():
     done = subprocess.run([FRESH, "-c", COUNTED], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+ALONE = """
+import sys
+from sebench.cli._app import application
+
+application("count")
+assert {name for name in sys.modules if name in ("sebench.cli.compare", "sebench.cli.report")} == set()
+"""
+
+
+def test_a_command_does_not_import_the_others():
+    done = subprocess.run([FRESH, "-c", ALONE], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

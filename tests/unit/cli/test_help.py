@@ -7,6 +7,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from sebench.cli import app
+from sebench.cli._app import application
 
 COMMANDS = sorted(get_command(app).commands)
 TYPE_NAMES = re.compile(r"<[^>]*\b(str|int|float|bool|path|Path|list|tuple|range)\b[^>]*>|\bTEXT\b|\bVALUE\b")
@@ -63,3 +64,16 @@ def test_the_list_of_commands_is_not_cut_off(help_of):
     summaries = {name: text for name, text in listed if name in COMMANDS}
     assert sorted(summaries) == COMMANDS
     assert [name for name, text in summaries.items() if not text.endswith(".") or text.endswith("..")] == []
+
+
+@pytest.mark.parametrize("command", ["count", "list"])
+def test_a_command_that_is_imported_alone_reads_the_same(help_of, command):
+    alone = application(command)
+    assert sorted(get_command(alone).commands) == [command]
+    done = CliRunner().invoke(alone, [command, "--help"], prog_name="sebench")
+    assert done.stdout == help_of(command)
+
+
+@pytest.mark.parametrize("word", [None, "--help", "cuont"])
+def test_all_commands_are_there_where_none_is_named(word):
+    assert sorted(get_command(application(word)).commands) == COMMANDS
