@@ -24,6 +24,9 @@ from sebench.errors import BuildError
 _ATOMS = frozenset(
     (bool, int, float, complex, str, bytes, NoneType, type, torch.dtype, torch.Size, torch.device)
 )
+_GRADIENT_MODES = (torch.no_grad, torch.enable_grad, torch.set_grad_enabled, torch.inference_mode)
+_SHARED = (type, ModuleType, *_GRADIENT_MODES)
+"""What a run does not change; each call of what a gradient mode decorates makes its own of it."""
 _OWN_CONTAINERS = frozenset(
     key for key, value in nn.Module().__dict__.items() if isinstance(value, (dict, set)) and key != "_modules"
 )
@@ -104,14 +107,18 @@ class Copier:
             attributes.setdefault(name, MethodType(function, blank))
 
     def _methods_of(self, kind: type) -> dict[str, FunctionType]:
-        """Methods whose closures lead to modules or tensors: of classes defined within a function."""
+        """Methods whose closures lead to modules or tensors: of classes defined within a function.
+
+        Those with underscores around their names are looked up on the class, whatever an object has.
+        """
         if kind not in self._methods:
             self._methods[kind] = {
                 name: copied
                 for owner in kind.__mro__
                 if not owner.__module__.startswith("torch.")
                 for name, value in vars(owner).items()
-                if type(value) is FunctionType and value.__closure__ and getattr(kind, name) is value
+                if type(value) is FunctionType and value.__closure__ and not name.startswith("__")
+                if getattr(kind, name) is value
                 if (copied := self.copied(value)) is not value
             }
         return self._methods[kind]
@@ -130,7 +137,7 @@ class Copier:
             return self._remember(value, self._tensor(value))
         if isinstance(value, nn.Module):
             return self._module(eager(value))
-        return value if isinstance(value, (type, ModuleType)) else self._object(value)
+        return value if isinstance(value, _SHARED) else self._object(value)
 
     def _remember(self, value: Any, copied: Any) -> Any:  # noqa: ANN401
         self._originals.append(value)

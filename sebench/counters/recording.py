@@ -1,6 +1,7 @@
 """One forward pass of a meta twin as a graph: every op in order, what it takes and gives, in whose call.
 
-A count adds ops up; a recording keeps how they hang together, which is what finding attention needs.
+A count adds ops up; a recording keeps how they hang together, which is what finding attention needs. It has
+thousands of parts, none of which is in a cycle: the garbage collector need not visit them.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import torch
 from torch.utils import _pytree
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from sebench.counters.twin import Twin
 
 
-class Value(NamedTuple):
+class Value(msgspec.Struct, frozen=True, gc=False):
     """A tensor at one point of the pass; written in place, it becomes another value."""
 
     shape: tuple[int, ...]
@@ -38,7 +40,7 @@ class Value(NamedTuple):
     """Whether it is an input of the network."""
 
 
-class Op(NamedTuple):
+class Op(msgspec.Struct, frozen=True, gc=False):
     """One aten call."""
 
     name: str
@@ -64,7 +66,7 @@ class Op(NamedTuple):
         return plain_name(self.name)
 
 
-class ModuleCall(NamedTuple):
+class ModuleCall(msgspec.Struct, frozen=True, gc=False):
     """One call of a module's forward; ops ``first`` to ``last`` (exclusive) are its own or its children's."""
 
     path: str
@@ -102,11 +104,12 @@ class Recorder:
         self._alive: list[torch.Tensor] = []  # an identity must not be used again while the pass lasts
         self._base: dict[int, torch.Tensor] = {}
         self._views: dict[int, list[torch.Tensor]] = {}
+        self._shapes: dict[tuple[int, ...], tuple[int, ...]] = {}
         self._keys = OpNumbers()
         for name, tensor, is_parameter in _state(twin):
-            self._add(tensor, Value(tuple(tensor.shape), None, name, is_parameter))
+            self._add(tensor, Value(self._shape(tensor), None, name, is_parameter))
         for tensor in inputs:
-            self._add(tensor, Value(tuple(tensor.shape), None, is_input=True))
+            self._add(tensor, Value(self._shape(tensor), None, is_input=True))
 
     def note(
         self,
@@ -189,13 +192,18 @@ class Recorder:
 
     def _value(self, tensor: torch.Tensor) -> int:
         known = self._current.get(id(tensor))
-        return self._add(tensor, Value(tuple(tensor.shape), None)) if known is None else known
+        return self._add(tensor, Value(self._shape(tensor), None)) if known is None else known
 
     def _made(self, tensor: torch.Tensor, index: int) -> int:
         known = self._current.get(id(tensor))
         if known is not None and self._values[known].producer == index:
             return known
-        return self._add(tensor, Value(tuple(tensor.shape), index))
+        return self._add(tensor, Value(self._shape(tensor), index))
+
+    def _shape(self, tensor: torch.Tensor) -> tuple[int, ...]:
+        """Few are different, and each is kept once."""
+        shape = tuple(tensor.shape)
+        return self._shapes.setdefault(shape, shape)
 
     def _add(self, tensor: torch.Tensor, value: Value) -> int:
         self._current[id(tensor)] = number = len(self._values)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+import msgspec
 import torch
 
 from sebench.counters.work import plain_name
@@ -23,7 +24,7 @@ class Frame:
     phase: Literal["forward", "backward"] = "forward"
 
 
-class OpKey(NamedTuple):
+class OpKey(msgspec.Struct, frozen=True, gc=False):
     """An op that is counted, by what one pass over a network has in common with the next one."""
 
     module: str

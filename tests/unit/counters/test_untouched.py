@@ -10,7 +10,7 @@ import torchvision
 from torch import nn
 
 from sebench import models
-from sebench.counters import count
+from sebench.counters import count, record
 from sebench.errors import BuildError
 from sebench.schema import ModelSpec
 
@@ -124,6 +124,34 @@ def test_a_garbage_collector_that_was_off_stays_off():
     try:
         count(nn.Linear(2, 2), (1, 2))
         assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+class Decorated(nn.Module):
+    """Has a method in a context of torch's, and one that keeps a list."""
+
+    def __init__(self, widths=[4]):  # noqa: B006 - as others write it
+        super().__init__()
+        self.conv = nn.Conv2d(3, widths[0], 3)
+
+    @torch.no_grad()
+    def fuse(self):
+        return self.conv
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+@pytest.mark.parametrize("work", [count, record], ids=["count", "record"])
+def test_nothing_is_left_for_the_garbage_collector(work):
+    network = nn.Sequential(Decorated(), nn.ReLU())
+    work(network, (1, 3, 8, 8))
+    gc.collect()
+    gc.disable()
+    try:
+        work(network, (1, 3, 8, 8))
+        assert gc.collect() == 0
     finally:
         gc.enable()
 
