@@ -6,6 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -92,6 +93,13 @@ Cache = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors on standard error.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")]
 Calibrations = Annotated[Path, typer.Option("--calibrations", help="Directory of calibrations.")]
+_RUNTIME = COLUMN_OPTIONS["runtime"]
+RuntimeName = StrEnum("RuntimeName", {name: name for name in _RUNTIME.choices})  # type: ignore[misc]
+"""An enum: Typer takes no list of literals."""
+Runtimes = Annotated[
+    list[RuntimeName],
+    typer.Option("--runtime", help=_RUNTIME.help),
+]
 EffortOption = Annotated[
     Effort,
     typer.Option(
@@ -125,6 +133,7 @@ def takes_workload(
     phase_default: Phase | None = None,
     defaults: bool = True,
     by_part: bool = False,
+    without: Collection[str] = (),
 ) -> Callable[[Command], Command]:
     """Give a command the options that say what is measured; it gets them as its `workload`.
 
@@ -133,6 +142,7 @@ def takes_workload(
         phase_default: where nothing is said.
         defaults: take the defaults of the catalogue; without, what is not said is None.
         by_part: only what has a meaning where parts of a network are timed.
+        without: fields that the command takes otherwise.
     """
 
     def adapted(option: WorkloadOption) -> WorkloadOption:
@@ -140,7 +150,11 @@ def takes_workload(
             return replace(option, default=phase_default, help=phase_help or option.help)
         return option if defaults else replace(option, default=None)
 
-    options = [adapted(option) for option in ASKED_OPTIONS if option.by_part or not by_part]
+    options = [
+        adapted(option)
+        for option in ASKED_OPTIONS
+        if (option.by_part or not by_part) and option.field not in without
+    ]
     return _in_place(WORKLOAD, list(map(_parameter, options)), lambda values: WorkloadRequest(**values))
 
 

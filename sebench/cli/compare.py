@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -34,7 +34,7 @@ from sebench.store import ResultStore, check_directory
 
 if TYPE_CHECKING:
     from sebench.reporting.chart import Picture
-    from sebench.schema import Comparison, MetricComparison, Result
+    from sebench.schema import Comparison, MetricComparison, Result, Runtime
 
 
 class Collector:
@@ -137,7 +137,9 @@ def _is_not_counted(metric: MetricComparison) -> bool:
 
 @guarded
 @takes_network()
-@takes_workload(phase_help="training = forward + backward; default: inference, on a GPU both.")
+@takes_workload(
+    without=("runtime",), phase_help="training = forward + backward; default: inference, on a GPU both."
+)
 def compare(
     context: typer.Context,
     model: options.Models = [],  # noqa: B006 - Typer reads it, nobody mutates it
@@ -155,6 +157,7 @@ def compare(
         ),
     ] = None,
     workload: WorkloadRequest = NOTHING_SAID,
+    runtime: options.Runtimes = [options.RuntimeName("eager")],  # noqa: B006, B008
     network: NetworkOptions = NO_OPTIONS,
     attention: options.Attention = [],  # noqa: B006
     sides: Annotated[
@@ -232,6 +235,7 @@ def compare(
         memory=memory,
         energy=energy,
         workload=on_this_machine(workload),
+        runtimes=[cast("Runtime", each.value) for each in runtime],
         usual_candidate=run_context(context, cache=cache).usual_candidate,
     )
     if not no_save:

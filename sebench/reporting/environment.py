@@ -8,7 +8,7 @@ from typing import Any
 
 from sebench.reporting.document import Cell, Column, Document, Paragraph, Row, Table, text_cell
 from sebench.reporting.records import CellValue
-from sebench.schema import Environment, Finding
+from sebench.schema import OWN_FACTS, Environment, Finding
 from sebench.units import format_bytes
 
 _GROUPS = ("cpu", "memory", "platform", "load", "runtime", "versions", "variables", "git")
@@ -47,6 +47,7 @@ def environment_lines(environment: Environment, measured_at: str | None = None) 
     )
     software = (
         _version("torch", versions.get("torch")),
+        *(_version(name, facts.get(name)) for name, facts in environment.runtime.get(OWN_FACTS, {}).items()),
         _version("python", versions.get("python")),
         _version("sebench", versions.get("sebench")),
         _version(str(platform.get("system") or "kernel"), platform.get("kernel")),

@@ -171,7 +171,7 @@ from sebench.schema.request import (
     WorkloadRequest,
 )
 from sebench.schema.revisions import in_todays_words
-from sebench.schema.runtimes import RUNTIMES, RuntimeInfo, runtime_info
+from sebench.schema.runtimes import OWN_FACTS, RUNTIMES, RuntimeInfo, runtime_info
 from sebench.schema.stored import (
     LatencySummary,
     ListedResult,
@@ -202,6 +202,7 @@ __all__ = [
     "NETWORK_OPTIONS",
     "NOTHING_SAID",
     "NO_OPTIONS",
+    "OWN_FACTS",
     "PLAIN",
     "REDUCTION_RATIO",
     "REVISION",

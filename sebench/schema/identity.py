@@ -13,6 +13,7 @@ from msgspec.structs import asdict
 from sebench.schema.measurements import Environment
 from sebench.schema.options import ASKED_OPTIONS, COLUMN_OPTIONS, WORKLOAD_OPTIONS, Fact, WorkloadOption
 from sebench.schema.request import ModelSpec, Workload, WorkloadRequest
+from sebench.schema.runtimes import OWN_FACTS
 
 # Variables that change how many threads run, where, or which kernels they pick.
 _THREAD_VARIABLES = (
@@ -68,6 +69,12 @@ def _stable(environment: Environment) -> dict[str, Any]:
     if device:
         driver = str(device.get("driver") or "").partition(".")[0]
         stable["device"] = {"driver": driver, **{key: device.get(key) for key in _DEVICE_FACTS}}
+    own = environment.runtime.get(OWN_FACTS)
+    if own:  # how far outputs were from eager's is a finding, not a setting
+        stable["runtimes"] = {
+            name: {key: fact for key, fact in facts.items() if not key.startswith("difference")}
+            for name, facts in own.items()
+        }
     return stable
 
 

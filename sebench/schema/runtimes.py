@@ -7,10 +7,12 @@ loading torch. A new runtime needs an entry here, a file there, and its name in 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
-from sebench.schema.base import Dtype, Phase, Runtime
+from sebench.schema.base import Dtype, MemoryFormat, Phase, Runtime
 
+OWN_FACTS = "inference_runtimes"
+"""Key in an environment's runtime: versions and settings of runtimes other than torch's, by name."""
 _EVERY_PHASE: tuple[Phase, ...] = get_args(Phase)
 _EVERY_DTYPE: tuple[Dtype, ...] = get_args(Dtype)
 _EVERY_DEVICE = ("cpu", "cuda", "xpu", "mps")
@@ -31,6 +33,10 @@ class RuntimeInfo:
     """Kinds, without an index: ``cuda`` stands for every ``cuda:N``."""
     world_sizes: tuple[int, int | None] = (1, None)
     """Fewest and most ranks of a data-parallel step; None is any number."""
+    memory_formats: tuple[MemoryFormat, ...] = get_args(MemoryFormat)
+    """Layouts of the input; runtimes of their own decide about all others."""
+    needs: tuple[str, ...] = ()
+    """Packages that an extra of its name installs."""
     patience: int = 1
     """How many times as long as with eager steps a worker may say nothing."""
     prepares: bool = True
@@ -46,6 +52,16 @@ class RuntimeInfo:
         return fewest <= world_size and (most is None or world_size <= most)
 
 
+_EXPORTED: dict[str, Any] = {
+    "phases": ("inference",),
+    "dtypes": ("float32",),
+    "devices": ("cpu",),
+    "memory_formats": ("contiguous",),
+    "world_sizes": (1, 1),
+    "patience": 5,
+}
+"""What runtimes can do that take an exported network: one image or batch at a time, on the CPU."""
+
 RUNTIMES: tuple[RuntimeInfo, ...] = (
     RuntimeInfo(name="eager", help="op by op", verb="run", prepares=False),
     RuntimeInfo(
@@ -58,6 +74,14 @@ RUNTIMES: tuple[RuntimeInfo, ...] = (
     ),
     # Compiling a network says nothing for minutes.
     RuntimeInfo(name="compile", help="torch.compile", verb="compile", patience=5),
+    RuntimeInfo(
+        name="onnxruntime",
+        help="ONNX Runtime",
+        verb="export",
+        needs=("onnx", "onnxscript", "onnxruntime"),
+        **_EXPORTED,
+    ),
+    RuntimeInfo(name="openvino", help="OpenVINO", verb="convert", needs=("openvino",), **_EXPORTED),
 )
 """One per `Runtime`, in its order."""
 

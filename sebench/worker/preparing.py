@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 from torch import nn
 
@@ -16,13 +17,14 @@ from sebench.profilers.device import Device, RestoredStep, Step
 from sebench.profilers.inputs import OwnInput, as_in_workload, make_source
 from sebench.profilers.latency import Heartbeat, no_heartbeat
 from sebench.profilers.runtimes import PREPARE, Batch, PreparedStep
+from sebench.profilers.runtimes.exported import APART
 from sebench.profilers.workload import (
     check_finite,
     check_finite_gradients,
     check_gradients,
     gradient_bytes,
 )
-from sebench.schema import ModelSpec, Side, Workload, runtime_info
+from sebench.schema import OWN_FACTS, ModelSpec, Side, Workload, runtime_info
 from sebench.worker.channel import Build, Fatal, guarded
 from sebench.worker.protocol import MemoryRequest, ProfileRequest, Request, SideRequest
 
@@ -42,6 +44,8 @@ class PreparedSide:
     """The same step, its input brought back first."""
     input: OwnInput
     writes_input: bool
+    facts: Mapping[str, object]
+    """What the runtime says of itself."""
     compile_s: float | None
     """What compiling or capturing took; None where the runtime does neither."""
     gradient_bytes: int | None
@@ -124,6 +128,15 @@ def prepare(
     return prepared
 
 
+def own_facts(*sides: PreparedSide) -> dict[str, object]:
+    """What the runtime says of itself, for both sides together: of differences the largest."""
+    told = [side for side in sides if side.facts]
+    if not told:
+        return {}
+    apart = max(cast("float", side.facts[APART]) for side in told)
+    return {OWN_FACTS: {told[0].workload.runtime: {**told[0].facts, APART: apart}}}
+
+
 def timed_steps(sides: Mapping[Side, PreparedSide]) -> dict[Side, Step]:
     """The steps of a pair; if one network writes to its input, both find theirs as it was.
 
@@ -176,6 +189,7 @@ def prepare_side(
         restored=RestoredStep(prepared.run, own.restore),
         input=own,
         writes_input=own.is_changed(),
+        facts=prepared.facts,
         compile_s=took_s if runtime_info(workload.runtime).prepares else None,
         gradient_bytes=exchanged,
     )

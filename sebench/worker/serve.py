@@ -18,6 +18,7 @@ from sebench.worker.channel import Build, Fatal, Lines, Select, Sink, WorkerChan
 from sebench.worker.counting import serve_counts, serve_lock
 from sebench.worker.preparing import (
     build_module,
+    own_facts,
     prepare,
     prepare_side,
     ready_step,
@@ -108,7 +109,7 @@ def _run_side(request: SideRequest, channel: WorkerChannel) -> None:
     source = guarded(lambda: source_for(request.spec, request))
     side = prepare_side(request.spec, source, request, channel.build, device, alive=channel.alive)
     guarded(lambda: check_origin(request.spec.model, request.not_from))
-    runtime = {**runtime_facts(device.name), "variables": openmp_variables()}
+    runtime = {**runtime_facts(device.name), **own_facts(side), "variables": openmp_variables()}
     channel.send(SideReady(compile_s=side.compile_s, writes_input=side.writes_input, runtime=runtime))
     for timed in answer(
         channel.readline, side.step, device, restored=side.restored, finish=side.require_sound

@@ -29,7 +29,7 @@ from sebench.profilers.runtime import runtime_facts
 from sebench.schema import Side
 from sebench.worker.blocks import timed_blocks
 from sebench.worker.channel import Fatal, WorkerChannel, guarded
-from sebench.worker.preparing import PreparedSide, prepare, timed_steps
+from sebench.worker.preparing import PreparedSide, own_facts, prepare, timed_steps
 from sebench.worker.protocol import Done, Failed, Go, Join, Measured, Ready, Request, Span
 from sebench.worker.ranks import Ranks
 
@@ -101,7 +101,11 @@ def _ready(sides: Mapping[Side, PreparedSide], step_s: dict[Side, float], device
         compile_s={side: took_s for side, took_s in compiled.items() if took_s is not None},
         gradient_bytes={side: count for side, count in exchanged.items() if count is not None},
         writes_input=tuple(name for name, side in sides.items() if side.writes_input),
-        runtime={**runtime_facts(device.name), "variables": openmp_variables()},
+        runtime={
+            **runtime_facts(device.name),
+            **own_facts(*sides.values()),
+            "variables": openmp_variables(),
+        },
     )
 
 

@@ -6,7 +6,7 @@ there, a file here, and a line in `PREPARE`.
 
 from __future__ import annotations
 
-from sebench.profilers.runtimes import compiled, cudagraph, eager
+from sebench.profilers.runtimes import compiled, cudagraph, eager, onnx_runtime, open_vino
 from sebench.profilers.runtimes.eager import Batch, Prepare, PreparedStep
 from sebench.schema import Runtime
 
@@ -16,5 +16,7 @@ PREPARE: dict[Runtime, Prepare] = {
     "eager": eager.prepare,
     "cudagraph": cudagraph.prepare,
     "compile": compiled.prepare,
+    "onnxruntime": onnx_runtime.prepare,
+    "openvino": open_vino.prepare,
 }
 """What makes steps for each runtime."""

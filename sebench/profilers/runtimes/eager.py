@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import torch
@@ -39,6 +40,8 @@ class PreparedStep(NamedTuple):
     run: Step
     held: tuple[torch.Tensor, ...] = ()
     """Tensors beside the input."""
+    facts: Mapping[str, object] = MappingProxyType({})
+    """What tells this runtime from another version or setting of it; empty where torch's own facts do."""
 
 
 class Prepare(Protocol):

@@ -18,6 +18,7 @@ from sebench.runner.measuring.calibrations import Calibrations
 from sebench.runner.measuring.context import RunContext
 from sebench.runner.measuring.series import ProcessSeries
 from sebench.schema import (
+    OWN_FACTS,
     EnergyMeasurement,
     Environment,
     Finding,
@@ -105,6 +106,9 @@ _INTERRUPTED = Finding(
 def _with_runtime(environment: Environment, series: Sequence[ProcessSeries]) -> Environment:
     """With what the latest worker said of torch and the accelerator; one that did not start says nothing."""
     runtime: dict[str, Any] = dict(next((each.runtime for each in reversed(series) if each.runtime), {}))
+    own = {name: facts for each in series for name, facts in each.runtime.get(OWN_FACTS, {}).items()}
+    if own:  # of every runtime, where there are several
+        runtime[OWN_FACTS] = own
     return replace(environment, device=runtime.pop("device", {}), runtime=runtime)
 
 

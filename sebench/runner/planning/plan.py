@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from sebench import models
 from sebench.errors import UsageError, near_matches
 from sebench.runner.planning.inputs import input_shape
@@ -25,6 +27,7 @@ from sebench.schema import (
     Pair,
     PairPlan,
     Plan,
+    Runtime,
     TimingPolicy,
     Workload,
     WorkloadRequest,
@@ -71,6 +74,7 @@ def make_plan(
     baseline: str = models.PLAIN,
     candidate: str | None = None,
     workload: WorkloadRequest = NOTHING_SAID,
+    runtimes: Sequence[Runtime] = (),
     seed: int | None = None,
     effort: Effort = "standard",
     budget_s: float | None = None,
@@ -87,6 +91,7 @@ def make_plan(
         baseline: variant or network that they are compared with.
         candidate: variant or network, instead of `variants`.
         workload: device, phase, batch, image size and the like; whatever it leaves out has its default.
+        runtimes: instead of that of the workload; each pair is measured in each.
         seed: fixes weights, orders and pauses; None draws one.
         effort: how many processes and blocks to aim at.
         budget_s: seconds for the whole command, a hard limit; None sets none.
@@ -99,7 +104,16 @@ def make_plan(
         UsageError: a name, variant or number that cannot be meant.
     """
     pairs = tuple(
-        PairPlan(pair=pair, workloads=workloads(workload, item_shape(pair, workload)))
+        PairPlan(
+            pair=pair,
+            workloads=tuple(
+                dict.fromkeys(
+                    each
+                    for runtime in runtimes or (workload.runtime,)
+                    for each in workloads(replace(workload, runtime=runtime), item_shape(pair, workload))
+                )
+            ),
+        )
         for pair in make_pairs(
             names,
             variants,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
 from sebench import models
 from sebench.errors import UsageError, near_matches
+from sebench.installation import extra_hint
 from sebench.profilers.environment import usable_cores
 from sebench.profilers.selection import resolve_device
 from sebench.runner.planning.inputs import batch_of, parse_input_shape, require_batch_size
@@ -146,8 +148,10 @@ def _check(request: WorkloadRequest) -> None:
         device=device,
         phase="training" if trains else "inference",
         dtype=request.dtype or "float32",
+        memory_format=request.memory_format or "contiguous",
         world_size=request.world_size or 1,
     )
+    require_installed(runtime_info(request.runtime or "eager"))
     if request.optimizer not in (None, "none") and not trains:
         raise UsageError(
             f"--optimizer {request.optimizer} needs a training step", hint="add --phase training"
@@ -169,6 +173,7 @@ def require_support(
     device: str,
     phase: Phase,
     dtype: str,
+    memory_format: str = "contiguous",
     world_size: int,
     known: Sequence[RuntimeInfo] = RUNTIMES,
 ) -> None:
@@ -179,6 +184,7 @@ def require_support(
         device: as torch spells it.
         phase: of the step.
         dtype: number format.
+        memory_format: layout of the input.
         world_size: number of ranks.
         known: runtimes that a hint may name.
 
@@ -211,4 +217,23 @@ def require_support(
         raise UsageError(
             f"{option} cannot {runtime.verb} a step of --dtype {dtype}",
             hint=others(lambda other: other.runs_on(device) and dtype in other.dtypes),
+        )
+    if memory_format not in runtime.memory_formats:
+        raise UsageError(
+            f"{option} chooses layouts itself: no --memory-format {memory_format}",
+            hint=others(lambda other: other.runs_on(device) and memory_format in other.memory_formats),
+        )
+
+
+def require_installed(runtime: RuntimeInfo) -> None:
+    """Refuse a runtime whose packages are not there; imports none of them.
+
+    Raises:
+        UsageError: names them, and the extra that installs them.
+    """
+    missing = [name for name in runtime.needs if find_spec(name) is None]
+    if missing:
+        raise UsageError(
+            f"--runtime {runtime.name} needs {', '.join(missing)} (not installed)",
+            hint=extra_hint(runtime.name),
         )

@@ -1,0 +1,94 @@
+"""``openvino``: converted from torch, compiled for the CPU, for one shape and in float32.
+
+On a CPU with bfloat16 OpenVINO's default is to compute in it although outputs stay float32, so the precision
+is said, and read back.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from sebench.errors import WorkerError
+from sebench.profilers.inputs import OwnInput
+from sebench.profilers.runtimes.eager import Batch, PreparedStep
+from sebench.profilers.runtimes.exported import (
+    APART,
+    evaluating,
+    reference,
+    refused,
+    require_agreement,
+    silence,
+)
+from sebench.schema import Workload
+
+_PRECISION = "INFERENCE_PRECISION_HINT"
+
+
+def prepare(module: nn.Module, batch: Batch, workload: Workload, /) -> PreparedStep:
+    """See `Prepare`: converted and compiled before the step is handed over."""
+    import openvino  # noqa: PLC0415 - an extra
+
+    own = batch.input
+    expected = reference(module, own, workload)
+    compiled = _compiled(module, own, workload)
+    request = compiled.create_infer_request()
+    if len(compiled.inputs) != len(own.tensors) or len(compiled.outputs) != len(expected):
+        raise WorkerError(
+            f"--runtime openvino: the converted graph takes {len(compiled.inputs)} inputs and gives"
+            f" {len(compiled.outputs)} outputs, the network {len(own.tensors)} and {len(expected)}",
+            hint="use --runtime eager or compile",
+        )
+    made = tuple(torch.empty_like(each, memory_format=torch.contiguous_format) for each in expected)
+    for index, tensor in enumerate(own.tensors):
+        request.set_input_tensor(index, openvino.Tensor(tensor.numpy(), shared_memory=True))
+    for index, tensor in enumerate(made):
+        request.set_output_tensor(index, openvino.Tensor(tensor.numpy(), shared_memory=True))
+    result: Any = made[0] if len(made) == 1 else made
+
+    def step() -> Any:  # noqa: ANN401 - as the network returns
+        request.infer()
+        return result
+
+    step()
+    difference = require_agreement(made, expected, workload)
+    return PreparedStep(step, made, _facts(compiled, difference))
+
+
+def _compiled(module: nn.Module, own: OwnInput, workload: Workload) -> Any:  # noqa: ANN401 - it is not typed
+    import openvino  # noqa: PLC0415
+
+    args, kwargs = evaluating(module, own)
+    settings = {
+        _PRECISION: "f32",
+        "INFERENCE_NUM_THREADS": workload.threads,
+        "NUM_STREAMS": 1,
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    example: Any = kwargs or (args[0] if len(args) == 1 else args)
+    try:
+        with silence(), torch.no_grad():
+            model = openvino.convert_model(module, example_input=example)
+            shapes = dict(zip(model.inputs, (tuple(t.shape) for t in own.tensors), strict=True))
+            model.reshape(shapes)
+            return openvino.Core().compile_model(model, "CPU", settings)
+    except Exception as error:
+        raise refused(workload, module, error) from error
+
+
+def _facts(compiled: Any, difference: float) -> dict[str, object]:  # noqa: ANN401 - it is not typed
+    import openvino  # noqa: PLC0415
+
+    known = {
+        name.lower(): str(compiled.get_property(name))
+        for name in (
+            _PRECISION,
+            "INFERENCE_NUM_THREADS",
+            "NUM_STREAMS",
+            "PERFORMANCE_HINT",
+            "EXECUTION_MODE_HINT",
+        )
+    }
+    return {"openvino": openvino.__version__, **known, APART: difference}
