@@ -101,7 +101,7 @@ def count(
     spec = resolve_spec(
         name, own if variant is None else variant_name(variant), options, own_inputs=own_inputs
     )
-    batch = batch_of(said, None if batch_size == 1 else batch_size) or 1
+    batch = batch_of(said, batch_size) or batch_size
     shape = shape_of(spec, batch, size=image_size, shape=said)
     with guarded(), Counter(default_cache()) as counter:
         return CountResult(ModelCost(spec=spec, cost=counter(spec, shape, phase, dtype, gates=True)))

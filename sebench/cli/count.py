@@ -95,7 +95,7 @@ def count(
     check_plot(plot, output)
     size = options.parse_image_size(image_size)
     said = None if input_shape is None else parse_input_shape(input_shape)
-    batch = batch_of(said, None if batch_size == 1 else batch_size) or 1
+    batch = batch_of(said, batch_size) or batch_size
     variants = options.with_attention(variant, attention)
 
     def resolved(name: str, text: str) -> tuple[ModelSpec, tuple[int, ...]]:

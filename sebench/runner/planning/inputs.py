@@ -42,18 +42,18 @@ def batch_of(shape: tuple[int, ...] | None, batch_size: int | None) -> int | Non
 
     Args:
         shape: of the input, batch in front; a batch of 1 says nothing.
-        batch_size: None is not said.
+        batch_size: 1 says nothing either, and None is not said.
 
     Raises:
         UsageError: they contradict each other.
     """
     first = shape[0] if shape is not None and shape[0] > 1 else None
-    if first is not None and batch_size not in (None, first):
+    if first is not None and batch_size not in (None, 1, first):
         raise UsageError(
             f"--input-shape {'x'.join(map(str, shape or ()))} is a batch of {first}, not of {batch_size}",
             hint="leave out --batch-size, or begin the shape with 1",
         )
-    return first or batch_size
+    return batch_size if first is None else first
 
 
 def input_shape(
