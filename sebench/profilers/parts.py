@@ -24,14 +24,18 @@ _SCOPE = "sebench:"
 _BACKWARD = "autograd::engine::evaluate_function"
 _MICROSECOND = 1e-6
 Key = tuple[str, str, Pass]
-"""Stage, part and pass."""
+"""Site, part and pass."""
+Owner = tuple[str, str]
+"""Site and part."""
+Profiled = tuple[tuple[PartSample, ...], tuple[float, ...], tuple[float, ...]]
+"""Times of the parts of each site, of the profiled steps and of the others, in seconds."""
 
 
 @dataclass
 class Scope:
-    """One part of one site while it is being profiled."""
+    """The module that is one part of one site, while it is being profiled."""
 
-    stage: str
+    site: str
     part: str
     running: list[Any] = field(default_factory=list)
     output_number: int | None = None
@@ -44,58 +48,90 @@ THIRD_STEP = schedule(wait=0, warmup=DISCARDED_STEPS, active=1)
 
 def profile_parts(
     module: nn.Module,
-    stages: Mapping[str, str],
+    sites: Sequence[str],
     step: Step,
     device: Device,
     repeats: int,
     *,
     parts: Sequence[str],
     alive: Heartbeat = no_heartbeat,
-) -> tuple[tuple[PartSample, ...], tuple[float, ...], tuple[float, ...]]:
-    """Profile some steps, each followed by one without the profiler; both after some that do not count.
+) -> Profiled:
+    """Profile some steps of a network whose attention has a module for each part.
 
     Args:
         module: the network.
-        stages: stage by the path of each attention module.
+        sites: paths of its attention modules.
         step: runs one step of `module`.
         device: the clock.
         repeats: how many steps of either kind.
         parts: children that each attention module has, to be told apart.
         alive: told after every step.
 
-    Returns:
-        Times of the parts, of the profiled steps and of the others, in seconds.
+    Raises:
+        DeviceError: the profiler does not know this kind of accelerator.
+    """
+    on_device = device.name != "cpu"
+    with scopes_of(
+        module, {f"{site}.{part}": Scope(site, part) for site in sites for part in parts}
+    ) as scopes:
+        return profile_steps(
+            step,
+            device,
+            repeats,
+            lambda events: part_times(events, scopes, on_device=on_device),
+            alive=alive,
+        )
+
+
+def profile_steps(
+    step: Step,
+    device: Device,
+    repeats: int,
+    read: Callable[[list[Any]], Mapping[Key, float]],
+    *,
+    alive: Heartbeat = no_heartbeat,
+) -> Profiled:
+    """Profile some steps, each followed by one without the profiler; both after some that do not count.
+
+    Args:
+        step: what is profiled.
+        device: the clock.
+        repeats: how many steps of either kind.
+        read: seconds by site, part and pass in the events of one step.
+        alive: told after every step.
 
     Raises:
         DeviceError: the profiler does not know this kind of accelerator.
     """
-    samples: dict[Key, list[float]] = {}
+    found: list[Mapping[Key, float]] = []
     profiled_s: list[float] = []
     plain_s: list[float] = []
-    on_device = device.name != "cpu"
 
     def timed() -> tuple[float, ...]:
         timing = device.timed(step, 1)
         alive()
         return timing.steps_s
 
-    with _scopes(module, stages, parts) as scopes:
-        for _ in range(repeats):
-            with profile(activities=activities(device), schedule=THIRD_STEP) as recorded:
-                for _ in range(DISCARDED_STEPS):
-                    timed()
-                    recorded.step()
-                profiled_s.extend(timed())
-            for key, time_s in part_times(recorded.events(), scopes, on_device=on_device).items():
-                samples.setdefault(key, []).append(time_s)
+    for _ in range(repeats):
+        with profile(activities=activities(device), schedule=THIRD_STEP) as recorded:
             for _ in range(DISCARDED_STEPS):
                 timed()
-            plain_s.extend(timed())
-    found = tuple(
-        PartSample(stage=stage, part=part, phase=phase, times_s=tuple(times))
-        for (stage, part, phase), times in samples.items()
+                recorded.step()
+            profiled_s.extend(timed())
+        found.append(read(list(recorded.events())))
+        for _ in range(DISCARDED_STEPS):
+            timed()
+        plain_s.extend(timed())
+    samples = tuple(
+        PartSample(
+            site=key[0],
+            part=key[1],
+            phase=key[2],
+            times_s=tuple(times.get(key, 0.0) for times in found),
+        )
+        for key in dict.fromkeys(key for times in found for key in times)
     )
-    return found, tuple(profiled_s), tuple(plain_s)
+    return samples, tuple(profiled_s), tuple(plain_s)
 
 
 def activities(device: Device) -> list[ProfilerActivity]:
@@ -112,20 +148,25 @@ def activities(device: Device) -> list[ProfilerActivity]:
 
 
 @contextmanager
-def _scopes(module: nn.Module, stages: Mapping[str, str], parts: Sequence[str]) -> Iterator[dict[str, Scope]]:
-    scopes: dict[str, Scope] = {}
+def scopes_of(module: nn.Module, scopes: Mapping[str, Scope]) -> Iterator[Mapping[str, Scope]]:
+    """Within, every call of some modules is an event of the profiler.
+
+    Args:
+        module: the network.
+        scopes: by the path of a module.
+
+    Returns:
+        The scopes by the name of their event.
+    """
     handles = []
-    for site, stage in stages.items():
-        for part in parts:
-            path = f"{site}.{part}"
-            scope = scopes[f"{_SCOPE}{path}"] = Scope(stage, part)
-            child = module.get_submodule(path)
-            handles += [
-                child.register_forward_pre_hook(_enter(f"{_SCOPE}{path}", scope)),
-                child.register_forward_hook(_leave(scope)),
-            ]
+    for path, scope in scopes.items():
+        child = module.get_submodule(path)
+        handles += [
+            child.register_forward_pre_hook(_enter(f"{_SCOPE}{path}", scope)),
+            child.register_forward_hook(_leave(scope)),
+        ]
     try:
-        yield scopes
+        yield {f"{_SCOPE}{path}": scope for path, scope in scopes.items()}
     finally:
         for handle in handles:
             handle.remove()
@@ -151,7 +192,7 @@ def _leave(scope: Scope) -> Any:  # noqa: ANN401 - a hook
 
 
 def part_times(events: Iterable[Any], scopes: Mapping[str, Scope], *, on_device: bool) -> dict[Key, float]:
-    """Seconds by stage, part and pass in one profiled step.
+    """Seconds by site, part and pass in one profiled step.
 
     Args:
         events: of the profiler.
@@ -159,30 +200,45 @@ def part_times(events: Iterable[Any], scopes: Mapping[str, Scope], *, on_device:
         on_device: sum the kernels that the host's events have started, instead of the host's time.
     """
     found: dict[Key, float] = {}
-    owners: dict[int, tuple[str, str]] = {}
+    owners: dict[int, Owner] = {}
     events = list(events)
     for event in events:
         scope = scopes.get(event.name)
         if scope is None or event.device_type.name != "CPU":
             continue
-        key: Key = (scope.stage, scope.part, "forward")
+        key: Key = (scope.site, scope.part, "forward")
         found[key] = found.get(key, 0.0) + time_of(event, on_device=on_device)
-        for number in _numbers(event):
+        for number in numbers_below(event):
             if scope.output_number is not None and number <= scope.output_number:
-                owners[number] = (scope.stage, scope.part)
+                owners[number] = (scope.site, scope.part)
+    return {**found, **backward_times(events, owners, on_device=on_device)}
+
+
+def backward_times(
+    events: Iterable[Any], owners: Mapping[int, Owner], *, on_device: bool
+) -> dict[Key, float]:
+    """Seconds of the backward pass by site and part in one profiled step.
+
+    Args:
+        events: of the profiler.
+        owners: whose autograd nodes are, by their sequence number.
+        on_device: as for `part_times`.
+    """
+    found: dict[Key, float] = {}
     for event in events:
         owner = owners.get(event.sequence_nr)
         if owner and event.name.startswith(_BACKWARD):
-            key = (*owner, "backward")
+            key: Key = (*owner, "backward")
             found[key] = found.get(key, 0.0) + time_of(event, on_device=on_device)
     return found
 
 
-def _numbers(event: Any) -> Iterator[int]:  # noqa: ANN401 - a profiler event
+def numbers_below(event: Any) -> Iterator[int]:  # noqa: ANN401 - a profiler event
+    """Sequence numbers of what an event contains."""
     for child in event.cpu_children:
         if child.sequence_nr >= 0:
             yield child.sequence_nr
-        yield from _numbers(child)
+        yield from numbers_below(child)
 
 
 def time_of(event: Any, *, on_device: bool) -> float:  # noqa: ANN401
