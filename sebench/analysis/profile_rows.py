@@ -65,7 +65,7 @@ class Rows:
     @cached_property
     def parts(self) -> tuple[AttentionPart, ...]:
         """The parts that are told apart, in order of execution."""
-        if not self.variant.as_built:
+        if self.variant.parts:
             return self.variant.parts
         return tuple(dict.fromkeys(part for gate in self.cost.gates for part in gate.parts))
 

@@ -46,7 +46,7 @@ _OWN_NOTE = (
     "parts of an author's attention are told apart by data flow: up to the spatial reduction, from there to "
     "the factors, and where these meet the feature map. No part is left out for a check: that takes stand-ins"
 )
-_UNDIVIDED_NOTE = f"{UNDIVIDED}: a site as a whole; the parts of a class of the user's are not known"
+_UNDIVIDED_NOTE = f"{UNDIVIDED}: a site as a whole; data flow does not tell its parts apart"
 
 
 def profile_document(

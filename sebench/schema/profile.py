@@ -15,7 +15,7 @@ Bottleneck = Literal["bandwidth-bound", "launch-bound", "compute-bound", "weight
 
 
 UNDIVIDED = "attention"
-"""The part that a site is whose attention has no known parts: a class of the user's."""
+"""The part that a site is whose attention has no known parts: some of the classes of a user."""
 
 
 class PartSample(Value, frozen=True, kw_only=True):

@@ -57,27 +57,30 @@ def find_sites(recording: Recording) -> Sites:
     )
 
 
-def charged_to(inserted: Collection[str], found: Sites) -> Sites:
-    """With what is in modules that were put in charged to them: they are attention, gates or not.
+def charged_to(known: Collection[str], found: Sites) -> Sites:
+    """With what is in modules that are known to be attention, gates or not, charged to them.
 
     Args:
-        inserted: paths of these modules.
+        known: paths of these modules: put in, or named by the user.
         found: the gates of the network that they are in.
     """
-    owners = {path: path for path in inserted}
+    owners = {path: path for path in known}
+    gates = owners.keys() & set(found.modules)
     if not owners:
         return found
     return replace(
         found,
         sites=tuple(site for site in found.sites if longest_prefix(site.path, owners) is None),
         modules=tuple(path for path in found.modules if longest_prefix(path, owners) is None),
-        places={key: _owned(place, owners) for key, place in found.places.items()},
+        places={key: _owned(place, owners, gates) for key, place in found.places.items()},
     )
 
 
-def _owned(place: Place, owners: Mapping[str, str]) -> Place:
+def _owned(place: Place, owners: Mapping[str, str], gates: Collection[str]) -> Place:
     owner = None if place.site is None else longest_prefix(place.site, owners)
-    return place if owner is None else Place(place.stage, owner)
+    if owner is None or place.site in gates:
+        return place
+    return Place(place.stage, owner)  # it does other things too, so that its parts are not known
 
 
 def _part(flow: Dataflow, found: FoundGate, index: int) -> str:

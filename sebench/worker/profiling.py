@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from torch import nn
 
-from sebench import counters, surgery
+from sebench import counters, models, surgery
 from sebench.counters.scope import Place, longest_prefix
 from sebench.models import BuiltModel
 from sebench.models.attention import stand_in
@@ -102,8 +102,8 @@ def _by_op(
 ) -> _Timed:
     shape = request.workload.rank_input_shape
     recording = counters.record(built.module, shape, inputs_of(built.spec, shape))
-    as_built = parse_variant(built.spec.variant).as_built
-    found = charged_to(built.sites, find_sites(recording)) if as_built else NO_SITES
+    known = models.source_of(built.spec.model).knows_sites
+    found = NO_SITES if known else charged_to(built.sites, find_sites(recording))
     owned = {path: path for path in built.sites}
     ops: dict[OpNumber, Owner | None] = {}
     for op in recording.ops:

@@ -99,6 +99,23 @@ def test_where_the_cost_of_attention_that_was_put_in_goes(own):
     assert [check["part"] for check in found["ablations"]] == ["squeeze", "excite", "scale"]
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("fewest_blocks_measured")
+@pytest.mark.parametrize(
+    ("arguments", "site"),
+    [
+        ("nets.py:gated --attention-class Gate", "gate"),
+        ("nets.py:plain --attention nets.py:Gate", "norm.attention"),
+    ],
+)
+def test_classes_of_the_user_are_taken_apart_where_they_are_gates(arguments, site, own):
+    done = own(f"profile -m {arguments} {SMALL} --threads 1 --device cpu --seed 1 --format json -q")
+    found = json.loads(done.stdout)
+    assert [row["part"] for row in found["parts"]] == ["squeeze", "excite", "scale"]
+    (row,) = found["sites"]
+    assert (row["site"], row["params"], row["macs"]) == (site, GATE_PARAMS, GATE_MACS)
+
+
 def test_a_network_without_attention_has_none_to_take_apart(own):
     done = own(f"profile -m nets.py:plain -v asis {SMALL}", check=False)
     assert done.returncode == 2

@@ -14,6 +14,7 @@ from sebench.runner.planning.plan import make_plan
 from sebench.runner.profiling import machine_key, run_profiles
 from sebench.schema import (
     ATTENTION_KINDS,
+    UNDIVIDED,
     Contrast,
     Machine,
     ModelSpec,
@@ -161,7 +162,7 @@ def plan_of(name, variant="asis"):
     )  # fmt: skip
 
 
-def answering(*sites):
+def answering(*sites, parts=("scale", "excite", "squeeze")):
     """What a worker says whose network has these sites: 1 ms for each part of each of them."""
 
     def measure(session, plan, machine, command):
@@ -170,7 +171,7 @@ def answering(*sites):
             parts=tuple(
                 PartSample(site=site, part=part, phase="forward", times_s=(1e-3,))
                 for site in sites
-                for part in ("scale", "excite", "squeeze")
+                for part in parts
             ),
             profiled_steps_s=(0.1,),
             steps_s=(0.1,),
@@ -206,6 +207,19 @@ def test_in_a_captured_graph_sites_have_other_paths_and_keep_their_own():
     (site,) = profile.sites
     assert (site.site, site.params, site.macs, site.calls) == ("(network)", GATE_PARAMS, GATE_MACS, 6)
     assert codes(profile)[0] == "captured"
+
+
+def test_attention_without_parts_is_one_part_of_each_site(monkeypatch):
+    kind = dataclasses.replace(TOY, parts=(), inseparable={})
+    monkeypatch.setitem(ATTENTION_KINDS, "toy", kind)
+    measure = answering(*SITES, parts=(UNDIVIDED,))
+    (profile,), _ = run_profiles(plan("toy"), samples.ENVIRONMENT, measure=measure)
+    assert [(row.stage, row.part) for row in profile.parts] == [(stage, UNDIVIDED) for stage in "234"]
+    # two sites in a stage, a millisecond each, with a weight and an offset per channel
+    assert [row.time_s for row in profile.parts] == [pytest.approx(2e-3)] * 3
+    assert [site.params for site in profile.sites] == [2 * 128] * 2 + [2 * 256] * 2 + [2 * 512] * 2
+    # a mean, two products and a sum, a sigmoid
+    assert {site.calls for site in profile.sites} == {5}
 
 
 @pytest.mark.usefixtures("own")

@@ -135,9 +135,16 @@ def test_what_was_put_in_owns_the_gates_in_it(found):
     owned = charged_to(["se", "head"], sites)
     assert [site.path for site in owned.sites] == ["block"]
     assert owned.modules == ()
-    within = {place for key, place in owned.places.items() if key.module.startswith("se")}
-    assert within == {Place("stride 2", "se")}  # by its modules it is told apart, not by its ops
+    within = {key: place for key, place in owned.places.items() if place.site == "se"}
+    assert {place.part for place in within.values()} == {"squeeze", "excite", "scale"}
     assert charged_to([], sites) is sites
+
+
+def test_what_is_more_than_the_gate_in_it_has_no_parts(found):
+    _, sites = found
+    owned = charged_to(["block"], sites)
+    assert [site.path for site in owned.sites] == ["se"]
+    assert {place for place in owned.places.values() if place.site == "block"} == {Place("stride 4", "block")}
 
 
 def test_training_charges_backward_passes_to_the_gate_too(found):
