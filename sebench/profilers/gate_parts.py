@@ -17,7 +17,7 @@ from torch import nn
 
 from sebench.profilers.device import Device, Step
 from sebench.profilers.latency import Heartbeat, no_heartbeat
-from sebench.profilers.parts import (
+from sebench.profilers.trace import (
     Key,
     Owner,
     Profiled,

@@ -23,8 +23,9 @@ from sebench.profilers.latency import (
     steps_per_segment,
     warm_up,
 )
-from sebench.profilers.parts import Owner, profile_parts, without
+from sebench.profilers.parts import profile_parts, without
 from sebench.profilers.roofline import measure_machine
+from sebench.profilers.trace import Owner
 from sebench.profilers.workload import compute_dtype
 from sebench.schema import (
     PLAIN,

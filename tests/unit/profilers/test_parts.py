@@ -12,8 +12,9 @@ from sebench.models.attention import stand_in
 from sebench.profilers import roofline
 from sebench.profilers.cpu import CpuDevice
 from sebench.profilers.inputs import make_input
-from sebench.profilers.parts import Scope, part_times, profile_parts, without
+from sebench.profilers.parts import part_times, profile_parts, without
 from sebench.profilers.roofline import measure_machine
+from sebench.profilers.trace import Scope
 from sebench.profilers.workload import inference_step, training_step
 from sebench.schema import ModelSpec, Workload, parse_variant
 from tests.fakes import FakeDevice
