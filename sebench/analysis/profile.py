@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 from msgspec.structs import replace
 
 from sebench import statistics
 from sebench.analysis.costs import totals
 from sebench.analysis.metrics import interval_of
+from sebench.analysis.profile_rows import Rows
 from sebench.analysis.sampled import differences, log_ratios, log_times
 from sebench.schema import (
     PLAIN,
     AblationCheck,
     AttentionPart,
     Block,
-    Bottleneck,
     Contrast,
     Finding,
     Interval,
     Machine,
-    OpCost,
     Pair,
     PartProfile,
-    Pass,
+    PartSample,
     Profile,
     ProfileSamples,
+    SiteProfile,
     StaticCost,
     Workload,
     parse_variant,
@@ -37,13 +37,11 @@ CONFIDENCE = 0.95
 MAX_INFLATION = 1.05
 MAX_PACE_CHANGE = 1.25
 """How much the same step may differ between the profiled part of a run and the paired one."""
-_MOSTLY = 0.5
-_ELEMENT_BYTES = {"bfloat16": 2, "float16": 2}
 AUTOCAST = "autocast inserts casts and shortens tensors in ways that the counter does not know"
-Key = tuple[str, str, Pass]
-"""Stage, part and pass."""
 Parts = Sequence[AttentionPart]
 """Those of the candidate's attention, in order of execution."""
+R = TypeVar("R", PartProfile, SiteProfile)
+_FROM_COUNTS = {"bytes", "calls", "achieved_bytes_per_s", "bound_s", "verdict"}
 
 
 def conclude_profile(
@@ -56,29 +54,30 @@ def conclude_profile(
     """Everything that can be said about where the time of an attention module goes.
 
     Args:
-        pair: a plain network and one whose attention has parts.
+        pair: a plain network and one with attention: one that has parts, or its author's.
         workload: of all steps.
         samples: of one process.
         plain_cost: counts of the plain network at this workload.
         cost: counts of the other network at this workload.
     """
     machine = samples.machine
+    variant = parse_variant(pair.candidate.variant)
     unknown = AUTOCAST if workload.dtype.startswith("amp-") else None
-    known = parse_variant(pair.candidate.variant).parts
-    rows = _parts(samples, cost, known, machine)
+    rows = Rows(_as_counted(samples, cost), cost, variant, machine)
+    parts, sites = rows.by_stage(), rows.by_site()
     if unknown:  # times are measured all the same; only what needs counts is missing
-        rows = (_timed_alone(row, unknown) for row in rows)
-    order = {part.name: index for index, part in enumerate(known)}
-    parts = tuple(sorted(rows, key=lambda row: (row.phase == "backward", row.stage, order[row.part])))
+        parts = tuple(_timed_alone(row, unknown) for row in parts)
+        sites = tuple(_timed_alone(row, unknown) for row in sites)
     (plain,) = [contrast for contrast in samples.contrasts if contrast.name == PLAIN]
     difference, ratio = _difference(plain), _ratio(plain)
     step_s = _median(samples.steps_s)
     profiled_step_s = _median(samples.profiled_steps_s)
-    ablations = tuple(_ablations(samples, known, parts))
+    ablations = tuple(_ablations(samples, variant.parts, parts))
     return Profile(
         pair=pair,
         workload=workload,
         parts=parts,
+        sites=sites,
         step_s=step_s,
         profiled_step_s=profiled_step_s,
         machine=machine,
@@ -94,74 +93,16 @@ def conclude_profile(
     )
 
 
-@dataclass(frozen=True)
-class _Work:
-    bytes: int = 0
-    flops: int = 0
-    calls: int = 0
+def _as_counted(samples: ProfileSamples, cost: StaticCost) -> tuple[PartSample, ...]:
+    """Samples under the paths that their sites have in the count."""
+    paths = dict(zip(samples.sites, (site.path for site in cost.sites), strict=True))
+    return tuple(replace(sample, site=paths[sample.site]) for sample in samples.parts)
 
 
-def _work_by_part(cost: StaticCost, parts: Parts) -> Mapping[Key, _Work]:
-    found: dict[Key, _Work] = {}
-    names = frozenset(part.name for part in parts)
-    for op in cost.ops:
-        part = _child_of_site(op)
-        if part in names:
-            key: Key = (op.stage, part, op.phase)
-            old = found.get(key, _Work())
-            found[key] = _Work(
-                old.bytes + op.bytes_read + op.bytes_written, old.flops + op.flops, old.calls + op.calls
-            )
-    return found
-
-
-def _child_of_site(op: OpCost) -> str:
-    """Name of the attention module's child that runs an op; empty for what runs elsewhere."""
-    if op.site is None or not op.module.startswith(f"{op.site}."):
-        return ""
-    return op.module.removeprefix(f"{op.site}.").partition(".")[0]
-
-
-def _parts(
-    samples: ProfileSamples, cost: StaticCost, parts: Parts, machine: Machine
-) -> Iterator[PartProfile]:
-    work, weights = _work_by_part(cost, parts), dict[str, int]()
-    weighted = frozenset(part.name for part in parts if part.holds_weights)
-    for site in cost.sites:
-        weights[site.stage] = weights.get(site.stage, 0) + _ELEMENT_BYTES.get(cost.dtype, 4) * site.params
-    for sample in samples.parts:
-        done = work.get((sample.stage, sample.part, sample.phase), _Work())
-        time_s = _median(sample.times_s)
-        # A part can be no faster than each of its three resources alone; they overlap, so they are not added.
-        bounds: dict[Bottleneck, float] = {
-            "bandwidth-bound": done.bytes / machine.copy_bytes_per_s,
-            "compute-bound": done.flops / machine.matmul_flops_per_s,
-            "launch-bound": done.calls * machine.launch_s,
-        }
-        verdict = max(bounds, key=lambda name: bounds[name])
-        weight_bytes = weights.get(sample.stage, 0) if sample.part in weighted else 0
-        # A verdict of its own: weights are read once per step, so a larger batch spreads their cost.
-        if verdict == "bandwidth-bound" and weight_bytes > _MOSTLY * done.bytes:
-            verdict = "weight-bound"
-        yield PartProfile(
-            stage=sample.stage,
-            part=sample.part,
-            phase=sample.phase,
-            time_s=time_s,
-            bytes=done.bytes,
-            flops=done.flops,
-            calls=done.calls,
-            achieved_bytes_per_s=done.bytes / time_s if time_s else 0.0,
-            bound_s=max(bounds.values()),
-            verdict=verdict,
-        )
-
-
-def _timed_alone(row: PartProfile, reason: str) -> PartProfile:
+def _timed_alone(row: R, reason: str) -> R:
     """A row without anything that follows from bytes or the number of operations."""
-    return replace(
-        row, bytes=None, calls=None, achieved_bytes_per_s=None, bound_s=None, verdict=None, reason=reason
-    )
+    unknown = dict.fromkeys(_FROM_COUNTS & set(row.__struct_fields__))
+    return replace(row, **unknown, reason=reason)
 
 
 def _predicted_s(plain: StaticCost, cost: StaticCost, machine: Machine) -> float:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 from msgspec.structs import astuple
 
@@ -15,11 +15,13 @@ from sebench.api.guard import guarded
 from sebench.api.module_profile import ModuleProfileResult, profile_existing
 from sebench.api.modules import BY_NAME, OBJECT, is_module, refuse, uncompiled
 from sebench.api.naming import Attention, Network, asked_options, network_name, shape_text, variant_name
+from sebench.errors import UsageError
 from sebench.models import PLAIN, ImageSize, image_size_text
 from sebench.profilers.environment import capture_environment
 from sebench.reporting.profile import profile_document
 from sebench.reporting.records import WORKLOAD_FIELDS, Field, Records, fields_of
 from sebench.runner.counting.counter import default_cache
+from sebench.runner.measuring.context import RunContext
 from sebench.runner.planning.plan import make_plan
 from sebench.runner.planning.workloads import on_this_machine
 from sebench.runner.profiling import default_machine_cache, run_profiles
@@ -31,6 +33,7 @@ from sebench.schema import (
     PartProfile,
     Phase,
     Profile,
+    SiteProfile,
     StrideIn,
     WorkloadRequest,
     network_words,
@@ -45,12 +48,15 @@ if TYPE_CHECKING:
     from sebench.reporting.document import Document
 
 _MS = 1e3
-_FIELDS = (
-    *(Field(key, "text", "") for key in ("model", "baseline_variant", "candidate_variant")),
-    # The workload has a phase of its own.
-    *(replace(field, key="pass") if field.key == "phase" else field for field in fields_of(PartProfile)),
-    *WORKLOAD_FIELDS,
-)
+_FIELDS = {
+    by: (
+        *(Field(key, "text", "") for key in ("model", "baseline_variant", "candidate_variant")),
+        # The workload has a phase of its own.
+        *(replace(field, key="pass") if field.key == "phase" else field for field in fields_of(row)),
+        *WORKLOAD_FIELDS,
+    )
+    for by, row in (("part", PartProfile), ("site", SiteProfile))
+}
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,19 +76,33 @@ class ProfileResult(Display):
         return self.profile.parts
 
     @property
+    def sites(self) -> tuple[SiteProfile, ...]:
+        """One row per site and pass, in the order of the network; counts are those of `CountResult`."""
+        return self.profile.sites
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
         """What a reader of the times should know."""
         return self.profile.findings
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self, by: Literal["part", "site"] = "part") -> pd.DataFrame:
         """One row per stage, part and pass, in base units, with the pair and the workload.
 
         ``pass`` is ``forward`` or ``backward``; ``phase`` is the workload's.
+
+        Args:
+            by: ``site`` gives one row per site and pass instead.
+
+        Raises:
+            UsageError: no such breakdown.
         """
+        if by not in _FIELDS:
+            raise UsageError(f"no breakdown by {by!r}", hint=f"use {' or '.join(_FIELDS)}")
         pair, workload = self.profile.pair, workload_values(self.profile.workload)
         names = (pair.model, pair.baseline_name, pair.candidate_name)
-        rows = tuple((*names, *astuple(part), *workload) for part in self.parts)
-        return Records(_FIELDS, rows).to_frame()
+        found: tuple[PartProfile | SiteProfile, ...] = self.sites if by == "site" else self.parts
+        rows = tuple((*names, *astuple(row), *workload) for row in found)
+        return Records(_FIELDS[by], rows).to_frame()
 
     def document(self) -> Document:
         """What ``sebench profile`` prints."""
@@ -165,7 +185,7 @@ def profile(
     Args:
         model: a network, by name or as a function or class at the top of a module; or a module object.
         variant: attention of a named network, which is taken apart and measured against ``plain``; None is
-            ``se``.
+            ``asis`` of a network that has attention, else ``se``.
         device: ``cpu``, ``cuda``, ``cuda:N`` or ``auto``: the accelerator that torch finds, else the CPU.
         phase: ``inference``, or ``training``: forward + backward.
         batch_size: images per step, of a named network; None is 1, in training 16 on the CPU and 256
@@ -190,7 +210,7 @@ def profile(
             ``example_inputs`` beside its function.
 
     Raises:
-        UsageError: names or numbers that cannot be meant, or a variant without parts to tell apart.
+        UsageError: names or numbers that cannot be meant, or a variant without attention to take apart.
         BuildError: a network that cannot be built, or a batch beyond the machine's memory.
         DeviceError: a device that is not there.
         WorkerError: the worker process could not measure.
@@ -225,12 +245,13 @@ def profile(
     refuse({"sites": sites, "stages": stages}, BY_NAME)
     plan = make_plan(
         names=(network_name(model),),
-        variants=("se" if variant is None else variant_name(variant),),
+        variants=() if variant is None else (variant_name(variant),),
         baseline=PLAIN,
         seed=seed,
         effort="quick",
         workload=on_this_machine(request),
         options=options,
+        usual_candidate=RunContext(cache=default_cache()).usual_candidate,
     )
     measured_at = datetime.now(UTC).isoformat(timespec="seconds")
     with guarded():

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
 
 from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, guarded, present, say, show_findings
-from sebench.cli._measuring import waiting_text
+from sebench.cli._measuring import run_context, waiting_text
 from sebench.cli._options import takes_network, takes_workload
 from sebench.cli._pictures import check_plot, draw_plot
 from sebench.schema import (
@@ -21,8 +24,12 @@ from sebench.schema import (
 @takes_network()
 @takes_workload(phase_default="inference", by_part=True)
 def profile(
+    context: typer.Context,
     model: options.Models,
-    variant: options.Variants = ["se"],  # noqa: B006 - Typer reads it, nobody mutates it
+    variant: Annotated[
+        list[str],
+        typer.Option("--variant", "-v", help=f"{options.VARIANT_HELP}.", show_default="asis or se"),
+    ] = [],  # noqa: B006 - Typer reads it, nobody mutates it
     workload: WorkloadRequest = NOTHING_SAID,
     network: NetworkOptions = NO_OPTIONS,
     attention: options.Attention = [],  # noqa: B006
@@ -34,7 +41,7 @@ def profile(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Show where the time of attention goes, by part and stage.
+    """Show where the time of attention goes, by part, stage and site.
 
     Next to each part (of SE: squeeze, excite, scale) stands the least time that this machine allows.
     """
@@ -50,12 +57,13 @@ def profile(
     check_plot(plot, output)
     plan = make_plan(
         names=model,
-        variants=variant,
+        variants=options.with_attention(variant, attention),
         baseline="plain",
         seed=seed,
         effort="quick",
         workload=on_this_machine(workload),
         options=network,
+        usual_candidate=run_context(context, cache=cache).usual_candidate,
     )
     measured_at = datetime.now(UTC).isoformat(timespec="seconds")
     profiles, environment = run_profiles(

@@ -200,6 +200,7 @@ def _op_cost(frame: Frame, op: str, row: list[int]) -> OpCost:
         module=frame.module,
         stage=frame.stage,
         site=frame.site,
+        part=frame.part,
         phase=frame.phase,
         calls=calls,
         macs=macs,

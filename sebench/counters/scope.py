@@ -22,6 +22,7 @@ class Frame:
     stage: str
     site: str | None
     phase: Literal["forward", "backward"] = "forward"
+    part: str | None = None
 
 
 class OpKey(msgspec.Struct, frozen=True, gc=False):
@@ -39,6 +40,8 @@ class Place(NamedTuple):
 
     stage: str
     site: str | None
+    part: str | None = None
+    """Of the site's attention, where that is told apart op by op."""
 
 
 NO_PLACES: Mapping[OpKey, Place] = MappingProxyType({})
@@ -99,7 +102,7 @@ class Scope:
             return frame
         known = self._placed.get((frame, place))
         if known is None:
-            known = self._placed[frame, place] = replace(frame, stage=place.stage, site=place.site)
+            known = self._placed[frame, place] = replace(frame, **place._asdict())
         return known
 
 

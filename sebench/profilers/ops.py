@@ -10,7 +10,7 @@ from typing import Any
 from torch.profiler import profile, record_function
 
 from sebench.profilers.device import Device, Step
-from sebench.profilers.parts import DISCARDED_STEPS, THIRD_STEP, activities, time_of
+from sebench.profilers.trace import DISCARDED_STEPS, THIRD_STEP, activities, time_of
 from sebench.schema import OpPlace, OpSample
 
 Attributed = Callable[[Callable[[OpPlace], AbstractContextManager[object]]], AbstractContextManager[None]]

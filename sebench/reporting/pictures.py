@@ -1,4 +1,4 @@
-"""A profile as a picture (time by stage, each part against the roofline), and a metric over commits."""
+"""A profile as a picture (time by stage and site, and the roofline), and a metric over commits."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ _GIGA, _MS = 1e9, 1e3
 _INTENSITIES = (1e-2, 1e3)
 """FLOP per byte at the ends of the roofline."""
 _BARS_NOTE = "Time under the profiler, summed over the sites of a stage; one process, no intervals."
+_SITES_NOTE = "Time under the profiler. The table by site has the paths in the same order."
 _ROOF_NOTE = (
     "Line: what a copy and a matrix product reach on this machine. A mark on it is bound by memory where the "
     "line rises, by arithmetic where it is level."
@@ -33,7 +34,7 @@ _ROOF_NOTE = (
 
 
 def profile_picture(profiles: Sequence[Profile]) -> Picture:
-    """Per profile its time by stage and pass, and below it the roofline.
+    """Per profile its time by stage and pass, its time by site, and the roofline.
 
     Args:
         profiles: what to draw, at least one.
@@ -46,6 +47,7 @@ def profile_picture(profiles: Sequence[Profile]) -> Picture:
         for head, profile in zip(heads, profiles, strict=True)
         for panel in (
             Panel(f"{head}Time by stage", _time_chart(profile), (_BARS_NOTE,)),
+            *((Panel(f"{head}Time by site", _site_chart(profile), (_SITES_NOTE,)),) if profile.sites else ()),
             Panel(f"{head}Roofline", _roofline(profile), (_ROOF_NOTE,)),
         )
     ]
@@ -63,10 +65,39 @@ def _part_names(profile: Profile) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*known, *(row.part for row in profile.parts))))
 
 
+def _site_chart(profile: Profile) -> Chart:
+    sites = list(dict.fromkeys(row.site for row in profile.sites))
+    passes = list(dict.fromkeys(row.phase for row in profile.sites))
+    return Chart(
+        x=Axis("site, in the order of the network", tuple(str(place) for place in range(1, len(sites) + 1))),
+        y=Axis("ms per step", from_zero=True),
+        series=tuple(
+            Series(
+                phase if len(passes) > 1 else "all parts",
+                "bar",
+                tuple(
+                    Point(
+                        sites.index(row.site),
+                        row.time_s * _MS,
+                        f"{row.site} ({row.stage}), {phase}: {row.time_s * _MS:.3f} ms",
+                    )
+                    for row in profile.sites
+                    if row.phase == phase
+                ),
+                color,
+            )
+            for color, phase in enumerate(passes)
+        ),
+        stacked=True,
+    )
+
+
 def _time_chart(profile: Profile) -> Chart:
     parts = profile.parts
+    stages = list(dict.fromkeys(part.stage for part in parts))
     places = sorted(
-        {(part.stage, part.phase) for part in parts}, key=lambda key: (key[0], key[1] != "forward")
+        {(part.stage, part.phase) for part in parts},
+        key=lambda key: (stages.index(key[0]), key[1] != "forward"),
     )
     return Chart(
         x=Axis("stage, pass", tuple(f"{stage}\n{_SHORT[phase]}" for stage, phase in places)),

@@ -21,10 +21,20 @@ from sebench.reporting.document import (
     text_cell,
 )
 from sebench.reporting.environment import environment_lines
-from sebench.schema import AblationCheck, Environment, Interval, PartProfile, Profile
-from sebench.units import UNKNOWN
+from sebench.schema import (
+    ASIS,
+    UNDIVIDED,
+    AblationCheck,
+    Environment,
+    Interval,
+    PartProfile,
+    Profile,
+    SiteProfile,
+)
+from sebench.units import UNKNOWN, format_count, format_share
 
 _MS, _GIGA = 1e3, 1e9
+_DIGITS = 5
 NOTES = (
     "time: median of the profiled steps. GB/s: bytes in and out of the part's operations over its time; "
     "faster than memory means that the caches held the data. bound: the least that memory, arithmetic and "
@@ -32,6 +42,11 @@ NOTES = (
     "weight-bound: memory traffic, most of it the weights of the FC layers, read again for every step",
 )
 _VERDICT_NOTE = "left out: the whole network against itself without that part, in paired blocks"
+_OWN_NOTE = (
+    "parts of an author's attention are told apart by data flow: up to the spatial reduction, from there to "
+    "the factors, and where these meet the feature map. No part is left out for a check: that takes stand-ins"
+)
+_UNDIVIDED_NOTE = f"{UNDIVIDED}: a site as a whole; data flow does not tell its parts apart"
 
 
 def profile_document(
@@ -43,7 +58,11 @@ def profile_document(
     findings = tuple(f"{f.code}: {f.message}" for profile in profiles for f in profile.findings)
     reasons = {part.reason: None for profile in profiles for part in profile.parts if part.reason}
     machine = () if environment is None else environment_lines(environment, measured_at)
-    return Document(title, body, (*NOTES, _VERDICT_NOTE, *reasons, *findings, *machine))
+    checks = (_VERDICT_NOTE,) if any(profile.ablations for profile in profiles) else ()
+    own = (_OWN_NOTE,) if any(profile.pair.candidate.variant == ASIS for profile in profiles) else ()
+    names = {part.part for profile in profiles for part in profile.parts}
+    whole = (_UNDIVIDED_NOTE,) if UNDIVIDED in names else ()
+    return Document(title, body, (*NOTES, *own, *whole, *checks, *reasons, *findings, *machine))
 
 
 def profile_json(profiles: Sequence[Profile], environment: Environment | None = None) -> str:
@@ -61,6 +80,7 @@ def _entry(profile: Profile) -> dict[str, Any]:
         "baseline": profile.pair.baseline.variant,
         "workload": msgspec.to_builtins(profile.workload),
         "parts": msgspec.to_builtins(profile.parts),
+        "sites": msgspec.to_builtins(profile.sites),
         "step_s": profile.step_s,
         "profiled_step_s": profile.profiled_step_s,
         "inflation_ratio": profile.inflation_ratio,
@@ -75,14 +95,17 @@ def _entry(profile: Profile) -> dict[str, Any]:
 
 
 def _title(profile: Profile) -> str:
-    return f"{profile.pair.candidate.model}: where the time of {profile.pair.candidate.variant} goes"
+    spec = profile.pair.candidate
+    attention = "its own attention" if spec.variant == ASIS else spec.variant
+    return f"{spec.model}: where the time of {attention} goes"
 
 
 def _parts(profile: Profile, count: int) -> tuple[Content, ...]:
     body = (
         Paragraph(_answer(profile), strong=True),
         _stage_table(profile),
-        _check_table(profile),
+        *((_site_table(profile),) if profile.sites else ()),
+        *((_check_table(profile),) if profile.ablations else ()),
         Paragraph(_prediction(profile)),
     )
     return body if count == 1 else (Section(_title(profile), body),)
@@ -93,11 +116,11 @@ def _answer(profile: Profile) -> str:
     total_s = sum(part.time_s for part in profile.parts)
     shares = sorted(_by_part(profile).items(), key=lambda entry: -entry[1])
     listed = ", ".join(f"{part} {100 * time_s / total_s:.0f} %" for part, time_s in shares)
-    model, place = profile.pair.candidate.model, place_text(profile.workload)
+    subject = f"{name[:1].upper()}{name[1:]} in {profile.pair.candidate.model}"
     return (
-        f"{name} in {model} {place}: {total_s * _MS:.2f} ms of a step of {profile.step_s * _MS:.1f} ms as "
-        f"profiled ({listed}); against {profile.pair.baseline.variant} the step takes "
-        f"{_interval(profile.measured_difference)} ms more, ratio {_ratio(profile.measured_ratio)}"
+        f"{subject} {place_text(profile.workload)}: {total_s * _MS:.2f} ms of a step of "
+        f"{profile.step_s * _MS:.1f} ms as profiled ({listed}); against {profile.pair.baseline.variant} the "
+        f"step takes {_interval(profile.measured_difference)} ms more, ratio {_ratio(profile.measured_ratio)}"
     )
 
 
@@ -150,7 +173,40 @@ def _stage_row(part: PartProfile) -> Row:
         _scaled(part.achieved_bytes_per_s, 1 / _GIGA, ".1f"),
         _scaled(part.bound_s, _MS, ".3f"),
         Cell(UNKNOWN if share is None else f"{100 * share:.0f} %", share),
-        text_cell(part.verdict or UNKNOWN),
+        Cell(part.verdict or UNKNOWN, part.verdict),
+    )
+
+
+def _site_table(profile: Profile) -> Table:
+    trains = profile.workload.phase == "training"
+    columns = (
+        Column("site", "site"),
+        Column("stage", "stage"),
+        Column("phase", "pass", role="value" if trains else "data"),
+        Column("time_s", "time (ms)", "right"),
+        Column("share", "of all", "right"),
+        Column("params", "params", "right"),
+        Column("macs", "MACs", "right"),
+        Column("bytes", "MiB", "right"),
+        Column("calls", "ops", "right"),
+        Column("bound_s", "bound (ms)", "right"),
+    )
+    total_s = sum(site.time_s for site in profile.sites)
+    return Table("By site", columns, tuple(_site_row(site, total_s) for site in profile.sites))
+
+
+def _site_row(site: SiteProfile, total_s: float) -> Row:
+    return (
+        text_cell(site.site),
+        text_cell(site.stage),
+        text_cell(site.phase),
+        Cell(f"{site.time_s * _MS:.3f}", site.time_s),
+        Cell(format_share(site.time_s, total_s), site.time_s / total_s if total_s else None),
+        Cell(format_count(site.params, _DIGITS), site.params),
+        Cell(format_count(site.macs, _DIGITS), site.macs),
+        _scaled(site.bytes, 1 / 2**20, ".2f"),
+        _scaled(site.calls, 1, ".0f"),
+        _scaled(site.bound_s, _MS, ".3f"),
     )
 
 

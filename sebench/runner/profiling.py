@@ -15,10 +15,11 @@ from msgspec.structs import replace
 from sebench import profilers
 from sebench.analysis.module_profile import conclude_module_profile
 from sebench.analysis.profile import conclude_profile
-from sebench.errors import UsageError
+from sebench.errors import UsageError, WorkerError
 from sebench.runner.counting.counter import Counter, counted_dtype
 from sebench.runner.counting.pair import require_memory
 from sebench.runner.measuring.device_lock import Announce, alone_on
+from sebench.runner.measuring.result import CAPTURED
 from sebench.runner.workers.child import worker_environ
 from sebench.runner.workers.session import WORKER_COMMAND, ask
 from sebench.schema import (
@@ -88,14 +89,14 @@ def run_profiles(
         One profile per session, and the environment with what torch and the accelerator said.
 
     Raises:
-        UsageError: a candidate has no parts to tell apart.
+        UsageError: a candidate has no attention, or one without parts to tell apart.
         BuildError: a batch beyond the machine's memory.
         DeviceError: the device cannot be locked.
         WorkerError: a worker could not measure.
     """
     with Counter(cache) as count:
         for session in plan.sessions:
-            _require_parts(session)
+            _require_parts(session, count)
             require_memory(session, environment.memory, count)
     measure = measure_profile if measure is None else measure
     profiles = []
@@ -115,9 +116,16 @@ def run_profiles(
     return tuple(profiles), environment
 
 
-def _require_parts(session: Session) -> None:
+def _require_parts(session: Session, count: Counter) -> None:
     variant = parse_variant(session.pair.candidate.variant)
     if variant.parts:
+        return
+    if variant.as_built or (variant.kind and not variant.kind.parts):
+        if not _cost(session.pair.candidate, session, count).sites:
+            raise UsageError(
+                f"{session.pair.candidate.model} has no channel attention to take apart",
+                hint="put one in: --variant se",
+            )
         return
     others = (kind for kind in ATTENTION_KINDS.values() if kind.parts)
     kind = variant.kind if variant.kind and variant.kind.parts else next(others)
@@ -130,7 +138,16 @@ def _conclude(session: Session, measured: Profiled, count: Counter) -> Profile:
     plain_cost, cost = (
         _cost(spec, session, count) for spec in (session.pair.baseline, session.pair.candidate)
     )
-    return conclude_profile(session.pair, session.workload, measured.samples, plain_cost, cost)
+    if len(cost.sites) != len(measured.samples.sites):
+        raise WorkerError(
+            f"{session.pair.candidate.label}: {len(measured.samples.sites)} attention sites in what ran, "
+            f"{len(cost.sites)} in what was counted",
+            hint="--no-cache counts it again",
+        )
+    profile = conclude_profile(session.pair, session.workload, measured.samples, plain_cost, cost)
+    if plain_cost.captured:
+        return replace(profile, findings=(CAPTURED, *profile.findings))
+    return profile
 
 
 def _with_note(profile: Profile, known: Machine) -> Profile:

@@ -144,6 +144,7 @@ from sebench.schema.options import (
 )
 from sebench.schema.profile import (
     BESIDE_NETWORK,
+    UNDIVIDED,
     AblationCheck,
     Bottleneck,
     Contrast,
@@ -157,6 +158,7 @@ from sebench.schema.profile import (
     Pass,
     Profile,
     ProfileSamples,
+    SiteProfile,
 )
 from sebench.schema.request import (
     COMMIT_LENGTH,
@@ -209,6 +211,7 @@ __all__ = [
     "RUNTIMES",
     "SCHEMA",
     "SHAPE_OPTION",
+    "UNDIVIDED",
     "WORKLOAD_COLUMNS",
     "WORKLOAD_OPTIONS",
     "AblationCheck",
@@ -304,6 +307,7 @@ __all__ = [
     "Severity",
     "Side",
     "SiteCost",
+    "SiteProfile",
     "SkippedFile",
     "StaticCost",
     "Status",

@@ -20,6 +20,8 @@ class OpCost(Value, frozen=True, kw_only=True):
     """Paper numbering: ``stem``, ``2`` .. ``5``, ``head``; ``""`` where a network has no stages."""
     site: str | None = None
     """Path of the attention module it belongs to, if any."""
+    part: str | None = None
+    """Part of a gate that was found by data flow; None of attention that has a module for each part."""
     phase: Literal["forward", "backward"] = "forward"
     calls: Count = 1
     macs: Count = 0

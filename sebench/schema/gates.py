@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from sebench.schema.attention import AttentionPart
+from sebench.schema.attention_kinds.channel import SQUEEZE_EXCITATION
+from sebench.schema.attention_kinds.context import GLOBAL_CONTEXT
 from sebench.schema.base import Value
 from sebench.schema.ranges import Count
 
@@ -54,3 +57,12 @@ class Gate(Value, frozen=True, kw_only=True):
     """The ops that take the product, in order of execution, joined by ``/``."""
     stage: str
     """Resolution of the feature map, as the stride from the input: ``stride 8``."""
+
+    @property
+    def parts(self) -> tuple[AttentionPart, AttentionPart, AttentionPart]:
+        """What its ops do: up to the reduction, from there to its values, and where these meet the map.
+
+        They go by the names of SE; in a context by those of GC, whose values are added.
+        """
+        first, second, third = (GLOBAL_CONTEXT if self.kind == "context" else SQUEEZE_EXCITATION).parts
+        return first, second, third

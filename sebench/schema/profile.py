@@ -14,12 +14,17 @@ Pass = Literal["forward", "backward"]
 Bottleneck = Literal["bandwidth-bound", "launch-bound", "compute-bound", "weight-bound"]
 
 
-class PartSample(Value, frozen=True, kw_only=True):
-    """One part of one stage in one pass, summed over its sites; as profiled."""
+UNDIVIDED = "attention"
+"""The part that a site is whose attention has no known parts: some of the classes of a user."""
 
-    stage: str
+
+class PartSample(Value, frozen=True, kw_only=True):
+    """One part of one site in one pass; as profiled."""
+
+    site: str
+    """Path of the attention module, or of the gate."""
     part: str
-    """Name of a part of the candidate's kind of attention."""
+    """Name of a part of the candidate's kind of attention, or of the gate."""
     phase: Pass
     times_s: tuple[float, ...]
     """One per profiled step."""
@@ -49,6 +54,8 @@ class Contrast(Value, frozen=True, kw_only=True):
 class ProfileSamples(Value, frozen=True, kw_only=True):
     """Everything one process measured for a profile."""
 
+    sites: tuple[str, ...]
+    """In the order of the network. In a captured graph they have other paths than in a count."""
     parts: tuple[PartSample, ...]
     profiled_steps_s: tuple[float, ...]
     steps_s: tuple[float, ...]
@@ -72,6 +79,25 @@ class PartProfile(Value, frozen=True, kw_only=True):
     bound_s: float | None
     """The least that memory, arithmetic and launches allow."""
     verdict: Bottleneck | None
+    reason: str | None = None
+    """Why something above is not known."""
+
+
+class SiteProfile(Value, frozen=True, kw_only=True):
+    """The attention of one site in one pass: all its parts."""
+
+    site: str
+    """Path of the attention module, or of the gate, as in a count."""
+    stage: str
+    phase: Pass
+    time_s: float
+    params: int
+    macs: int
+    flops: int
+    bytes: int | None
+    calls: int | None
+    bound_s: float | None
+    """The least that memory, arithmetic and launches allow for its parts, one after the other."""
     reason: str | None = None
     """Why something above is not known."""
 
@@ -150,6 +176,9 @@ class Profile(Value, frozen=True, kw_only=True):
     pair: Pair
     workload: Workload
     parts: tuple[PartProfile, ...]
+    """By stage."""
+    sites: tuple[SiteProfile, ...] = ()
+    """In the order of the network."""
     step_s: float
     profiled_step_s: float
     machine: Machine

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sebench.counters.recording import Recording
 from sebench.counters.scope import OpKey, Place, longest_prefix
@@ -40,11 +40,11 @@ def find_sites(recording: Recording) -> Sites:
     flow = Dataflow(recording)
     found = gates_in(flow)
     paths = _unique([each.gate.path or ROOT for each in found])
-    gate_of: dict[int, int] = {}
-    for number, each in enumerate(found):
+    owned: dict[int, Place] = {}
+    for path, each in zip(paths, found, strict=True):
         for index in each.ops:
-            gate_of.setdefault(index, number)
-    stages = {**stages_of(flow, gate_of), **_stages_of_modules(found)}
+            owned.setdefault(index, Place(each.gate.stage, path, _part(flow, each, index)))
+    stages = {**stages_of(flow, owned), **_stages_of_modules(found)}
     return Sites(
         gates=tuple(each.gate for each in found),
         sites=tuple(
@@ -53,19 +53,49 @@ def find_sites(recording: Recording) -> Sites:
         ),
         stages=stages,
         modules=tuple(dict.fromkeys(each.gate.path for each in found if each.gate.module)),
-        places=_places(
-            flow, stages, {index: (paths[n], found[n].gate.stage) for index, n in gate_of.items()}
-        ),
+        places=_places(flow, stages, owned),
     )
+
+
+def charged_to(known: Collection[str], found: Sites) -> Sites:
+    """With what is in modules that are known to be attention, gates or not, charged to them.
+
+    Args:
+        known: paths of these modules: put in, or named by the user.
+        found: the gates of the network that they are in.
+    """
+    owners = {path: path for path in known}
+    gates = owners.keys() & set(found.modules)
+    if not owners:
+        return found
+    return replace(
+        found,
+        sites=tuple(site for site in found.sites if longest_prefix(site.path, owners) is None),
+        modules=tuple(path for path in found.modules if longest_prefix(path, owners) is None),
+        places={key: _owned(place, owners, gates) for key, place in found.places.items()},
+    )
+
+
+def _owned(place: Place, owners: Mapping[str, str], gates: Collection[str]) -> Place:
+    owner = None if place.site is None else longest_prefix(place.site, owners)
+    if owner is None or place.site in gates:
+        return place
+    return Place(place.stage, owner)  # it does other things too, so that its parts are not known
+
+
+def _part(flow: Dataflow, found: FoundGate, index: int) -> str:
+    """The part of a gate that one of its ops is; see `Gate.parts`."""
+    first, second, third = found.gate.parts
+    if index == found.product:
+        return third.name
+    return second.name if index in found.body and not flow.is_reduction(flow.op(index)) else first.name
 
 
 def _stages_of_modules(found: Sequence[FoundGate]) -> dict[str, str]:
     return {each.gate.path: each.gate.stage for each in found if each.gate.module}
 
 
-def _places(
-    flow: Dataflow, stages: Mapping[str, str], of_gates: Mapping[int, tuple[str, str]]
-) -> dict[OpKey, Place]:
+def _places(flow: Dataflow, stages: Mapping[str, str], owned: Mapping[int, Place]) -> dict[OpKey, Place]:
     places = {}
     known = frozenset(stages.values())
     modules = {op.module for op in flow.recording.ops}
@@ -76,9 +106,9 @@ def _places(
         usual = usual_of[op.module]
         stage = stage_of_op(flow, op)
         # A padded map is of no stage of its own.
-        site, stage = of_gates.get(index, (None, stage if stage in known else usual))
-        if site is not None or stage != usual:
-            places[op.key] = Place(stage=stage or usual, site=site)
+        place = owned.get(index) or Place(stage if stage is not None and stage in known else usual, None)
+        if place.site is not None or place.stage != usual:
+            places[op.key] = place
     return places
 
 

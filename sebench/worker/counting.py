@@ -85,7 +85,7 @@ def _count(
             shape,
             phase=phase,
             dtype=dtype,
-            sites=tuple(dict.fromkeys((*found.modules, *built.sites))),
+            sites=(*found.modules, *built.sites),
             stages=found.stages,
             places=found.places,
             inputs=inputs,
@@ -102,11 +102,14 @@ def _count(
 
 
 def _found(built: models.BuiltModel, shape: tuple[int, ...], phase: Phase, inputs: Inputs | None) -> Sites:
-    """Sites in evaluation mode; of a network that only works in training mode none are known."""
-    from sebench.surgery.sites import NO_SITES, find_sites  # noqa: PLC0415 - imports torch
+    """Sites in evaluation mode, besides those of attention that was put in.
+
+    Of a network that only works in training mode none are known.
+    """
+    from sebench.surgery.sites import NO_SITES, charged_to, find_sites  # noqa: PLC0415 - imports torch
 
     try:
-        return find_sites(counters.record(built.module, shape, inputs))
+        return charged_to(built.sites, find_sites(counters.record(built.module, shape, inputs)))
     except (BuildError, CountError):
         if phase == "inference":
             raise

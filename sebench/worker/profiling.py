@@ -5,14 +5,16 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from random import Random
+from typing import NamedTuple
 
 from torch import nn
 
-from sebench import surgery
-from sebench.counters.scope import longest_prefix
+from sebench import counters, models, surgery
+from sebench.counters.scope import Place, longest_prefix
 from sebench.models import BuiltModel
 from sebench.models.attention import stand_in
 from sebench.profilers.device import Device, Step
+from sebench.profilers.gate_parts import OpNumber, RecordedOps, profile_gates
 from sebench.profilers.latency import (
     Heartbeat,
     draw_orders,
@@ -23,8 +25,20 @@ from sebench.profilers.latency import (
 )
 from sebench.profilers.parts import profile_parts, without
 from sebench.profilers.roofline import measure_machine
+from sebench.profilers.trace import Owner
 from sebench.profilers.workload import compute_dtype
-from sebench.schema import PLAIN, Contrast, ModelSpec, ProfileSamples, Side, parse_variant
+from sebench.schema import (
+    PLAIN,
+    UNDIVIDED,
+    Contrast,
+    ModelSpec,
+    PartSample,
+    ProfileSamples,
+    Side,
+    parse_variant,
+)
+from sebench.surgery.sites import NO_SITES, charged_to, find_sites
+from sebench.worker.counting import inputs_of
 from sebench.worker.protocol import ProfileRequest
 
 PREPARED_STEPS = 3
@@ -40,6 +54,8 @@ def profile_pair(
 ) -> ProfileSamples:
     """Measure everything that a profile consists of.
 
+    Attention out of the catalogue has a module for each part, which is timed. Any other is timed op by op.
+
     Args:
         request: what to profile.
         device: clock and barrier.
@@ -47,21 +63,62 @@ def profile_pair(
         alive: told after every step of a warm-up, and after every block.
     """
     built = _built(request, request.pair.candidate)
-    sites = {site: longest_prefix(site, built.stages) or "" for site in built.sites}
-    step = prepare(built.module)
-    for _ in range(PREPARED_STEPS):
-        step()
-    names = tuple(part.name for part in parse_variant(built.spec.variant).parts)
-    parts, profiled_s, steps_s = profile_parts(
-        built.module, sites, step, device, request.steps, parts=names, alive=alive
-    )
+    step = _prepared(built.module, prepare)
+    take_apart = _by_module if parse_variant(built.spec.variant).parts else _by_op
+    timed = take_apart(request, built, device, step, alive)
     return ProfileSamples(
-        parts=parts,
-        profiled_steps_s=profiled_s,
-        steps_s=steps_s,
+        sites=timed.sites,
+        parts=timed.parts,
+        profiled_steps_s=timed.profiled_s,
+        steps_s=timed.steps_s,
         machine=request.machine or measure_machine(device, compute_dtype(request.workload)),
         contrasts=tuple(_contrasts(request, device, prepare, step, alive=alive)),
     )
+
+
+class _Timed(NamedTuple):
+    sites: tuple[str, ...]
+    parts: tuple[PartSample, ...]
+    profiled_s: tuple[float, ...]
+    steps_s: tuple[float, ...]
+
+
+def _prepared(module: nn.Module, prepare: Prepare) -> Step:
+    step = prepare(module)
+    for _ in range(PREPARED_STEPS):
+        step()
+    return step
+
+
+def _by_module(
+    request: ProfileRequest, built: BuiltModel, device: Device, step: Step, alive: Heartbeat
+) -> _Timed:
+    names = tuple(part.name for part in parse_variant(built.spec.variant).parts)
+    timed = profile_parts(built.module, built.sites, step, device, request.steps, parts=names, alive=alive)
+    return _Timed(built.sites, *timed)
+
+
+def _by_op(
+    request: ProfileRequest, built: BuiltModel, device: Device, step: Step, alive: Heartbeat
+) -> _Timed:
+    shape = request.workload.rank_input_shape
+    recording = counters.record(built.module, shape, inputs_of(built.spec, shape))
+    known = models.source_of(built.spec.model).knows_sites
+    found = NO_SITES if known else charged_to(built.sites, find_sites(recording))
+    owned = {path: path for path in built.sites}
+    ops: dict[OpNumber, Owner | None] = {}
+    for op in recording.ops:
+        if op.key is not None:
+            ops[op.key] = _owner(found.places.get(op.key), longest_prefix(op.module, owned))
+    timed = profile_gates(built.module, RecordedOps(ops), step, device, request.steps, alive=alive)
+    return _Timed((*(site.path for site in found.sites), *built.sites), *timed)
+
+
+def _owner(place: Place | None, around: str | None) -> Owner | None:
+    """Whose an op is: that of its place, or of the attention module around it."""
+    if place is not None and place.site is not None:
+        return place.site, place.part or UNDIVIDED
+    return None if around is None else (around, UNDIVIDED)
 
 
 def _contrasts(

@@ -37,6 +37,11 @@ def test_what_is_counted_where_nobody_names_a_variant(own):
     }
     attended = counts(own(f"count -m nets.py:plain -v se {SMALL} --format json"))
     assert attended == {("plain", "se"): (params + SE_PARAMS, macs + SE_MACS, 1, SE_PARAMS)}
+    # CBAM has a gate in it, and is one site: 8 + 8 parameters that work twice, and a 7 x 7 convolution of two
+    # maps of 16 x 16 with the two parameters of its normalisation
+    in_cbam, cbam_macs = 16 + 98 + 2, 2 * 16 + 98 * 256
+    attended = counts(own(f"count -m nets.py:plain -v cbam {SMALL} --format json"))
+    assert attended == {("plain", "cbam"): (params + in_cbam, macs + cbam_macs, 1, in_cbam)}
 
 
 @pytest.mark.slow
@@ -51,6 +56,72 @@ def test_a_network_is_compared_with_itself_without_its_attention(own):
     assert metrics["params"]["difference"]["estimate"] == GATE_PARAMS
     assert metrics["latency"]["status"] == "ok"
     assert [finding["code"] for finding in comparison["findings"]] == ["captured"]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("fewest_blocks_measured")
+@pytest.mark.parametrize(
+    ("name", "site"),
+    [
+        ("gated", "gate"),
+        ("inline", "(network)"),  # in no module of its own
+    ],
+)
+def test_where_the_cost_of_its_own_attention_goes(own, name, site):
+    done = own(f"profile -m nets.py:{name} {SMALL} --threads 1 --device cpu --seed 1 --format json -q")
+    found = json.loads(done.stdout)
+    assert (found["variant"], found["baseline"], found["ablations"]) == ("asis", "plain", [])
+    assert [(row["stage"], row["part"]) for row in found["parts"]] == [
+        ("stride 1", part) for part in ("squeeze", "excite", "scale")
+    ]
+    assert all(row["time_s"] > 0 for row in found["parts"])
+    (row,) = found["sites"]
+    assert (row["site"], row["params"], row["macs"]) == (site, GATE_PARAMS, GATE_MACS)
+    counted = json.loads(own(f"count -m nets.py:{name} {SMALL} --sites --format json").stdout)
+    (gate,) = counted["models"][0]["gates"]
+    assert (gate["params"], gate["macs"]) == (GATE_PARAMS, GATE_MACS)
+    assert "captured" in [each["code"] for each in found["findings"]] or name == "gated"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("fewest_blocks_measured")
+def test_where_the_cost_of_attention_that_was_put_in_goes(own):
+    done = own(f"profile -m nets.py:plain {SMALL} --threads 1 --device cpu --seed 1 --format json -q")
+    found = json.loads(done.stdout)
+    assert found["variant"] == "se"
+    # squeezed: 8 maps of 16 x 16 and 8 means; two layers, two functions; the product
+    assert [(row["stage"], row["part"], row["calls"]) for row in found["parts"]] == [
+        ("stride 1", "squeeze", 1), ("stride 1", "excite", 4), ("stride 1", "scale", 1),
+    ]  # fmt: skip
+    assert found["parts"][0]["bytes"] == 4 * (8 * 256 + 8)
+    (row,) = found["sites"]
+    assert (row["params"], row["macs"]) == (SE_PARAMS, SE_MACS)
+    assert [check["part"] for check in found["ablations"]] == ["squeeze", "excite", "scale"]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("fewest_blocks_measured")
+@pytest.mark.parametrize(
+    ("arguments", "site"),
+    [
+        ("nets.py:gated --attention-class Gate", "gate"),
+        ("nets.py:plain --attention nets.py:Gate", "norm.attention"),
+    ],
+)
+def test_classes_of_the_user_are_taken_apart_where_they_are_gates(arguments, site, own):
+    done = own(f"profile -m {arguments} {SMALL} --threads 1 --device cpu --seed 1 --format json -q")
+    found = json.loads(done.stdout)
+    assert [row["part"] for row in found["parts"]] == ["squeeze", "excite", "scale"]
+    (row,) = found["sites"]
+    assert (row["site"], row["params"], row["macs"]) == (site, GATE_PARAMS, GATE_MACS)
+
+
+def test_a_network_without_attention_has_none_to_take_apart(own):
+    done = own(f"profile -m nets.py:plain -v asis {SMALL}", check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "sebench: error: nets.py:plain has no channel attention to take apart; put one in: --variant se"
+    ]
 
 
 def test_a_lock_and_a_ceiling_take_variants_too(own, tmp_path):

@@ -82,14 +82,14 @@ class ResultBuilder:
             energy=tuple(self.energy),
             saved=self.saved,
             findings=(
-                *((_CAPTURED,) if any(cost.captured for cost in self.costs.costs.values()) else ()),
+                *((CAPTURED,) if any(cost.captured for cost in self.costs.costs.values()) else ()),
                 *self.findings,
                 *((_INTERRUPTED,) if interrupted else ()),
             ),
         )
 
 
-_CAPTURED = Finding(
+CAPTURED = Finding(
     code="captured",
     severity="warning",
     message="attention is written inline, so both networks run as graphs captured by torch.export",

@@ -16,6 +16,7 @@ from sebench.schema import (
     StaticCost,
     Workload,
 )
+from sebench.schema.gates import Gate
 from tests.samples import block
 
 PAIR = Pair(baseline=ModelSpec(model="resnet50"), candidate=ModelSpec(model="resnet50", variant="se"))
@@ -24,10 +25,16 @@ WORKLOAD = Workload(input_shape=(1, 3, 224, 224))
 MACHINE = Machine(copy_bytes_per_s=1e9, matmul_flops_per_s=1e9, launch_s=1e-6)
 
 
-def op(part, *, flops=0, moved=0, calls=1, phase="forward"):
+GATE = Gate(
+    path="site", kind="channel", module=True, channels=8, hidden=(2,), reduction="mean", gate="sigmoid",
+    bias=True, dimensions=2, params=42, macs=32, before="add", after="relu", stage="2",
+)  # fmt: skip
+
+
+def op(part, *, flops=0, moved=0, calls=1, macs=0, phase="forward"):
     return OpCost(
         op="aten.mul", module=f"site.{part}", stage="2", site="site", phase=phase, calls=calls, flops=flops,
-        bytes_read=moved,
+        bytes_read=moved, macs=macs,
     )  # fmt: skip
 
 
@@ -37,7 +44,7 @@ def cost(*ops, params=0):
 
 
 def sample(part, *times_s, phase="forward"):
-    return PartSample(stage="2", part=part, phase=phase, times_s=times_s)
+    return PartSample(site="site", part=part, phase=phase, times_s=times_s)
 
 
 def contrast(name, baseline_s, candidate_s):
@@ -46,6 +53,7 @@ def contrast(name, baseline_s, candidate_s):
 
 def profiled(parts, counted, contrasts=(), profiled_s=0.055, step_s=0.055, workload=WORKLOAD):
     samples = ProfileSamples(
+        sites=tuple(site.path for site in counted.sites),
         parts=tuple(parts),
         profiled_steps_s=(profiled_s,),
         steps_s=(step_s,),
@@ -57,7 +65,11 @@ def profiled(parts, counted, contrasts=(), profiled_s=0.055, step_s=0.055, workl
 
 def test_bounds_and_verdicts():
     found = profiled(
-        [sample("squeeze", 4e-3, 2e-3, 9e-3), sample("excite", 1e-3), sample("scale", 1e-3)],
+        [
+            sample("squeeze", 4e-3, 2e-3, 9e-3),
+            sample("excite", 1e-3, 1e-3, 1e-3),
+            sample("scale", 1e-3, 1e-3, 1e-3),
+        ],
         cost(
             op("squeeze", moved=2_000_000),  # 2 ms of memory, 1 us of launching
             op("excite.fc1", moved=1_000, calls=5),  # 1 us of memory, 5 us of launching
@@ -109,6 +121,61 @@ def test_a_machine_that_was_slower_around_the_profiler_is_reported():
     assert (found.code, found.severity) == ("pace-changed", "warning")
     assert found.message.startswith("a step took 165.0 ms around the profiler and 55.0 ms in the paired")
     assert not profiled([], cost(), profiled_s=0.06, step_s=0.06).findings
+
+
+def test_sites_have_their_own_rows():
+    second = replace(op("scale", moved=1_000_000, macs=7), site="late", module="late.scale", stage="10")
+    counted = replace(
+        cost(op("squeeze", moved=2_000_000), op("scale", moved=500_000, macs=5), second),
+        sites=(
+            SiteCost(path="site", stage="2", params=3),
+            SiteCost(path="late", stage="10", params=4),
+        ),
+    )
+    parts = [
+        replace(sample("scale", 1e-3, 3e-3, 2e-3), site="late"),
+        sample("squeeze", 1e-3, 9e-3, 1e-3),
+        sample("scale", 1e-3, 0.0, 1e-3),
+    ]
+    found = profiled(parts, counted)
+    # medians of the steps' sums: 2, 9 and 2 ms
+    assert [(row.site, row.stage, row.time_s, row.params, row.macs) for row in found.sites] == [
+        ("site", "2", 2e-3, 3, 5), ("late", "10", 2e-3, 4, 7),
+    ]  # fmt: skip
+    # 2 ms and 0.5 ms of memory traffic, one after the other
+    assert [row.bound_s for row in found.sites] == [pytest.approx(2.5e-3), 1e-3]
+    # in the order of the network, not of the alphabet
+    assert [(row.stage, row.part) for row in found.parts] == [
+        ("2", "squeeze"), ("2", "scale"), ("10", "scale"),
+    ]  # fmt: skip
+
+
+def test_parts_of_an_authors_gate_are_those_of_its_ops():
+    pair = replace(PAIR, candidate=ModelSpec(model="resnet50", variant="asis"))
+    # the author's module is called as a part of SE is
+    convolution = replace(op("squeeze", flops=10, moved=100), part="excite")
+    counted = replace(
+        cost(
+            replace(op("", moved=400), part="squeeze"), convolution, replace(op("", moved=800), part="scale")
+        ),
+        gates=(GATE,),
+    )
+    samples = ProfileSamples(
+        sites=("captured.gate",),  # a graph has other names
+        parts=tuple(
+            replace(sample(part, time_s), site="captured.gate")
+            for part, time_s in (("scale", 3e-3), ("squeeze", 1e-3), ("excite", 2e-3))
+        ),
+        profiled_steps_s=(0.055,),
+        steps_s=(0.055,),
+        machine=MACHINE,
+        contrasts=(contrast("plain", 0.050, 0.055),),
+    )
+    found = conclude_profile(pair, WORKLOAD, samples, cost(), counted)
+    assert [(row.part, row.time_s, row.bytes, row.flops) for row in found.parts] == [
+        ("squeeze", 1e-3, 400, 0), ("excite", 2e-3, 100, 10), ("scale", 3e-3, 800, 0),
+    ]  # fmt: skip
+    assert [(row.site, row.bytes) for row in found.sites] == [("site", 1300)]
 
 
 def test_rows_are_in_reading_order():

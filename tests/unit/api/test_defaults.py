@@ -33,7 +33,7 @@ UNSAID = {
 DIFFERENT = {
     ("compare", "save"): "a program's folders are left alone",
     ("count", "variant"): "one network is counted, not plain and se",
-    ("profile", "variant"): "None is se",
+    ("profile", "variant"): "None is no variant",
 }
 SHARED = [
     (name, parameter)

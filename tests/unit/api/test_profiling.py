@@ -6,7 +6,7 @@ import pytest
 import sebench
 from sebench.api import profiling
 from sebench.errors import Interrupted, UsageError
-from sebench.schema import WORKLOAD_COLUMNS, Interval, Machine, PartProfile, Profile
+from sebench.schema import WORKLOAD_COLUMNS, Interval, Machine, PartProfile, Profile, SiteProfile
 from tests import samples
 
 
@@ -39,6 +39,20 @@ def asked(monkeypatch):
             workload=session.workload,
             parts=tuple(
                 part(name, time_s) for name, time_s in zip(names, (0.001, 0.002, 0.003), strict=True)
+            ),
+            sites=(
+                SiteProfile(
+                    site="layer1.0.se",
+                    stage="2",
+                    phase="forward",
+                    time_s=0.006,
+                    params=42,
+                    macs=32,
+                    flops=100,
+                    bytes=None,
+                    calls=6,
+                    bound_s=None,
+                ),
             ),
             step_s=0.05,
             profiled_step_s=0.06,
@@ -92,6 +106,22 @@ def test_the_parts_are_a_frame(asked):
         "Int64",
         "Int64",
     )
+
+
+def test_the_sites_are_a_frame_too(asked):
+    found = sebench.profile("cifar_resnet110", device="cpu", threads=2)
+    (row,) = found.to_frame(by="site").to_dict("records")
+    (site,) = found.sites
+    assert (row["site"], row["stage"], row["pass"], row["phase"]) == (site.site, "2", "forward", "inference")
+    assert (row["time_s"], row["params"], row["macs"], row["calls"]) == (0.006, 42, 32, 6)
+    assert pd.isna(row["bytes"])
+    with pytest.raises(UsageError, match="no breakdown by 'op'; use part or site"):
+        found.to_frame(by="op")
+
+
+def test_without_a_variant_it_is_the_usual_one(asked):
+    sebench.profile("cifar_resnet110", device="cpu", threads=2)
+    assert asked[0].sessions[0].pair.candidate.variant == "se"
 
 
 def test_shown_as_the_command_line_prints_it(asked):

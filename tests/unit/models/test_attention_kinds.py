@@ -113,8 +113,9 @@ def built(variant, device="meta"):
 def profiled(kind, contrasts=()):
     """A profile whose samples come last part first, 1 ms for each part and pass."""
     samples = ProfileSamples(
+        sites=(SITE,),
         parts=tuple(
-            PartSample(stage="2", part=name, phase=phase, times_s=(1e-3,))
+            PartSample(site=SITE, part=name, phase=phase, times_s=(1e-3,))
             for phase in ("backward", "forward")
             for name in reversed(kind.part_names)
         ),
@@ -247,10 +248,8 @@ def test_each_part_is_counted(kind, phase):
 def test_the_profiler_tells_the_parts_apart(kind):
     module = network(Variant(kind.name))
     step = inference_step(module, Inputs((batch(),)), Workload(input_shape=(2, 3, 8, 8)))
-    parts, _, _ = profile_parts(
-        module, {SITE: "2"}, step, CpuDevice(threads=1), repeats=1, parts=kind.part_names
-    )
-    assert {(p.stage, p.part) for p in parts} == {("2", name) for name in kind.part_names}
+    parts, _, _ = profile_parts(module, (SITE,), step, CpuDevice(threads=1), repeats=1, parts=kind.part_names)
+    assert {(p.site, p.part) for p in parts} == {(SITE, name) for name in kind.part_names}
 
 
 def test_a_profile_has_the_parts_in_order_with_their_work(kind):
@@ -288,7 +287,7 @@ def test_no_stand_in_is_for_a_part_that_there_is_not(kind):
 
 
 def test_a_picture_has_each_part_in_a_colour_of_its_own(kind):
-    (panel, roofline) = profile_picture([profiled(kind)]).panels
+    (panel, _, roofline) = profile_picture([profiled(kind)]).panels
     # a place in the palette for each part, in order
     assert [(series.name, series.color) for series in panel.chart.series] == [
         (name, index) for index, name in enumerate(kind.part_names)

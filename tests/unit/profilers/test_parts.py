@@ -9,10 +9,12 @@ from sebench import models
 from sebench.errors import DeviceError
 from sebench.inputs import Inputs
 from sebench.models.attention import stand_in
+from sebench.profilers import roofline
 from sebench.profilers.cpu import CpuDevice
 from sebench.profilers.inputs import make_input
-from sebench.profilers.parts import Scope, part_times, profile_parts, without
+from sebench.profilers.parts import part_times, profile_parts, without
 from sebench.profilers.roofline import measure_machine
+from sebench.profilers.trace import Scope
 from sebench.profilers.workload import inference_step, training_step
 from sebench.schema import ModelSpec, Workload, parse_variant
 from tests.fakes import FakeDevice
@@ -20,7 +22,7 @@ from tests.fakes import FakeDevice
 
 def network(variant="se"):
     built = models.build(ModelSpec(model="cifar_wrn16_8", variant=variant), seed=0)
-    return built.module, {site: built.stages[site.split(".")[0]] for site in built.sites}
+    return built.module, built.sites
 
 
 PARTS = ("squeeze", "excite", "scale")
@@ -44,11 +46,11 @@ def profiled():
     return module, profile_parts(module, sites, step, CpuDevice(threads=1), repeats=2, parts=PARTS)
 
 
-def test_every_part_of_every_stage_has_a_forward_and_a_backward(profiled):
+def test_every_part_of_every_site_has_a_forward_and_a_backward(profiled):
     _, (parts, steps, plain) = profiled
-    assert {(p.stage, p.part, p.phase) for p in parts} == {
-        (stage, part, phase)
-        for stage in "234"
+    assert {(p.site, p.part, p.phase) for p in parts} == {
+        (site, part, phase)
+        for site in network()[1]
         for part in ("squeeze", "excite", "scale")
         for phase in ("forward", "backward")
     }
@@ -76,7 +78,7 @@ def test_a_network_without_a_part_still_runs_and_lacks_just_that(part):
     whole = module(batch())
     without_it = ablated(sites, part)
     assert without_it(batch()).shape == whole.shape
-    kept = {name for name, _ in without_it.get_submodule(next(iter(sites))).named_children()}
+    kept = {name for name, _ in without_it.get_submodule(sites[0]).named_children()}
     assert kept == {"squeeze", "excite", "scale"}
 
 
@@ -106,6 +108,44 @@ def test_bounds_are_the_best_of_their_repetitions():
     assert machine.measured_at is not None
 
 
+@pytest.mark.parametrize(
+    ("seconds_of_128", "side"),
+    [
+        # Five repetitions of 1024 x 1024 take 5 x 8**3 x 0.5 ms = 1.28 s, of 2 s.
+        (0.5e-3, 1024),
+        # Those of 512 x 512 take 5 x 4**3 x 5 ms = 1.6 s, of twice the side 8 times as long.
+        (5e-3, 512),
+        # Not even those of 256 x 256 are possible: 5 x 2**3 x 1 s.
+        (1.0, 128),
+    ],
+)
+def test_the_matrices_of_a_slow_machine_are_smaller(seconds_of_128, side, monkeypatch):
+    sides = []
+
+    class Matrix:
+        def __init__(self, side):
+            self.side = side
+
+        def __matmul__(self, other):
+            sides.append(self.side)
+            device.now_s += seconds_of_128 * (self.side / 128) ** 3
+
+    class Device(FakeDevice):
+        def timed(self, step, count):  # nothing takes no time at all
+            return super().timed(lambda: (step(), self.pause(1e-9)), count)
+
+    device = Device()
+    monkeypatch.setattr(torch, "ones", lambda rows, columns, **options: Matrix(rows))
+    monkeypatch.setattr(roofline, "COPY_BYTES", 2**10)
+    machine = measure_machine(device)
+    # 2 x 128**3 operations in the time of a product of that size
+    assert machine.matmul_flops_per_s == pytest.approx(2 * 128**3 / seconds_of_128)
+    assert sides[-1] == side
+    # after two that do not count three at least, then until 2 s are over: 8 x 0.256 s, 7 x 0.32 s; all sides
+    # but the largest are tried beforehand
+    assert sides.count(side) == {1024: 2 + 8, 512: 2 + 2 + 7, 128: 2 + 2 + 3}[side]
+
+
 def event(name, number=-1, *, host_us=0.0, device_us=0.0, children=(), kind="CPU"):
     return SimpleNamespace(
         name=name, sequence_nr=number, cpu_time_total=host_us, device_time_total=device_us,
@@ -115,8 +155,8 @@ def event(name, number=-1, *, host_us=0.0, device_us=0.0, children=(), kind="CPU
 
 def test_on_an_accelerator_the_kernels_count_and_not_the_host():
     scopes = {
-        "sebench:a.squeeze": Scope("2", "squeeze", output_number=7),
-        "sebench:b.squeeze": Scope("2", "squeeze", output_number=9),
+        "sebench:a.squeeze": Scope("a", "squeeze", output_number=7),
+        "sebench:b.squeeze": Scope("b", "squeeze", output_number=9),
     }
     backward = "autograd::engine::evaluate_function: "
     trace = [
@@ -131,12 +171,14 @@ def test_on_an_accelerator_the_kernels_count_and_not_the_host():
     ]
     found = part_times(trace, scopes, on_device=True)
     assert found == {
-        ("2", "squeeze", "forward"): pytest.approx(11e-6),
-        ("2", "squeeze", "backward"): pytest.approx(50e-6),
+        ("a", "squeeze", "forward"): pytest.approx(5e-6),
+        ("b", "squeeze", "forward"): pytest.approx(6e-6),
+        ("a", "squeeze", "backward"): pytest.approx(20e-6),
+        ("b", "squeeze", "backward"): pytest.approx(30e-6),
     }
     found = part_times(trace, scopes, on_device=False)
-    assert found["2", "squeeze", "forward"] == pytest.approx(170e-6)
-    assert found["2", "squeeze", "backward"] == pytest.approx(130e-6)
+    assert found["a", "squeeze", "forward"] == pytest.approx(90e-6)
+    assert found["b", "squeeze", "backward"] == pytest.approx(60e-6)
 
 
 def test_an_accelerator_that_the_profiler_does_not_know_is_refused():
@@ -156,5 +198,5 @@ def test_parts_in_other_number_formats(dtype):
     step = training_step(module, Inputs((images,)), targets, load)
     step()
     parts, _, _ = profile_parts(module, sites, step, CpuDevice(threads=1), repeats=1, parts=PARTS)
-    assert len(parts) == 3 * 3 * 2
+    assert len(parts) == 6 * 3 * 2  # sites, parts, passes
     assert min(p.times_s[0] for p in parts) > 0

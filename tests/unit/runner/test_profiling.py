@@ -7,14 +7,17 @@ import pytest
 from filelock import FileLock
 from msgspec.structs import replace
 
-from sebench.errors import BuildError, UsageError
+from sebench import models
+from sebench.errors import BuildError, UsageError, WorkerError
 from sebench.runner.measuring.device_lock import lock_file
 from sebench.runner.planning.plan import make_plan
 from sebench.runner.profiling import machine_key, run_profiles
 from sebench.schema import (
     ATTENTION_KINDS,
+    UNDIVIDED,
     Contrast,
     Machine,
+    ModelSpec,
     PartSample,
     ProfileSamples,
     Workload,
@@ -23,11 +26,13 @@ from sebench.schema import (
 from sebench.store import MachineCache
 from sebench.worker.protocol import Profiled
 from tests import samples
+from tests.attended import GATE_MACS, GATE_PARAMS, NETS
 from tests.toy_attention import TOY
 
 MACHINE = Machine(
     copy_bytes_per_s=1e9, matmul_flops_per_s=1e9, launch_s=1e-6, measured_at="2026-11-21T07:30:00+00:00"
 )
+SITES = models.build(models.resolve(ModelSpec(model="cifar_wrn16_8", variant="se")), device="meta").sites
 RUNTIME = {"num_threads": 2, "device": {}}
 
 
@@ -49,7 +54,8 @@ def profiler():
     def measure(session, plan, machine, command):
         told.append(machine)
         found = ProfileSamples(
-            parts=(PartSample(stage="2", part="squeeze", phase="forward", times_s=(1e-3,)),),
+            sites=SITES,
+            parts=(PartSample(site=SITES[0], part="squeeze", phase="forward", times_s=(1e-3,)),),
             profiled_steps_s=(0.1,),
             steps_s=(0.1,),
             machine=machine or MACHINE,
@@ -142,12 +148,103 @@ def test_autocast_is_counted_in_single_precision(profiler):
     assert profile.parts[0].bytes is None
 
 
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A folder with the user's networks, in which the counts of a profile find them."""
+    (tmp_path / "nets.py").write_text(NETS)
+    monkeypatch.chdir(tmp_path)
+
+
+def plan_of(name, variant="asis"):
+    return make_plan(
+        names=[f"nets.py:{name}"], variants=[variant], baseline="plain", seed=1, effort="quick",
+        workload=WorkloadRequest(phase="inference", image_size=16, threads=1),
+    )  # fmt: skip
+
+
+def answering(*sites, parts=("scale", "excite", "squeeze")):
+    """What a worker says whose network has these sites: 1 ms for each part of each of them."""
+
+    def measure(session, plan, machine, command):
+        found = ProfileSamples(
+            sites=sites,
+            parts=tuple(
+                PartSample(site=site, part=part, phase="forward", times_s=(1e-3,))
+                for site in sites
+                for part in parts
+            ),
+            profiled_steps_s=(0.1,),
+            steps_s=(0.1,),
+            machine=MACHINE,
+            contrasts=(Contrast(name="plain", blocks=(samples.block(0.050, 0.055),) * 12),),
+        )
+        return Profiled(samples=found, runtime=RUNTIME)
+
+    return measure
+
+
+@pytest.mark.usefixtures("own")
+def test_the_attention_of_a_network_of_others_is_taken_apart():
+    (profile,), _ = run_profiles(plan_of("gated"), samples.ENVIRONMENT, measure=answering("gate"))
+    assert [(row.stage, row.part, row.calls) for row in profile.parts] == [
+        ("stride 1", "squeeze", 1), ("stride 1", "excite", 4), ("stride 1", "scale", 1),
+    ]  # fmt: skip
+    (site,) = profile.sites
+    assert (site.site, site.params, site.macs) == ("gate", GATE_PARAMS, GATE_MACS)
+    # 1 + 4 + 1 operations, 3 ms
+    assert (site.calls, site.time_s) == (6, pytest.approx(3e-3))
+    # 8 channels of 16 x 16 in single precision: read by the mean and by the product, and written by that,
+    # with 8 values each; 8 read and 2 written and the other way round by the layers, which have 42 weights;
+    # 2 and 8 values read and written by the functions between
+    assert site.bytes == 4 * (3 * 8 * 256 + 8 + 8 + 10 + 10 + 42 + 2 * 2 + 2 * 8)
+    assert profile.ablations == ()
+    assert "captured" not in codes(profile)
+
+
+@pytest.mark.usefixtures("own")
+def test_in_a_captured_graph_sites_have_other_paths_and_keep_their_own():
+    (profile,), _ = run_profiles(plan_of("inline"), samples.ENVIRONMENT, measure=answering("gate_2"))
+    (site,) = profile.sites
+    assert (site.site, site.params, site.macs, site.calls) == ("(network)", GATE_PARAMS, GATE_MACS, 6)
+    assert codes(profile)[0] == "captured"
+
+
+def test_attention_without_parts_is_one_part_of_each_site(monkeypatch):
+    kind = dataclasses.replace(TOY, parts=(), inseparable={})
+    monkeypatch.setitem(ATTENTION_KINDS, "toy", kind)
+    measure = answering(*SITES, parts=(UNDIVIDED,))
+    (profile,), _ = run_profiles(plan("toy"), samples.ENVIRONMENT, measure=measure)
+    assert [(row.stage, row.part) for row in profile.parts] == [(stage, UNDIVIDED) for stage in "234"]
+    # two sites in a stage, a millisecond each, with a weight and an offset per channel
+    assert [row.time_s for row in profile.parts] == [pytest.approx(2e-3)] * 3
+    assert [site.params for site in profile.sites] == [2 * 128] * 2 + [2 * 256] * 2 + [2 * 512] * 2
+    # a mean, two products and a sum, a sigmoid
+    assert {site.calls for site in profile.sites} == {5}
+
+
+@pytest.mark.usefixtures("own")
+def test_attention_that_ran_and_was_not_counted_is_an_error():
+    told = "nets.py:gated: 2 attention sites in what ran, 1 in what was counted"
+    with pytest.raises(WorkerError, match=told):
+        run_profiles(plan_of("gated"), samples.ENVIRONMENT, measure=answering("gate", "other"))
+
+
+@pytest.mark.usefixtures("own")
+@pytest.mark.parametrize("name", ["plain", "mlp"])
+def test_a_network_without_attention_is_refused_before_anything_runs(name, profiler):
+    known, profile_all = profiler
+    with pytest.raises(UsageError) as caught:
+        profile_all(plan_of(name), samples.ENVIRONMENT)
+    told = f"nets.py:{name} has no channel attention to take apart; put one in: --variant se"
+    assert str(caught.value) == told
+    assert known == []
+
+
 @pytest.mark.parametrize(
     ("parts", "variant", "lacks", "offered"),
     [
         (TOY.parts, "toy(offset=false)", "gather, weigh and multiply", "toy"),
         (TOY.parts, "se(squeeze=none)", "squeeze, excite and scale", "se"),
-        ((), "toy", "squeeze, excite and scale", "se"),
     ],
 )
 def test_parts_that_cannot_be_told_apart_are_refused(parts, variant, lacks, offered, profiler, monkeypatch):

@@ -8,7 +8,8 @@ from torch import nn
 from torch.nn import functional
 
 from sebench.counters import count, record
-from sebench.surgery.sites import find_sites
+from sebench.counters.scope import Place
+from sebench.surgery.sites import charged_to, find_sites
 
 SHAPE = (1, 3, 16, 16)
 # Of 6 channels at 3 hidden, with bias.
@@ -84,6 +85,66 @@ def test_the_ops_of_a_gate_are_its_site_s_wherever_they_are_written(found):
         ("block", 1),
         (None, 1),
     ]
+
+
+@pytest.mark.parametrize("phase", ["inference", "training"])
+def test_a_gate_squeezes_excites_and_scales(found, phase):
+    parts = {}
+    for op in counted(found, phase).ops:
+        if op.site == "block" and op.phase == "forward":
+            parts.setdefault(op.part, set()).add(op.op.removeprefix("aten."))
+    assert parts == {
+        "squeeze": {"mean"},
+        "excite": {"convolution", "relu", "sigmoid"},
+        "scale": {"mul"},
+    }
+
+
+class Context(nn.Module):
+    """Attention pooling, two layers, and an add."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.key = nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 1, 1)
+        self.layers = nn.Sequential(nn.Conv2d(6, 3, 1), nn.ReLU(), nn.Conv2d(3, 6, 1))
+
+    def forward(self, x):
+        x = self.conv(x)
+        weights = self.key(x).flatten(2).softmax(2)
+        pooled = torch.matmul(x.flatten(2), weights.transpose(1, 2))
+        return x + self.layers(pooled[..., None])
+
+
+def test_a_context_has_the_parts_of_gc():
+    network = Context().eval()
+    sites = find_sites(record(network, SHAPE))
+    cost = count(network, SHAPE, sites=sites.modules, stages=sites.stages, places=sites.places)
+    parts = {}
+    for op in cost.ops:
+        if op.site is not None:
+            parts.setdefault(op.part, set()).add((op.module, op.op.removeprefix("aten.")))
+    assert parts == {
+        "context": {("key", "convolution"), ("", "_softmax"), ("", "bmm")},
+        "transform": {("layers.0", "convolution"), ("layers.1", "relu"), ("layers.2", "convolution")},
+        "fuse": {("", "add")},
+    }
+
+
+def test_what_was_put_in_owns_the_gates_in_it(found):
+    _, sites = found
+    owned = charged_to(["se", "head"], sites)
+    assert [site.path for site in owned.sites] == ["block"]
+    assert owned.modules == ()
+    within = {key: place for key, place in owned.places.items() if place.site == "se"}
+    assert {place.part for place in within.values()} == {"squeeze", "excite", "scale"}
+    assert charged_to([], sites) is sites
+
+
+def test_what_is_more_than_the_gate_in_it_has_no_parts(found):
+    _, sites = found
+    owned = charged_to(["block"], sites)
+    assert [site.path for site in owned.sites] == ["se"]
+    assert {place for place in owned.places.values() if place.site == "block"} == {Place("stride 4", "block")}
 
 
 def test_training_charges_backward_passes_to_the_gate_too(found):
