@@ -109,7 +109,8 @@ def _by_op(
     ops: dict[OpNumber, Owner | None] = {}
     for op in recording.ops:
         if op.key is not None:
-            ops[op.key] = _owner(found.places.get(op.key), longest_prefix(op.module, owned))
+            number = (op.key.module, op.key.op, op.key.number)
+            ops[number] = _owner(found.places.get(op.key), longest_prefix(op.module, owned))
     timed = profile_gates(built.module, RecordedOps(ops), step, device, request.steps, alive=alive)
     return _Timed((*(site.path for site in found.sites), *built.sites), *timed)
 

@@ -164,8 +164,8 @@ def test_workloads_that_cannot_be_measured(arguments, code, message):
         ("-m alexnet --baseline a.py:b --candidate c.py:d", "are networks already; leave --model out"),
         ("-m alexnet -v se --candidate se", "--variant se and --candidate se both say what to measure"),
         (
-            "--baseline a.py:b --candidate c.py:d --num-classes 9",
-            "is built by its own factory: no --num-classes",
+            "--baseline a.py:b --candidate c.py:d --stride-in 1x1",
+            "is built by its own factory: no --stride-in",
         ),
     ],
 )

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from msgspec.structs import astuple
 from torch import nn
 
 from sebench import counters
@@ -51,7 +52,9 @@ def recorded(network):
     for op in record.ops:
         if op.key is not None:
             place = places.get(op.key)
-            owners[op.key] = None if place is None or place.site is None else (place.site, place.part)
+            owners[astuple(op.key)] = (
+                None if place is None or place.site is None else (place.site, place.part)
+            )
     return RecordedOps(owners)
 
 
