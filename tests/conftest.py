@@ -38,6 +38,15 @@ def _own_directories(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory):
+    """A cache directory of this run of the tests, for those that are not about how networks are counted."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # whose folders lie in one of this run
+        folder = folder.parent
+    return folder / "counts"
+
+
 @pytest.fixture(autouse=True)
 def _own_modules(tmp_path):
     """What a test imports from its own directory (a ``nets.py``, mostly) is forgotten afterwards."""

@@ -58,9 +58,6 @@ def fewest_blocks_measured(monkeypatch):
 
 
 @pytest.fixture
-def shared_counts(tmp_path_factory, monkeypatch):
+def shared_counts(shared_cache, monkeypatch):
     """Counts are kept from one test to the next: what is tested is not how networks are counted."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:  # whose folders lie in one of this run
-        folder = folder.parent
-    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "counts"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(shared_cache))
