@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sebench.runner.measuring.schedule import Pacing
+from sebench.runner.planning import plan
 from tests.integration.quiet import fewest_blocks
 from tests.interpreter import FRESH
 
@@ -55,6 +56,7 @@ def fewest_blocks_measured(monkeypatch):
     """Commands measure no longer than they must, in this process or with `environ`; the rest is real."""
     monkeypatch.setenv("SEBENCH_TESTS_FEWEST_BLOCKS", "1")
     monkeypatch.setattr(Pacing, "of_first", fewest_blocks.of_first(Pacing.of_first))
+    monkeypatch.setattr(plan, "timing_policy", fewest_blocks.timing_policy(plan.timing_policy))
 
 
 @pytest.fixture

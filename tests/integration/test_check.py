@@ -53,7 +53,7 @@ def net():
     return Slow()
 """
 
-QUIET = "from torch import nn\n\n\ndef net():\n    return nn.Conv2d(3, 4, 3)\n"
+SMALL_NET = "from torch import nn\n\n\ndef net():\n    return nn.Conv2d(3, 4, 3)\n"
 
 
 def nets(channels=4, wait_s=0.0005):
@@ -287,7 +287,7 @@ def test_a_network_that_is_new_or_gone_is_said_to_be_that_and_the_others_are_jud
 
 def test_what_is_only_new_is_not_comparable(check, repo):
     (repo / "sub").mkdir()
-    write(repo, {"sub/nets.py": QUIET})
+    write(repo, {"sub/nets.py": SMALL_NET})
     done = check(*against_main("--margin", "params:1.0"), cwd=repo / "sub", code=4)
     one_line(done, "nets.py:net is new: main (", "check it against a ceiling", judged=True)
 
@@ -295,7 +295,7 @@ def test_what_is_only_new_is_not_comparable(check, repo):
 def test_one_network_that_fails_does_not_take_the_others_with_it(check, repo, tmp_path):
     write(
         repo,
-        {"good.py": QUIET, "bad.py": "def net():\n    raise ValueError('depth must be positive')\n"},
+        {"good.py": SMALL_NET, "bad.py": "def net():\n    raise ValueError('depth must be positive')\n"},
     )
     write(
         repo,
