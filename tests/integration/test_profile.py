@@ -26,6 +26,7 @@ def test_the_contract(sebench):
     assert document["machine"]["copy_bytes_per_s"] > 0
 
 
+@pytest.mark.usefixtures("fewest_blocks_measured")
 def test_under_autocast_times_are_known_and_bytes_are_not(sebench):
     done = sebench(
         "profile -m cifar_wrn16_8 --image-size 8 --threads 1 --seed 1 --dtype amp-bfloat16 "
