@@ -27,6 +27,7 @@ def counts(done):
     }
 
 
+@pytest.mark.slow
 def test_what_is_counted_where_nobody_names_a_variant(own):
     found = counts(own(f"count -m nets.py:inline -m nets.py:plain {SMALL} --format json"))
     params, macs, *_ = found["plain", "asis"]

@@ -105,8 +105,8 @@ def test_several_models_and_variants_give_one_markdown_table(sebench, tmp_path):
     assert not (tmp_path / ".sebench").exists()
 
 
-# A step takes 0.02 s, so that warming up (0.05 s) ends after 3 to 7 (0.25 s) of a side; a block holds 4 of each.
-# The 24th call is thus after the first block (7 + 4), and before the last one begins (3 + 11 * 4).
+# A step takes 0.02 s, so that warming up ends after 3 (0.05 s) to 7 (0.25 s) of a side; a block holds 4 of
+# each. The 24th call is thus after the first block (7 + 4), and before the last one begins (3 + 11 * 4).
 STUCK = """
 import threading
 import time

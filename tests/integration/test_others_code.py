@@ -48,6 +48,7 @@ def test_the_base_is_named_with_its_commit(repo, sebench):
     one_line(sebench(asked, check=False), 1, died, judged=True)
 
 
+@pytest.mark.slow
 def test_a_lock_of_such_code_is_an_error_too(repo, sebench):
     sebench("lock -m nets.py:net --image-size 16")
     write(repo, {"nets.py": f"{NET}import os\nos._exit(0)\n"})
@@ -67,6 +68,7 @@ def test_output_goes_where_it_was_asked_to_and_holds_nothing_else(tmp_path, sebe
     assert json.loads((tmp_path / "counts.json").read_text())["models"] == found
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fewest_blocks_measured")
 def test_a_network_that_writes_to_its_input_is_compared_on_the_same_data_and_said(tmp_path, sebench):
     change = NET.replace("nn.Conv2d(3, 8, 3)", "nn.Sequential(nn.ReLU(inplace=True), nn.Conv2d(3, 8, 3))")

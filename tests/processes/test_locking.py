@@ -86,8 +86,9 @@ def test_two_processes_agree_and_the_lock_passes_its_own_check(nets):
     # 3 x 3 x 3 weights and a bias for 4 channels, on 30 x 30 positions; convolution and ReLU
     assert (mine.params, mine.macs) == (112, 27 * 4 * 900)
     assert mine.torch[torch_minor()].ops == {"aten.convolution": 1, "aten.relu": 1}
-    assert {check.status for check in check_lock(lock, cache=None)} == {"passed"}
-    assert len(check_lock(lock, cache=None)) == 3 * 9
+    checks = check_lock(lock, cache=None)
+    assert {check.status for check in checks} == {"passed"}
+    assert len(checks) == 3 * 9
 
 
 def test_a_network_that_changed_fails_its_check(nets, monkeypatch):
