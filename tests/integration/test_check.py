@@ -125,6 +125,7 @@ def against_main(*arguments):
 # Exact figures
 
 
+@pytest.mark.usefixtures("shared_counts")
 def test_a_ceiling_passes_and_fails(check, tmp_path):
     # resnet50: 25,557,032 params plain, 28,088,024 with SE: 1.0990
     asked = ("-m", "resnet50", "--max-overhead", "params:1.10", "--max-overhead", "macs:1.001")
@@ -139,6 +140,7 @@ def test_a_ceiling_passes_and_fails(check, tmp_path):
     assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
 
 
+@pytest.mark.usefixtures("shared_counts")
 def test_the_json_has_the_shape_that_is_promised(check):
     done = check("-m", "resnet50", "--max-overhead", "params:1.05", "--format", "json", code=3)
     found = json.loads(done.stdout)
@@ -278,7 +280,9 @@ def test_a_factory_that_fails_at_the_base_is_named_with_its_commit(check, repo):
 
 
 @pytest.mark.slow
-def test_a_network_that_is_new_or_gone_is_said_to_be_that_and_the_others_are_judged(check, repo, tmp_path):
+def test_a_network_that_is_new_or_gone_is_said_to_be_that_and_the_others_are_judged(
+    check_process, repo, tmp_path
+):
     base = git(repo, "rev-parse", "main")
     write(repo, {"nets.py": nets()["nets.py"].replace("def net()", "def net2()")})
     targets = "".join(
@@ -288,7 +292,7 @@ def test_a_network_that_is_new_or_gone_is_said_to_be_that_and_the_others_are_jud
     ceiling = "[[check.ceiling]]\nmodel = 'cifar_resnet110'\nmax-overhead = { params = 1.1 }\n"
     write(repo, {"sebench.toml": targets + ceiling})
     junit = tmp_path / "gate.xml"
-    done = check("--format", "json", "--junit", str(junit), code=4)
+    done = check_process("--format", "json", "--junit", str(junit), code=4)
     passed, gone, new = json.loads(done.stdout)["checks"]
     assert (passed["model"], passed["status"]) == ("cifar_resnet110", "passed")
     label = f"main ({base[:12]})"
@@ -308,10 +312,10 @@ def test_a_network_that_is_new_or_gone_is_said_to_be_that_and_the_others_are_jud
     assert worktrees(repo) == 1
 
 
-def test_what_is_only_new_is_not_comparable(check, repo):
+def test_what_is_only_new_is_not_comparable(check_process, repo):
     (repo / "sub").mkdir()
     write(repo, {"sub/nets.py": SMALL_NET})
-    done = check(*against_main("--margin", "params:1.0"), cwd=repo / "sub", code=4)
+    done = check_process(*against_main("--margin", "params:1.0"), cwd=repo / "sub", code=4)
     one_line(done, "nets.py:net is new: main (", "check it against a ceiling", judged=True)
 
 

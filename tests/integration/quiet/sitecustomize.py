@@ -4,8 +4,8 @@ Blocks during which the hypervisor or a quota took time do not count. On a busy 
 them, and then there is no interval for a test to look at.
 
 Where ``SEBENCH_TESTS_FEWEST_BLOCKS`` is set, it also measures no more blocks than it must (fewest_blocks.py).
-Where ``SEBENCH_TESTS_SMALL_MATRIX`` is, the machine's rates are those of small matrices and short copies: many
-a CPU takes a minute for the matrices of a profile in half precision.
+Where ``SEBENCH_TESTS_SMALL_MATRIX`` is, the machine's rates are those of small matrices and short copies:
+many a CPU takes a minute for the matrices of a profile in half precision.
 """
 
 import os
