@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from sebench.cli import app
 from sebench.runner.measuring.schedule import Pacing
 from sebench.runner.planning import plan
 from tests.integration.quiet import fewest_blocks
@@ -46,6 +48,20 @@ def sebench(tmp_path, environ):
         )
         if check:
             assert done.returncode == 0, done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture
+def invoke(tmp_path, monkeypatch):
+    """Run ``sebench ARGUMENTS`` as `sebench` does, within this process: for tests that are of no process."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(arguments, *, check=True):
+        done = CliRunner().invoke(app, arguments.split())
+        if check:
+            assert done.exit_code == 0, done.stderr
         return done
 
     return run

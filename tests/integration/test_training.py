@@ -28,18 +28,18 @@ def test_a_training_step_is_timed_split_and_its_memory_measured(sebench):
     assert 0.5 < parts / found["latency"]["baseline"]["value"] < 2  # medians do not add up exactly
 
 
-def test_a_network_without_logits_cannot_be_trained(sebench, tmp_path):
+def test_a_network_without_logits_cannot_be_trained(invoke, tmp_path):
     (tmp_path / "nets.py").write_text(
         "from torch import nn\n"
         "class Pair(nn.Conv2d):\n    def forward(self, x):\n        return super().forward(x), x\n"
         "def net():\n    return Pair(3, 4, 3)\n"
     )
-    done = sebench(
+    done = invoke(
         "compare --baseline nets.py:net --candidate nets.py:net --phase training --image-size 8 -b 1"
         " -q --no-save",
         check=False,
     )
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "training needs logits of shape (N, classes), and the network returns one tuple" in done.stderr
 
 
