@@ -38,6 +38,12 @@ def _own_directories(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
+def pytest_collection_finish():
+    """Tensors of tests are small: one thread beats the cost of waking several."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def shared_cache(tmp_path_factory):
     """A cache directory of this run of the tests, for those that are not about how networks are counted."""
