@@ -172,7 +172,7 @@ def test_interrupting_leaves_no_rank_behind(start):
 @pytest.mark.slow
 @pytest.mark.usefixtures("fewest_blocks_measured")
 def test_a_killed_worker_is_retried(start):
-    process = start("compare -m cifar_resnet110 --effort quick --threads 1 --format json")
+    process = start("compare -m cifar_wrn16_8 --image-size 8 --effort quick --threads 1 --format json")
     worker = wait_for_worker(process)
     worker.kill()
     out, err = process.communicate(timeout=NO_LOWER_BOUND)

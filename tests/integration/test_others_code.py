@@ -29,7 +29,11 @@ def one_line(done, code, *words, judged=False):
 
 
 @pytest.mark.parametrize(
-    "ending", ["import os\nos._exit(0)\n", "import atexit, os\natexit.register(os._exit, 0)\n"]
+    "ending",
+    [
+        "import os\nos._exit(0)\n",
+        pytest.param("import atexit, os\natexit.register(os._exit, 0)\n", marks=pytest.mark.slow),
+    ],
 )
 def test_a_gate_over_code_that_ends_its_process_is_an_error(repo, sebench, ending):
     write(repo, {"nets.py": NET + ending, "gate.xml": "of an earlier run"})

@@ -114,6 +114,7 @@ def test_a_network_that_differs_between_processes_is_refused(nets):
         count_lock(foreign(nets, "by_process"))
 
 
+@pytest.mark.slow
 def test_a_network_that_cannot_train_is_locked_without_saved_bytes_and_said_so(nets):
     lock, (finding,) = count_lock(foreign(nets, "normalised"))
     assert lock.entries[0].torch[torch_minor()].saved_bytes is None

@@ -29,6 +29,7 @@ def test_a_step_that_allocates_by_hand():
     assert memory.peak_bytes(module, step, [held], "cpu") == 64 + 32 + 1500
 
 
+@pytest.mark.slow
 def test_a_training_step_repeats_exactly_and_holds_what_autograd_saves():
     workload = Workload(phase="training", batch_size=2, input_shape=(2, 3, 16, 16))
 
