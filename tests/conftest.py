@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -46,7 +47,12 @@ def pytest_collection_finish():
 
 @pytest.fixture(scope="session")
 def shared_cache(tmp_path_factory):
-    """A cache directory of this run of the tests, for those that are not about how networks are counted."""
+    """A cache directory of this run of the tests, for those that are not about how networks are counted.
+
+    ``SEBENCH_TESTS_CACHE`` names one for several runs.
+    """
+    if given := os.environ.get("SEBENCH_TESTS_CACHE"):
+        return Path(given)
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:  # whose folders lie in one of this run
         folder = folder.parent
