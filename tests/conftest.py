@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -36,6 +37,26 @@ def pytest_configure(config):
 def _own_directories(tmp_path, monkeypatch):
     """No test reads or writes the user's cache, or stores results in the working directory."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def pytest_collection_finish():
+    """Tensors of tests are small: one thread beats the cost of waking several."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory):
+    """A cache directory of this run of the tests, for those that are not about how networks are counted.
+
+    ``SEBENCH_TESTS_CACHE`` names one for several runs.
+    """
+    if given := os.environ.get("SEBENCH_TESTS_CACHE"):
+        return Path(given)
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # whose folders lie in one of this run
+        folder = folder.parent
+    return folder / "counts"
 
 
 @pytest.fixture(autouse=True)

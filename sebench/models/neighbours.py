@@ -8,6 +8,7 @@ import sys
 import sysconfig
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -60,14 +61,20 @@ def origin(module: object) -> Path | None:
         file = object.__getattribute__(module, "__dict__").get("__file__")
     except AttributeError:  # anything may stand among the modules
         return None
-    return Path(file).resolve() if isinstance(file, str) else None
+    return _resolved(file) if isinstance(file, str) else None
+
+
+@cache
+def _resolved(file: str) -> Path:
+    # Of each of a process's thousands of modules this is asked several times.
+    return Path(file).resolve()
 
 
 def is_installed(file: str | Path | None) -> bool:
     """Whether a module's file belongs to Python or to an installed distribution, not to the user's tree."""
     if file is None or str(file) in ("built-in", "frozen"):
         return True
-    path = Path(file).resolve()
+    path = _resolved(str(file))
     return any(path.is_relative_to(folder) for folder in _INSTALLED)
 
 

@@ -8,8 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from sebench.cli import app
 from sebench.runner.measuring.schedule import Pacing
+from sebench.runner.planning import plan
 from tests.integration.quiet import fewest_blocks
 from tests.interpreter import FRESH
 
@@ -51,16 +54,28 @@ def sebench(tmp_path, environ):
 
 
 @pytest.fixture
+def invoke(tmp_path, monkeypatch):
+    """Run ``sebench ARGUMENTS`` as `sebench` does, within this process: for tests that are of no process."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(arguments, *, check=True):
+        done = CliRunner().invoke(app, arguments.split())
+        if check:
+            assert done.exit_code == 0, done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture
 def fewest_blocks_measured(monkeypatch):
     """Commands measure no longer than they must, in this process or with `environ`; the rest is real."""
     monkeypatch.setenv("SEBENCH_TESTS_FEWEST_BLOCKS", "1")
     monkeypatch.setattr(Pacing, "of_first", fewest_blocks.of_first(Pacing.of_first))
+    monkeypatch.setattr(plan, "timing_policy", fewest_blocks.timing_policy(plan.timing_policy))
 
 
 @pytest.fixture
-def shared_counts(tmp_path_factory, monkeypatch):
+def shared_counts(shared_cache, monkeypatch):
     """Counts are kept from one test to the next: what is tested is not how networks are counted."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:  # whose folders lie in one of this run
-        folder = folder.parent
-    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "counts"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(shared_cache))

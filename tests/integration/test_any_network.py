@@ -10,9 +10,9 @@ SMALL = "--image-size 16"
 
 
 @pytest.fixture
-def own(tmp_path, sebench):
+def own(tmp_path, invoke):
     (tmp_path / "nets.py").write_text(NETS)
-    return sebench
+    return invoke
 
 
 def counts(done):
@@ -27,6 +27,7 @@ def counts(done):
     }
 
 
+@pytest.mark.slow
 def test_what_is_counted_where_nobody_names_a_variant(own):
     found = counts(own(f"count -m nets.py:inline -m nets.py:plain {SMALL} --format json"))
     params, macs, *_ = found["plain", "asis"]
@@ -135,7 +136,7 @@ def test_a_lock_and_a_ceiling_take_variants_too(own, tmp_path):
 
 def test_what_cannot_be_done_is_one_line(own):
     done = own(f"count -m nets.py:mlp -v se {SMALL}", check=False)
-    assert (done.returncode, done.stdout) == (2, "")
+    assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.splitlines() == [
         "sebench: error: no place for attention found in Sequential: it has no residual branches with"
         " convolutions, no concatenations and no repeated blocks; write both networks:"

@@ -58,13 +58,13 @@ def test_a_session_is_measured_kept_and_shown(sebench, nets, tmp_path):
         ("-m resnet5", 2, "did you mean"),
     ],
 )
-def test_what_cannot_be_calibrated_is_one_line(sebench, nets, arguments, code, words):
-    done = sebench(f"calibrate {arguments} {SMALL}", check=False)
-    assert (done.returncode, done.stdout) == (code, "")
+def test_what_cannot_be_calibrated_is_one_line(invoke, nets, arguments, code, words):
+    done = invoke(f"calibrate {arguments} {SMALL}", check=False)
+    assert (done.exit_code, done.stdout) == (code, "")
     said = [line for line in done.stderr.splitlines() if line.startswith("sebench: error:")]
     assert len(said) == 1
     assert words in said[0]
 
 
-def test_fewer_than_five_processes_are_wrong_usage(sebench, nets):
-    assert sebench("calibrate -m nets.py:net --processes 4", check=False).returncode == 2
+def test_fewer_than_five_processes_are_wrong_usage(invoke, nets):
+    assert invoke("calibrate -m nets.py:net --processes 4", check=False).exit_code == 2

@@ -53,7 +53,7 @@ def net():
     return Slow()
 """
 
-QUIET = "from torch import nn\n\n\ndef net():\n    return nn.Conv2d(3, 4, 3)\n"
+SMALL_NET = "from torch import nn\n\n\ndef net():\n    return nn.Conv2d(3, 4, 3)\n"
 
 
 def nets(channels=4, wait_s=0.0005):
@@ -76,8 +76,23 @@ def environ(tmp_path):
 
 
 @pytest.fixture
-def check(repo, environ):
-    """Run ``sebench check ARGUMENTS`` in the repository; returns the completed process."""
+def check(repo, monkeypatch):
+    """Run ``sebench check ARGUMENTS`` in the repository, within this process; returns what came of it."""
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*arguments, code=0, cwd=repo):
+        monkeypatch.chdir(cwd)
+        done = CliRunner().invoke(app, ["check", *arguments])
+        assert done.exit_code == code, (done.exit_code, done.stdout, done.stderr)
+        return done
+
+    return run
+
+
+@pytest.fixture
+def check_process(repo, environ):
+    """Run ``sebench check ARGUMENTS`` in a process of its own; returns the completed process."""
 
     def run(*arguments, code=0, cwd=repo, **variables):
         done = subprocess.run(
@@ -110,6 +125,7 @@ def against_main(*arguments):
 # Exact figures
 
 
+@pytest.mark.usefixtures("shared_counts")
 def test_a_ceiling_passes_and_fails(check, tmp_path):
     # resnet50: 25,557,032 params plain, 28,088,024 with SE: 1.0990
     asked = ("-m", "resnet50", "--max-overhead", "params:1.10", "--max-overhead", "macs:1.001")
@@ -124,6 +140,7 @@ def test_a_ceiling_passes_and_fails(check, tmp_path):
     assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
 
 
+@pytest.mark.usefixtures("shared_counts")
 def test_the_json_has_the_shape_that_is_promised(check):
     done = check("-m", "resnet50", "--max-overhead", "params:1.05", "--format", "json", code=3)
     found = json.loads(done.stdout)
@@ -136,22 +153,25 @@ def test_the_json_has_the_shape_that_is_promised(check):
     assert "environment" in found
 
 
-def test_this_tree_against_a_ref_exactly(check, repo):
+def test_this_tree_against_a_ref_exactly(check_process, repo):
     write(repo, {"README.md": "no code, but a change"})
     before = state(repo)
-    passed = check(*against_main("--margin", "params:1.0", "--margin", "macs:1.0", "--format", "json"))
+    passed = check_process(
+        *against_main("--margin", "params:1.0", "--margin", "macs:1.0", "--format", "json")
+    )
     found = json.loads(passed.stdout)  # although module and factory print
     base = git(repo, "rev-parse", "main")
     assert [each["baseline"] for each in found["checks"]] == [f"main ({base[:12]})"] * 2
     assert state(repo)[1:] == before[1:]
     write(repo, nets(channels=5))  # not even committed
-    failed = check(*against_main("--margin", "params:1.24"), code=3)
+    failed = check_process(*against_main("--margin", "params:1.24"), code=3)
     # 5 x 28 / (4 x 28)
     assert "1.250 (112 -> 140) exceeds the limit of 1.24" in " ".join(failed.stdout.split())
     assert worktrees(repo) == 1
     assert not (repo / ".sebench").exists()  # exact figures need no second attempt
 
 
+@pytest.mark.slow
 def test_what_is_configured(check, repo):
     stored = sorted(STORED.glob("*resnet50*.json"))[0]
     commit(
@@ -196,7 +216,8 @@ def test_what_is_configured(check, repo):
     assert "lock" in check(code=3).stdout
 
 
-def test_a_package_under_src_is_measured_from_its_own_tree(check, repo):
+@pytest.mark.slow
+def test_a_package_under_src_is_measured_from_its_own_tree(check, check_process, repo):
     package = {"src/package/__init__.py": "", "src/package/models.py": nets()["nets.py"]}
     git(repo, "checkout", "--quiet", "main")
     commit(repo, package)
@@ -205,7 +226,9 @@ def test_a_package_under_src_is_measured_from_its_own_tree(check, repo):
     asked = ("-m", "package.models:net", "--base-ref", "main", *SMALL, "--margin", "params:1.24")
     assert "1.250 (112 -> 140) exceeds" in check(*asked, code=3).stdout
     # A development install puts the working tree on the path of every process.
-    assert "1.250 (112 -> 140) exceeds" in check(*asked, code=3, PYTHONPATH=_path(repo / "src")).stdout
+    assert (
+        "1.250 (112 -> 140) exceeds" in check_process(*asked, code=3, PYTHONPATH=_path(repo / "src")).stdout
+    )
 
 
 def _path(folder):
@@ -213,6 +236,7 @@ def _path(folder):
     return os.pathsep.join((str(folder), *filter(None, (os.environ.get("PYTHONPATH"), str(Path.cwd())))))
 
 
+@pytest.mark.slow
 def test_from_a_folder_of_the_repository(check, repo):
     git(repo, "checkout", "--quiet", "main")
     commit(repo, {"vision/nets.py": nets()["nets.py"]})
@@ -255,7 +279,10 @@ def test_a_factory_that_fails_at_the_base_is_named_with_its_commit(check, repo):
     assert worktrees(repo) == 1
 
 
-def test_a_network_that_is_new_or_gone_is_said_to_be_that_and_the_others_are_judged(check, repo, tmp_path):
+@pytest.mark.slow
+def test_a_network_that_is_new_or_gone_is_said_to_be_that_and_the_others_are_judged(
+    check_process, repo, tmp_path
+):
     base = git(repo, "rev-parse", "main")
     write(repo, {"nets.py": nets()["nets.py"].replace("def net()", "def net2()")})
     targets = "".join(
@@ -265,7 +292,7 @@ def test_a_network_that_is_new_or_gone_is_said_to_be_that_and_the_others_are_jud
     ceiling = "[[check.ceiling]]\nmodel = 'cifar_resnet110'\nmax-overhead = { params = 1.1 }\n"
     write(repo, {"sebench.toml": targets + ceiling})
     junit = tmp_path / "gate.xml"
-    done = check("--format", "json", "--junit", str(junit), code=4)
+    done = check_process("--format", "json", "--junit", str(junit), code=4)
     passed, gone, new = json.loads(done.stdout)["checks"]
     assert (passed["model"], passed["status"]) == ("cifar_resnet110", "passed")
     label = f"main ({base[:12]})"
@@ -285,17 +312,17 @@ def test_a_network_that_is_new_or_gone_is_said_to_be_that_and_the_others_are_jud
     assert worktrees(repo) == 1
 
 
-def test_what_is_only_new_is_not_comparable(check, repo):
+def test_what_is_only_new_is_not_comparable(check_process, repo):
     (repo / "sub").mkdir()
-    write(repo, {"sub/nets.py": QUIET})
-    done = check(*against_main("--margin", "params:1.0"), cwd=repo / "sub", code=4)
+    write(repo, {"sub/nets.py": SMALL_NET})
+    done = check_process(*against_main("--margin", "params:1.0"), cwd=repo / "sub", code=4)
     one_line(done, "nets.py:net is new: main (", "check it against a ceiling", judged=True)
 
 
 def test_one_network_that_fails_does_not_take_the_others_with_it(check, repo, tmp_path):
     write(
         repo,
-        {"good.py": QUIET, "bad.py": "def net():\n    raise ValueError('depth must be positive')\n"},
+        {"good.py": SMALL_NET, "bad.py": "def net():\n    raise ValueError('depth must be positive')\n"},
     )
     write(
         repo,
@@ -339,12 +366,12 @@ def test_a_log_in_the_tree_is_no_change_of_it(repo, environ):
     assert "has exactly the files of this tree" in (repo / "gate.log").read_text()
 
 
-def test_code_of_the_working_tree_is_refused_at_the_base(check, repo):
+def test_code_of_the_working_tree_is_refused_at_the_base(check_process, repo):
     # `extra` is nowhere in the commit; a development install finds it in the working tree all the same.
     git(repo, "checkout", "--quiet", "main")
     base = commit(repo, {"nets.py": "from extra import net\n"})
     write(repo, {"lib/extra.py": nets()["nets.py"]})
-    done = check(*against_main("--margin", "params:1.0"), code=1, PYTHONPATH=_path(repo / "lib"))
+    done = check_process(*against_main("--margin", "params:1.0"), code=1, PYTHONPATH=_path(repo / "lib"))
     words = (base[:12], "module extra was imported from the working tree", "extra.py", "PYTHONPATH")
     one_line(done, *words, judged=True)
 
@@ -375,8 +402,8 @@ def test_what_cannot_be_meant_is_one_line(repo, monkeypatch, arguments, words):
     one_line(done, words)
 
 
-def test_without_git_it_is_one_line(check, repo):
-    one_line(check(*against_main("--margin", "params:1"), code=2, PATH=""), "git is not installed")
+def test_without_git_it_is_one_line(check_process, repo):
+    one_line(check_process(*against_main("--margin", "params:1"), code=2, PATH=""), "git is not installed")
 
 
 def test_outside_a_repository_it_is_one_line(check, tmp_path):
@@ -408,10 +435,10 @@ def test_a_folder_that_is_gone_is_one_line(environ, tmp_path):
         (0.003, (3, 4)),  # several times as slow never passes
     ],
 )
-def test_a_busy_machine_may_leave_it_open_but_not_turn_it(check, repo, wait_s, codes):
+def test_a_busy_machine_may_leave_it_open_but_not_turn_it(check_process, repo, wait_s, codes):
     write(repo, {**nets(wait_s=wait_s), "README.md": "no code, but a change"})
     asked = against_main("--margin", "latency:2", "--format", "json")
-    done = check(*asked, code=None, PYTHONPATH=_path(QUIET))
+    done = check_process(*asked, code=None, PYTHONPATH=_path(QUIET))
     assert done.returncode in codes, (done.stdout, done.stderr)
     (found,) = json.loads(done.stdout)["checks"]
     assert found["kind"] == "base-ref"

@@ -71,6 +71,7 @@ def test_no_change_passes(against_main):
     assert found["workload"]["input_shape"] == [1, 3, 16, 16]
 
 
+@pytest.mark.slow
 def test_a_slow_down_fails_and_stays_failed(against_main):
     first = against_main(1.2, code=3)
     assert (first["status"], first["reason"]["code"], first["attempts"]) == ("failed", "over-limit", 1)

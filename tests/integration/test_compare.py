@@ -30,6 +30,7 @@ def check_ratio(metric):
     assert all(math.isfinite(ratio[key]) for key in ("estimate", "ci_low", "ci_high"))
 
 
+@pytest.mark.usefixtures("fewest_blocks_measured")
 def test_json_satisfies_the_contract_and_the_raw_result_is_stored(sebench, tmp_path):
     done = sebench(f"compare --model cifar_resnet110 {QUICK} --seed 7 --format json")
     assert "\x1b" not in done.stdout + done.stderr
@@ -104,8 +105,8 @@ def test_several_models_and_variants_give_one_markdown_table(sebench, tmp_path):
     assert not (tmp_path / ".sebench").exists()
 
 
-# A step takes 0.1 s, so that warming up ends after 5 (1 s) to 25 (5 s) of a side; a block holds 4 of each.
-# The 40th call is thus after the first block (25 + 4), and before the last one begins (5 + 11 * 4).
+# A step takes 0.02 s, so that warming up ends after 3 (0.05 s) to 7 (0.25 s) of a side; a block holds 4 of
+# each. The 24th call is thus after the first block (7 + 4), and before the last one begins (3 + 11 * 4).
 STUCK = """
 import threading
 import time
@@ -119,9 +120,9 @@ class Stuck(nn.Conv2d):
 
     def forward(self, x):
         if x.device.type != "meta":
-            time.sleep(0.1)
+            time.sleep(0.02)
             self.calls += 1
-        if self.calls == 40:
+        if self.calls == 24:
             Path("marker").touch()
             threading.Event().wait()
         return super().forward(x)
@@ -134,6 +135,7 @@ def net():
 
 # Other signals: tests/processes/test_signals.py, and one that ends a gate: test_check.py.
 @pytest.mark.slow
+@pytest.mark.usefixtures("fewest_blocks_measured")
 def test_interrupting_saves_what_was_measured_and_says_so(start, tmp_path):
     (tmp_path / "nets.py").write_text(STUCK)
     process = start(
@@ -170,7 +172,7 @@ def test_interrupting_leaves_no_rank_behind(start):
 @pytest.mark.slow
 @pytest.mark.usefixtures("fewest_blocks_measured")
 def test_a_killed_worker_is_retried(start):
-    process = start("compare -m cifar_resnet110 --effort quick --threads 1 --format json")
+    process = start("compare -m cifar_wrn16_8 --image-size 8 --effort quick --threads 1 --format json")
     worker = wait_for_worker(process)
     worker.kill()
     out, err = process.communicate(timeout=NO_LOWER_BOUND)

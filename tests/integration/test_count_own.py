@@ -57,9 +57,9 @@ def inference():
 
 
 @pytest.fixture
-def own(tmp_path, sebench):
+def own(tmp_path, invoke):
     (tmp_path / "nets.py").write_text(NETS)
-    return sebench
+    return invoke
 
 
 def counted(done):
@@ -73,7 +73,7 @@ def test_a_training_count_finds_its_backward_pass_or_is_refused(own):
     # conv 3*4*9*256 = 27648 and fc 40 forward; both weight gradients, the input gradient of fc
     assert counted(own(f"{command}data"))["macs"] == 2 * (27_648 + 40) + 40
     refused = own(f"{command}detached", check=False)
-    assert (refused.returncode, refused.stdout) == (1, "")
+    assert (refused.exit_code, refused.stdout) == (1, "")
     assert refused.stderr == (
         "sebench: error: Net has no output with a gradient: it is frozen, or it detaches what it returns, so "
         "training has no backward pass; count inference\n"

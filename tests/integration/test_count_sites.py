@@ -106,16 +106,16 @@ def test_table_and_csv(own):
     }
 
 
-def test_native_networks_have_gates_in_their_stages(sebench):
-    model = model_of(sebench("count -m cifar_resnet110 -v se --sites --format json"))
-    # Three stages of 18 bottlenecks.
-    assert [gate["stage"] for gate in model["gates"]] == ["2"] * 18 + ["3"] * 18 + ["4"] * 18
+def test_native_networks_have_gates_in_their_stages(invoke):
+    model = model_of(invoke("count -m cifar_wrn16_8 -v se --sites --format json"))
+    # Three stages of two blocks.
+    assert [gate["stage"] for gate in model["gates"]] == ["2"] * 2 + ["3"] * 2 + ["4"] * 2
     assert {gate["module"] for gate in model["gates"]} == {True}
     for figure in ("params", "macs"):
         assert sum(gate[figure] for gate in model["gates"]) == model["attention"][figure]
 
 
-def test_sites_are_not_asked_of_other_counters(sebench):
-    done = sebench("count -m cifar_resnet110 --sites --cross-check", check=False)
-    assert (done.returncode, done.stdout) == (2, "")
+def test_sites_are_not_asked_of_other_counters(invoke):
+    done = invoke("count -m cifar_resnet110 --sites --cross-check", check=False)
+    assert (done.exit_code, done.stdout) == (2, "")
     assert "--sites cannot be combined with --cross-check" in done.stderr

@@ -52,55 +52,55 @@ def test_pyperf_shows_and_compares(sebench, tmp_path, store, result):
 
 
 @pytest.mark.parametrize("name", [export.name for export in EXPORTS.values() if export.takes != "gate"])
-def test_results_of_real_runs(sebench, name):
-    done = sebench(f"export {name} {DATA} --quiet")
+def test_results_of_real_runs(invoke, name):
+    done = invoke(f"export {name} {DATA} --quiet")
     assert json.loads(done.stdout)
     assert done.stderr == ""
 
 
-def test_ids_are_looked_up_where_results_says(sebench, store, result):
+def test_ids_are_looked_up_where_results_says(invoke, store, result):
     name = store.add(result).stem
-    assert sebench(f"export pyperf {name}", check=False).returncode == 1
-    assert json.loads(sebench(f"export pyperf {name} --results store").stdout)
+    assert invoke(f"export pyperf {name}", check=False).exit_code == 1
+    assert json.loads(invoke(f"export pyperf {name} --results store").stdout)
 
 
-def test_of_results_of_one_pair_the_latest_counts(sebench, store, result):
+def test_of_results_of_one_pair_the_latest_counts(invoke, store, result):
     store.add(replace(result, id="later", created_at="2030-01-01T00:00:00+00:00"))
     store.add(result)
-    done = sebench("export github-action-benchmark store")
+    done = invoke("export github-action-benchmark store")
     assert done.stderr == f"left out: {result.id} was measured again later\n"
     assert [entry["name"].rpartition(": ")[2] for entry in json.loads(done.stdout)] == [
         *("params", "macs", "paper_macs", "flops", "bytes", "latency")
     ]
-    assert sebench("export github-action-benchmark store --quiet").stderr == ""
+    assert invoke("export github-action-benchmark store --quiet").stderr == ""
 
 
-def test_one_result_named_twice_is_one_result(sebench, store, result):
+def test_one_result_named_twice_is_one_result(invoke, store, result):
     path = store.add(result)
-    done = sebench(f"export bencher {path} store")
+    done = invoke(f"export bencher {path} store")
     assert done.stderr == ""
     assert json.loads(done.stdout)["resnet50: plain -> se, cpu inference 1x3x224x224 float32, 2 threads"][
         "params-ratio"
     ] == {"value": 1.1}
 
 
-def test_what_cannot_be_read_in_a_directory_is_named(sebench, store, result):
+def test_what_cannot_be_read_in_a_directory_is_named(invoke, store, result):
     store.add(result)
     (store.directory / "bad.json").write_text("{")
-    done = sebench("export pytest-benchmark store")
+    done = invoke("export pytest-benchmark store")
     assert done.stderr.startswith("warning: store/bad.json is damaged")
     assert len(json.loads(done.stdout)["benchmarks"]) == 2
-    assert sebench("export pytest-benchmark store/bad.json", check=False).returncode == 1
+    assert invoke("export pytest-benchmark store/bad.json", check=False).exit_code == 1
 
 
-def test_what_was_not_measured_is_named(sebench, store):
+def test_what_was_not_measured_is_named(invoke, store):
     failed = samples.measurement([samples.process([samples.block(1, 2)], error="out of memory")])
     store.add(samples.result(failed))
-    done = sebench("export bencher store")
+    done = invoke("export bencher store")
     assert "latency-ratio" not in done.stdout
     assert done.stderr == "left out: resnet50 se, latency: out of memory\n"
-    done = sebench("export pyperf store", check=False)
-    assert done.returncode == 1
+    done = invoke("export pyperf store", check=False)
+    assert done.exit_code == 1
     assert "nothing to export: no result holds timed steps" in done.stderr
 
 
@@ -115,9 +115,9 @@ def test_what_was_not_measured_is_named(sebench, store):
         ("pyperf x.json -o .", 1, "cannot write .: it is a directory"),
     ],
 )
-def test_mistakes_are_one_line(sebench, arguments, code, message):
-    done = sebench(f"export {arguments}", check=False)
-    assert (done.returncode, done.stdout) == (code, "")
+def test_mistakes_are_one_line(invoke, arguments, code, message):
+    done = invoke(f"export {arguments}", check=False)
+    assert (done.exit_code, done.stdout) == (code, "")
     assert message in done.stderr
 
 

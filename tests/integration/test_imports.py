@@ -2,6 +2,8 @@
 
 import subprocess
 
+import pytest
+
 from sebench.store import ResultStore
 from tests.history import measured
 from tests.interpreter import FRESH
@@ -54,6 +56,7 @@ assert "torch._dynamo" not in sys.modules
 """
 
 
+@pytest.mark.slow
 def test_a_count_does_not_import_the_compiler_of_torch():
     done = subprocess.run([FRESH, "-c", COUNTED], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

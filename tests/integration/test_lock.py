@@ -119,6 +119,7 @@ def test_figures_of_other_torch_versions_go_when_the_network_changes(project, lo
     assert set(load_lock(locked_elsewhere).entries[0].torch) == {torch_minor()}
 
 
+@pytest.mark.slow
 def test_the_configuration_names_the_models_and_the_file(project):
     (project / "pyproject.toml").write_text(
         "[tool.sebench.lock]\n"

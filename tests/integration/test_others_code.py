@@ -29,7 +29,11 @@ def one_line(done, code, *words, judged=False):
 
 
 @pytest.mark.parametrize(
-    "ending", ["import os\nos._exit(0)\n", "import atexit, os\natexit.register(os._exit, 0)\n"]
+    "ending",
+    [
+        "import os\nos._exit(0)\n",
+        pytest.param("import atexit, os\natexit.register(os._exit, 0)\n", marks=pytest.mark.slow),
+    ],
 )
 def test_a_gate_over_code_that_ends_its_process_is_an_error(repo, sebench, ending):
     write(repo, {"nets.py": NET + ending, "gate.xml": "of an earlier run"})
@@ -48,6 +52,7 @@ def test_the_base_is_named_with_its_commit(repo, sebench):
     one_line(sebench(asked, check=False), 1, died, judged=True)
 
 
+@pytest.mark.slow
 def test_a_lock_of_such_code_is_an_error_too(repo, sebench):
     sebench("lock -m nets.py:net --image-size 16")
     write(repo, {"nets.py": f"{NET}import os\nos._exit(0)\n"})
@@ -67,6 +72,7 @@ def test_output_goes_where_it_was_asked_to_and_holds_nothing_else(tmp_path, sebe
     assert json.loads((tmp_path / "counts.json").read_text())["models"] == found
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fewest_blocks_measured")
 def test_a_network_that_writes_to_its_input_is_compared_on_the_same_data_and_said(tmp_path, sebench):
     change = NET.replace("nn.Conv2d(3, 8, 3)", "nn.Sequential(nn.ReLU(inplace=True), nn.Conv2d(3, 8, 3))")

@@ -26,6 +26,7 @@ def test_the_contract(sebench):
     assert document["machine"]["copy_bytes_per_s"] > 0
 
 
+@pytest.mark.usefixtures("fewest_blocks_measured")
 def test_under_autocast_times_are_known_and_bytes_are_not(sebench):
     done = sebench(
         "profile -m cifar_wrn16_8 --image-size 8 --threads 1 --seed 1 --dtype amp-bfloat16 "
@@ -41,17 +42,17 @@ def test_under_autocast_times_are_known_and_bytes_are_not(sebench):
     assert document["machine"]["matmul_flops_per_s"] > 0
 
 
-def test_what_has_no_parts_is_refused_in_one_line(sebench):
+def test_what_has_no_parts_is_refused_in_one_line(invoke):
     for variant in ("plain", "se(squeeze=none)"):
-        done = sebench(f"profile -m resnet50 -v {variant}", check=False)
-        assert done.returncode == 2
+        done = invoke(f"profile -m resnet50 -v {variant}", check=False)
+        assert done.exit_code == 2
         assert done.stderr.splitlines() == [
             f"sebench: error: --variant {variant} has no squeeze, excite and scale to tell apart; "
             "use --variant se"
         ]
 
 
-def test_a_batch_that_does_not_fit_the_network_is_one_line(sebench):
-    done = sebench("profile -m resnet50 --image-size 5", check=False)
-    assert done.returncode == 2
+def test_a_batch_that_does_not_fit_the_network_is_one_line(invoke):
+    done = invoke("profile -m resnet50 --image-size 5", check=False)
+    assert done.exit_code == 2
     assert "image size 5 is too small for resnet50" in done.stderr

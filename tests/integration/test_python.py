@@ -40,6 +40,7 @@ def files(tmp_path):
     return [name for name, _ in found]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fewest_blocks_measured")
 def test_the_pytest_example_measures(files, tmp_path, environ):
     assert files == ["nets.py", "test_cost.py"]

@@ -73,9 +73,15 @@ def without_versions(page):
     return re.sub(r"sebench \d+\.\d+\.\w+", "sebench", page)
 
 
+def to_12_digits(page):
+    """An HTML page whose exact values do not depend on how a processor rounds the last of 17 digits."""
+    return re.sub(r'(data-value=")([-\d.e]+)"', lambda found: f'{found[1]}{float(found[2]):.12g}"', page)
+
+
 def test_the_html_cost_report_is_made_from_the_stored_data(tmp_path):
-    committed = (COST_REPORT / "report.html").read_text()
-    assert without_versions(regenerated("report.html", tmp_path)) == without_versions(committed)
+    pages = ((COST_REPORT / "report.html").read_text(), regenerated("report.html", tmp_path))
+    committed, now = (to_12_digits(without_versions(page)) for page in pages)
+    assert now == committed
 
 
 def test_the_markdown_cost_report_is_made_from_the_stored_data(tmp_path):

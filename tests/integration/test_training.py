@@ -28,25 +28,33 @@ def test_a_training_step_is_timed_split_and_its_memory_measured(sebench):
     assert 0.5 < parts / found["latency"]["baseline"]["value"] < 2  # medians do not add up exactly
 
 
-def test_a_network_without_logits_cannot_be_trained(sebench, tmp_path):
+def test_a_network_without_logits_cannot_be_trained(invoke, tmp_path):
     (tmp_path / "nets.py").write_text(
         "from torch import nn\n"
         "class Pair(nn.Conv2d):\n    def forward(self, x):\n        return super().forward(x), x\n"
         "def net():\n    return Pair(3, 4, 3)\n"
     )
-    done = sebench(
+    done = invoke(
         "compare --baseline nets.py:net --candidate nets.py:net --phase training --image-size 8 -b 1"
         " -q --no-save",
         check=False,
     )
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "training needs logits of shape (N, classes), and the network returns one tuple" in done.stderr
 
 
-def test_two_ranks_train_together_and_say_what_they_exchange(sebench):
+def test_two_ranks_train_together_and_say_what_they_exchange(sebench, tmp_path):
+    (tmp_path / "nets.py").write_text(
+        "from torch import nn\n"
+        "def of(width):\n"
+        "    pooled = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 10)\n"
+        "    return nn.Sequential(nn.Conv2d(3, width, 3), nn.BatchNorm2d(width), nn.ReLU(), *pooled)\n"
+        "def narrow():\n    return of(8)\n"
+        "def wide():\n    return of(16)\n"
+    )
     done = sebench(
-        "compare -m mobilenet_v1 --image-size 64 --phase training -b 2 --world-size 2 --threads 1"
-        " --effort quick --seed 3 --format json"
+        "compare --baseline nets.py:narrow --candidate nets.py:wide --image-size 16 --phase training -b 2"
+        " --world-size 2 --threads 1 --effort quick --seed 3 --format json"
     )
     assert "torch" not in done.stderr  # none of its warnings
     (comparison,) = json.loads(done.stdout)["comparisons"]
@@ -59,6 +67,8 @@ def test_two_ranks_train_together_and_say_what_they_exchange(sebench):
     assert all(metric["status"] == "ok" for metric in found.values())
     workload = found["latency"]["workload"]
     assert (workload["world_size"], workload["batch_size"], workload["threads"]) == (2, 2, 1)
-    # every parameter has a float32 gradient
+    # Convolution, norm and classifier have 8 x 28 + 16 + 90 and 16 x 28 + 32 + 170 parameters, each of which
+    # has a float32 gradient.
+    assert [found["params"][side]["value"] for side in ("baseline", "candidate")] == [330, 650]
     assert found["gradient_bytes"]["baseline"]["value"] == 4 * found["params"]["baseline"]["value"]
     assert found["gradient_bytes"]["candidate"]["value"] == 4 * found["params"]["candidate"]["value"]

@@ -81,6 +81,7 @@ def test_twice_the_work_is_twice_the_energy(measured):
     assert "energy is that of the whole board, read from NVML (board); 30.0 W when idle" in shown
 
 
+@pytest.mark.slow
 def test_rigorous_takes_five_processes(measured):
     result, found = measured("calm", effort="rigorous")
     assert [len(run.blocks) for run in result.energy[0].processes] == [3] * 5

@@ -116,7 +116,7 @@ def test_a_parameter_that_no_rank_has_a_gradient_of_is_named(first_reply):
     [
         ("exit", "a worker process ended with status 1: rank 1 ended with status 7: some library said no"),
         # as under NCCL, where a collective waits for the dead for ever
-        ("leader-hangs", "status 1: rank 1 was killed by SIGKILL"),
+        pytest.param("leader-hangs", "status 1: rank 1 was killed by SIGKILL", marks=pytest.mark.slow),
         ("leader-dies", "a worker process was killed by SIGKILL"),
     ],
 )
@@ -125,6 +125,7 @@ def test_a_rank_that_dies_takes_the_others_along_and_is_explained(first_reply, f
         first_reply(fault)
 
 
+@pytest.mark.slow
 def test_a_rank_that_lacks_memory_while_the_leader_is_busy_is_heard(first_reply):
     # as under NCCL, or while rank 0 compiles: nothing tells it
     reply = first_reply("leader-compiles")

@@ -181,7 +181,7 @@ def test_free():
 """
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+@pytest.mark.parametrize("workers", [(), pytest.param(("-n", "2"), marks=pytest.mark.slow)])
 def test_one_measurement_serves_many_tests_and_workers_report_what_they_judged(run, workers):
     done = run(MANY, *workers)
     done.assert_outcomes(passed=5)

@@ -123,7 +123,8 @@ class TargetRun:
         except DataFileError:
             raise
         except SebenchError as error:
-            self._failure = failure_reason(error, self._targets[0], self._run.counter())
+            with self._run.counter() as counter:
+                self._failure = failure_reason(error, self._targets[0], counter)
         finally:
             self.spent_s += time.monotonic() - begun_s
         # An accelerator has no facts before a worker has used it.

@@ -73,6 +73,15 @@ def test_training_has_the_backward_pass_of_every_module_and_the_loss_beside_them
     assert stages[BESIDE_NETWORK, "forward"][1:] == (None, None, None)
 
 
+@pytest.fixture
+def other_threads():
+    """Another number of threads than is profiled with."""
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(1)
+
+
+@pytest.mark.usefixtures("other_threads")
 def test_the_callers_module_and_process_stay_as_they_were():
     net = Gated().train()
     net.head[2].weight.grad = torch.ones_like(net.head[2].weight)

@@ -63,8 +63,6 @@ def test_resnet50_with_se():
         ("mobilenet_v1", "plain"),
         ("shufflenet_v1_g3", "se"),
         ("vgg16_bn", "plain"),
-        ("resnext50_32x4d", "se"),
-        ("cifar_wrn16_8", "plain"),
     ],
 )
 def test_nothing_stays_unexplained_on_native_networks(model, variant):

@@ -8,6 +8,7 @@ import torch
 from sebench.errors import UnknownModelError, UsageError
 from sebench.models import build, height_width, list_models, model_info, parse_image_size, source_of
 from sebench.schema import ModelSpec
+from tests.on_meta import on_meta
 
 NAMES = [info.name for info in list_models()]
 
@@ -52,7 +53,8 @@ def test_unknown_names_get_near_matches_and_the_listing():
 def test_stages_and_widths_are_those_of_the_slots(name):
     info = model_info(name)
     for position in info.positions:
-        built = build(ModelSpec(model=name, variant=f"se(position={position})"), device="meta")
+        variant = "se" if position == "standard" else f"se(position={position})"
+        built = on_meta(name, variant)
         widest = defaultdict(int)
         for site in built.sites:
             stage = int(built.stages[site.split(".")[0]])
@@ -65,7 +67,7 @@ def test_stages_and_widths_are_those_of_the_slots(name):
 def test_the_smallest_image_works(name):
     info = model_info(name)
     source_of(name).check_image_size(name, info.min_image_size)
-    built = build(ModelSpec(model=name, variant="se"), device="meta")
+    built = on_meta(name, "se")
     size = info.min_image_size
     output = built.module(torch.empty(2, 3, size, size, device="meta"))
     scores = output[0] if isinstance(output, tuple) else output  # a detector scores 1000 boxes per image

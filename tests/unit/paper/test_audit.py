@@ -12,20 +12,34 @@ from sebench.paper.conventions import CONVENTIONS
 from sebench.paper.figures import PublishedFigure, published_figures
 from sebench.paper.quantities import StageWidths, block_weights, formula_value, stage_widths
 from sebench.paper.subjects import MODELS, Subject, subject_of
-from sebench.runner.counting.auditing import counter, known_models
+from sebench.runner.counting.auditing import known_models
 
-COUNT = counter(None)
 KNOWN = known_models()
 
 
-def judged(figures, convention="paper"):
-    return audit(
-        figures,
-        convention=CONVENTIONS[convention],
-        count=COUNT,
-        known_models=KNOWN,
-        context=published_figures(),
-    )
+@pytest.fixture(scope="session")
+def judged(count):
+    def judge(figures, convention="paper"):
+        return audit(
+            figures,
+            convention=CONVENTIONS[convention],
+            count=count,
+            known_models=KNOWN,
+            context=published_figures(),
+        )
+
+    return judge
+
+
+@pytest.fixture(scope="session")
+def verdict(judged):
+    """The class of one figure, and why."""
+
+    def of(*fields, **options):
+        (found,) = judged([figure(*fields)], **options).figures
+        return found.verdict, found.reason
+
+    return of
 
 
 def figure(source, model, variant, metric, value, note=""):
@@ -34,13 +48,8 @@ def figure(source, model, variant, metric, value, note=""):
     )
 
 
-def verdict(*fields, **options):
-    (found,) = judged([figure(*fields)], **options).figures
-    return found.verdict, found.reason
-
-
 @pytest.fixture(scope="module")
-def everything():
+def everything(judged):
     return judged(published_figures())
 
 
@@ -68,7 +77,7 @@ def test_what_the_paper_itself_does_not_bear_out(everything):
     }
 
 
-def test_a_changed_digit_changes_the_class():
+def test_a_changed_digit_changes_the_class(verdict):
     assert verdict("CVPR18 Table 2", "ResNet-50", "", "gflops", "3.86")[0] == "reproduced"
     assert verdict("CVPR18 Table 2", "ResNet-50", "", "gflops", "3.87")[0] == "within_tolerance"  # 3.8635
     assert verdict("CVPR18 Table 2", "ResNet-50", "", "gflops", "3.88")[0] == "contradicted"
@@ -150,7 +159,7 @@ def test_a_changed_digit_changes_the_class():
         (("A", "resnet50", "se(r=8)", "params_m", "30.6"), "reproduced", "trainable"),
     ],
 )
-def test_verdicts_and_reasons(fields, expected, reason):
+def test_verdicts_and_reasons(fields, expected, reason, verdict):
     import re
 
     found, said = verdict(*fields)
@@ -158,7 +167,7 @@ def test_verdicts_and_reasons(fields, expected, reason):
     assert re.search(reason, said), said
 
 
-def test_conventions_decide_what_holds():
+def test_conventions_decide_what_holds(verdict):
     fields = ("CVPR18 Table 2", "SE-ResNet-101", "SE", "gflops", "7.60")
     assert verdict(*fields)[0] == "within_tolerance"
     assert verdict(*fields, convention="naive")[0] == "reproduced"
@@ -173,7 +182,7 @@ def test_conventions_decide_what_holds():
         ("vgg16_bn", "se(position=pre)", "data/published.csv line 2: .* has no position 'pre'"),
     ],
 )
-def test_cost_figures_of_networks_that_nobody_knows_are_refused(model, variant, message):
+def test_cost_figures_of_networks_that_nobody_knows_are_refused(model, variant, message, judged):
     with pytest.raises(DataFileError, match=message):
         judged([figure("blog", model, variant, "gflops", "4.1")])
 
@@ -184,9 +193,9 @@ def test_every_printed_name_is_a_model_of_ours():
     assert bias_free == Subject(model="resnet50", variant="se(squeeze=none,bias=false)")
 
 
-def test_eq_5():
+def test_eq_5(count):
     # 2/16 (3 256^2 + 4 512^2 + 6 1024^2 + 3 2048^2) = 2,514,944 (CVPR 2018, Eq. 5)
-    widths = stage_widths(COUNT(Subject(model="resnet50", variant="se")))
+    widths = stage_widths(count(Subject(model="resnet50", variant="se")))
     assert widths[0] == StageWidths(stage="2", blocks=3, channels=256, hidden=16)
     assert [stage.blocks for stage in widths] == [3, 4, 6, 3]
     assert formula_value("(2/r)*sum_s N_s*C_s^2", widths, 16) == 2_514_944
@@ -203,7 +212,7 @@ def test_shufflenet_by_groups():
     assert shufflenet_macs(groups=1, outputs=(144, 288, 576)) == 143_078_976
 
 
-def test_an_unchanged_context_explains_a_filtered_figure():
+def test_an_unchanged_context_explains_a_filtered_figure(judged):
     own = [f for f in published_figures() if f.metric == "gflops_rel_increase_pct"]
     assert "quotient" in judged(own).figures[0].reason
     assert "no cause" in judged([replace(own[0], value="0.27")]).figures[0].reason

@@ -11,7 +11,7 @@ from sebench.paper.figures import published_figures
 from sebench.paper.printing import prints, quantized
 from sebench.paper.quantities import compute
 from sebench.paper.subjects import UNPUBLISHED_GRAPHS, Subject, subject_of
-from sebench.runner.counting.auditing import counter, known_models
+from sebench.runner.counting.auditing import known_models
 
 PAPERS = ("CVPR18", "TPAMI")
 
@@ -44,11 +44,10 @@ resnet50             se(position=3x3,bias=false)    3.86   3.85813y 3.86503n 3.8
 resnet50             se(squeeze=none,bias=false)    4.27   4.26902y 4.27453y 4.28005n 4.27453y 4.28005n 4.27739n 4.27840y 4.28377n 4.28512n
 """  # noqa: E501
 ROWS = [line.split() for line in TABLE.splitlines()]
-count = counter(None)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]}-{row[1]}")
-def test_every_cell(row):
+def test_every_cell(row, count):
     model, variant, printed, *cells = row
     cost = count(Subject(model=model, variant=variant))
     scale = 10**9 if "." in printed else 10**6
@@ -59,7 +58,7 @@ def test_every_cell(row):
         assert prints(value, printed, convention.decimal_rounding) == (cell[-1] == "y"), convention.name
 
 
-def test_what_convolutions_and_fc_layers_make_of_the_printed_figures():
+def test_what_convolutions_and_fc_layers_make_of_the_printed_figures(count):
     """The shares that docs/paper.md names."""
     known, shares = known_models(), {"ShuffleNet": [], "others": []}
     for figure in published_figures():
@@ -73,7 +72,7 @@ def test_what_convolutions_and_fc_layers_make_of_the_printed_figures():
     assert set(shares["ShuffleNet"]) == {98.2, 97.2}
 
 
-def test_the_papers_convention_for_resnet50():
+def test_the_papers_convention_for_resnet50(count):
     # MACs 3,857,973,248 / 3,860,488,192; 5,519,360 residual adds and as many squeezed elements
     plain, se = (
         CONVENTIONS["paper"].price(count(Subject(model="resnet50", variant=v))) for v in ("plain", "se")

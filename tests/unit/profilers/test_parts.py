@@ -94,7 +94,9 @@ def test_a_part_that_a_network_does_not_have_cannot_be_left_out():
         without(module, sites, "gather", torch.nn.Identity)
 
 
-def test_bounds_are_the_best_of_their_repetitions():
+def test_bounds_are_the_best_of_their_repetitions(monkeypatch):
+    monkeypatch.setattr(roofline, "COPY_BYTES", 2**20)
+
     class Slowing(FakeDevice):
         def timed(self, step, count):
             step()
@@ -102,8 +104,8 @@ def test_bounds_are_the_best_of_their_repetitions():
             return super().timed(lambda: self.pause(0.5 + self.now_s / 1000), count)
 
     machine = measure_machine(Slowing())
-    # the first repetition after the two warm ones is the fastest; 2 x 256 MiB in about half a second
-    assert 0.9e9 < machine.copy_bytes_per_s < 2 * 2**28 / 0.5
+    # the first repetition after the two warm ones is the fastest; 2 MiB in about half a second
+    assert 3.52e6 < machine.copy_bytes_per_s < 2 * 2**20 / 0.5
     assert machine.launch_s > 0
     assert machine.measured_at is not None
 

@@ -11,7 +11,7 @@ from sebench.schema import Pair, Session, Workload
 
 def session(batch_size, **fields):
     pair = Pair(
-        baseline=resolve_spec("cifar_resnet110", "plain"), candidate=resolve_spec("cifar_resnet110", "se")
+        baseline=resolve_spec("cifar_wrn16_8", "plain"), candidate=resolve_spec("cifar_wrn16_8", "se")
     )
     load = Workload(batch_size=batch_size, input_shape=(batch_size, 3, 32, 32), **fields)
     return Session(pair=pair, workload=load)
@@ -22,7 +22,7 @@ def test_what_is_too_large_names_need_and_room():
     with pytest.raises(BuildError) as caught:
         require_memory(session(1_000_000, phase="training"), memory, Counter(None))
     message = str(caught.value)
-    assert message.startswith("batch 1000000 of cifar_resnet110 (training) needs at least ")
+    assert message.startswith("batch 1000000 of cifar_wrn16_8 (training) needs at least ")
     assert message.endswith(" of memory, 1.00 GiB are available; choose a smaller --batch-size")
 
 

@@ -62,14 +62,19 @@ def test_a_file_cut_anywhere_is_damaged(tmp_path):
 
 
 def changed(path, place, value):
+    """Replace one value of the sample."""
+    path.write_text(with_value(path.read_text(), place, value))
+
+
+def with_value(text, place, value):
     """The sample with one value replaced; `place` is e.g. ``measurements/0/workload/threads``."""
-    document = json.loads(path.read_text())
+    document = json.loads(text)
     *parents, last = (int(step) if step.isdecimal() else step for step in place.split("/"))
     owner = document
     for step in parents:
         owner = owner[step]
     owner[last] = value
-    path.write_text(json.dumps(document))
+    return json.dumps(document)
 
 
 RUN = "measurements/0/processes/0"
@@ -146,8 +151,8 @@ def test_whatever_is_read_can_be_compared(tmp_path):
     whole = path.read_text()
     for place in places(json.loads(whole)):
         for value in ODD:
-            path.write_text(whole)
-            changed(path, place, value)
+            path.unlink()  # many a file system writes to disk what replaces the content of a file
+            path.write_text(with_value(whole, place, value))
             try:
                 result = load_result(path)
             except DataFileError:
