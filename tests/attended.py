@@ -45,6 +45,44 @@ def plain():
     return Net()
 
 
+class Functional(Net):
+    # Its branch ends in a function.
+    def forward(self, x):
+        x = self.stem(x)
+        y = torch.tanh(self.norm(self.second(self.relu(self.first(x)))))
+        return {"logits": self.head(self.relu(x + y).mean((2, 3)))}
+
+
+def functional():
+    return Functional()
+
+
+class Block(nn.Module):
+    # Its branch ends in a function, or before one.
+    def __init__(self, inputs, function):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(inputs, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1)
+        self.norm, self.short, self.function = nn.BatchNorm2d(8), nn.Conv2d(inputs, 8, 1), function
+
+    def forward(self, x):
+        y = self.norm(self.second(torch.relu(self.first(x))))
+        return torch.relu(self.short(x) + (torch.tanh(y) if self.function else y))
+
+
+def both():
+    return nn.Sequential(Block(3, True), nn.MaxPool2d(2), Block(8, False))
+
+
+class Aware(Functional):
+    # Does something else where it is captured.
+    def forward(self, x):
+        return super().forward(2 * x if torch.compiler.is_compiling() else x)
+
+
+def aware():
+    return Aware()
+
+
 def mlp():
     return nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 4))
 """

@@ -20,6 +20,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from sebench.counters.attention import attend
 from sebench.errors import BuildError
+from sebench.inputs import Inputs
+
+_LARGEST_WEIGHT = 0.01
+"""Of random ones: sums over many of them stay finite in deep networks."""
 
 
 class Placeholders(Protocol):
@@ -96,6 +100,50 @@ class FakeTensors:
             if not self.keeps_values:
                 stack.enter_context(self._mode)
             yield
+
+
+class RealTensors:
+    """Tensors with data, for networks in which values decide what runs; on the CPU.
+
+    They have copies of the network's own weights, or random ones where it has none. All that is random
+    follows from one seed.
+    """
+
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+
+    keeps_values = True
+
+    def empty(self, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        """See `Placeholders`."""
+        if has_data(tensor):
+            return tensor.detach().to("cpu", dtype, copy=True)
+        made = torch.zeros(tensor.shape, dtype=dtype)
+        return made.uniform_(0, _LARGEST_WEIGHT) if made.is_floating_point() else made
+
+    def batch(self, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+        """See `Placeholders`."""
+        return torch.rand(shape, dtype=dtype)
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """See `Placeholders`."""
+        yield
+
+
+def random_inputs(inputs: Inputs) -> Inputs:
+    """One tensor of floating-point numbers, drawn with a seed of its own; several inputs as they are.
+
+    Those may be lengths or masks.
+    """
+    if inputs.only is None:
+        return inputs
+    source = torch.Generator().manual_seed(0)
+
+    def drawn(tensor: torch.Tensor) -> torch.Tensor:
+        return torch.rand(tensor.shape, generator=source) if tensor.is_floating_point() else tensor
+
+    return inputs.map(drawn)
 
 
 def has_data(tensor: torch.Tensor) -> bool:

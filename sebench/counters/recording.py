@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import torch
-from torch.utils import _pytree
 
 from sebench.counters.arguments import signature_of, tensors_among
 from sebench.counters.scope import OpKey, OpNumbers
 from sebench.counters.work import plain_name
+from sebench.outputs import output_tensors
 
 if TYPE_CHECKING:
     from torch._ops import OpOverload
@@ -75,6 +75,8 @@ class ModuleCall(msgspec.Struct, frozen=True, gc=False):
     arguments: Mapping[int | str, int]
     """Value of each argument that is a tensor, by position or keyword."""
     outputs: tuple[int, ...]
+    is_bare: bool = True
+    """Whether it returns a tensor, and not a container of tensors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ class Recorder:
 
     def recording(self, result: object) -> Recording:
         """The pass, given what the network returned."""
-        outputs = self._numbers_of(_leaves(result))
+        outputs = self._numbers_of(output_tensors(result))
         return Recording(tuple(self._ops), tuple(self._values), tuple(self._calls), outputs)
 
     def _noted(self, forward: Callable[..., Any], path: str) -> Callable[..., Any]:
@@ -161,8 +163,9 @@ class Recorder:
             arguments = {key: self._value(value) for key, value in named if isinstance(value, torch.Tensor)}
             first = len(self._ops)
             result = forward(*args, **kwargs)
-            outputs = self._numbers_of(_leaves(result))
-            self._calls.append(ModuleCall(path, first, len(self._ops), arguments, outputs))
+            outputs = self._numbers_of(output_tensors(result))
+            is_bare = isinstance(result, torch.Tensor)
+            self._calls.append(ModuleCall(path, first, len(self._ops), arguments, outputs, is_bare))
             return result
 
         return noted
@@ -221,16 +224,3 @@ def _state(twin: Twin) -> Iterator[tuple[str, torch.Tensor, bool]]:
                 if tensor is not None and id(tensor) not in seen:
                     seen.add(id(tensor))
                     yield f"{path}.{name}" if path else name, tensor, kind is module._parameters
-
-
-def _leaves(result: object) -> list[torch.Tensor]:
-    """Tensors in what a module takes or returns: in dataclasses too, and in containers that pytrees know."""
-    if isinstance(result, torch.Tensor):
-        return [result]
-    found = []
-    for leaf in _pytree.tree_leaves(result):
-        if isinstance(leaf, torch.Tensor):
-            found.append(leaf)
-        elif is_dataclass(leaf) and not isinstance(leaf, type):
-            found += _leaves([getattr(leaf, field.name) for field in fields(leaf)])
-    return found

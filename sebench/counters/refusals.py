@@ -132,6 +132,12 @@ _KINDS = (
         may_run=True,
     ),
     Kind(
+        pattern=r"register_meta function for torch\.(\w+)\(\)",
+        says="needs real data: how much torch.{0}() returns depends on values",
+        hint=_VALUES,
+        may_run=True,
+    ),
+    Kind(
         pattern=r"NotImplementedError|DataDependent|data-dependent|(?i:meta tensor)|meta device|no data",
         says="needs real data: {said}",
         hint=_VALUES,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import NamedTuple
 
@@ -17,8 +18,10 @@ from sebench.counters.placeholders import (
     FakeTensors,
     MetaTensors,
     Placeholders,
+    RealTensors,
     attention_as_on_cpu,
     isolated_from_caller,
+    random_inputs,
     without_gradients,
 )
 from sebench.counters.prices import Calls, rows_of
@@ -27,7 +30,7 @@ from sebench.counters.refusals import Failure, refusal
 from sebench.counters.scope import NO_PLACES, AutogradScope, Frame, OpKey, Place, Scope, frames_of
 from sebench.counters.traffic import SavedActivations, storage_id
 from sebench.counters.twin import Twin, named_modules, traced, twin_of
-from sebench.errors import BuildError, SebenchError, UsageError, near_matches
+from sebench.errors import BuildError, CountError, SebenchError, UsageError, near_matches
 from sebench.inputs import Inputs
 from sebench.schema import Phase, SavedBytes, SiteCost, StaticCost
 
@@ -93,11 +96,20 @@ def static_cost(model: nn.Module, request: Request) -> StaticCost:
 
 
 def record(model: nn.Module, request: Request) -> Recording:
-    """Write down the inference step of `model` at the input of `request`, op by op."""
+    """Write down the inference step of `model` at the input of `request`, op by op.
+
+    Where values decide what runs, on one random input, seeded.
+    """
     modules = named_modules(model)
     frames = frames_of(modules, request.sites, request.stages)
     with isolated_from_caller(), attention_as_on_cpu():
-        return _run(modules, frames, request, recorded=True).recording
+        try:
+            return _run(modules, frames, request, recorded=True).recording
+        except CountError as error:
+            with suppress(SebenchError):
+                real = replace(request, inputs=request.inputs and random_inputs(request.inputs))
+                return _run_on(RealTensors(), modules, frames, real, recorded=True).recording
+            raise error
 
 
 class _Run(NamedTuple):

@@ -8,12 +8,10 @@ from functools import partial
 import torch
 from msgspec.structs import replace
 
-from sebench.errors import WorkerError
 from sebench.inputs import Inputs
-from sebench.profilers.workload import MEMORY_FORMATS, module_dtype
+from sebench.profilers.workload import LOGITS_RANK, MEMORY_FORMATS, module_dtype
 from sebench.schema import Workload
 
-_LOGITS_RANK = 2
 _IMAGE_RANK = 4
 
 
@@ -106,23 +104,19 @@ def make_input(workload: Workload, *, seed: int, rank: int = 0) -> torch.Tensor:
     )
 
 
-def make_targets(workload: Workload, output: object, *, seed: int, rank: int = 0) -> torch.Tensor:
-    """One class per image, uniformly drawn.
+def make_targets(workload: Workload, output: object, *, seed: int, rank: int = 0) -> torch.Tensor | None:
+    """One class per image, uniformly drawn, for a network that returns logits; None for other outputs.
 
     Args:
         workload: its batch and device.
-        output: what the network returns for a batch, ``(N, classes)``.
+        output: what the network returns for a batch of N; logits are one tensor ``(N, classes)``.
         seed: of the draw.
         rank: which part of the batch, where the workload has several ranks.
-
-    Raises:
-        WorkerError: no such output, so there is no cross-entropy of it.
     """
-    if not isinstance(output, torch.Tensor) or output.dim() != _LOGITS_RANK:
-        shape = (
-            f"of shape {tuple(output.shape)}" if isinstance(output, torch.Tensor) else type(output).__name__
-        )
-        raise WorkerError(f"training needs logits of shape (N, classes), and the network returns one {shape}")
+    if not isinstance(output, torch.Tensor) or output.dim() != LOGITS_RANK or not output.is_floating_point():
+        return None
+    if len(output) != workload.rank_input_shape[0]:  # one row per token, or per box
+        return None
     classes = output.shape[1]
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randint(classes, workload.input_shape[:1], generator=generator)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from typing import Any
 
@@ -13,10 +13,13 @@ from torch.nn.parallel import DistributedDataParallel
 
 from sebench.errors import WorkerError
 from sebench.inputs import Inputs
+from sebench.outputs import output_tensors
 from sebench.schema import Workload
 
 # Small enough that random targets do not drive the weights out of range during a measurement.
 SGD_LEARNING_RATE = 1e-6
+LOGITS_RANK = 2
+"""Dimensions of ``(N, classes)``."""
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
@@ -32,7 +35,7 @@ def as_it_is(module: nn.Module) -> Callable[..., Any]:
 
 def inference_step(
     module: nn.Module, batch: Inputs, workload: Workload, executable: Executable = as_it_is
-) -> Callable[[], torch.Tensor]:
+) -> Callable[[], object]:
     """A forward pass of `module` in eval mode, in the workload's dtype and layout.
 
     Args:
@@ -49,10 +52,9 @@ def inference_step(
     network, autocast = executable(_placed(module, workload)), _autocast(workload)
     args, kwargs = batch.args, batch.kwargs
 
-    def step() -> torch.Tensor:
+    def step() -> object:
         with torch.inference_mode(), autocast:
-            output: torch.Tensor = network(*args, **kwargs)
-            return output
+            return network(*args, **kwargs)
 
     return step
 
@@ -60,13 +62,13 @@ def inference_step(
 def training_step(
     module: nn.Module,
     batch: Inputs,
-    targets: torch.Tensor,
+    targets: torch.Tensor | None,
     workload: Workload,
     mark: Callable[[], None] = lambda: None,
     *,
     executable: Executable = as_it_is,
 ) -> Callable[[], torch.Tensor]:
-    """Zero the gradients, forward, cross-entropy, backward; then the optimizer, if the workload has one.
+    """Zero the gradients, forward, loss, backward; then the optimizer, if the workload has one.
 
     A batch that is emulated runs as micro-batches whose gradients add up to that of the mean loss. With a
     world size, `batch` and `targets` are this rank's part, and the gradients of the ranks are averaged
@@ -76,7 +78,7 @@ def training_step(
     Args:
         module: the network; left in train mode, with gradients.
         batch: what it is called with: the whole batch, or the part of a rank.
-        targets: one class per image.
+        targets: one class per image, of a network that returns logits; see `loss_of`.
         workload: dtype, layout, optimizer, micro-batch.
         mark: called between forward and backward, where there is one of each.
         executable: makes of the network what is called.
@@ -87,23 +89,23 @@ def training_step(
     module, autocast = _placed(module.train(), workload), _autocast(workload)
     parallel = _parallel(module, workload)
     network = executable(parallel)
-    count = len(targets)
+    count = workload.rank_input_shape[0]
     size = (workload.micro_batch_size or count * workload.world_size) // workload.world_size
-    *chunks, last = _micro_batches(batch, targets, size)
+    *chunks, last = _micro_batches(batch, targets, count, size)
     mark_forward = mark if not chunks else lambda: None
     unsynchronised = parallel.no_sync if isinstance(parallel, DistributedDataParallel) else nullcontext
     update = _update(module, workload)
 
-    def accumulate(images: Inputs, classes: torch.Tensor) -> torch.Tensor:
+    def accumulate(images: Inputs, classes: torch.Tensor | None, share: float) -> torch.Tensor:
         with autocast:
-            loss = functional.cross_entropy(images.passed_to(network), classes) * (len(classes) / count)
+            loss = loss_of(images.passed_to(network), classes) * share
         mark_forward()
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
     def step() -> torch.Tensor:
         module.zero_grad(set_to_none=True)
-        total = torch.zeros((), device=targets.device)
+        total = torch.zeros((), device=next(batch.tensors()).device)
         with unsynchronised():
             for chunk in chunks:
                 total += accumulate(*chunk)
@@ -114,23 +116,47 @@ def training_step(
     return step
 
 
-def _micro_batches(
-    batch: Inputs, targets: torch.Tensor, size: int
-) -> tuple[tuple[Inputs, torch.Tensor], ...]:
-    """The batch itself where it is one: a view of it could not be written to by the network.
+def loss_of(output: object, targets: torch.Tensor | None) -> torch.Tensor:
+    """Cross-entropy of logits; of other outputs, the sum of the mean squares of their tensors.
 
-    Of what is not as long as the batch, every part gets the whole.
+    Args:
+        output: what the network returns in training.
+        targets: one class per image, if it returns logits ``(N, classes)`` in evaluation mode.
+
+    Raises:
+        WorkerError: no floating-point tensor of the output has a gradient.
     """
-    whole = len(targets)
-    if size >= whole:
-        return ((batch, targets),)
-
-    def part(first: int) -> Inputs:
-        return batch.map(
-            lambda tensor: tensor[first : first + size] if tensor.shape[:1] == (whole,) else tensor
+    floating = [each for each in output_tensors(output) if each.is_floating_point() and each.numel()]
+    found = [each for each in floating if each.requires_grad]
+    if not found:
+        raise WorkerError(
+            "training needs a floating-point output that has a gradient, and the network returns none",
+            hint="measure --phase inference",
         )
+    if targets is not None and isinstance(output, torch.Tensor) and output.dim() == LOGITS_RANK:
+        return functional.cross_entropy(output, targets)
+    # In float32: squares of more than 255 are beyond float16.
+    return torch.stack([each.float().square().mean() for each in found]).sum()
 
-    return tuple((part(first), targets[first : first + size]) for first in range(0, whole, size))
+
+def _micro_batches(
+    batch: Inputs, targets: torch.Tensor | None, whole: int, size: int
+) -> tuple[tuple[Inputs, torch.Tensor | None, float], ...]:
+    """Parts of a batch of a length, with their share of it.
+
+    The batch itself where it is one: a view of it could not be written to by the network. Of what is not as
+    long as the batch, every part gets the whole.
+    """
+    if size >= whole:
+        return ((batch, targets, 1.0),)
+
+    def part(first: int) -> tuple[Inputs, torch.Tensor | None, float]:
+        chosen = slice(first, min(first + size, whole))
+        inputs = batch.map(lambda tensor: tensor[chosen] if tensor.shape[:1] == (whole,) else tensor)
+        classes = None if targets is None else targets[chosen]
+        return inputs, classes, (chosen.stop - first) / whole
+
+    return tuple(map(part, range(0, whole, size)))
 
 
 def gradient_bytes(module: nn.Module) -> int:
@@ -201,7 +227,7 @@ def check_finite(output: object, label: str) -> None:
     Raises:
         WorkerError: there is no tensor in the output, or one is not finite.
     """
-    found = list(_tensors(output))
+    found = output_tensors(output)
     if not found:
         raise WorkerError(f"{label} returned {type(output).__name__} without a tensor in it")
     bad = sum(int((~torch.isfinite(tensor)).sum()) for tensor in found)
@@ -211,15 +237,6 @@ def check_finite(output: object, label: str) -> None:
             f"{label} returned NaN or infinity in {bad} of {total} outputs",
             hint="try --dtype float32, or check the network's weights",
         )
-
-
-def _tensors(output: object) -> Iterator[torch.Tensor]:
-    """The tensors in nested tuples, lists and mappings."""
-    if isinstance(output, torch.Tensor):
-        yield output
-    elif isinstance(output, (Mapping, tuple, list)):
-        for item in output.values() if isinstance(output, Mapping) else output:
-            yield from _tensors(item)
 
 
 def compute_dtype(workload: Workload) -> torch.dtype:

@@ -214,7 +214,7 @@ def profile_module(
         UsageError: there is no module of such a name.
         BuildError: it does not run on this input.
         DeviceError: the device cannot be locked.
-        WorkerError: training of a module without logits.
+        WorkerError: training of a module without an output that has a gradient.
     """
     from sebench.worker import module_profile  # noqa: PLC0415 - imports torch
 

@@ -68,7 +68,7 @@ class StaticCost(Value, frozen=True, kw_only=True):
     saved: tuple[SavedBytes, ...] = ()
     uncounted: tuple[UncountedOp, ...] = ()
     captured: bool = False
-    """Whether the network is a captured graph, because attention is written inline."""
+    """Whether the network is a captured graph, because its attention is no module of its own."""
     gates: tuple[Gate, ...] = ()
     """Channel attention found by data flow; looked for in native networks only where it was asked for."""
 

@@ -32,13 +32,13 @@ def build(
         device: any torch device; on ``meta`` nothing is allocated.
         input_shape: what the network will be fed, batch in front; None is one input of its own size.
         phase: what it will do; a graph is captured for one of the two.
-        beside: what it is compared with. If that is another variant of this network, and attention is written
-            inline so that it can only be taken out of a captured graph, this one is captured as well.
+        beside: what it is compared with. If that is another variant of this network, and attention can only
+            be taken out of a captured graph or put into one, this one is captured as well.
 
     Raises:
         UsageError: no such model, variant or size.
         DeviceError: no such device here.
-        BuildError: the network's code failed, or its attention cannot be taken out.
+        BuildError: the network's code failed, or its attention cannot be taken out, or put in.
     """
     from sebench.surgery.building import build_variant  # noqa: PLC0415 - keeps the import torch-free
 
@@ -48,8 +48,9 @@ def build(
 def require_proof(spec: ModelSpec, input_shape: tuple[int, ...]) -> None:
     """Show that a network without its attention is the same network, in which every gate is one.
 
-    Runs it a few times on the CPU, on random weights and inputs. Nothing is run where nothing was taken out:
-    native networks, networks as they were built, and those without attention.
+    Of a network that is captured so that attention can be put in, show that its graph is the same network.
+    Runs it a few times on the CPU, on random weights and inputs. Nothing is run where nothing was taken out
+    or captured: native networks, networks as they were built, and those whose modules attention was added to.
 
     Args:
         spec: a variant of a network of others; resolved first.

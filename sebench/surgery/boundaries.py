@@ -26,7 +26,7 @@ class Boundary:
 
     path: str
     site: str
-    """Path that the attention gets."""
+    """Path that the attention gets; that of the module itself where it only stands in for the attention."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Boundaries:
     def _returning(self) -> dict[int, list[ModuleCall]]:
         returning: dict[int, list[ModuleCall]] = {}
         for call in self.flow.recording.calls:
-            if len(call.outputs) == 1:
+            if call.is_bare:
                 returning.setdefault(call.outputs[0], []).append(call)
         return returning
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,13 +19,16 @@ from sebench.inputs import Inputs
 from sebench.models import BuiltModel
 from sebench.schema import ASIS, ModelSpec, Phase, Variant, parse_variant
 from sebench.surgery.capture import Captured, capture
+from sebench.surgery.captured_insertion import put_in_captured, replace_captured
 from sebench.surgery.gates import FoundGate, find_gates
-from sebench.surgery.insertion import inserted_sites, put_in
+from sebench.surgery.insertion import inserted_sites, of_stages, put_in, selected
 from sebench.surgery.named import gates_within, named_sites, replace_named
-from sebench.surgery.places import WRITE_BOTH, find_places, insert_after, no_place
-from sebench.surgery.proof import prove
-from sebench.surgery.removal import replacements, take_out
-from sebench.surgery.replacing import replace_captured, replace_gates
+from sebench.surgery.places import WRITE_BOTH, Place, find_places, insert_after, no_place
+from sebench.surgery.points import find_points
+from sebench.surgery.proof import prove, prove_captured
+from sebench.surgery.removal import Passthrough, replacements, take_out
+from sebench.surgery.replacing import replace_gates
+from sebench.surgery.trials import copy_of
 
 
 def build_variant(
@@ -44,11 +48,13 @@ def build_variant(
     if spec.variant == ASIS and spec.attention_class is None and not _is_variant_of(beside, spec):
         return built
     _allow_late_imports(spec)
-    network = _Network(built.module, spec, input_shape or built.input_shape, phase)
-    named, is_inline = network.named, network.is_inline  # before it is changed
-    module = network.with_variant(parse_variant(spec.variant), seed)
+    wanted = [spec.variant, *([beside.variant] if beside and _is_variant_of(beside, spec) else [])]
+    variants = tuple(map(parse_variant, wanted))
+    network = _Network(built.module, spec, input_shape or built.input_shape, variants, phase)
+    named, is_captured = network.named, network.is_captured  # before it is changed
+    module = network.with_variant(variants[0], seed)
     sites = named if spec.variant == ASIS else inserted_sites(module)
-    return dataclasses.replace(built, spec=spec, module=module, sites=sites, captured=is_inline)
+    return dataclasses.replace(built, spec=spec, module=module, sites=sites, captured=is_captured)
 
 
 def _is_variant_of(beside: ModelSpec | None, spec: ModelSpec) -> bool:
@@ -67,16 +73,14 @@ def prove_variant(spec: ModelSpec, shape: tuple[int, ...]) -> None:
     spec = models.resolve(spec)
     if models.source_of(spec.model).own_variant != ASIS or spec.variant == ASIS:
         return
-    asis, other = (
-        _Network(models.build(replace(spec, variant=ASIS), seed=0).module, spec, shape, "inference")
-        for _ in range(2)
-    )
+    module = models.build(replace(spec, variant=ASIS), seed=0).module
     _allow_late_imports(spec)
-    if not asis.gates:
-        return
-    stripped = other.with_variant(Variant(), seed=0)
-    captured = asis.with_variant(Variant(as_built=True), seed=0) if asis.is_inline else None
-    prove(asis.module, stripped, asis.inputs, asis.recording, asis.gates, captured=captured)
+    variant = parse_variant(spec.variant)
+    network = _Network(module, spec, shape, (variant,))
+    if network.gates:
+        network.prove_stripped()
+    elif network.is_captured:
+        network.prove_captured(variant)
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,9 @@ class _Network:
     """How it was built, and what was said of its attention."""
     shape: tuple[int, ...]
     """Of its input, batch in front."""
-    phase: Phase
+    variants: tuple[Variant, ...]
+    """That are wanted beside each other: all as captured graphs, or none."""
+    phase: Phase = "inference"
 
     @cached_property
     def inputs(self) -> Inputs:
@@ -114,57 +120,97 @@ class _Network:
         return gates_within(self.recording, self.named, found) if self.named else found
 
     @cached_property
-    def is_inline(self) -> bool:
-        """Whether attention cannot be taken out by replacing modules."""
-        return not self.named and bool(self.gates) and replacements(self.recording, self.gates) is None
+    def is_captured(self) -> bool:
+        """Whether replacing and adding modules is not enough for one of the variants."""
+        if self.named:
+            return False
+        if self.gates or self.spec.insert_after is not None:
+            return self._replaced is None
+        return any(
+            place.boundary is None
+            for variant in self.variants
+            if variant.kind is not None
+            for place in of_stages(self._places, variant)
+        )
 
     def with_variant(self, variant: Variant, seed: int) -> nn.Module:
         """The network with other attention; changed in place where that can be done without capturing it."""
         pattern, name = self.spec.insert_after, self.spec.attention_class
-        if variant.as_built and not self.is_inline:
+        if variant.as_built and not self.is_captured:
             return self.module
         if variant.kind is not None and pattern is not None:
             return self._attending_after(pattern, variant, seed)
         if name is not None:
             return replace_named(self.module, self.recording, name, variant, seed)
-        if self.is_inline:
-            return _of_captured(self._captured(), variant, seed)
-        return self._of_modules(variant, seed)
+        return self._as_graph(variant, seed) if self.is_captured else self._of_modules(variant, seed)
+
+    def prove_stripped(self) -> None:
+        """See `prove`; nothing of the network changes."""
+        if self.is_captured:
+            stripped, asis = self._captured.without_gates(), self._captured.as_it_is()
+        else:
+            stripped, asis = self._stripped(copy_of(self.module)), None
+        prove(self.module, stripped, self.inputs, self.recording, self.gates, captured=asis)
+
+    def prove_captured(self, variant: Variant) -> None:
+        """See `prove_captured`."""
+        points = find_points(self._captured, self.recording, self._chosen(variant))
+        passing, _ = self._captured.with_passthroughs_at(points, copies=True)
+        prove_captured(self.module, self._captured.as_it_is(), passing, self.inputs)
+
+    def _stripped(self, module: nn.Module) -> nn.Module:
+        """The network, or a copy of it, without the modules that are its attention; in place."""
+        name = self.spec.attention_class
+        if name is not None:
+            return replace_named(module, self.recording, name, Variant(), 0)
+        return take_out(module, self._replaced or {})
+
+    def _as_graph(self, variant: Variant, seed: int) -> nn.Module:
+        if variant.as_built:
+            return self._captured.as_it_is()
+        if variant.kind is None:
+            return self._captured.without_gates()
+        if self.gates:
+            return replace_captured(self._captured, variant, seed)
+        return put_in_captured(self._captured, self.recording, self._chosen(variant), variant, seed)
 
     def _of_modules(self, variant: Variant, seed: int) -> nn.Module:
         if variant.kind is None:
-            return take_out(self.module, self.recording, self.gates) if self.gates else self.module
+            return self._stripped(self.module)
         if self.gates:
             return replace_gates(self.module, self.recording, self.gates, variant, seed)
-        places = find_places(self.module, self.recording)
-        if not places:
-            raise no_place(self.module, self.recording)
-        return put_in(self.module, places, variant, seed)
+        return put_in(self.module, self._chosen(variant), variant, seed)
 
     def _attending_after(self, pattern: str, variant: Variant, seed: int) -> nn.Module:
         """With attention where the user wants it, instead of what it had."""
-        if self.is_inline:
+        if self.is_captured:
             raise BuildError(
                 f"--insert-after {pattern!r}: {self.spec.model} computes attention inline, so that it runs"
                 " as a captured graph, which has no modules",
                 hint=WRITE_BOTH,
             )
-        module = self.with_variant(Variant(), seed)
+        module = self._stripped(self.module)
         recording = counters.record(module, self.shape, self.inputs)
         return put_in(module, insert_after(module, recording, pattern), variant, seed)
 
+    def _chosen(self, variant: Variant) -> tuple[Place, ...]:
+        if not self._places:
+            raise no_place(self.module, self.recording)
+        return selected(self.module, self._places, variant)
+
+    @cached_property
+    def _replaced(self) -> Mapping[str, Passthrough] | None:
+        """What replaces gates; None where modules cannot be replaced."""
+        return replacements(self.recording, self.gates)
+
+    @cached_property
+    def _places(self) -> tuple[Place, ...]:
+        return find_places(self.module, self.recording)
+
+    @cached_property
     def _captured(self) -> Captured:
         module = self.module.train() if self.phase == "training" else self.module
         parameter = next(module.parameters(), torch.empty(()))
         captured = capture(module, self.inputs.map(lambda tensor: tensor.to(parameter.device)))
         self.module.eval()
         return captured
-
-
-def _of_captured(captured: Captured, variant: Variant, seed: int) -> nn.Module:
-    """A network whose attention is written inline, as a graph."""
-    if variant.as_built:
-        return captured.as_it_is()
-    if variant.kind is None:
-        return captured.without_gates()
-    return replace_captured(captured, variant, seed)

@@ -95,7 +95,7 @@ class Calls:
         value = call.outputs[0]
         shape = self.flow.value(value).shape
         op = self.flow.producer(value)
-        while op is not None and (op.is_view or op.plain_name in _MOVES):
+        while op is not None and op.inputs and (op.is_view or op.plain_name in _MOVES):
             value = op.inputs[0]
             op = self.flow.producer(value)
         index = self.flow.value(value).producer

@@ -5,14 +5,9 @@ For networks that compute attention among other things of a module, so that no m
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MethodType
 from typing import cast
 
 import torch
@@ -20,16 +15,26 @@ from torch import fx, nn
 
 from sebench import counters
 from sebench.counters.recording import Recording
-from sebench.errors import BuildError, SebenchError
+from sebench.errors import BuildError
 from sebench.inputs import Inputs
-from sebench.models.usercode import describe
 from sebench.surgery import graphs
 from sebench.surgery.dataflow import Dataflow
+from sebench.surgery.exporting import HINT, exported, module_of
 from sebench.surgery.gates import FoundGate, find_gates
 from sebench.surgery.liveness import drop_of, has_to_be_copied
 from sebench.surgery.removal import Passthrough
 
-_HINT = "name two factories instead, one of them without attention"
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place for a module in a captured graph."""
+
+    node: str
+    """What it is given."""
+    taker: str | None
+    """The node that takes what it returns; None if all do that take `node`."""
+    path: str
+    """That the module gets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,8 @@ class Captured:
     inputs of the shape, on the device and in the mode of its capture.
     """
 
+    name: str
+    """Of the network's class."""
     program: torch.export.ExportedProgram
     recording: Recording
     """Its forward pass."""
@@ -60,15 +67,15 @@ class Captured:
         Raises:
             BuildError: A gate is in a region of its own.
         """
-        network = _module(self.program, training=self.training)
+        network = self._module()
         nodes = {node.name: node for node in network.graph.nodes}
-        taken = {name for name, _ in network.named_modules()}
-        for gate, path in zip(self.gates, self.paths, strict=True):
+        names = _free_names(network, [within(path, "gate") for path in self.paths])
+        for gate, path, name in zip(self.gates, self.paths, names, strict=True):
             drop = drop_of(self.recording, [gate])
             product = nodes[self._product(gate, path)]
             part = [*graphs.nodes_of(network.graph, self.steps, drop), product]
             if gate.body <= drop.ops and graphs.is_movable(part, product):
-                graphs.make_module(network, _free_name(path, taken), part, product)
+                graphs.make_module(network, name, part, product)
         network.recompile()
         return network
 
@@ -78,10 +85,10 @@ class Captured:
         Raises:
             BuildError: A gate is in a region of its own, or the graph still needs what fed it.
         """
-        return self._stripped(None)
+        return self._stripped(self._module())
 
-    def with_places(self) -> tuple[nn.Module, tuple[str, ...]]:
-        """As `without_gates`, with a module in the place of each gate that hands the feature map on.
+    def with_passthroughs(self) -> tuple[nn.Module, tuple[str, ...]]:
+        """As `without_gates`, with a `Passthrough` in the place of each gate.
 
         Returns:
             The network, and the paths of these modules, one for each gate.
@@ -89,27 +96,50 @@ class Captured:
         Raises:
             BuildError: As for `without_gates`.
         """
-        places: dict[int, str] = {}
-        return self._stripped(places), tuple(places[gate.product] for gate in self.gates)
+        network = self._module()
+        paths = _free_names(network, [within(path, "gate") for path in self.paths])
+        return self._stripped(network, paths), paths
 
-    def _stripped(self, places: dict[int, str] | None) -> nn.Module:
-        network = _module(self.program, training=self.training)
+    def with_passthroughs_at(
+        self, points: Sequence[Point], *, copies: bool = False
+    ) -> tuple[nn.Module, tuple[str, ...]]:
+        """The network as it is, with a `Passthrough` at each point.
+
+        Args:
+            points: Where, in order of execution.
+            copies: Whether each returns a copy, as attention does not return what it is given either.
+
+        Returns:
+            The network, and the paths of these modules, one for each point.
+        """
+        network = self._module()
         nodes = {node.name: node for node in network.graph.nodes}
-        taken = {name for name, _ in network.named_modules()}
+        paths = _free_names(network, [point.path for point in points])
+        for point, path in zip(points, paths, strict=True):
+            taker = None if point.taker is None else nodes[point.taker]
+            graphs.call_after(network, path, Passthrough(copies=copies), nodes[point.node], taker)
+        network.recompile()
+        return network, paths
+
+    def _module(self) -> fx.GraphModule:
+        return module_of(self.program, training=self.training, name=self.name)
+
+    def _stripped(self, network: fx.GraphModule, paths: Sequence[str] = ()) -> nn.Module:
+        """Without gates; where paths are given, with a module in the place of each."""
+        nodes = {node.name: node for node in network.graph.nodes}
         flow = Dataflow(self.recording)
         drop = drop_of(self.recording, self.gates)
         dead = graphs.nodes_of(network.graph, self.steps, drop)
-        for gate, path in zip(self.gates, self.paths, strict=True):
-            product = nodes[self._product(gate, path)]
+        for number, (gate, owner) in enumerate(zip(self.gates, self.paths, strict=True)):
+            product = nodes[self._product(gate, owner)]
             feature = self._feature(product, gate)
             if has_to_be_copied(flow, gate):
                 with network.graph.inserting_before(product):
                     feature = network.graph.call_function(torch.ops.aten.clone.default, (feature,))
-            if places is not None:
-                places[gate.product] = _free_name(path, taken)
-                network.add_submodule(places[gate.product], Passthrough())
+            if paths:
+                network.add_submodule(paths[number], Passthrough())
                 with network.graph.inserting_before(product):
-                    feature = network.graph.call_module(places[gate.product], (feature,))
+                    feature = network.graph.call_module(paths[number], (feature,))
             product.replace_all_uses_with(feature)
             network.graph.erase_node(product)
         graphs.erase(network, dead)
@@ -123,7 +153,7 @@ class Captured:
             raise BuildError(
                 f"the attention in '{path}' is in a region of its own (autocast, no_grad), out of"
                 " which it cannot be taken",
-                hint=_HINT,
+                hint=HINT,
             )
         return name
 
@@ -145,8 +175,9 @@ def capture(network: nn.Module, inputs: Inputs) -> Captured:
     Raises:
         BuildError: Export refuses the network.
     """
-    program = _exported(network, inputs)
-    stepped = _module(program, training=network.training)
+    program = exported(network, inputs)
+    name = type(network).__name__
+    stepped = module_of(program, training=network.training, name=name)
     graphs.make_steps(stepped)
     recording = counters.record(stepped, tuple(next(inputs.tensors()).shape), inputs)
     steps = {
@@ -157,6 +188,7 @@ def capture(network: nn.Module, inputs: Inputs) -> Captured:
     gates = find_gates(recording)
     nodes = {node.name: node for node in program.graph.nodes}
     return Captured(
+        name=name,
         program=program,
         recording=recording,
         gates=gates,
@@ -171,63 +203,22 @@ def _step_of(steps: Mapping[str, range], gate: FoundGate) -> str:
     return next(name for name, ops in steps.items() if gate.product in ops)
 
 
-def _exported(network: nn.Module, inputs: Inputs) -> torch.export.ExportedProgram:
-    try:
-        with _silence():
-            return torch.export.export(network, inputs.args, dict(inputs.kwargs), strict=False)
-    except SebenchError:
-        raise
-    except Exception as error:
-        raise BuildError(
-            f"{type(network).__name__} cannot be captured by torch.export: {describe(error)}",
-            hint=_HINT,
-        ) from error
+def within(owner: str, name: str) -> str:
+    """The path of what is called so in a module."""
+    return f"{owner}.{name}" if owner else name
 
 
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Keep what torch.export says to itself: where it fails, it prints the graph that it has by then."""
-    disabled = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(disabled)
+def _free_names(network: nn.Module, wanted: Sequence[str]) -> tuple[str, ...]:
+    """Paths that no module of a network has; later ones are numbered."""
+    taken = {name for name, _ in network.named_modules()}
+    found = []
+    for each in wanted:
+        name = next(name for name in _numbered(each) if name not in taken)
+        taken.add(name)
+        found.append(name)
+    return tuple(found)
 
 
-def _module(program: torch.export.ExportedProgram, *, training: bool) -> fx.GraphModule:
-    """A new module that runs a program, without the checks of its inputs, which would take time."""
-    with _silence():
-        network = program.module(check_guards=False)
-    network._forward_pre_hooks.clear()
-    network._forward_hooks.clear()
-    network._forward_pre_hooks_with_kwargs.clear()
-    network._forward_hooks_always_called.clear()
-    network.training = training
-    network.train = MethodType(_train, network)  # type: ignore[method-assign]
-    network.eval = MethodType(_eval, network)  # type: ignore[method-assign]
-    return network
-
-
-def _train(network: nn.Module, mode: bool = True) -> nn.Module:
-    """In place of ``train``: a graph has the mode of its capture."""
-    if mode is not network.training:
-        captured = "training" if network.training else "evaluation"
-        raise NotImplementedError(f"it was captured in {captured} mode")
-    return network
-
-
-def _eval(network: nn.Module) -> nn.Module:
-    return _train(network, mode=False)
-
-
-def _free_name(owner: str, taken: set[str]) -> str:
-    prefix = f"{owner}.gate" if owner else "gate"
-    name, count = prefix, 1
-    while name in taken:
-        count += 1
-        name = f"{prefix}_{count}"
-    taken.add(name)
-    return name
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name}_{number}" for number in itertools.count(2))

@@ -49,6 +49,14 @@ class Dataflow:
         """Tensors that an op takes and that depend on the input: no weights, nor what is made of them."""
         return [value for value in op.inputs if value in self._fed]
 
+    def is_fed(self, index: int) -> bool:
+        """Whether what an op makes depends on the input."""
+        return not self._fed.isdisjoint(self.op(index).outputs)
+
+    def is_weight(self, value: int) -> bool:
+        """Whether a value is a parameter or buffer of the network."""
+        return self.value(value).name is not None
+
     @cached_property
     def _fed(self) -> set[int]:
         """The values that depend on the network's input."""
@@ -162,7 +170,7 @@ class Dataflow:
     def behind_views(self, value: int) -> int:
         """The value that others are only views of."""
         op = self.producer(value)
-        while op is not None and op.is_view:
+        while op is not None and op.is_view and op.inputs:  # an allocation takes nothing
             value = op.inputs[0]
             op = self.producer(value)
         return value

@@ -15,6 +15,7 @@ from sebench.surgery.stages import stage_of
 
 _LAYERS = frozenset({"convolution", "_convolution", "addmm", "mm", "linear"})
 _NORMS = frozenset({"native_batch_norm", "native_layer_norm", "native_group_norm"})
+_EXPANDING = frozenset({"expand", "repeat"})
 _MATRIX = 2
 _FEATURE_MAP = 3
 """Fewest dimensions of a feature map: batch, channels, positions."""
@@ -73,8 +74,8 @@ def _gates(flow: Dataflow) -> Iterator[FoundGate]:
                 yield found
 
 
-def _operands(flow: Dataflow, op: Op) -> tuple[int, int] | None:
-    """The feature map and the values that it meets, if that is what the op combines."""
+def _operands(flow: Dataflow, op: Op) -> tuple[int, int, int] | None:
+    """The feature map, what it meets and the values in that, if it is these that the op combines."""
     activations = flow.activations(op)
     if len(activations) != 2:
         return None
@@ -85,16 +86,23 @@ def _operands(flow: Dataflow, op: Op) -> tuple[int, int] | None:
             and not flow.spatial[values]
             and _is_per_channel(flow, feature, values, op.plain_name)
         ):
-            return feature, values
+            return feature, factor, values
     return None
 
 
 def _unexpanded(flow: Dataflow, value: int) -> int:
+    """A value before it was made as large as a feature map."""
     op = flow.producer(value)
-    while op is not None and op.name == "expand":
+    while op is not None and op.name in _EXPANDING and _only_expands(flow, op.inputs[0], value):
         value = op.inputs[0]
         op = flow.producer(value)
     return value
+
+
+def _only_expands(flow: Dataflow, small: int, large: int) -> bool:
+    before, after = flow.value(small).shape, flow.value(large).shape
+    padded = (1,) * (len(after) - len(before)) + before
+    return all(size in (1, whole) for size, whole in zip(padded, after, strict=True))
 
 
 def _is_per_channel(flow: Dataflow, feature: int, values: int, op: str) -> bool:
@@ -112,8 +120,8 @@ def _is_per_channel(flow: Dataflow, feature: int, values: int, op: str) -> bool:
     )
 
 
-def _described(flow: Dataflow, index: int, feature: int, values: int) -> FoundGate | None:
-    body = flow.body(values)
+def _described(flow: Dataflow, index: int, feature: int, factor: int, values: int) -> FoundGate | None:
+    body = flow.body(factor)
     ops = [flow.op(each) for each in sorted(body)]
     layers = [op for op in ops if op.plain_name in _LAYERS and len(op.inputs) > len(flow.activations(op))]
     reductions = dict.fromkeys(REDUCTIONS[op.plain_name] for op in ops if flow.is_reduction(op))
@@ -188,18 +196,29 @@ def _after(flow: Dataflow, op: Op) -> str:
 
 
 def _exact_call(flow: Dataflow, index: int, feature: int, body: frozenset[int]) -> ModuleCall | None:
-    """The innermost call that computes the gate and nothing else, from the feature map to the product."""
+    """The innermost call that computes the gate and nothing else, from the feature map to the product.
+
+    It may mask the feature map before it reduces it, and be given what does not depend on the input.
+    """
     product = flow.op(index)
     expected = {each for each in body | {index} if not flow.op(each).is_view}
     for call in flow.calls_around(index):
         own = {each for each in range(call.first, call.last) if not flow.op(each).is_view}
-        if not own <= expected:  # nor is what lies around it the gate alone
+        outside = expected - own
+        if not _only_mask(flow, own - expected, body):  # nor is what lies around it the gate alone
             return None
-        if own < expected or len(call.outputs) != 1:
+        if any(map(flow.is_fed, outside)) or not call.is_bare:
             continue
         if flow.behind_views(call.outputs[0]) in product.outputs and _takes(flow, call, feature):
             return call
     return None
+
+
+def _only_mask(flow: Dataflow, others: set[int], body: frozenset[int]) -> bool:
+    """Whether ops do nothing but prepare what a gate's values are computed from, without weights."""
+    if any(flow.op(each).macs or any(map(flow.is_weight, flow.op(each).inputs)) for each in others):
+        return False
+    return not others or others <= flow.only_for(body)
 
 
 def _takes(flow: Dataflow, call: ModuleCall, feature: int) -> bool:

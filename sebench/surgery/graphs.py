@@ -11,7 +11,7 @@ from torch import fx, nn
 from sebench.errors import BuildError
 from sebench.surgery.liveness import Drop
 
-_STEPS = "_steps"
+_STEPS = "_steps.of_"  # a module cannot be called as a node may be: "to", "type"
 
 
 class Step(nn.Module):
@@ -40,17 +40,17 @@ def make_steps(network: fx.GraphModule) -> None:
 
 def step_path(node: str) -> str:
     """The module that is the step of a node."""
-    return f"{_STEPS}.{node}"
+    return f"{_STEPS}{node}"
 
 
 def step_name(path: str) -> str:
     """The node whose step a module is."""
-    return path.removeprefix(f"{_STEPS}.")
+    return path.removeprefix(_STEPS)
 
 
 def is_step(path: str) -> bool:
     """Whether a module is a step."""
-    return path.startswith(f"{_STEPS}.")
+    return path.startswith(_STEPS)
 
 
 def nodes_of(graph: fx.Graph, steps: Mapping[str, range], drop: Drop) -> list[fx.Node]:
@@ -101,6 +101,28 @@ def make_module(network: fx.GraphModule, path: str, part: Sequence[fx.Node], las
     last.replace_all_uses_with(call)
     for node in reversed(part):
         network.graph.erase_node(node)
+
+
+def call_after(
+    network: fx.GraphModule, path: str, module: nn.Module, node: fx.Node, taker: fx.Node | None = None
+) -> None:
+    """Call a module on what a node returns, for all that take it, or for one of them alone.
+
+    Args:
+        network: The graph; has to be recompiled afterwards.
+        path: That the module gets.
+        module: Takes and returns one tensor.
+        node: Before the call.
+        taker: The only one for which it is.
+    """
+    network.add_submodule(path, module)
+    with network.graph.inserting_after(node):
+        call = network.graph.call_module(path, (node,))
+    call.meta = dict(node.meta)
+    if taker is None:
+        node.replace_all_uses_with(call, delete_user_cb=lambda user: user is not call)
+    else:
+        taker.replace_input_with(node, call)
 
 
 def erase(network: fx.GraphModule, dead: Sequence[fx.Node]) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copyreg
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 import torch
-from torch import nn
+from torch import fx, nn
 
 from sebench.counters.twin import named_modules
 from sebench.errors import BuildError, VariantError
@@ -16,6 +16,7 @@ from sebench.models.initialisation import allocate, initialise_attention, parame
 from sebench.schema import REDUCTION_RATIO, AttentionKind, Variant, format_stages
 from sebench.surgery.boundaries import Boundary
 from sebench.surgery.places import WRITE_BOTH, Place
+from sebench.surgery.removal import Passthrough
 
 _MARK = "_inserted_by_sebench"
 _FOR_IMAGES = "it is made for images; se and simam take feature maps of any dimensions"
@@ -63,7 +64,8 @@ def put_in(network: nn.Module, places: Sequence[Place], variant: Variant, seed: 
     if variant.kind is None:
         raise ValueError("the plain variant has no attention to put in")
     made: list[tuple[Boundary, nn.Module]] = []
-    for place, boundary in _selected(network, places, variant):
+    for place in selected(network, places, variant):
+        boundary = _boundary(network, place)
         made.append((boundary, _attention(network, place, variant, boundary.site, seed)))
     modules = named_modules(network)
     for boundary, attention in made:  # not before all are known to fit
@@ -77,19 +79,33 @@ def inserted_sites(network: nn.Module) -> tuple[str, ...]:
 
 
 def remove_inserted(network: nn.Module) -> nn.Module:
-    """Take out what `put_in` put in, in place: the network is again what it was."""
+    """Take out what `put_in` put in, in place: the network is again what it was.
+
+    In a captured graph, which calls it, each attention gives way to a `Passthrough`.
+    """
     for module in list(network.modules()):
         for name, child in list(module._modules.items()):
             if child is not None and _MARK in vars(child):
-                del module._modules[name]
+                if isinstance(network, fx.GraphModule):
+                    module._modules[name] = Passthrough()
+                else:
+                    del module._modules[name]
         if isinstance(module, Attending):
             module.__class__ = module.author_class  # type: ignore[assignment]
     return network
 
 
-def _selected(
-    network: nn.Module, places: Sequence[Place], variant: Variant
-) -> Iterator[tuple[Place, Boundary]]:
+def selected(network: nn.Module, places: Sequence[Place], variant: Variant) -> tuple[Place, ...]:
+    """The places that a variant chooses.
+
+    Args:
+        network: Of the places; its class is named in messages.
+        places: To choose from.
+        variant: With or without ``stages=``.
+
+    Raises:
+        VariantError: As for `put_in`.
+    """
     name = type(network).__name__
     if variant.position != "standard":
         raise VariantError(
@@ -103,7 +119,7 @@ def _selected(
             f"variant {str(variant)!r}: {name} has no place in stage {format_stages(missing)}",
             hint=f"stage k is at stride 2**k; it has places in stages {format_stages(known)}",
         )
-    chosen = [place for place in places if variant.stages is None or place.stage_number in variant.stages]
+    chosen = of_stages(places, variant)
     ratio = cast("int | None", variant.options.get(REDUCTION_RATIO.name))
     widest = max((place.channels for place in chosen), default=0)
     if ratio is not None and ratio > widest:
@@ -111,13 +127,22 @@ def _selected(
             f"variant {str(variant)!r}: r exceeds every attended tensor of {name}",
             hint=f"the widest has {widest} channels, where r={widest} leaves h = 1",
         )
-    for place in chosen:
-        if place.boundary is None:
-            raise BuildError(
-                f"block {place.block!r} of {name} has no module that ends where attention belongs",
-                hint=WRITE_BOTH,
-            )
-        yield place, place.boundary
+    return chosen
+
+
+def of_stages(places: Sequence[Place], variant: Variant) -> tuple[Place, ...]:
+    """The places in the stages of a variant; all where it names none."""
+    return tuple(place for place in places if variant.stages is None or place.stage_number in variant.stages)
+
+
+def _boundary(network: nn.Module, place: Place) -> Boundary:
+    if place.boundary is None:
+        raise BuildError(
+            f"block {place.block!r} of {type(network).__name__} has no module that ends where attention"
+            " belongs",
+            hint="capture the network first",
+        )
+    return place.boundary
 
 
 def _attention(network: nn.Module, place: Place, variant: Variant, site: str, seed: int) -> nn.Module:
@@ -155,6 +180,9 @@ def _require_fit(attention: nn.Module, place: Place, variant: Variant) -> None:
 
 def _attach(modules: Mapping[str, nn.Module], boundary: Boundary, attention: nn.Module) -> None:
     module, (parent, _, name) = modules[boundary.path], boundary.site.rpartition(".")
+    if boundary.site == boundary.path:  # what stands in for it in a captured graph
+        modules[parent]._modules[name] = attention
+        return
     if parent == boundary.path:
         module.__class__ = _attending(type(module), name)
         module.add_module(name, attention)

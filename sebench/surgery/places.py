@@ -36,7 +36,7 @@ class Place:
     """The module after which attention goes, the innermost whose only output is what attention sees.
 
     None where no module's output is that value: the branch ends in a function, or its last module runs
-    several times. Then attention can only go into the captured graph, before `add`.
+    several times. Then attention can only go into the captured graph.
     """
     value: int
     """What attention sees, by its number in the recording."""
@@ -165,7 +165,7 @@ class _Finder:
 
     def place_after(self, call: ModuleCall) -> Place:
         what = f"--insert-after: {call.path or 'the network itself'!r}"
-        if len(call.outputs) != 1 or not self._is_feature_map(call.outputs[0]):
+        if not call.is_bare or not self._is_feature_map(call.outputs[0]):
             raise UsageError(f"{what} does not return one feature map", hint=self.candidates())
         boundary = self._boundaries.at(call.path)
         if boundary is None:
@@ -181,7 +181,7 @@ class _Finder:
         patterns: Counter[str] = Counter()
         for call in self.flow.recording.calls:
             has_weights = next(self.modules[call.path].parameters(), None) is not None
-            if has_weights and call.path and len(call.outputs) == 1 and self._is_feature_map(call.outputs[0]):
+            if has_weights and call.path and call.is_bare and self._is_feature_map(call.outputs[0]):
                 patterns[re.sub(r"\d+", r"\\d+", call.path.replace(".", r"\."))] += 1
         named = " or ".join(f"'{pattern}'" for pattern, _ in patterns.most_common(_MOST_CANDIDATES))
         return f"name modules with --insert-after, e.g. {named}" if named else ""
@@ -210,7 +210,7 @@ class _Finder:
         yield self._place(end, self._after(end))
 
     def _at(self, block: ModuleCall, call: ModuleCall) -> Iterator[Place]:
-        if len(call.outputs) == 1 and self._is_feature_map(call.outputs[0]):
+        if call.is_bare and self._is_feature_map(call.outputs[0]):
             boundary = self._boundaries.at(call.path)
             if boundary is not None:
                 yield self._place(Ending(block, call.outputs[0]), boundary)

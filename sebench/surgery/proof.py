@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from sebench import counters
-from sebench.counters.backward import output_tensors
-from sebench.counters.placeholders import has_data, isolated_from_caller
 from sebench.counters.recording import Recording
-from sebench.counters.twin import named_modules, twin_of
-from sebench.errors import BuildError, SebenchError
 from sebench.inputs import Inputs
-from sebench.models.usercode import describe
 from sebench.surgery.forcing import GatesForcedToOne
 from sebench.surgery.gates import FoundGate
 from sebench.surgery.liveness import drop_of
+from sebench.surgery.trials import apart, refused, trials
 
 TOLERANCE = 1e-5
 """Largest difference that rounding may make, as a share of the largest output."""
-_HINT = "compare with `--baseline asis`, or name two factories, one of them without attention"
+_AS_GRAPH = "as a captured graph"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +52,7 @@ def prove(
     Args:
         asis: The network as its author wrote it, in evaluation mode, with real weights.
         stripped: The network without its gates.
-        inputs: A batch; only its shapes and, for integers, its values count.
+        inputs: A batch; see `trials`.
         recording: The forward pass of `asis` on these shapes.
         gates: What was found in it, and taken out.
         captured: The graph of `asis` in evaluation mode, where that takes its place; shown to be the same.
@@ -68,40 +62,31 @@ def prove(
         BuildError: It is not so, or it cannot be tried.
     """
     name = type(asis).__name__
-    if any(not has_data(tensor) for tensor in (*asis.parameters(), *asis.buffers())):
-        raise _refused(name, "has no weights here, so that it cannot be run")
     drop = drop_of(recording, gates)
-    with isolated_from_caller(), torch.no_grad(), _plain_kernels():
-        torch.manual_seed(seed)
-        weights = _random_weights(asis)
-        batch = inputs.map(_random_like)
-        runs = _Runs(name, weights, batch)
+    with trials(asis, inputs, seed) as runs:
         forcing = GatesForcedToOne(recording, gates)
         with forcing:
             forced = runs.outputs(asis, "with its gates at one")
         if not forcing.ran_as_recorded:
-            raise _refused(
-                name, "runs otherwise than without data, so that its gates cannot be forced to one"
-            )
-        untouched = runs.outputs(asis, "on random weights")
-        if not all(tensor.isfinite().all() for tensor in (*forced, *untouched)):
-            raise _refused(name, "gives infinite outputs on random weights, which cannot be compared")
-        if captured is not None and not _same(untouched, runs.outputs(captured, "as a captured graph")):
-            raise _refused(name, "computes something else when it is captured")
-        difference = _apart(forced, runs.outputs(stripped, "without its attention"))
-        effect = _apart(forced, untouched)
+            raise refused(name, "runs otherwise than without data, so that its gates cannot be forced to one")
+        untouched = _finite(name, runs.outputs(asis, "on random weights"))
+        _finite(name, forced)
+        if captured is not None:
+            _require_same(name, untouched, runs.outputs(captured, _AS_GRAPH))
+        difference = apart(forced, runs.outputs(stripped, "without its attention"))
+        effect = apart(forced, untouched)
     if not effect > 100 * TOLERANCE:
-        raise _refused(
+        raise refused(
             name, "gives the same outputs whatever its gates say, so that taking them out proves nothing"
         )
     if not difference <= TOLERANCE:
-        raise _refused(
+        raise refused(
             name, f"without its attention is not the network with every gate at one (off by {difference:.1%})"
         )
     left = counters.record(stripped, tuple(next(inputs.tensors()).shape), inputs)
     lost = (_params(asis) - _params(stripped), _macs(recording) - _macs(left))
     if lost != (drop.params, drop.macs):
-        raise _refused(
+        raise refused(
             name,
             f"lost {lost[0]:,} parameters and {lost[1]:,} MACs with its attention, which has"
             f" {drop.params:,} and {drop.macs:,}",
@@ -109,123 +94,44 @@ def prove(
     return Proof(difference=difference, effect=effect, params=drop.params, macs=drop.macs)
 
 
-@dataclass(frozen=True, slots=True)
-class _Runs:
-    """Forward passes on common weights and inputs."""
+def prove_captured(
+    asis: nn.Module,
+    captured: nn.Module,
+    passing: nn.Module,
+    inputs: Inputs,
+    *,
+    seed: int = 0,
+) -> None:
+    """Show that a captured graph is the network, and stays it where attention goes that changes nothing.
 
-    name: str
-    weights: Mapping[str, torch.Tensor]
-    batch: Inputs
+    Args:
+        asis: The network as its author wrote it, in evaluation mode, with real weights.
+        captured: Its graph.
+        passing: The graph with a `Passthrough` in each place for attention.
+        inputs: A batch; see `trials`.
+        seed: Of the random weights and inputs.
 
-    def outputs(self, network: nn.Module, how: str) -> list[torch.Tensor]:
-        """What a network returns; a copy of it runs, as some keep what they computed from their weights.
-
-        Args:
-            network: The one.
-            how: What is special about this run, for the message.
-        """
-        try:
-            drawn = _Drawn({id(tensor): self.weights[name] for name, tensor in _state(network)})
-            modules = named_modules(network)
-            copied = twin_of(
-                modules, dtype=torch.get_default_dtype(), training=False, placeholders=drawn
-            ).root
-            result = self.batch.map(torch.clone).passed_to(copied)
-        except SebenchError:
-            raise
-        except Exception as error:
-            raise _refused(self.name, f"does not run {how}: {describe(error)}") from error
-        return [tensor.clone() for tensor in output_tensors(result)]
-
-
-class _Drawn:
-    """Gives a copy of a network the weights that were drawn instead of its own (`Placeholders`)."""
-
-    keeps_values = True
-
-    def __init__(self, weights: Mapping[int, torch.Tensor]) -> None:
-        self._weights = weights
-
-    def empty(self, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-        """The weight that was drawn; in the precision of the network, whatever `dtype` says."""
-        return self._weights.get(id(tensor), tensor).detach()
-
-    def batch(self, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
-        """An input."""
-        return torch.randn(shape, dtype=dtype)
-
-    @contextmanager
-    def active(self) -> Iterator[None]:
-        """Nothing has to be done."""
-        yield
+    Raises:
+        BuildError: It is not so, or it cannot be tried.
+    """
+    name = type(asis).__name__
+    with trials(asis, inputs, seed) as runs:
+        untouched = _finite(name, runs.outputs(asis, "on random weights"))
+        graph = runs.outputs(captured, _AS_GRAPH)
+        _require_same(name, untouched, graph)
+        if apart(graph, runs.outputs(passing, "with places for attention")):
+            raise refused(name, "changes when its graph is opened where attention belongs")
 
 
-def _state(network: nn.Module) -> tuple[tuple[str, torch.Tensor], ...]:
-    """Parameters and buffers under each of their names."""
-    return (
-        *network.named_parameters(remove_duplicate=False),
-        *network.named_buffers(remove_duplicate=False),
-    )
+def _finite(name: str, outputs: list[torch.Tensor]) -> list[torch.Tensor]:
+    if not all(tensor.isfinite().all() for tensor in outputs):
+        raise refused(name, "gives infinite outputs on random weights, which cannot be compared")
+    return outputs
 
 
-def _apart(one: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> float:
-    """Largest difference as a share of the largest value; infinite where they cannot be compared."""
-    if not one or [tensor.shape for tensor in one] != [tensor.shape for tensor in other]:
-        return math.inf
-    return max(_apart_in(a.double(), b.double()) for a, b in zip(one, other, strict=True) if a.numel())
-
-
-def _same(one: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> bool:
-    return _apart(one, other) <= TOLERANCE
-
-
-def _apart_in(one: torch.Tensor, other: torch.Tensor) -> float:
-    largest = one.abs().max().item()
-    apart = (one - other).abs().max().item()
-    if not (math.isfinite(largest) and math.isfinite(apart)):
-        return math.inf
-    return apart / largest if largest else apart
-
-
-def _random_weights(network: nn.Module) -> dict[str, torch.Tensor]:
-    """Weights and statistics under which every layer matters, by each of their names."""
-    drawn: dict[int, torch.Tensor] = {}
-    found: dict[str, torch.Tensor] = {}
-    for name, tensor in _state(network):
-        if id(tensor) not in drawn:
-            drawn[id(tensor)] = _random_weight(name.rpartition(".")[2], tensor)
-        found[name] = drawn[id(tensor)]
-    return found
-
-
-def _random_weight(name: str, tensor: torch.Tensor) -> torch.Tensor:
-    bare = tensor.detach()
-    if not bare.is_floating_point():
-        return bare.clone()
-    if name == "running_mean" or (isinstance(tensor, nn.Parameter) and name.endswith("bias")):
-        return torch.randn_like(bare) * 0.1
-    if name == "running_var":
-        return torch.rand_like(bare) + 0.5
-    if not isinstance(tensor, nn.Parameter):
-        return bare.clone()
-    if bare.dim() < 2:
-        return torch.rand_like(bare) + 0.5
-    return torch.randn_like(bare) * math.sqrt(2 / math.prod(bare.shape[1:]))
-
-
-def _random_like(tensor: torch.Tensor) -> torch.Tensor:
-    return torch.randn_like(tensor) if tensor.is_floating_point() else tensor.clone()
-
-
-@contextmanager
-def _plain_kernels() -> Iterator[None]:
-    """Without the fused kernel of a transformer's layers, which hides their ops."""
-    enabled = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(value=False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(enabled)
+def _require_same(name: str, written: list[torch.Tensor], graph: list[torch.Tensor]) -> None:
+    if not apart(written, graph) <= TOLERANCE:
+        raise refused(name, "computes something else when it is captured")
 
 
 def _params(network: nn.Module) -> int:
@@ -234,7 +140,3 @@ def _params(network: nn.Module) -> int:
 
 def _macs(recording: Recording) -> int:
     return sum(op.macs for op in recording.ops)
-
-
-def _refused(name: str, why: str) -> BuildError:
-    return BuildError(f"{name} {why}", hint=_HINT)

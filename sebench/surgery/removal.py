@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from sebench.counters.recording import ModuleCall, Recording
-from sebench.errors import BuildError
 from sebench.surgery.dataflow import Dataflow
 from sebench.surgery.gates import FoundGate
 from sebench.surgery.liveness import drop_of, has_to_be_copied
@@ -39,23 +38,13 @@ class Passthrough(nn.Module):
         return ", ".join([*argument, *(["copies=True"] if self.copies else [])])
 
 
-def take_out(network: nn.Module, recording: Recording, gates: Sequence[FoundGate]) -> nn.Module:
-    """Replace each module that is a gate by a `Passthrough`, in place.
+def take_out(network: nn.Module, replaced: Mapping[str, Passthrough]) -> nn.Module:
+    """Replace modules that are gates, in place.
 
     Args:
-        network: The network of the recording; the one that is returned.
-        recording: Its forward pass.
-        gates: What was found in it.
-
-    Raises:
-        BuildError: A gate is no module of its own, see `replacements`.
+        network: The one; returned.
+        replaced: What takes the place of each, see `replacements`.
     """
-    replaced = replacements(recording, gates)
-    if replaced is None:
-        raise BuildError(
-            f"{type(network).__name__} computes attention among other things of a module",
-            hint="capture it first",
-        )
     modules = dict(network.named_modules())
     new = {id(modules[path]): passthrough for path, passthrough in replaced.items()}
     for module in modules.values():
@@ -69,7 +58,7 @@ def replacements(recording: Recording, gates: Sequence[FoundGate]) -> Mapping[st
     """What replaces the gates, by module; None where modules alone cannot be replaced.
 
     That is where a gate is written inline, where one of several calls of a module is no gate, and where a
-    part of a gate is computed outside of its module.
+    part of a gate that depends on the input is computed outside of its module.
     """
     flow = Dataflow(recording)
     dropped = {index for index in drop_of(recording, gates).ops if not flow.op(index).is_view}
@@ -87,7 +76,7 @@ def replacements(recording: Recording, gates: Sequence[FoundGate]) -> Mapping[st
     covered = {
         index for found in calls.values() for call, _ in found for index in range(call.first, call.last)
     }
-    if not dropped <= covered or not _are_all_their_calls(recording, calls):
+    if any(flow.is_fed(index) for index in dropped - covered) or not _are_all_their_calls(recording, calls):
         return None
     return {
         path: Passthrough(argument, copies=path in copied) for path, ((_, argument), *_rest) in calls.items()
@@ -100,7 +89,7 @@ def _calls(
     """Calls that compute this gate and nothing that stays, innermost first, with their feature argument."""
     for call in flow.recording.calls:
         inside = range(call.first, call.last)
-        if gate.product not in inside or not all(index in inside for index in gate.body):
+        if gate.product not in inside or any(flow.is_fed(index) for index in gate.body.difference(inside)):
             continue
         if any(index not in gone and not flow.op(index).is_view for index in inside):
             continue
@@ -111,7 +100,7 @@ def _calls(
 
 def _feature_argument(flow: Dataflow, call: ModuleCall, features: Mapping[int, int]) -> int | str | None:
     """Position or keyword of what a call returns once the products in it are the identity."""
-    if len(call.outputs) != 1:
+    if not call.is_bare:
         return None
     shape = flow.value(call.outputs[0]).shape
     returned: int | None = call.outputs[0]

@@ -11,7 +11,6 @@ from sebench.counters.twin import named_modules
 from sebench.errors import BuildError
 from sebench.schema import Variant
 from sebench.surgery.boundaries import NAME, Boundary
-from sebench.surgery.capture import Captured
 from sebench.surgery.dataflow import Dataflow
 from sebench.surgery.gates import FoundGate
 from sebench.surgery.insertion import put_in
@@ -48,24 +47,6 @@ def replace_gates(
                 module._modules[name] = replaced[id(child)]
     places = {gate.gate.path: _place(flow, gate, gate.gate.path) for gate in gates}
     return put_in(network, tuple(places.values()), variant, seed)
-
-
-def replace_captured(captured: Captured, variant: Variant, seed: int) -> nn.Module:
-    """Put other attention in the places of the gates of a captured network.
-
-    Args:
-        captured: The network, whose gates may be written inline.
-        variant: Any but the plain one.
-        seed: Of the attention's weights, which depend on it and on their path alone.
-
-    Raises:
-        BuildError: A gate cannot be taken out of the graph.
-        VariantError: The variant does not fit these places.
-    """
-    flow = Dataflow(captured.recording)
-    network, paths = captured.with_places()
-    places = tuple(_place(flow, gate, path) for gate, path in zip(captured.gates, paths, strict=True))
-    return put_in(network, places, variant, seed)
 
 
 def _arguments(network: nn.Module, flow: Dataflow, gates: Sequence[FoundGate]) -> dict[str, int | str]:

@@ -60,7 +60,7 @@ def profile_module(
     Raises:
         UsageError: there is no module of such a name.
         BuildError: it cannot be copied, or does not run on this input.
-        WorkerError: training of a module without logits.
+        WorkerError: training of a module without an output that has a gradient.
     """
     cost, reason = _counted(module, workload, sites, stages)
     with _caller_untouched(workload):

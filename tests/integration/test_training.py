@@ -28,19 +28,35 @@ def test_a_training_step_is_timed_split_and_its_memory_measured(sebench):
     assert 0.5 < parts / found["latency"]["baseline"]["value"] < 2  # medians do not add up exactly
 
 
-def test_a_network_without_logits_cannot_be_trained(invoke, tmp_path):
-    (tmp_path / "nets.py").write_text(
-        "from torch import nn\n"
-        "class Pair(nn.Conv2d):\n    def forward(self, x):\n        return super().forward(x), x\n"
-        "def net():\n    return Pair(3, 4, 3)\n"
-    )
-    done = invoke(
-        "compare --baseline nets.py:net --candidate nets.py:net --phase training --image-size 8 -b 1"
-        " -q --no-save",
-        check=False,
-    )
-    assert done.exit_code == 1
-    assert "training needs logits of shape (N, classes), and the network returns one tuple" in done.stderr
+NETS = """
+from torch import nn
+
+class Pair(nn.Conv2d):
+    def forward(self, x):
+        return {"out": super().forward(x), "of": x}
+
+class Classes(nn.Conv2d):
+    def forward(self, x):
+        return super().forward(x).argmax(1)
+
+def pair():
+    return Pair(3, 4, 3)
+
+def classes():
+    return Classes(3, 4, 3)
+"""
+
+
+def test_networks_are_trained_without_logits_but_not_without_a_gradient(sebench, tmp_path):
+    (tmp_path / "nets.py").write_text(NETS)
+    options = "--phase training --image-size 8 -b 1 --threads 1 --effort quick -q --no-save --format json"
+    done = sebench(f"compare --baseline nets.py:pair --candidate nets.py:pair {options}")
+    (comparison,) = json.loads(done.stdout)["comparisons"]
+    found = {metric["metric"]: metric["status"] for metric in comparison["metrics"]}
+    assert found["backward_latency"] == "ok"
+    done = sebench(f"compare --baseline nets.py:classes --candidate nets.py:classes {options}", check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("sebench: error: Classes has no output with a gradient: ")
 
 
 def test_two_ranks_train_together_and_say_what_they_exchange(sebench, tmp_path):

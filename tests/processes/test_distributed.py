@@ -117,8 +117,10 @@ def test_ranks_take_equal_parts_of_one_batch():
     whole = Workload(phase="training", batch_size=SHAPE[0], input_shape=SHAPE)
     parts = [make_input(workload_of(), seed=4, rank=rank) for rank in range(2)]
     assert torch.equal(torch.cat(parts), make_input(whole, seed=4))
-    logits = torch.zeros(SHAPE[0] // 2, 5)
-    targets = [make_targets(workload_of(), logits, seed=4, rank=rank) for rank in range(2)]
+    logits = torch.zeros(SHAPE[0], 5)
+    targets = [
+        make_targets(workload_of(), part, seed=4, rank=rank) for rank, part in enumerate(logits.chunk(2))
+    ]
     assert torch.equal(torch.cat(targets), make_targets(whole, logits, seed=4))
     assert workload_of().rank_input_shape == parts[0].shape
 

@@ -42,7 +42,7 @@ class BuiltModel:
     device: str
     """Where its tensors are: ``cpu`` instead of ``meta`` where the constructor reads values of tensors."""
     captured: bool = False
-    """Whether it is a captured graph, because attention is written inline."""
+    """Whether it is a captured graph, because its attention is no module of its own."""
 
 
 class Source(ABC):

@@ -75,18 +75,18 @@ def torch_step(
         executable: makes of the network what is called.
 
     Raises:
-        WorkerError: training of a network without logits.
+        WorkerError: at the first step, training of a network without an output that has a gradient.
     """
     own = batch.input
     if workload.phase == "inference":
         return PreparedStep(inference_step(module, own.inputs, workload, executable))
-    logits = inference_step(module, own.inputs, workload)()
-    targets = make_targets(workload, logits, seed=batch.seed, rank=batch.rank)
-    del logits
+    output = inference_step(module, own.inputs, workload)()
+    targets = make_targets(workload, output, seed=batch.seed, rank=batch.rank)
+    del output
     if own.is_written():
         own.restore()
     step = training_step(module, own.inputs, targets, workload, batch.mark, executable=executable)
-    return PreparedStep(step, (targets,))
+    return PreparedStep(step, () if targets is None else (targets,))
 
 
 def prepare(module: nn.Module, batch: Batch, workload: Workload, /) -> PreparedStep:

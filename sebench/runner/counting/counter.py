@@ -160,7 +160,11 @@ class Counter:
             return "se"
         if spec.attention_class is not None:
             return ASIS
-        return ASIS if self(spec, shape).gates else "se"
+        try:
+            cost = self(spec, shape)
+        except CountError as error:
+            raise CountError(str(error), hint="name what it is compared with: -v asis, or -v se") from error
+        return ASIS if cost.gates else "se"
 
     def cross_check(self, spec: ModelSpec, shape: tuple[int, ...], phase: Phase = "inference") -> CrossCheck:
         """Count a network with every tool that sebench knows; arguments and errors as for a count."""

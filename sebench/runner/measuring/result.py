@@ -92,7 +92,7 @@ class ResultBuilder:
 CAPTURED = Finding(
     code="captured",
     severity="warning",
-    message="attention is written inline, so both networks run as graphs captured by torch.export",
+    message="attention is no module of its own, so both networks run as graphs captured by torch.export",
     hint="the ratio is that of the graphs; the author's own code has other overheads",
 )
 _INTERRUPTED = Finding(

@@ -59,9 +59,11 @@ def test_a_network_that_writes_to_its_input_finds_it_unchanged_when_trained():
     assert torch.equal(given.input.tensors[0], before)
 
 
-def test_training_needs_logits():
-    with pytest.raises(WorkerError, match="training needs logits"):
-        PREPARE["eager"](nn.ReLU(), batch(TRAINING), TRAINING)
+def test_training_needs_an_output_with_a_gradient():
+    step = PREPARE["eager"](nn.ReLU(), batch(TRAINING), TRAINING)
+    assert step.held == ()  # without logits there are no classes
+    with pytest.raises(WorkerError, match="training needs a floating-point output that has a gradient"):
+        step.run()
 
 
 def test_a_runtime_is_any_function_of_the_protocol():

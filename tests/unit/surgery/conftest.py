@@ -13,7 +13,7 @@ from sebench.counters.recording import Recording
 from sebench.inputs import Inputs
 from sebench.surgery.capture import capture
 from sebench.surgery.gates import FoundGate, find_gates
-from sebench.surgery.removal import take_out
+from sebench.surgery.removal import replacements, take_out
 from tests import gated
 
 SHAPE = (1, 3, 8, 8)
@@ -26,7 +26,7 @@ class Found:
     gates: tuple[FoundGate, ...]
 
     def by_module(self):
-        return take_out(copy.deepcopy(self.network), self.recording, self.gates)
+        return take_out(copy.deepcopy(self.network), replacements(self.recording, self.gates))
 
 
 def found_in(network):

@@ -1,5 +1,9 @@
 """Networks captured as graphs: each gate a module, or gone."""
 
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import NamedTuple
+
 import pytest
 import torch
 from torch import nn
@@ -7,11 +11,12 @@ from torch import nn
 from sebench import counters
 from sebench.errors import BuildError
 from sebench.inputs import Inputs
+from sebench.outputs import in_known_containers, output_tensors
 from sebench.surgery.capture import capture
 from sebench.surgery.gates import find_gates
 from sebench.surgery.proof import prove
 from tests import gated
-from tests.unit.surgery.conftest import SHAPE
+from tests.unit.surgery.conftest import SHAPE, found_in
 
 COSTS = {
     # Down from 4 to 2 with bias, up to 2 x 4 with bias: 10 + 24 parameters, 8 + 16 MACs.
@@ -86,6 +91,73 @@ def test_nothing_is_left_of_what_only_fed_a_gate(captured):
     stripped = captured("inline").without_gates()
     assert [name for name, _ in stripped.named_modules()] == ["", "conv", "norm", "head"]
     assert find_gates(counters.record(stripped, SHAPE)) == ()
+
+
+class NamedOutput(NamedTuple):
+    logits: torch.Tensor
+    more: torch.Tensor | None = None
+
+
+@dataclass
+class Output:
+    """As a network of several results returns."""
+
+    logits: torch.Tensor
+    more: list
+    name: str = "net"
+
+
+OUTPUTS = {
+    "tuple": lambda y: (y, [y + 1]),
+    "dict": lambda y: {"out": y, "nothing": None},
+    "named": NamedOutput,
+    "dataclass": lambda y: Output(logits=y, more=[{"deep": y + 1}]),
+    "nested": lambda y: {"out": Output(logits=y, more=[])},
+    "object": lambda y: SimpleNamespace(logits=y),
+}
+
+
+@pytest.mark.parametrize("kind", OUTPUTS)
+def test_outputs_of_any_kind(kind):
+    class Returning(gated.Inline):
+        def forward(self, x):
+            return OUTPUTS[kind](super().forward(x))
+
+    network = Returning().eval()
+    subject, graph = found_in(network), capture(network, Inputs((torch.zeros(SHAPE),)))
+    assert "forward" not in vars(network)  # which returns what it returned
+    prove(
+        network,
+        graph.without_gates(),
+        Inputs((torch.zeros(SHAPE),)),
+        subject.recording,
+        subject.gates,
+        captured=graph.as_it_is(),
+    )
+    expected, found = (output_tensors(each(torch.ones(SHAPE))) for each in (network, graph.as_it_is()))
+    assert all(torch.equal(one, other) for one, other in zip(expected, found, strict=True))
+
+
+def test_what_torch_has_no_container_for_becomes_one():
+    output = Output(logits=torch.ones(1), more=[torch.float32, SimpleNamespace(deep=torch.zeros(1))])
+    assert in_known_containers(output) == {
+        "logits": torch.ones(1),
+        "more": [None, (torch.zeros(1),)],
+        "name": "net",
+    }
+
+
+def test_nodes_may_be_called_as_a_module_cannot():
+    class Casting(gated.Inline):
+        def forward(self, x):
+            return super().forward(x.to(torch.float64).to(torch.float32).type(torch.float32))
+
+    graph = capture(Casting().eval(), Inputs((torch.zeros(SHAPE),)))
+    assert "to" in graph.steps
+    asis = graph.as_it_is()
+    assert (type(asis).__name__, torch.fx.GraphModule.__name__) == ("Casting", "GraphModule")
+    assert not [node for node in asis.graph.nodes if "assert" in node.name]
+    assert asis(torch.zeros(SHAPE)).shape == (1, 5)
 
 
 class Normed(gated.Excitation):

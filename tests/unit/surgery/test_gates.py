@@ -66,6 +66,7 @@ SPELLINGS = {
     "adaptive": lambda net, x: x * column(net.excite(functional.adaptive_avg_pool2d(x, 1).flatten(1))),
     "whole window": lambda net, x: x * net.excite(functional.avg_pool2d(x, 4).view(1, -1)).view(1, -1, 1, 1),
     "expanded": lambda net, x: x * column(net.excite(x.mean((2, 3)))).expand_as(x),
+    "repeated": lambda net, x: x * column(net.excite(x.mean((2, 3)))).repeat(1, 1, 4, 4),
     "in place": lambda net, x: (x + 1).mul_(column(net.excite(x.mean((2, 3))))),
     "other order": lambda net, x: column(net.excite(x.mean((2, 3)))) * x,
     "einsum": lambda net, x: torch.einsum("nchw,nc->nchw", x, net.excite(x.mean((2, 3)))),
@@ -97,6 +98,7 @@ NO_GATES = {
     "hard swish spelt out": lambda net, x: x * functional.relu6(x + 3) / 6,
     "layer scale": lambda net, x: x * net.conv1.bias.repeat(4)[:, None, None],
     "spatial gate": lambda net, x: x * torch.sigmoid(net.conv1(x).mean(1, keepdim=True)),
+    "repeated along the channels": lambda net, x: x * column(net.fc1(x.mean((2, 3)))).repeat(1, C // H, 4, 4),
     "coordinate gate": lambda net, x: x * torch.sigmoid(net.conv2(net.conv1(x.mean(3, keepdim=True)))),
     "global response": lambda net, x: x * (x.norm(dim=(2, 3), keepdim=True) * net.fc2.bias[:, None, None]),
     "normalisation": lambda net, x: (x - x.mean((2, 3), keepdim=True)) * x.var((2, 3), keepdim=True).rsqrt(),
@@ -126,6 +128,49 @@ def test_a_module_that_is_nothing_but_the_gate_is_named():
     (gate,) = gates_of(Net(SE()))
     assert (gate.path, gate.module) == ("gate", True)
     assert (gate.before, gate.after, gate.gate) == ("convolution", "relu", "sigmoid")
+
+
+class Masked(nn.Module):
+    """Squeezes what a mask leaves, which it makes of the extents that it is given."""
+
+    def __init__(self, work=None) -> None:
+        super().__init__()
+        self.se, self.work = Inline(lambda net, x: column(net.excite(x))), work
+
+    def forward(self, x, extents=None):
+        mask = (torch.arange(x.shape[3], device=x.device) < extents[:, None])[:, None, None].float()
+        masked = x * mask if self.work is None else self.work(x) * mask
+        return x * self.se(masked.sum((2, 3)) / (x.shape[2] * mask.sum((2, 3))))
+
+
+class Giving(nn.Module):
+    def __init__(self, gate) -> None:
+        super().__init__()
+        self.gate = gate
+
+    def forward(self, x):
+        extents = torch.full(x.shape[:1], 3, device=x.device)
+        return torch.relu(self.gate(x, extents=extents) + extents[:, None, None, None])
+
+
+def test_a_module_may_mask_and_take_what_does_not_depend_on_the_input():
+    (gate,) = gates_of(Giving(Masked()))
+    assert (gate.path, gate.module, gate.reduction, gate.macs) == ("gate", True, "sum", MACS)
+    (gate,) = gates_of(Giving(Masked(nn.Conv2d(C, C, 1))))
+    assert (gate.path, gate.module, gate.macs) == ("gate", False, MACS)
+
+
+def test_a_module_that_returns_its_gated_map_in_a_tuple_is_not_exactly_the_gate():
+    class Paired(SE):
+        def forward(self, x):
+            return (super().forward(x),)
+
+    class Unpacking(Net):
+        def forward(self, x):
+            return torch.relu(self.gate(self.conv(x))[0])
+
+    (gate,) = gates_of(Unpacking(Paired()))
+    assert (gate.path, gate.module) == ("gate", False)
 
 
 def test_a_gate_beside_other_work_is_inline():

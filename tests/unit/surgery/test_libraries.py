@@ -10,7 +10,7 @@ from sebench.inputs import Inputs
 from sebench.surgery.capture import capture
 from sebench.surgery.gates import find_gates
 from sebench.surgery.proof import prove
-from sebench.surgery.removal import take_out
+from sebench.surgery.removal import replacements, take_out
 
 SHAPE = (1, 3, 64, 64)
 
@@ -35,7 +35,7 @@ def test_where_each_gate_is_a_module(name, gates):
     network = pytest.importorskip("timm").create_model(name).eval()
     recording = counters.record(network, SHAPE)
     found = find_gates(recording)
-    stripped = take_out(copy.deepcopy(network), recording, found)
+    stripped = take_out(copy.deepcopy(network), replacements(recording, found))
     proof = prove(network, stripped, Inputs((torch.zeros(SHAPE),)), recording, found)
     assert proof.macs == sum(2 * channels * hidden * times for channels, (hidden, times) in gates.items())
     assert proof.params == proof.macs + sum(

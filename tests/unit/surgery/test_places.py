@@ -429,6 +429,33 @@ def test_a_module_that_runs_over_its_children_holds_no_attention():
     assert [place.boundary.site for place in places] == ["1.inserted_attention", "3.inserted_attention"]
 
 
+def test_a_module_that_returns_a_tuple_is_not_followed_by_attention():
+    class Paired(Basic):
+        """Its second convolution returns its result beside nothing."""
+
+        def __init__(self, inputs, outputs):
+            super().__init__(inputs, outputs)
+            self.conv2 = Pair(self.conv2)
+
+        def forward(self, x):
+            return torch.relu(x + self.conv2(torch.relu(self.conv1(x)))[0])
+
+    class Pair(nn.Module):
+        def __init__(self, layer):
+            super().__init__()
+            self.layer, self.last = layer, Last()
+
+        def forward(self, x):
+            return self.last(self.layer(x))
+
+    class Last(nn.Module):
+        def forward(self, x):
+            return x.sigmoid(), None
+
+    (place,) = found(stemmed(Paired(8, 8)))
+    assert place.boundary is None
+
+
 def test_a_stem_is_no_chain_of_blocks():
     class Layer(nn.Module):
         def __init__(self, inputs):

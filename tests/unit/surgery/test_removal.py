@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-from sebench.errors import BuildError
 from sebench.inputs import Inputs
 from sebench.surgery.proof import prove
 from sebench.surgery.removal import Passthrough, replacements, take_out
@@ -32,14 +31,12 @@ def test_the_network_without_it_is_the_network_with_its_gates_at_one(name, found
 def test_a_gate_that_is_no_module_of_its_own_is_not_replaced(name, found):
     subject = found(name)
     assert replacements(subject.recording, subject.gates) is None
-    with pytest.raises(BuildError, match="capture it first"):
-        subject.by_module()
 
 
 def test_it_is_the_network_itself_that_changes(found):
     subject = found("module")
     network = copy.deepcopy(subject.network)
-    assert take_out(network, subject.recording, subject.gates) is network
+    assert take_out(network, replacements(subject.recording, subject.gates)) is network
     assert isinstance(network.attention, Passthrough)
 
 
@@ -67,6 +64,22 @@ def test_a_module_that_hangs_at_two_places_goes_from_both():
 def test_a_wrapper_around_a_gate_stays():
     network = found_in(gated.Network(nn.Sequential(gated.SE(), nn.Hardtanh())).eval()).by_module()
     assert [type(module) for module in network.attention] == [Passthrough, nn.Hardtanh]
+
+
+def test_constants_that_a_gate_is_given_may_be_made_elsewhere():
+    class Given(gated.Network):
+        def attend(self, x):
+            return self.attention(torch.ones(1, device=x.device), x=x)
+
+    class Scaled(gated.Excitation):
+        def forward(self, scale, x):
+            return x * (scale * super().forward(x))
+
+    subject = found_in(Given(Scaled()).eval())
+    stripped = subject.by_module()
+    assert repr(stripped.attention) == "Passthrough(argument='x')"
+    proof = prove(subject.network, stripped, Inputs((torch.zeros(SHAPE),)), subject.recording, subject.gates)
+    assert (proof.difference, proof.params, proof.macs) == (0, gated.PARAMS, gated.MACS)
 
 
 def test_a_network_without_gates_stays_as_it_is():
