@@ -119,7 +119,7 @@ def test_classes_of_the_user_are_taken_apart_where_they_are_gates(arguments, sit
 
 def test_a_network_without_attention_has_none_to_take_apart(own):
     done = own(f"profile -m nets.py:plain -v asis {SMALL}", check=False)
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert done.stderr.splitlines() == [
         "sebench: error: nets.py:plain has no channel attention to take apart; put one in: --variant se"
     ]

@@ -86,7 +86,7 @@ def test_a_kept_count_imports_no_torch(own):
     own(f"{COMMAND} json")
     done = own(f"{COMMAND} json", PYTHONPROFILEIMPORTTIME="1")
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "sebench.cli.count" in imported
+    assert "sebench.runner.counting.counter" in imported
     assert not {"torch", "nets", "sebench.surgery.gates"} & imported
 
 
