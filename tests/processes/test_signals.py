@@ -15,8 +15,8 @@ from tests.interpreter import FRESH
 COMMAND = """
 import sys, time
 from pathlib import Path
-import sebench.cli._app as application
 from sebench.cli import main
+from sebench.cli._app import application
 from sebench.cli._boundary import guarded
 
 @guarded
@@ -30,7 +30,7 @@ def wait() -> None:
         time.sleep(0.3)
         Path("cleaned").touch()
 
-application.app.command("wait")(wait)
+application("wait").command("wait")(wait)
 sys.argv = ["sebench", "wait"]
 main()
 """
