@@ -7,7 +7,7 @@ import io
 import logging
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -101,6 +101,29 @@ def _reason(error: BaseException) -> str:
         return f"it has no {', '.join(name.replace('::', '.') for name in operators)}"
     first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
     return first.strip()
+
+
+def in_order_of(names: Sequence[str], own: OwnInput) -> tuple[torch.Tensor, ...]:
+    """The tensors of an input as a graph takes them: those that were given by name by that.
+
+    Args:
+        names: of the graph's inputs, in its order.
+        own: what the network is called with.
+
+    Raises:
+        WorkerError: the graph takes more or fewer.
+    """
+    if len(names) != len(own.tensors):
+        raise WorkerError(
+            f"the exported graph takes {len(names)} inputs, the network {len(own.tensors)}",
+            hint="use --runtime eager or compile",
+        )
+    named = {name: value for name, value in own.inputs.kwargs.items() if name in names}
+    if not all(isinstance(value, torch.Tensor) for value in named.values()):
+        return own.tensors
+    taken = {id(value) for value in named.values()}
+    others = iter([tensor for tensor in own.tensors if id(tensor) not in taken])
+    return tuple(named[name] if name in named else next(others) for name in names)
 
 
 @contextmanager

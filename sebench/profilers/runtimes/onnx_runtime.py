@@ -19,6 +19,7 @@ from sebench.profilers.runtimes.eager import Batch, PreparedStep
 from sebench.profilers.runtimes.exported import (
     APART,
     evaluating,
+    in_order_of,
     reference,
     refused,
     require_agreement,
@@ -42,15 +43,10 @@ def prepare(module: nn.Module, batch: Batch, workload: Workload, /) -> PreparedS
     expected = reference(module, own, workload)
     session = _session(module, own, workload)
     inputs, outputs = session.get_inputs(), session.get_outputs()
-    if len(inputs) != len(own.tensors) or len(outputs) != len(expected):
-        raise WorkerError(
-            f"--runtime onnxruntime: the exported graph takes {len(inputs)} inputs and gives {len(outputs)}"
-            f" outputs, the network {len(own.tensors)} and {len(expected)}",
-            hint="use --runtime eager or compile",
-        )
+    tensors = in_order_of([place.name for place in inputs], own)
     binding = session.io_binding()
     made = tuple(torch.empty_like(each, memory_format=torch.contiguous_format) for each in expected)
-    for place, tensor in zip(inputs, own.tensors, strict=True):
+    for place, tensor in zip(inputs, tensors, strict=True):
         binding.bind_input(place.name, "cpu", 0, _element(tensor), tuple(tensor.shape), tensor.data_ptr())
     for place, tensor in zip(outputs, made, strict=True):
         binding.bind_output(place.name, "cpu", 0, _element(tensor), tuple(tensor.shape), tensor.data_ptr())

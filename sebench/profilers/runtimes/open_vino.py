@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from sebench.errors import WorkerError
 from sebench.profilers.inputs import OwnInput
 from sebench.profilers.runtimes.eager import Batch, PreparedStep
 from sebench.profilers.runtimes.exported import (
     APART,
     evaluating,
+    in_order_of,
     reference,
     refused,
     require_agreement,
@@ -35,14 +35,8 @@ def prepare(module: nn.Module, batch: Batch, workload: Workload, /) -> PreparedS
     expected = reference(module, own, workload)
     compiled = _compiled(module, own, workload)
     request = compiled.create_infer_request()
-    if len(compiled.inputs) != len(own.tensors) or len(compiled.outputs) != len(expected):
-        raise WorkerError(
-            f"--runtime openvino: the converted graph takes {len(compiled.inputs)} inputs and gives"
-            f" {len(compiled.outputs)} outputs, the network {len(own.tensors)} and {len(expected)}",
-            hint="use --runtime eager or compile",
-        )
     made = tuple(torch.empty_like(each, memory_format=torch.contiguous_format) for each in expected)
-    for index, tensor in enumerate(own.tensors):
+    for index, tensor in enumerate(_in_order(compiled, own)):
         request.set_input_tensor(index, openvino.Tensor(tensor.numpy(), shared_memory=True))
     for index, tensor in enumerate(made):
         request.set_output_tensor(index, openvino.Tensor(tensor.numpy(), shared_memory=True))
@@ -71,11 +65,15 @@ def _compiled(module: nn.Module, own: OwnInput, workload: Workload) -> Any:  # n
     try:
         with silence(), torch.no_grad():
             model = openvino.convert_model(module, example_input=example)
-            shapes = dict(zip(model.inputs, (tuple(t.shape) for t in own.tensors), strict=True))
+            shapes = dict(zip(model.inputs, (tuple(t.shape) for t in _in_order(model, own)), strict=True))
             model.reshape(shapes)
             return openvino.Core().compile_model(model, "CPU", settings)
     except Exception as error:
         raise refused(workload, module, error) from error
+
+
+def _in_order(model: Any, own: OwnInput) -> tuple[torch.Tensor, ...]:  # noqa: ANN401 - it is not typed
+    return in_order_of([port.any_name for port in model.inputs], own)
 
 
 def _facts(compiled: Any, difference: float) -> dict[str, object]:  # noqa: ANN401 - it is not typed
