@@ -74,6 +74,13 @@ def _workload_arguments(workload: Workload, *, with_phase: bool) -> Iterator[str
 
 def _pair_options(pair: Pair) -> dict[str, str]:
     baseline, candidate = pair.baseline, pair.candidate
+    own = {side: f"@{side.runtime}" if side.runtime else "" for side in (baseline, candidate)}
+    if baseline.model == candidate.model and any(own.values()):
+        return {
+            "--model": baseline.model,
+            "--baseline": baseline.variant + own[baseline],
+            "--candidate": candidate.variant + own[candidate],
+        }
     if baseline.model == candidate.model:
         return {
             "--model": baseline.model,
@@ -81,7 +88,10 @@ def _pair_options(pair: Pair) -> dict[str, str]:
             "--variant": candidate.variant,
         }
     if names_network(baseline.model) and names_network(candidate.model):
-        return {"--baseline": baseline.model, "--candidate": candidate.model}
+        return {
+            "--baseline": baseline.model + own[baseline],
+            "--candidate": candidate.model + own[candidate],
+        }
     if names_network(candidate.model):
         return {
             "--model": baseline.model,

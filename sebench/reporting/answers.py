@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from sebench.schema import (
     ASIS,
     ATTENTION_KINDS,
+    CUSTOM,
     PLAIN,
     Comparison,
     MetricComparison,
@@ -14,6 +17,7 @@ from sebench.schema import (
 )
 from sebench.units import format_percent
 
+_CLASS = re.compile(r"custom\(class=[^,)]*:(\w+),?(.*)\)")
 NOISY_HALF_WIDTH = 0.05
 """Beyond this half-width, relative to the ratio, the sentence starts with "too noisy" and gives a range."""
 _FINE_HALF_WIDTH = 0.002
@@ -68,6 +72,9 @@ def attention_name(variant: str) -> str:
     name, bracket, options = variant.partition("(")
     if name in (PLAIN, ASIS):
         return {PLAIN: "plain", ASIS: "own attention"}[name]
+    if name == CUSTOM.name:
+        own = _CLASS.fullmatch(variant)
+        return variant if own is None else f"{own[1]}({own[2]})" if own[2] else own[1]
     label = ATTENTION_KINDS[name].label if name in ATTENTION_KINDS else name.upper()
     return f"{label}{bracket}{options}"
 

@@ -11,7 +11,7 @@ from sebench.schema.attention import (
     Position,
     hidden_channels,
 )
-from sebench.schema.attention_kinds import ATTENTION_KINDS
+from sebench.schema.attention_kinds import ATTENTION_KINDS, CUSTOM
 from sebench.schema.attention_options import (
     AttentionOption,
     OptionValue,
@@ -198,6 +198,7 @@ __all__ = [
     "BESIDE_NETWORK",
     "COLUMN_OPTIONS",
     "COMMIT_LENGTH",
+    "CUSTOM",
     "LIMIT_METRICS",
     "MAX_BLOCKS",
     "METRICS",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec import UNSET
-from msgspec.structs import force_setattr
+from msgspec.structs import force_setattr, replace
 
 from sebench.schema.base import Dtype, Effort, MemoryFormat, Optimizer, Phase, Runtime, Value
 from sebench.schema.network import NetworkOptions
@@ -41,6 +41,8 @@ class ModelSpec(NetworkOptions, frozen=True, kw_only=True):
     """Of the file in `weights`, as it was when the network was first spoken of."""
     commit: str | None = None
     """Whose tree a factory is imported from; None is the working tree."""
+    runtime: Runtime | None = None
+    """How its steps run where that is another way than the workload's: of two runtimes in one pair."""
 
     def __post_init__(self) -> None:
         if not self.variant:
@@ -51,7 +53,7 @@ class ModelSpec(NetworkOptions, frozen=True, kw_only=True):
         """What tells it apart: ``resnet50``, ``resnet50 se``, ``nets.py:net at 0123456789ab``."""
         is_told_by_name = self.variant == variant_of_name(self.model)
         name = self.model if is_told_by_name else f"{self.model} {self.variant}"
-        return name if self.commit is None else f"{name} at {self.commit[:COMMIT_LENGTH]}"
+        return _with_place(name, self)
 
 
 class Pair(Value, frozen=True, kw_only=True):
@@ -87,13 +89,19 @@ class Pair(Value, frozen=True, kw_only=True):
     @property
     def _is_one_network(self) -> bool:
         sides = (self.baseline, self.candidate)
-        return len({(side.model, side.commit) for side in sides}) == 1
+        apart = any(side.runtime is not None for side in sides)
+        return not apart and len({(side.model, side.commit) for side in sides}) == 1
 
 
 def _network_name(spec: ModelSpec) -> str:
     """With its variant, unless a network of others is as it was built: ``nets.py:net``."""
     named = ":" in spec.model and spec.variant == "asis"
-    name = spec.model if named else f"{spec.model} {spec.variant}"
+    return _with_place(spec.model if named else f"{spec.model} {spec.variant}", spec)
+
+
+def _with_place(name: str, spec: ModelSpec) -> str:
+    """With the runtime and the commit, where it has its own: ``nets.py:net@openvino at 0123456789ab``."""
+    name = name if spec.runtime is None else f"{name}@{spec.runtime}"
     return name if spec.commit is None else f"{name} at {spec.commit[:COMMIT_LENGTH]}"
 
 
@@ -127,6 +135,12 @@ class Workload(Value, frozen=True, kw_only=True):
         if self.runtime is _UNSAID:
             force_setattr(self, "runtime", "eager" if self.execution is _UNSAID else self.execution)
         force_setattr(self, "execution", self.runtime)
+
+    def of(self, spec: ModelSpec) -> Workload:
+        """As a network is run, which may have a runtime of its own."""
+        if spec.runtime is None:
+            return self
+        return replace(self, runtime=spec.runtime, execution=spec.runtime)
 
     @property
     def emulated(self) -> bool:

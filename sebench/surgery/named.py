@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from torch import nn
 
 from sebench.counters.recording import ModuleCall, Recording
-from sebench.counters.twin import named_modules
 from sebench.errors import UsageError
 from sebench.schema import Variant
 from sebench.surgery.boundaries import NAME, Boundary
@@ -15,7 +14,7 @@ from sebench.surgery.dataflow import Dataflow
 from sebench.surgery.gates import FoundGate
 from sebench.surgery.insertion import put_in
 from sebench.surgery.places import Place, calls_of_class
-from sebench.surgery.removal import Passthrough
+from sebench.surgery.removal import Passthrough, take_out
 from sebench.surgery.stages import stage_of
 
 
@@ -53,7 +52,7 @@ def replace_named(
         if arguments.setdefault(call.path, argument) != argument:
             raise UsageError(f"--attention-class {name}: {call.path!r} is called in several ways")
         places[call.path] = _place(flow, call)
-    _pass_through(network, arguments)
+    take_out(network, {path: Passthrough(argument) for path, argument in arguments.items()})
     return network if variant.kind is None else put_in(network, tuple(places.values()), variant, seed)
 
 
@@ -87,12 +86,3 @@ def _place(flow: Dataflow, call: ModuleCall) -> Place:
         shape=shape,
         stage=stage_of(flow, shape),
     )
-
-
-def _pass_through(network: nn.Module, arguments: Mapping[str, int | str]) -> None:
-    modules = named_modules(network)
-    replaced = {id(modules[path]): Passthrough(argument) for path, argument in arguments.items()}
-    for module in modules.values():
-        for name, child in module._modules.items():
-            if id(child) in replaced:
-                module._modules[name] = replaced[id(child)]

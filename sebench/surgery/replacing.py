@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from torch import nn
 
 from sebench.counters.recording import Recording
-from sebench.counters.twin import named_modules
 from sebench.errors import BuildError
 from sebench.schema import Variant
 from sebench.surgery.boundaries import NAME, Boundary
@@ -15,7 +14,7 @@ from sebench.surgery.dataflow import Dataflow
 from sebench.surgery.gates import FoundGate
 from sebench.surgery.insertion import put_in
 from sebench.surgery.places import Place
-from sebench.surgery.removal import Passthrough
+from sebench.surgery.removal import Passthrough, take_out
 
 
 def replace_gates(
@@ -39,12 +38,7 @@ def replace_gates(
     """
     flow = Dataflow(recording)
     arguments = _arguments(network, flow, gates)
-    modules = named_modules(network)
-    replaced = {id(modules[path]): Passthrough(argument) for path, argument in arguments.items()}
-    for module in modules.values():
-        for name, child in module._modules.items():
-            if id(child) in replaced:
-                module._modules[name] = replaced[id(child)]
+    take_out(network, {path: Passthrough(argument) for path, argument in arguments.items()})
     places = {gate.gate.path: _place(flow, gate, gate.gate.path) for gate in gates}
     return put_in(network, tuple(places.values()), variant, seed)
 

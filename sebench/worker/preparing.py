@@ -130,11 +130,12 @@ def prepare(
 
 def own_facts(*sides: PreparedSide) -> dict[str, object]:
     """What the runtime says of itself, for both sides together: of differences the largest."""
-    told = [side for side in sides if side.facts]
-    if not told:
-        return {}
-    apart = max(cast("float", side.facts[APART]) for side in told)
-    return {OWN_FACTS: {told[0].workload.runtime: {**told[0].facts, APART: apart}}}
+    told: dict[str, dict[str, object]] = {}
+    for side in sides:
+        if side.facts:
+            known = told.setdefault(side.workload.runtime, dict(side.facts))
+            known[APART] = max(cast("float", facts[APART]) for facts in (known, side.facts))
+    return {OWN_FACTS: told} if told else {}
 
 
 def timed_steps(sides: Mapping[Side, PreparedSide]) -> dict[Side, Step]:
@@ -161,7 +162,7 @@ def prepare_side(
     Raises:
         Fatal: it does not build or run, or its output is not finite.
     """
-    workload, seed, label = request.workload, request.weight_seed, f"{spec.model} {spec.variant}"
+    workload, seed, label = request.workload.of(spec), request.weight_seed, f"{spec.model} {spec.variant}"
     beside = other_side(request, spec)
     module = guarded(lambda: build(spec, seed, workload, beside))
     alive()

@@ -40,7 +40,7 @@ def measure_memory(
     Raises:
         Fatal: the network does not build or run.
     """
-    workload, imported = request.workload, peak_resident_bytes()
+    workload, imported = request.workload.of(request.spec), peak_resident_bytes()
     module = guarded(lambda: build(request.spec, request.weight_seed, workload, request.beside))
     # Made anew where it is needed: a second input would be in the peak.
     source = partial(source_for, request.spec, request)

@@ -183,3 +183,15 @@ def test_what_cannot_be_meant_is_one_line(own, arguments, message):
     done = own(f"count -m nets.py:net -v se {arguments}", check=False)
     assert (done.returncode in (1, 2), done.stdout, len(done.stderr.splitlines())) == (True, "", 1)
     assert done.stderr.startswith(f"sebench: error: {message}")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("fewest_blocks_measured")
+def test_two_runtimes_of_one_network_are_compared(own):
+    sides = "--baseline nets.py:net@eager --candidate nets.py:net@compile"
+    measured = "--threads 1 --device cpu --effort quick --no-save -q --format json"
+    done = own(f"compare {sides} {GREY} {measured}")
+    (comparison,) = json.loads(done.stdout)["comparisons"]
+    assert comparison["model"] == "nets.py:net@compile against nets.py:net@eager"
+    metrics = {metric["metric"]: metric for metric in comparison["metrics"]}
+    assert (metrics["params"]["ratio"]["estimate"], metrics["latency"]["status"]) == (1.0, "ok")

@@ -135,7 +135,7 @@ class Counter:
             CountError: it cannot be counted, though it may run.
             WorkerError: its code ended the process that counted it.
         """
-        spec = replace(spec, weights=None, weights_sha256=None)  # which no count depends on
+        spec = replace(spec, weights=None, weights_sha256=None, runtime=None)  # no count depends on them
         asked = Asked(spec, shape, phase, dtype, gates and models.source_of(spec.model).knows_sites)
         if asked not in self._counted:
             self._counted[asked] = self._count(asked)

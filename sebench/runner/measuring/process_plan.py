@@ -8,7 +8,7 @@ from random import Random
 
 from sebench.runner.workers.child import worker_environ
 from sebench.runner.workers.session import Worker, WorkerDied, WorkerFailed
-from sebench.schema import Block, Plan, ProcessRun, Session, Side, TimingPolicy, Workload, runtime_info
+from sebench.schema import Block, Pair, Plan, ProcessRun, Session, Side, TimingPolicy, Workload, runtime_info
 from sebench.worker.protocol import Done, Failed, Measured, Request
 
 MAX_PADDING_BYTES = 4096
@@ -96,13 +96,18 @@ def measured_blocks(worker: Worker) -> Iterator[Block]:
         yield reply.block
 
 
-def silence_limit_s(policy: TimingPolicy, workload: Workload, *, block_s: float = 0.0) -> float:
+def silence_limit_s(
+    policy: TimingPolicy, workload: Workload, pair: Pair | None = None, *, block_s: float = 0.0
+) -> float:
     """How long a worker may say nothing.
 
     Args:
         policy: its `timeout_s` is the least.
         workload: how long its runtime may be silent.
+        pair: whose sides may have runtimes of their own.
         block_s: what a block is expected to take, once that is known.
     """
-    base_s = policy.timeout_s * runtime_info(workload.runtime).patience
+    sides = () if pair is None else (pair.baseline, pair.candidate)
+    runtimes = {workload.runtime, *(workload.of(side).runtime for side in sides)}
+    base_s = policy.timeout_s * max(runtime_info(runtime).patience for runtime in runtimes)
     return max(base_s, BLOCK_PATIENCE * block_s)

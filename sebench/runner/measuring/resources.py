@@ -157,12 +157,17 @@ def _find(workload: Workload, command: Sequence[str], timeout_s: float) -> Count
 def _run(session: Session, plan: Plan, process: int, blocks: int, command: Sequence[str]) -> EnergyRun:
     pair = draw_request(plan, session, Random(f"{plan.seed}/energy/{process}"))
     request = EnergyRequest(pair=pair, blocks=blocks)
-    environ, limit_s = worker_environ(session.workload), silence_limit_s(plan.policy, session.workload)
+    environ, limit_s = (
+        worker_environ(session.workload),
+        silence_limit_s(plan.policy, session.workload, session.pair),
+    )
     read: list[EnergyBlock] = []
     try:
         with WorkerSession(request, command=command, environ=environ, timeout_s=limit_s) as worker:
             block_s = energy_block_seconds(expect(worker, Ready).step_s)
-            worker.allow_silence(silence_limit_s(plan.policy, session.workload, block_s=block_s))
+            worker.allow_silence(
+                silence_limit_s(plan.policy, session.workload, session.pair, block_s=block_s)
+            )
             for _ in range(blocks):
                 read.append(expect(worker, EnergyMeasured).block)  # noqa: PERF401 - what was read is kept if it dies
             done = expect(worker, EnergyDone)

@@ -144,7 +144,7 @@ class _PairRun:
                 series.session,
                 seed=plan.seed,
                 command=context.host.command,
-                timeout_s=silence_limit_s(plan.policy, series.session.workload),
+                timeout_s=silence_limit_s(plan.policy, series.session.workload, series.session.pair),
                 trees=context.trees,
             )
         )

@@ -222,7 +222,8 @@ class ProcessSeries:
         return self._pacing.go(planned.process, pace, left_s, planned.rng)
 
     def _silence_limit_s(self) -> float:
-        return silence_limit_s(self._policy, self.session.workload, block_s=self._block_s)
+        session = self.session
+        return silence_limit_s(self._policy, session.workload, session.pair, block_s=self._block_s)
 
     def _fix_pacing(self, first: Prepared, left_s: float) -> Pacing:
         pacing = Pacing.of_first(self._policy, first, left_s)

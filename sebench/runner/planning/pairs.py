@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from msgspec.structs import asdict, replace
 
 from sebench.errors import UsageError
 from sebench.models import PLAIN, names_network, resolve, source_of
-from sebench.schema import NO_OPTIONS, ModelSpec, NetworkOptions, Pair
+from sebench.schema import NO_OPTIONS, RUNTIMES, ModelSpec, NetworkOptions, Pair, Runtime
 
 UsualCandidate = Callable[[ModelSpec, tuple[int, ...]], str]
 """The variant that a network, as it is by its name, is compared with plain as where none is said, given the
@@ -42,7 +43,8 @@ def make_pairs(
     """Every pair that is asked for, once, in the order of asking.
 
     A baseline or candidate with a colon in it is a network of its own (``nets.py:old``); without one it is a
-    variant of each model.
+    variant of each model. Either may end with a runtime, ``se@openvino``; a native network is then one of its
+    own too: ``resnet50@openvino``.
 
     ===========  =========  =========================================================
     baseline     candidate  pairs
@@ -68,38 +70,58 @@ def make_pairs(
     Raises:
         UsageError: a combination that cannot be meant, an unknown model, or a variant that it does not take.
     """
-    _check(models, variants, baseline, candidate)
+    of_baseline, of_candidate = _Side.of(baseline), None if candidate is None else _Side.of(candidate)
+    _check(models, variants, of_baseline, of_candidate)
     of_networks = NO_OPTIONS if models else options
 
     def resolved(model: str, variant: str, options: NetworkOptions) -> ModelSpec:
         return resolve_spec(model, variant, options, own_inputs=own_inputs)
 
-    def side(model: str, text: str) -> ModelSpec:
-        if names_network(text):
-            return resolved(text, source_of(text).own_variant, of_networks)
-        return resolved(model, text, options)
+    def side(model: str, said: _Side) -> ModelSpec:
+        if said.is_network:
+            spec = resolved(said.name, source_of(said.name).own_variant, of_networks)
+        else:
+            spec = resolved(model, said.name, options)
+        return replace(spec, runtime=said.runtime)
 
     def candidates(model: str) -> Iterator[ModelSpec]:
-        if candidate is not None:
-            yield side(model, candidate)
+        if of_candidate is not None:
+            yield side(model, of_candidate)
             return
         for variant in variants or (unsaid(model),):
             yield resolved(model, variant, options)
 
     def unsaid(model: str) -> str:
         source = source_of(model)
-        if names_network(baseline) and source.default_variant is None:
+        if of_baseline.is_network and source.default_variant is None:
             return source.own_variant
         return usual_candidate(resolved(model, source.own_variant, options))
 
     # As keys of a dict: spelled differently, the same pair is still one. Two networks need no model.
     return tuple(
         dict.fromkeys(
-            _fed_alike(Pair(baseline=side(model, baseline), candidate=spec))
+            _fed_alike(Pair(baseline=side(model, of_baseline), candidate=spec))
             for model in models or ("",)
             for spec in candidates(model)
         )
     )
+
+
+class _Side(NamedTuple):
+    """What somebody says of one side."""
+
+    name: str
+    """Of a variant or a network."""
+    runtime: Runtime | None
+    is_network: bool
+
+    @classmethod
+    def of(cls, text: str) -> _Side:
+        name, _, last = text.rpartition("@")
+        runtime = next((info.name for info in RUNTIMES if info.name == last), None)
+        if not name or runtime is None:
+            return cls(text, None, names_network(text))
+        return cls(name, runtime, names_network(name) or name in source_of(name).names())
 
 
 def resolve_spec(
@@ -132,23 +154,24 @@ def _fed_alike(pair: Pair) -> Pair:
     )
 
 
-def _check(models: Sequence[str], variants: Sequence[str], baseline: str, candidate: str | None) -> None:
+def _check(models: Sequence[str], variants: Sequence[str], baseline: _Side, candidate: _Side | None) -> None:
+    named = "" if candidate is None else candidate.name
     if candidate is not None and variants:
         raise UsageError(
-            f"--variant {variants[0]} and --candidate {candidate} both say what to measure",
+            f"--variant {variants[0]} and --candidate {named} both say what to measure",
             hint="leave one of them out",
         )
-    of_baseline, of_candidate = names_network(baseline), candidate is not None and names_network(candidate)
+    of_baseline, of_candidate = baseline.is_network, candidate is not None and candidate.is_network
     if models and of_baseline and of_candidate:
         raise UsageError(
-            f"--model {models[0]}: --baseline {baseline} and --candidate {candidate} are networks already",
+            f"--model {models[0]}: --baseline {baseline.name} and --candidate {named} are networks already",
             hint="leave --model out",
         )
     if models or (of_baseline and of_candidate):
         return
     hint = "name at least one --model, or two networks: --baseline FILE.py:old --candidate FILE.py:new"
     if of_baseline:
-        hint = f"--baseline {baseline} is compared with --candidate FILE.py:new, or with a --model"
+        hint = f"--baseline {baseline.name} is compared with --candidate FILE.py:new, or with a --model"
     if of_candidate:
-        hint = f"--candidate {candidate} is compared with --baseline FILE.py:old, or with a --model"
+        hint = f"--candidate {named} is compared with --baseline FILE.py:old, or with a --model"
     raise UsageError("nothing to compare", hint=hint)

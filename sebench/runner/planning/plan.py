@@ -17,7 +17,7 @@ from sebench.runner.planning.pairs import (
     make_pairs,
     resolve_spec,
 )
-from sebench.runner.planning.workloads import image_size, said_shape, says_input, workloads
+from sebench.runner.planning.workloads import image_size, require_runtimes, said_shape, says_input, workloads
 from sebench.schema import (
     NO_OPTIONS,
     NOTHING_SAID,
@@ -124,6 +124,8 @@ def make_plan(
             usual_candidate=lambda spec: usual_candidate(spec, shape_said(spec, workload)),
         )
     )
+    for planned in pairs:
+        require_runtimes(planned)
     measured = [each for planned in pairs for each in planned.workloads]
     if energy:
         require_one_device(measured, "--energy")

@@ -16,6 +16,7 @@ from sebench.profilers.selection import resolve_device
 from sebench.runner.planning.inputs import batch_of, parse_input_shape, require_batch_size
 from sebench.schema import (
     RUNTIMES,
+    PairPlan,
     Phase,
     RuntimeInfo,
     Workload,
@@ -165,6 +166,27 @@ def _check_ranks(world_size: int | None, *, trains: bool) -> None:
         raise UsageError(f"--world-size {world_size} is not positive")
     if world_size > 1 and not trains:
         raise UsageError(f"--world-size {world_size} needs a training step", hint="add --phase training")
+
+
+def require_runtimes(planned: PairPlan) -> None:
+    """Refuse sides with a runtime of their own that is not for these workloads, or not installed.
+
+    Raises:
+        UsageError: says what it does not go with.
+    """
+    for spec in (planned.pair.baseline, planned.pair.candidate):
+        for workload in planned.workloads if spec.runtime else ():
+            own = workload.of(spec)
+            info = runtime_info(own.runtime)
+            require_support(
+                info,
+                device=own.device,
+                phase=own.phase,
+                dtype=own.dtype,
+                memory_format=own.memory_format,
+                world_size=own.world_size,
+            )
+            require_installed(info)
 
 
 def require_support(

@@ -90,6 +90,12 @@ def test_energy_reaches_the_plan_and_the_stored_command(asked):
         (["resnet50"], "se", "a.py:new", "--model resnet50 --baseline se --candidate a.py:new"),
         (["resnet50"], "a.py:old", None, "--model resnet50 --baseline a.py:old --variant se"),
         (["resnet50"], "plain", None, "--model resnet50 --baseline plain --variant se"),
+        ([], "a.py:old@eager", "b.py:new@compile", "--baseline a.py:old@eager --candidate b.py:new@compile"),
+        ([], "a.py:old@eager", "a.py:old", "--model a.py:old --baseline asis@eager --candidate asis"),
+        (
+            *([], "resnet50@eager", "resnet50@compile"),
+            "--model resnet50 --baseline plain@eager --candidate plain@compile",
+        ),
     ],
 )
 def test_the_command_names_the_same_pair(names, baseline, candidate, words):

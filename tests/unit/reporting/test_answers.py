@@ -141,6 +141,8 @@ def test_sizes_text(processes, blocks, text):
 
 def test_names_and_places():
     assert [attention_name(v) for v in ("plain", "se", "se(r=8)", "eca")] == ["plain", "SE", "SE(r=8)", "ECA"]
+    own = ("custom(class=a/nets.py:Gate)", "custom(class=nets:Gate,stages=2-4)", "custom")
+    assert [attention_name(v) for v in own] == ["Gate", "Gate(stages=2-4)", "custom"]
     assert place_text(None) == "on this machine"
     assert place_text(Workload(batch_size=8, input_shape=(8, 3, 224, 224))) == "on this CPU at batch 8"
 

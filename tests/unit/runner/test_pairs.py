@@ -5,7 +5,7 @@ import pytest
 from sebench.errors import UsageError
 from sebench.runner.planning.pairs import make_pairs
 from sebench.runner.planning.plan import make_plan
-from sebench.schema import ModelSpec, NetworkOptions, WorkloadRequest
+from sebench.schema import ModelSpec, NetworkOptions, Workload, WorkloadRequest
 
 OLD, NEW = "nets.py:old", "nets.py:new"
 
@@ -85,6 +85,38 @@ def test_what_a_network_is_compared_as_is_asked_where_nobody_says():
     assert (pair.baseline.label, pair.candidate.label) == ("nets.py:new plain", "nets.py:new")
     (pair,) = make_pairs([NEW], ["se"], OLD)
     assert pair.title == "nets.py:new se against nets.py:old"
+
+
+def test_sides_may_have_runtimes_of_their_own():
+    (pair,) = make_pairs([], [], "resnet50@eager", "resnet50@openvino")
+    assert pair.title == "resnet50 plain@openvino against resnet50 plain@eager"
+    assert pair.candidate == ModelSpec(model="resnet50", runtime="openvino")
+    (pair,) = make_pairs(["resnet50"], [], "se@onnxruntime", "se@openvino")
+    assert (pair.baseline_name, pair.candidate_name) == (
+        "resnet50 se@onnxruntime",
+        "resnet50 se@openvino",
+    )
+    (pair,) = make_pairs([], [], f"{OLD}@compile", OLD)
+    assert pair.title == "nets.py:old against nets.py:old@compile"
+    assert pair.baseline.label == "nets.py:old@compile"
+    with pytest.raises(UsageError, match="unknown attention 'se@openvno'"):
+        make_pairs(["resnet50"], [], "plain", "se@openvno")
+
+
+def test_a_workload_is_run_as_its_network_is():
+    workload = Workload(input_shape=(1, 3, 8, 8), runtime="compile")
+    own = workload.of(ModelSpec(model="resnet50", runtime="openvino"))
+    assert (own.runtime, own.execution) == ("openvino", "openvino")
+    assert workload.of(ModelSpec(model="resnet50")) is workload
+
+
+def test_runtimes_of_sides_are_checked_before_anything_is_built():
+    options = {"names": [], "variants": [], "baseline": "resnet50@eager", "candidate": "resnet50@cudagraph"}
+    with pytest.raises(UsageError, match="--runtime cudagraph exists on CUDA devices only, not on cpu"):
+        make_plan(**options, workload=WorkloadRequest(device="cpu", threads=1))
+    options["candidate"] = "resnet50@openvino"
+    with pytest.raises(UsageError, match="--runtime openvino cannot convert a step of --phase training"):
+        make_plan(**options, workload=WorkloadRequest(device="cpu", threads=1, phase="training"))
 
 
 def test_two_networks_share_the_input_of_the_native_one():
