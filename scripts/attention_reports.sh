@@ -44,5 +44,6 @@ for model in torchvision:resnet18 torchvision:resnet34; do
   done
 done
 measure examples/ecapa.py:net asis
+rm -rf "$folder/attention_figures"
 python -m sebench report "$data" --output "$folder/attention.md"
 exit "$failed"

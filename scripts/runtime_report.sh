@@ -18,4 +18,5 @@ for model in "${models[@]}"; do
   python -m sebench compare --model "$model" "${in_all[@]}" "${options[@]}"
 done
 python -m sebench compare --model resnet50 --variant plain "${in_all[@]}" "${options[@]}"
+rm -rf "$folder/runtimes_figures"
 python -m sebench report "$data" --output "$folder/runtimes.md"
