@@ -232,6 +232,26 @@ def test_a_warning_about_the_machine_costs_the_grade_a():
     assert latency_of(comparison).grade == "B"
 
 
+@pytest.mark.parametrize(
+    ("took_s", "said"),
+    [
+        (
+            [{"baseline": 3.0, "candidate": 5.0}, {"baseline": 4.0, "candidate": 7.0}],
+            "3.5 s (baseline) and 6.0 s (candidate)",
+        ),
+        ([{"candidate": 5.0}, {"candidate": 7.0}], "6.0 s (candidate)"),  # the other side compiles nothing
+    ],
+)
+def test_compiling_is_told_of_the_sides_that_do(took_s, said):
+    runs = [
+        structs.replace(noisy(8, 1.02, 0.001, number), compile_s=each) for number, each in enumerate(took_s)
+    ]
+    (found,) = (finding for finding in latency(runs).findings if finding.code == "compile-time")
+    assert found.message == f"building and compiling took {said}, which none of the times above includes"
+    silent = latency([noisy(8, 1.02, 0.001)])
+    assert "compile-time" not in codes(silent)
+
+
 def split_block(order="ABBA"):
     """Steps of 30 and 33 ms, of which the forward passes take 10 and 12 ms, and the device's own view."""
     times = {"A": ("baseline", 0.030, 0.010, 0.029), "B": ("candidate", 0.033, 0.012, 0.031)}
