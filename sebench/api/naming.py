@@ -78,7 +78,13 @@ def asked_options(
     attention_class: str | None = None,
     example_inputs: Callable[..., object] | str | None = None,
 ) -> NetworkOptions:
-    """What was said of how a network is built, as the command line would have said it."""
+    """What was said of how a network is built, as the command line would have said it.
+
+    Raises:
+        UsageError: `model_args` is no mapping.
+    """
+    if model_args is not None and not isinstance(model_args, Mapping):
+        raise UsageError("model_args is no dictionary", hint='pass one, e.g. {"width": 16}')
     return NetworkOptions(
         num_classes=num_classes,
         stride_in=stride_in,

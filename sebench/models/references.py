@@ -66,12 +66,25 @@ def make_inputs(reference: str, batch_size: int, seed: int) -> Inputs:
         torch.manual_seed(seed)
         inputs = Inputs.of(function(batch_size))
         inputs = inputs.map(lambda tensor: tensor.detach())
+    if next(inputs.tensors(), None) is not None and not _has_batch(inputs, batch_size):
+        raise BuildError(
+            f"{reference}({batch_size}) returned {inputs.describe()}: nothing in it is {batch_size} long",
+            hint="return as many items as it is asked for",
+        )
     if next(inputs.tensors(), None) is None:
         raise BuildError(
             f"{reference} returned no tensor",
             hint="return a tensor, a tuple (arguments by position) or a dict (arguments by name)",
         )
     return inputs
+
+
+def _has_batch(inputs: Inputs, batch_size: int) -> bool:
+    """Whether a tensor, or a list of tensors, is as long as the batch."""
+    lists = (value for value in (*inputs.args, *inputs.kwargs.values()) if isinstance(value, (list, tuple)))
+    return any(tensor.shape[:1] == (batch_size,) for tensor in inputs.tensors()) or any(
+        len(each) == batch_size for each in lists
+    )
 
 
 def make_attention_of(reference: str, channels: int) -> nn.Module:
@@ -93,4 +106,5 @@ def make_attention_of(reference: str, channels: int) -> nn.Module:
 
 def _reworded(error: UnknownModelError, reference: str, said: str) -> UsageError:
     message = error.message.replace(f"unknown model {reference!r}", f"{said} {reference!r}")
-    return UsageError(message, hint=error.hint)
+    meant = error.hint if error.hint and error.hint.startswith("did you mean") else None
+    return UsageError(message, hint=meant or "name a function or class at the top of it")

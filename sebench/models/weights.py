@@ -93,7 +93,9 @@ def _state_in(path: Path) -> dict[str, Tensor]:
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        holds_code = "weights only load failed" in str(error).lower()
+        objects, other = "it holds objects besides tensors, which are not loaded", "it is no such file"
+        reason = objects if holds_code else other
         raise BuildError(
             f"{path} cannot be read as weights: {reason}",
             hint="save the state_dict alone: torch.save(net.state_dict(), FILE)",

@@ -37,6 +37,8 @@ class RuntimeInfo:
     """Layouts of the input; runtimes of their own decide about all others."""
     needs: tuple[str, ...] = ()
     """Packages that an extra of its name installs."""
+    has_own_threads: bool = False
+    """Whether it starts threads beside OpenMP's. Where those are bound, they inherit one place."""
     patience: int = 1
     """How many times as long as with eager steps a worker may say nothing."""
     prepares: bool = True
@@ -58,6 +60,7 @@ _EXPORTED: dict[str, Any] = {
     "devices": ("cpu",),
     "memory_formats": ("contiguous",),
     "world_sizes": (1, 1),
+    "has_own_threads": True,
     "patience": 5,
 }
 """What runtimes can do that take an exported network: one image or batch at a time, on the CPU."""

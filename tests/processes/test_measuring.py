@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from msgspec.structs import replace
 
 from sebench.analysis.comparison import compare
 from sebench.runner.counting.pair import PairCosts
@@ -15,7 +16,7 @@ from sebench.runner.measuring.device_lock import lock_file
 from sebench.runner.measuring.result import ResultBuilder
 from sebench.runner.measuring.run import run
 from sebench.runner.measuring.series import ProcessSeries
-from sebench.runner.workers.child import thread_placement
+from sebench.runner.workers.child import thread_placement, worker_environ
 from sebench.schema import ModelSpec, Pair, Session, TimingPolicy, Workload
 from tests import samples
 
@@ -225,3 +226,18 @@ def test_sessions_whose_workers_did_not_start_leave_the_facts_of_the_others(seri
     )
     environment = builder.build(RunContext(), interrupted=True).environment
     assert (environment.device, environment.runtime) == ({"name": "a GPU"}, {"num_threads": 1})
+
+
+def test_runtimes_with_threads_of_their_own_are_not_bound_to_one_core(monkeypatch):
+    for name in ("OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY"):
+        monkeypatch.delenv(name, raising=False)
+    eager = Workload(input_shape=(1, 3, 8, 8), threads=2)
+    net = ModelSpec(model="resnet50")
+    pair = Pair(baseline=net, candidate=ModelSpec(model="resnet50", runtime="openvino"))
+    environs = [
+        worker_environ(eager, Pair(baseline=net, candidate=net)),
+        worker_environ(replace(eager, runtime="onnxruntime", execution="onnxruntime")),
+        worker_environ(eager, pair),  # one side is enough
+    ]
+    assert [environ.get("OMP_PLACES") for environ in environs] == ["cores", None, None]
+    assert {environ["OMP_NUM_THREADS"] for environ in environs} == {"2"}

@@ -93,6 +93,8 @@ def test_what_the_library_is_told_is_what_the_command_line_says():
     )
     assert asked == SAID
     assert network_arguments(asked) == ARGUMENTS
+    with pytest.raises(UsageError, match="model_args is no dictionary; pass one"):
+        asked_options(model_args=[3])
     texts = asked_options(model_args={"act": "relu", "flag": "True", "sizes": [1, 2]}).model_args
     assert texts == ("act=relu", "flag='True'", "sizes=[1, 2]")
 

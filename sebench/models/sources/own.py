@@ -38,7 +38,10 @@ class _Own(AsItIs):
             module = self.module(name)
         factory = getattr(module, attribute, None)
         if not callable(factory):
-            hint = near_matches(attribute, dir(module)) or "name a function that returns an nn.Module"
+            others = [
+                name for name in dir(module) if name != attribute
+            ]  # it may be there, and be no function
+            hint = near_matches(attribute, others) or "name a function that returns an nn.Module"
             raise UnknownModelError(
                 f"unknown model {name!r}: {place} has no function {attribute!r}", hint=hint
             )

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from sebench.errors import WorkerError
 from sebench.profilers.inputs import OwnInput
 from sebench.profilers.runtimes.eager import Batch, PreparedStep
 from sebench.profilers.runtimes.exported import (
@@ -25,6 +26,7 @@ from sebench.profilers.runtimes.exported import (
 from sebench.schema import Workload
 
 _PRECISION = "INFERENCE_PRECISION_HINT"
+_THREADS = "INFERENCE_NUM_THREADS"
 
 
 def prepare(module: nn.Module, batch: Batch, workload: Workload, /) -> PreparedStep:
@@ -34,6 +36,7 @@ def prepare(module: nn.Module, batch: Batch, workload: Workload, /) -> PreparedS
     own = batch.input
     expected = reference(module, own, workload)
     compiled = _compiled(module, own, workload)
+    _require_threads(compiled, workload)
     request = compiled.create_infer_request()
     made = tuple(torch.empty_like(each, memory_format=torch.contiguous_format) for each in expected)
     for index, tensor in enumerate(_in_order(compiled, own)):
@@ -57,7 +60,7 @@ def _compiled(module: nn.Module, own: OwnInput, workload: Workload) -> Any:  # n
     args, kwargs = evaluating(module, own)
     settings = {
         _PRECISION: "f32",
-        "INFERENCE_NUM_THREADS": workload.threads,
+        _THREADS: workload.threads,
         "NUM_STREAMS": 1,
         "PERFORMANCE_HINT": "LATENCY",
     }
@@ -70,6 +73,16 @@ def _compiled(module: nn.Module, own: OwnInput, workload: Workload) -> Any:  # n
             return openvino.Core().compile_model(model, "CPU", settings)
     except Exception as error:
         raise refused(workload, module, error) from error
+
+
+def _require_threads(compiled: Any, workload: Workload) -> None:  # noqa: ANN401 - it is not typed
+    """It takes fewer where the process is bound to fewer processors, without a word."""
+    threads = int(compiled.get_property(_THREADS))
+    if threads != workload.threads:
+        raise WorkerError(
+            f"--runtime openvino runs {threads} threads here, not {workload.threads}",
+            hint=f"use --threads {threads}, or leave the variables unset that bind threads (OMP_PROC_BIND)",
+        )
 
 
 def _in_order(model: Any, own: OwnInput) -> tuple[torch.Tensor, ...]:  # noqa: ANN401 - it is not typed

@@ -175,7 +175,7 @@ def _stages_description(rows: dict[str, tuple[int, int, int]], wholes: Sequence[
         return f"{stage or '(none)'} ({format_share(values[index], wholes[index])})"
 
     sentences = [
-        f"Most of the added {name} lie in stage {largest(index)}."
+        f"The largest share of the added {name} lies in stage {largest(index)}."
         for index, name in ((0, "parameters"), (2, "bytes"))
         if wholes[index] > 0
     ]

@@ -54,6 +54,7 @@ def plan_process(plan: Plan, index: int, session: Session, process: int, attempt
     request = draw_request(plan, session, rng)
     environ = worker_environ(
         session.workload,
+        session.pair,
         PYTHONHASHSEED=str(rng.getrandbits(32)),
         # The size of the environment moves the stack, which alone changes timings (Mytkowicz 2009).
         SEBENCH_PADDING="x" * rng.randrange(MAX_PADDING_BYTES),

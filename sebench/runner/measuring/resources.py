@@ -73,7 +73,7 @@ def measure_memory(
                 MemoryMeasured,
                 command=command,
                 # Fixed hashes: what iterates over sets allocates in the same order in every process.
-                environ=worker_environ(session.workload, PYTHONHASHSEED="0"),
+                environ=worker_environ(session.workload, session.pair, PYTHONHASHSEED="0"),
                 timeout_s=timeout_s,
                 directory=tree_of(spec, trees),
             )
@@ -158,7 +158,7 @@ def _run(session: Session, plan: Plan, process: int, blocks: int, command: Seque
     pair = draw_request(plan, session, Random(f"{plan.seed}/energy/{process}"))
     request = EnergyRequest(pair=pair, blocks=blocks)
     environ, limit_s = (
-        worker_environ(session.workload),
+        worker_environ(session.workload, session.pair),
         silence_limit_s(plan.policy, session.workload, session.pair),
     )
     read: list[EnergyBlock] = []

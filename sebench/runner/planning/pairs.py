@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from msgspec.structs import asdict, replace
 
-from sebench.errors import UsageError
+from sebench.errors import UsageError, near_matches
 from sebench.models import PLAIN, names_network, resolve, source_of
 from sebench.schema import NO_OPTIONS, RUNTIMES, ModelSpec, NetworkOptions, Pair, Runtime
 
@@ -119,6 +119,10 @@ class _Side(NamedTuple):
     def of(cls, text: str) -> _Side:
         name, _, last = text.rpartition("@")
         runtime = next((info.name for info in RUNTIMES if info.name == last), None)
+        if name and runtime is None and last.isidentifier():  # names of functions and variants have no @
+            known = [info.name for info in RUNTIMES]
+            hint = near_matches(last, known) or f"choose from {', '.join(known)}"
+            raise UsageError(f"{text!r}: there is no runtime {last!r}", hint=hint)
         if not name or runtime is None:
             return cls(text, None, names_network(text))
         return cls(name, runtime, names_network(name) or name in source_of(name).names())

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from sebench.schema import Workload
+from sebench.schema import Pair, Workload, runtime_info
 from sebench.store import temporary_file
 from sebench.worker.channel import cause_of_death
 
@@ -208,18 +208,22 @@ def _exit_descriptor(pid: int) -> int | None:
 _PLACEMENT_VARIABLES = ("OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY")
 
 
-def worker_environ(workload: Workload, **variables: str) -> dict[str, str]:
+def worker_environ(workload: Workload, pair: Pair | None = None, **variables: str) -> dict[str, str]:
     """The environment of a worker, on top of our own: how many threads, and where.
 
     Args:
         workload: its threads and ranks.
+        pair: whose sides may have runtimes of their own.
         variables: of this worker alone.
     """
     threads = str(workload.threads)
+    sides = () if pair is None else (pair.baseline, pair.candidate)
+    runtimes = {workload.runtime, *(workload.of(side).runtime for side in sides)}
+    bound = not any(runtime_info(runtime).has_own_threads for runtime in runtimes)
     return {
         "OMP_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
-        **rank_placement(workload.world_size),
+        **(rank_placement(workload.world_size) if bound else {}),
         **variables,
     }
 

@@ -118,7 +118,9 @@ def test_a_file_without_a_state_dict(content):
 
 
 def test_a_file_with_code_is_refused_and_not_run():
-    with pytest.raises(BuildError, match="net.pt cannot be read as weights: Weights only load failed"):
+    with pytest.raises(
+        BuildError, match="net.pt cannot be read as weights: it holds objects besides tensors, which are not"
+    ):
         models.build(spec(weights=saved(nn.Linear(1, 1))))
     with pytest.raises(UsageError, match="--weights missing.pt: No such file or directory"):
         spec(weights="missing.pt")
@@ -211,6 +213,18 @@ def test_what_makes_no_inputs(reference, message):
     with pytest.raises((BuildError, UsageError)) as error:
         models.make_inputs(reference, 2, 0)
     assert str(error.value).startswith(message)
+
+
+def test_inputs_that_do_not_follow_the_batch_are_refused(tmp_path):
+    (tmp_path / "fixed_inputs.py").write_text(
+        "import torch\ndef three(n):\n    return torch.rand(3, 1, 4, 4)\n"
+        "def images(n):\n    return ([torch.rand(3, 8, 8)] * n,)\n"
+    )
+    with pytest.raises(
+        BuildError, match=r"three\(2\) returned one tensor \(3, 1, 4, 4\): nothing in it is 2 long"
+    ):
+        models.make_inputs("fixed_inputs.py:three", 2, 0)
+    assert len(models.make_inputs("fixed_inputs.py:images", 2, 0).args[0]) == 2
 
 
 def test_attention_goes_where_the_user_says():

@@ -99,7 +99,9 @@ def test_sides_may_have_runtimes_of_their_own():
     (pair,) = make_pairs([], [], f"{OLD}@compile", OLD)
     assert pair.title == "nets.py:old against nets.py:old@compile"
     assert pair.baseline.label == "nets.py:old@compile"
-    with pytest.raises(UsageError, match="unknown attention 'se@openvno'"):
+    with pytest.raises(
+        UsageError, match="'se@openvno': there is no runtime 'openvno'; did you mean 'openvino'"
+    ):
         make_pairs(["resnet50"], [], "plain", "se@openvno")
 
 
