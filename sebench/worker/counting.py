@@ -215,10 +215,6 @@ def serve_lock(request: LockRequest, channel: WorkerChannel, exit_hooks: Callabl
     channel.send(Locked(entries=tuple(entries)))
 
 
-def _files_of(spec: ModelSpec) -> dict[str, str]:
-    return digests(map(str, models.own_files())) if models.is_users_own(spec) else {}
-
-
 def _answer(request: _Request) -> Counted | CrossChecked:
     spec, shape, phase = request.spec, request.input_shape, request.phase
     match request:
