@@ -58,7 +58,7 @@ def compare(result: Result) -> Comparison:
         One row per metric; sampled metrics carry a ratio with a confidence interval, scope and grade.
     """
     costs = [cost for cost in (result.baseline_cost, result.candidate_cost) if cost is not None]
-    return Comparison(
+    comparison = Comparison(
         model=result.pair.model,
         baseline=result.pair.baseline_name,
         candidate=result.pair.candidate_name,
@@ -77,6 +77,25 @@ def compare(result: Result) -> Comparison:
         uncounted=tuple(dict.fromkeys(op for cost in costs for op in cost.uncounted)),
         findings=result.findings,
     )
+    return _without_advice(comparison) if comparison.is_interrupted else comparison
+
+
+def _without_advice(comparison: Comparison) -> Comparison:
+    """What to do about too few samples is known to whoever has interrupted the measurement."""
+    metrics = tuple(
+        replace(
+            metric,
+            findings=tuple(
+                replace(finding, hint=None) if finding.code in _OF_TOO_LITTLE else finding
+                for finding in metric.findings
+            ),
+        )
+        for metric in comparison.metrics
+    )
+    return replace(comparison, metrics=metrics)
+
+
+_OF_TOO_LITTLE = frozenset({"no-interval", "too-noisy", "fewer-processes", "within-process"})
 
 
 def latency_metric(measurement: Measurement, machine: Sequence[Finding]) -> MetricComparison:

@@ -100,7 +100,8 @@ def latency_findings(
 def interval_findings(estimate: statistics.RatioEstimate) -> Iterator[Finding]:
     """What a reader should know of an interval: that there is none, how wide it is, what it holds for."""
     if estimate.ci_low is None or estimate.ci_high is None or estimate.ratio is None:
-        yield _warning("no-interval", estimate.reason or "no interval", "allow a larger --budget")
+        hint = "measure longer: --effort standard, or a larger --budget"
+        yield _warning("no-interval", f"too few blocks: {estimate.reason or 'no interval'}", hint)
         return
     if estimate.ci_low == estimate.ci_high:
         yield _warning("zero-width", "all blocks gave exactly the same ratio: check the clock")

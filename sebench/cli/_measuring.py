@@ -128,9 +128,13 @@ def late_text(progress: Progress) -> str:
     whole_s = progress.elapsed_s + left_s
     if whole_s <= LATE_RATIO * aim_s:
         return ""
+    processes = f"{progress.processes} process{'' if progress.processes == 1 else 'es'}"
+    planned = f"{processes} x {progress.blocks} blocks"
+    why = f"the fewest blocks, {planned}" if progress.blocks <= progress.least_blocks else f"up to {planned}"
+    limit = " (--budget sets a limit)" if progress.least_blocks else ""
     return (
-        f"this will take about {format_duration(whole_s)} rather than {format_duration(aim_s)}: the fewest "
-        f"blocks, {progress.processes} x {progress.blocks}, take that long (--budget sets a limit)"
+        f"this will take about {format_duration(whole_s)} rather than {format_duration(aim_s)}: "
+        f"{why}, take that long{limit}"
     )
 
 

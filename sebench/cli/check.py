@@ -39,6 +39,8 @@ from sebench.schema import (
     NetworkOptions,
     OnInconclusive,
     WorkloadRequest,
+    attributed,
+    subjects_of_checks,
 )
 from sebench.store import ATTEMPTS, check_writable
 
@@ -221,7 +223,7 @@ def _present(gate: Gate, output_format: str, output: str, *, junit: Path | None,
             document=lambda: gate_document(gate, with_findings=not on_terminal),
             measured=True,
         )
-        show_findings((finding for check in gate.checks for finding in check.findings), quiet=quiet)
+        show_findings(attributed(subjects_of_checks(gate.checks)), quiet=quiet)
         reasons = (check.reason for check in gate.checks if check.reason.code in SAID)
         for message in dict.fromkeys(f"{r.message}; {r.hint}" if r.hint else r.message for r in reasons):
             complain(message)

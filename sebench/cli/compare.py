@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -22,13 +21,16 @@ from sebench.cli._compare_stored import compare_stored, given, refuse_measuring_
 from sebench.cli._measuring import progress_bar, run_context
 from sebench.cli._options import takes_network, takes_workload
 from sebench.cli._pictures import check_plot, draw_plot
-from sebench.errors import EXIT_ERROR, EXIT_OK, DataFileError, UsageError
+from sebench.errors import EXIT_ERROR, EXIT_OK, DataFileError, Interrupted, UsageError
 from sebench.schema import (
     NO_OPTIONS,
     NOTHING_SAID,
     Finding,
     NetworkOptions,
     WorkloadRequest,
+    attributed,
+    subject,
+    subjects,
 )
 from sebench.store import ResultStore, check_directory
 
@@ -62,6 +64,29 @@ class Collector:
 
     def present(self, output_format: options.Format, output: str) -> int:
         """Write the comparison; the status tells whether all was measured, stored and drawn."""
+        self._write(output_format, output)
+        show_findings(self._findings(), quiet=self._quiet)
+        status = self._status()
+        return draw_plot(self._plot, self._picture) or status
+
+    def present_interrupted(self, output_format: options.Format, output: str) -> str | None:
+        """Write the comparison as far as there is one.
+
+        Nothing is said of what it lacks: somebody chose to have no more of it.
+
+        Returns:
+            What became of what was measured; None where nothing was.
+        """
+        if not self.comparisons:
+            return None
+        self._write(output_format, output)
+        complain_of_unstored(self._not_stored)
+        places = ["shown" if output == "-" else f"in {output}"]
+        if self._store and not self._not_stored:
+            places.append(f"stored in {self._store.directory}")
+        return f"what was measured until then is {' and '.join(places)}"
+
+    def _write(self, output_format: options.Format, output: str) -> None:
         from sebench.analysis.comparison import origin
         from sebench.models import as_published
         from sebench.reporting.comparison import comparison_document
@@ -83,9 +108,6 @@ class Collector:
             ),
             measured=True,
         )
-        show_findings(self._findings(), quiet=self._quiet)
-        status = self._status()
-        return draw_plot(self._plot, self._picture) or status
 
     def _picture(self) -> Picture:
         from sebench.models import as_published
@@ -96,13 +118,12 @@ class Collector:
 
     def _findings(self) -> list[Finding]:
         of_machine = self._results[0].environment.findings
-        of_pairs = [
-            finding
-            for comparison in self.comparisons
-            for group in (comparison.findings, *(metric.findings for metric in comparison.metrics))
-            for finding in group
+        reasons = [metric.reason or "" for _, metric in self._missing()]
+        told = [
+            (about, [each for each in found if not any(each.message in reason for reason in reasons)])
+            for about, found in subjects(self.comparisons)
         ]
-        of_pairs += [
+        not_counted = [
             Finding(
                 code="not-counted",
                 severity="warning",
@@ -111,14 +132,13 @@ class Collector:
             for comparison in self.comparisons
             for reason in dict.fromkeys(m.reason for m in comparison.metrics if _is_not_counted(m))
         ]
-        reasons = [metric.reason or "" for _, metric in self._missing()]
-        told = [finding for finding in of_pairs if any(finding.message in reason for reason in reasons)]
-        return [finding for finding in (*of_machine, *of_pairs) if finding not in told]
+        return [*of_machine, *attributed(told), *not_counted]
 
     def _status(self) -> int:
         missing = self._missing()
         for comparison, metric in missing:
-            complain(f"{comparison.short_title}: no {metric.metric}: {metric.reason}")
+            about = subject(comparison, metric.workload, alone=False)
+            complain(f"{about}: no {metric.metric}: {metric.reason}")
         complain_of_unstored(self._not_stored)
         return EXIT_ERROR if missing or self._not_stored else EXIT_OK
 
@@ -216,7 +236,6 @@ def compare(
         )
     if directory is not None:
         raise UsageError("--results needs --from", hint="use --save for the directory to write to")
-    started_s = time.monotonic()
     from sebench.runner.measuring.run import run
     from sebench.runner.planning.plan import make_plan
     from sebench.runner.planning.workloads import on_this_machine
@@ -244,12 +263,13 @@ def compare(
     try:
         with progress_bar(quiet=quiet) as observer:
             for result in run(
-                plan,
-                run_context(context, observer, cache=cache, calibrations=options.CALIBRATIONS),
-                started_s=started_s,
+                plan, run_context(context, observer, cache=cache, calibrations=options.CALIBRATIONS)
             ):
                 collector.add(result)
-    except BaseException:  # Ctrl-C, an error or a fault: what was measured is still worth showing
+    except (KeyboardInterrupt, Interrupted):
+        hint = collector.present_interrupted(output_format, output)
+        raise Interrupted("interrupted", hint=hint) from None
+    except BaseException:  # an error or a fault: what was measured is still worth showing
         if collector.comparisons:
             collector.present(output_format, output)
         raise

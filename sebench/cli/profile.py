@@ -17,6 +17,7 @@ from sebench.schema import (
     NOTHING_SAID,
     NetworkOptions,
     WorkloadRequest,
+    attributed,
 )
 
 
@@ -83,5 +84,5 @@ def profile(
         document=lambda: profile_document(profiles, environment, measured_at=measured_at),
         measured=True,
     )
-    show_findings([finding for found in profiles for finding in found.findings], quiet=quiet)
+    show_findings(attributed((found.pair.title, found.findings) for found in profiles), quiet=quiet)
     return draw_plot(plot, lambda: profile_picture(profiles))

@@ -55,6 +55,30 @@ def require_accepted(name: str, factory: Callable[..., Any], keywords: Iterable[
             raise UsageError(f"{name} takes no argument {key!r}", hint=near_matches(key, known) or listed)
 
 
+def require_complete(name: str, factory: Callable[..., Any], keywords: Iterable[str]) -> None:
+    """Refuse a factory that needs more arguments than are given, before it is called.
+
+    Raises:
+        UsageError: names what is missing, and the option that gives it.
+    """
+    try:
+        parameters = inspect.signature(factory).parameters.values()
+    except (TypeError, ValueError):
+        return
+    given = set(keywords)
+    missing = [
+        parameter.name
+        for parameter in parameters
+        if parameter.kind in _KEYWORD and parameter.default is parameter.empty and parameter.name not in given
+    ]
+    if missing:
+        options = " ".join(f"--model-arg {each}=VALUE" for each in missing)
+        raise UsageError(
+            f"{name} needs {'arguments' if missing[1:] else 'an argument'}: {', '.join(missing)}",
+            hint=f"give {'them' if missing[1:] else 'it'} with {options}",
+        )
+
+
 def _value(text: str) -> Any:  # noqa: ANN401 - any literal
     try:
         return ast.literal_eval(text)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from sebench.errors import BuildError, UsageError
+from sebench.errors import UsageError
 from sebench.schema import ModelSpec
 
 if TYPE_CHECKING:
@@ -50,30 +50,31 @@ def load_weights(network: nn.Module, spec: ModelSpec, *, slot: str | None = None
     """Load the file of a specification into a network, every key of it; code in the file is never run.
 
     Args:
-        network: with memory; changed in place.
+        network: changed in place; one on ``meta`` only has its keys and shapes compared with the file's.
         spec: with a file of weights.
         slot: name that all modules with attention have. Weights of attention may then be missing, which
             leaves it as it was drawn, or be there for a network without: a pair shares its other weights.
 
     Raises:
-        BuildError: the file is no state_dict, or of another network.
+        UsageError: the file is no state_dict, or of another network.
     """
     loaded = _state_in(Path(spec.weights or ""))
     own = network.state_dict()
     if slot is not None:
         loaded = _with_own_attention(own, loaded, slot)
-    where = f"{spec.weights} does not fit {spec.label}"
+    where = f"--weights {spec.weights} does not fit {spec.label}"
     missing, unknown = own.keys() - loaded.keys(), loaded.keys() - own.keys()
     if missing or unknown:
         said = [
             f"{_names(keys)} {verb}" for keys, verb in ((missing, "missing"), (unknown, "unknown")) if keys
         ]
-        raise BuildError(f"{where}: {', '.join(said)}", hint="name the state_dict of this network")
+        raise UsageError(f"{where}: {', '.join(said)}", hint="name the state_dict of this network")
     for key in own:
         if own[key].shape != loaded[key].shape:
             shapes = f"{tuple(loaded[key].shape)} instead of {tuple(own[key].shape)}"
-            raise BuildError(f"{where}: {key} has shape {shapes}", hint="name the state_dict of this network")
-    network.load_state_dict(loaded)
+            raise UsageError(f"{where}: {key} has shape {shapes}", hint="name the state_dict of this network")
+    if not any(tensor.is_meta for tensor in own.values()):
+        network.load_state_dict(loaded)
 
 
 def _with_own_attention(
@@ -96,8 +97,8 @@ def _state_in(path: Path) -> dict[str, Tensor]:
         holds_code = "weights only load failed" in str(error).lower()
         objects, other = "it holds objects besides tensors, which are not loaded", "it is no such file"
         reason = objects if holds_code else other
-        raise BuildError(
-            f"{path} cannot be read as weights: {reason}",
+        raise UsageError(
+            f"--weights {path} cannot be read: {reason}",
             hint="save the state_dict alone: torch.save(net.state_dict(), FILE)",
         ) from error
     for key in _WRAPPERS:
@@ -108,7 +109,9 @@ def _state_in(path: Path) -> dict[str, Tensor]:
         or not content
         or not all(isinstance(value, torch.Tensor) for value in content.values())
     ):
-        raise BuildError(f"{path} holds no state_dict", hint="save one: torch.save(net.state_dict(), FILE)")
+        raise UsageError(
+            f"--weights {path} holds no state_dict", hint="save one: torch.save(net.state_dict(), FILE)"
+        )
     if all(key.startswith(_PARALLEL) for key in content):
         return {key.removeprefix(_PARALLEL): value for key, value in content.items()}
     return dict(content)

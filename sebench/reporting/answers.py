@@ -28,7 +28,8 @@ def answers(comparison: Comparison) -> tuple[str, ...]:
     timed = [metric for metric in comparison.metrics if metric.metric == "latency"]
     if not timed:
         return (_static_answer(comparison),)
-    return tuple(_latency_answer(comparison, metric) for metric in timed)
+    interrupted = "Interrupted: " if comparison.is_interrupted else ""
+    return tuple(f"{interrupted}{_latency_answer(comparison, metric)}" for metric in timed)
 
 
 def ratio_text(ratio: Ratio, decimals: int | None = None) -> tuple[str, str]:
@@ -100,7 +101,7 @@ def _latency_answer(comparison: Comparison, metric: MetricComparison) -> str:
         return f"{same}{_subject(comparison)} {place}: latency is unavailable: {reason}"
     if ratio.ci_low is None or ratio.ci_high is None:
         reason = metric.reason or "there is no interval"
-        return f"Too noisy to say: {same}{_subject(comparison)} {place}: {_evidence(metric)}: {reason}"
+        return f"Too few blocks to say: {same}{_subject(comparison)} {place}: {_evidence(metric)}: {reason}"
     noisy = ""
     if _too_noisy(ratio):
         noisy = "Too noisy for one figure: " if _excludes_one(ratio) else "Too noisy to say: "

@@ -10,7 +10,16 @@ from sebench.reporting.answers import confidence_text
 from sebench.reporting.counts import uncounted_text
 from sebench.reporting.environment import environment_lines
 from sebench.reporting.metric_row import PaperPair, label
-from sebench.schema import Comparison, Environment, Finding, MetricComparison, is_printed
+from sebench.schema import (
+    Comparison,
+    Environment,
+    Finding,
+    MetricComparison,
+    attributed,
+    is_printed,
+    subject,
+    subjects,
+)
 
 CONVENTION = (
     "{paper} = MACs + 1 per residual-add element + 1 per squeezed element; the paper prints "
@@ -126,13 +135,15 @@ def _sizes_text(sizes: Sequence[int], noun: str) -> str:
 
 def _reasons(comparisons: Iterable[Comparison]) -> Iterator[str]:
     for comparison in comparisons:
-        said: dict[str, list[str]] = {}
+        said: dict[tuple[str, str], list[str]] = {}
         for metric in comparison.metrics:
             if metric.reason or metric.status != "ok":
                 status = "unavailable: " if metric.status != "ok" else ""
-                said.setdefault(f"{status}{metric.reason or 'no reason was given'}", []).append(label(metric))
-        for reason, metrics in said.items():
-            yield f"{comparison.short_title}, {', '.join(metrics)}: {reason}"
+                reason = f"{status}{metric.reason or 'no reason was given'}"
+                about = subject(comparison, metric.workload, alone=False)
+                said.setdefault((about, reason), []).append(label(metric))
+        for (about, reason), metrics in said.items():
+            yield f"{about}, {', '.join(metrics)}: {reason}"
 
 
 def _sources(papers: Sequence[tuple[MetricComparison, PaperPair]]) -> Iterator[str]:
@@ -149,10 +160,8 @@ def _sources(papers: Sequence[tuple[MetricComparison, PaperPair]]) -> Iterator[s
         yield UNNAMED_CPU
 
 
-def _findings(comparisons: Iterable[Comparison], environment: Environment | None) -> Iterator[str]:
-    for comparison in comparisons:
-        for finding in (*comparison.findings, *(f for m in comparison.metrics for f in m.findings)):
-            yield finding_text(finding)
+def _findings(comparisons: Sequence[Comparison], environment: Environment | None) -> Iterator[str]:
+    yield from map(finding_text, attributed(subjects(comparisons)))
     for finding in environment.findings if environment else ():
         if finding.severity != "info":
             yield finding_text(finding)

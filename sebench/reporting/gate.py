@@ -16,7 +16,16 @@ from sebench.reporting.gate_answers import (
     verdict_sentence,
 )
 from sebench.reporting.series import workload_name
-from sebench.schema import WORKLOAD_COLUMNS, Check, CheckKind, Gate, Reason, workload_values
+from sebench.schema import (
+    WORKLOAD_COLUMNS,
+    Check,
+    CheckKind,
+    Gate,
+    Reason,
+    attributed,
+    subjects_of_checks,
+    workload_values,
+)
 
 _BASES: dict[CheckKind, str] = {
     "lock": "against the lock",
@@ -58,7 +67,7 @@ def gate_document(gate: Gate, *, with_findings: bool = True) -> Document:
     """
     body = (Paragraph(verdict_sentence(gate), strong=True),)
     tables = (_table(gate),) if gate.checks else ()
-    findings = dict.fromkeys(finding_text(f) for check in gate.checks for f in check.findings)
+    findings = tuple(map(finding_text, attributed(subjects_of_checks(gate.checks))))
     return Document(
         title=f"Gate: {STATUS_NAMES[gate.status]}",
         body=(*body, *tables),

@@ -30,6 +30,7 @@ from sebench.schema import (
     PartProfile,
     Profile,
     SiteProfile,
+    attributed,
 )
 from sebench.units import UNKNOWN, format_count, format_share
 
@@ -55,7 +56,8 @@ def profile_document(
     """What `sebench profile` shows."""
     title = _title(profiles[0]) if len(profiles) == 1 else f"Profiles of {len(profiles)} pairs"
     body: tuple[Content, ...] = tuple(part for profile in profiles for part in _parts(profile, len(profiles)))
-    findings = tuple(f"{f.code}: {f.message}" for profile in profiles for f in profile.findings)
+    found = attributed((profile.pair.title, profile.findings) for profile in profiles)
+    findings = tuple(f"{finding.code}: {finding.message}" for finding in found)
     reasons = {part.reason: None for profile in profiles for part in profile.parts if part.reason}
     machine = () if environment is None else environment_lines(environment, measured_at)
     checks = (_VERDICT_NOTE,) if any(profile.ablations for profile in profiles) else ()

@@ -30,7 +30,7 @@ class Progress:
 
     stage: Stage
     title: str
-    """Of the pair, e.g. ``resnet50: se against plain``."""
+    """Of the pair, e.g. ``resnet50: se against plain``; with its workload where the pair has several."""
     session: int
     """Of the pairs and workloads that are measured one after the other, from 0."""
     sessions: int
@@ -40,6 +40,8 @@ class Progress:
     block: int
     """How many this process has measured; `blocks` are planned."""
     blocks: int
+    least_blocks: int = 0
+    """Measured of a process however long they take; 0 under a hard budget."""
     elapsed_s: float = 0.0
     """Since the measurement began; waiting for other runs does not count."""
     left_s: float | None = None

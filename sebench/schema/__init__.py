@@ -184,6 +184,7 @@ from sebench.schema.stored import (
     moment,
     require_coherence,
 )
+from sebench.schema.subjects import attributed, subject, subjects, subjects_of_checks, telling_words
 from sebench.schema.variants import (
     ASIS,
     PLAIN,
@@ -326,6 +327,7 @@ __all__ = [
     "WorkloadOption",
     "WorkloadRequest",
     "allows",
+    "attributed",
     "fingerprint",
     "fingerprint_facts",
     "format_stages",
@@ -343,6 +345,10 @@ __all__ = [
     "runtime_info",
     "said",
     "spec_identity",
+    "subject",
+    "subjects",
+    "subjects_of_checks",
+    "telling_words",
     "threads_text",
     "unusual_words",
     "workload_identity",

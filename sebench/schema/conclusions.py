@@ -90,6 +90,11 @@ class Comparison(Value, frozen=True, kw_only=True):
         return self.model if self.of_two_networks else f"{self.model} {self.candidate}"
 
     @property
+    def is_interrupted(self) -> bool:
+        """Whether it rests on what was measured until somebody pressed Ctrl-C."""
+        return any(finding.code == "interrupted" for finding in self.findings)
+
+    @property
     def of_two_networks(self) -> bool:
         """Whether the sides are networks of their own rather than variants of one."""
         return self.model == f"{self.candidate} against {self.baseline}"

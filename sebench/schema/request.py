@@ -226,6 +226,8 @@ class Plan(Value, frozen=True, kw_only=True):
     pairs: tuple[PairPlan, ...]
     policy: TimingPolicy
     seed: Seed
+    budget_shares: int = 1
+    """Measurements of the command that share a hard budget: `policy` has the share of one."""
     timed: bool = True
     """False leaves the times out: counts, and memory where asked for."""
     memory: bool = False

@@ -11,6 +11,7 @@ from torch import fx, nn
 
 from sebench.counters.twin import named_modules
 from sebench.errors import BuildError, VariantError
+from sebench.models import describe
 from sebench.models.attention import implementation, make_attention, make_drawn_attention
 from sebench.models.initialisation import allocate, initialise_attention, parameter_seed
 from sebench.schema import REDUCTION_RATIO, AttentionKind, Variant, format_stages
@@ -163,19 +164,27 @@ def _attention(network: nn.Module, place: Place, variant: Variant, site: str, se
 
 def _require_fit(attention: nn.Module, place: Place, variant: Variant) -> None:
     feature = torch.empty(place.shape, device="meta")
+    failure: Exception | None = None
     try:
         result = attention(feature)
-    except (RuntimeError, ValueError, IndexError, TypeError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # noqa: BLE001 - the class may be the user's own
+        failure, reason = error, describe(error)
     else:
         if isinstance(result, torch.Tensor) and result.shape == feature.shape:
             return
-        reason = "it returns another shape"
+        reason = f"it returns {_described(result)}"
     shape = "x".join(map(str, place.shape))
+    own = f"{variant.code} is called with {place.channels} channels, and its forward with a tensor of this shape"
     raise VariantError(
         f"variant {str(variant)!r} cannot attend to the feature map {shape} of {place.block!r}: {reason}",
-        hint=WRITE_BOTH if place.dimensions == 2 else _FOR_IMAGES,
-    )
+        hint=own if variant.code else WRITE_BOTH if place.dimensions == 2 else _FOR_IMAGES,
+    ) from failure
+
+
+def _described(result: object) -> str:
+    if isinstance(result, torch.Tensor):
+        return f"the shape {'x'.join(map(str, result.shape))}"
+    return f"a {type(result).__name__}, not a tensor"
 
 
 def _attach(modules: Mapping[str, nn.Module], boundary: Boundary, attention: nn.Module) -> None:

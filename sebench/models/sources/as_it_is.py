@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from sebench.errors import BuildError, UsageError, VariantError
-from sebench.models.arguments import in_order, keywords_of, require_accepted
+from sebench.models.arguments import in_order, keywords_of, require_accepted, require_complete
 from sebench.models.factories import Factory, call_factory
 from sebench.models.sources.source import BuiltModel, Source
 from sebench.models.weights import load_weights, with_digest
@@ -70,7 +70,7 @@ class AsItIs(Source):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             module, made_on = self._make(spec, device)
-        if spec.weights is not None and made_on.type != "meta":
+        if spec.weights is not None:
             load_weights(module, spec)
         return BuiltModel(
             spec=spec,
@@ -86,6 +86,7 @@ class AsItIs(Source):
         name, keywords = spec.model, keywords_of(spec)
         factory, folders = self.factory(name), self.folders(name)
         require_accepted(name, factory, keywords)
+        require_complete(name, factory, keywords)
         try:
             with device:
                 return call_factory(name, factory, folders, keywords), device

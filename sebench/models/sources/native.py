@@ -106,6 +106,8 @@ class Native(Source):
         sites = tuple(name for name, child in module.named_modules() if id(child) in filled)
         if device.type != "meta":
             module = _materialise(module, spec, seed, device)
+        elif spec.weights is not None:
+            _load(module, spec)
         return BuiltModel(
             spec=spec,
             module=module,
@@ -129,6 +131,10 @@ def _factory_options(spec: ModelSpec, info: ModelInfo) -> dict[str, Any]:
     return options
 
 
+def _load(module: nn.Module, spec: ModelSpec) -> None:
+    load_weights(module, spec, slot="attention")
+
+
 def _materialise(module: nn.Module, spec: ModelSpec, seed: int, device: torch.device) -> nn.Module:
     """Give a meta network storage and weights: drawn on the CPU so that devices agree, or from a file."""
     from sebench.models.initialisation import allocate, initialise
@@ -137,7 +143,7 @@ def _materialise(module: nn.Module, spec: ModelSpec, seed: int, device: torch.de
         allocate(module)
         initialise(module, seed)
         if spec.weights is not None:
-            load_weights(module, spec, slot="attention")
+            _load(module, spec)
         return module.to(device)
     except (MemoryError, RuntimeError) as error:
         reason = str(error).splitlines()[0]

@@ -19,7 +19,7 @@ from sebench.reporting.document import (
 )
 from sebench.reporting.environment import environment_document, environment_lines
 from sebench.reporting.report.values import PairReport
-from sebench.schema import Finding, TimingPolicy, fingerprint
+from sebench.schema import Finding, TimingPolicy, fingerprint, telling_words
 
 NO_FINDINGS = "None, neither about the machine nor about the samples."
 ONE_FINGERPRINT = "All pairs were measured on one set-up."
@@ -85,8 +85,10 @@ def findings_section(pairs: Sequence[PairReport]) -> Section:
 def _findings(pairs: Sequence[PairReport]) -> Iterator[tuple[str, Finding]]:
     for pair in pairs:
         comparison = pair.comparison
-        for group in (comparison.findings, *(metric.findings for metric in comparison.metrics)):
-            yield from ((pair.label, finding) for finding in group)
+        yield from ((pair.label, finding) for finding in comparison.findings)
+        for metric in comparison.metrics:
+            words = telling_words(metric.workload, (each.workload for each in comparison.metrics))
+            yield from ((", ".join((pair.label, *words)), finding) for finding in metric.findings)
     for pair in pairs:
         about = MACHINE if len(pairs) == 1 else f"{MACHINE} during {pair.label}"
         yield from ((about, finding) for finding in pair.environment.findings if finding.severity != "info")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, TypeVar
@@ -110,6 +111,8 @@ class Counter:
         self._kept = KeptCounts(cache)
         self._counted: dict[Asked, StaticCost] = {}
         self._workers: dict[str | None, WorkerSession] = {}
+        self._fitting: set[ModelSpec] = set()
+        """Specifications whose file of weights is known to fit."""
 
     def __call__(
         self,
@@ -130,11 +133,13 @@ class Counter:
             gates: whether to look for the gates of a native network too; of others they are always known.
 
         Raises:
-            UsageError: there is no such network.
+            UsageError: there is no such network, or its file of weights is of another.
             BuildError: it cannot be built, or does not accept this input.
             CountError: it cannot be counted, though it may run.
             WorkerError: its code ended the process that counted it.
         """
+        if spec.weights is not None:
+            self._require_weights(spec, shape)
         spec = replace(spec, weights=None, weights_sha256=None, runtime=None)  # no count depends on them
         asked = Asked(spec, shape, phase, dtype, gates and models.source_of(spec.model).knows_sites)
         if asked not in self._counted:
@@ -160,11 +165,7 @@ class Counter:
             return "se"
         if spec.attention_class is not None:
             return ASIS
-        try:
-            cost = self(spec, shape)
-        except CountError as error:
-            raise CountError(str(error), hint="name what it is compared with: -v asis, or -v se") from error
-        return ASIS if cost.gates else "se"
+        return ASIS if self(spec, shape).gates else "se"
 
     def cross_check(self, spec: ModelSpec, shape: tuple[int, ...], phase: Phase = "inference") -> CrossCheck:
         """Count a network with every tool that sebench knows; arguments and errors as for a count."""
@@ -206,6 +207,27 @@ class Counter:
                 worker.kill()
             self._workers.clear()
 
+    def _require_weights(self, spec: ModelSpec, shape: tuple[int, ...]) -> None:
+        """Refuse a file that does not fit before anything is measured or shown: where the network is built."""
+        source = models.source_of(spec.model)
+        # Weights go into the network as its author built it; other attention is put in afterwards.
+        own = spec if source.runs_here else replace(spec, variant=ASIS, runtime=None)
+        if own in self._fitting:
+            return
+        if models.runs_here(own):
+            models.build(own, device="meta")
+        else:
+            with suppress(CountError):  # comes again where it matters
+                self._ask(self._request(Asked(own, shape, "inference", "float32", False)), Counted)
+        self._fitting.add(own)
+
+    def _request(self, asked: Asked) -> CountRequest:
+        spec, shape, phase, dtype, gates = asked
+        not_from = None if spec.commit is None else _repository_root()
+        return CountRequest(
+            spec=spec, input_shape=shape, phase=phase, dtype=dtype, gates=gates, not_from=not_from
+        )
+
     def _count(self, asked: Asked) -> StaticCost:
         spec, shape, phase, dtype, gates = asked
         if models.runs_here(spec):
@@ -215,11 +237,7 @@ class Counter:
         known = self._kept.find(asked)
         if known is not None:
             return known
-        not_from = None if spec.commit is None else _repository_root()
-        request = CountRequest(
-            spec=spec, input_shape=shape, phase=phase, dtype=dtype, gates=gates, not_from=not_from
-        )
-        answer = self._ask(request, Counted)
+        answer = self._ask(self._request(asked), Counted)
         self._kept.remember(asked, answer.cost, answer.files)
         return answer.cost
 

@@ -120,7 +120,7 @@ def _measured(targets: Sequence[Target], context: GateContext) -> list[tuple[Che
     runs = [TargetRun([targets[index] for index in group], context, environment) for group in groups]
     for target_run in runs:
         target_run.refuse_impossible_margins()
-    return _in_order(targets, groups, _decided(runs, context, started_s=time.monotonic()))
+    return _in_order(targets, groups, _decided(runs, context))
 
 
 def _by_session(targets: Sequence[Target]) -> list[list[int]]:
@@ -140,11 +140,11 @@ def _in_order(
     return [by_target[index] for index in range(len(targets))]
 
 
-def _decided(runs: Sequence[TargetRun], context: GateContext, *, started_s: float) -> tuple[Check, ...]:
+def _decided(runs: Sequence[TargetRun], context: GateContext) -> tuple[Check, ...]:
     budget_s, hard = context.policy.budget_s, context.policy.hard_budget
-    for number, target_run in enumerate(runs):
-        left_s = started_s + budget_s - time.monotonic()
-        target_run.measure(budget_s=left_s / (len(runs) - number) if hard else budget_s)
+    shares = max(sum(target_run.timed for target_run in runs), 1) if hard else 1
+    for target_run in runs:
+        target_run.measure(budget_s=budget_s / shares, shares=shares)
     first = _decide(runs, look=1)
     # A hard budget is spent by now.
     again = [] if hard else [each for each, checks in zip(runs, first, strict=True) if _open(checks)]

@@ -74,7 +74,8 @@ class TargetRun:
         self._targets, self._context = targets, context
         self._session = targets[0].session
         self._run = _for_pair(context.run, self._session.pair)
-        self._timed = any(target.timed for target in targets)
+        self.timed = any(target.timed for target in targets)
+        """Whether one of its limits is on a time."""
         self._environment = environment
         self._results: list[Result] = []
         self._failure: Reason | None = None
@@ -83,7 +84,7 @@ class TargetRun:
         self._past: tuple[tuple[Result, ...], ...] = ()
         self._store: ResultStore | None = None
         # Figures without noise are the same in every attempt.
-        attempts = context.attempts if self._timed else None
+        attempts = context.attempts if self.timed else None
         key = attempts and attempt_key(self._session, environment, written=context.written)
         if attempts and key:
             self._past, self._store = attempts.earlier(key), attempts.begin(key)
@@ -105,10 +106,14 @@ class TargetRun:
             if known is not None and target.kind in _MARGIN_KINDS:
                 refuse_below_floor(target, known, self._context.policy.processes)
 
-    def measure(self, *, budget_s: float) -> None:
+    def measure(self, *, budget_s: float, shares: int = 1) -> None:
         """Add one result; with samples it is among the attempts as soon as it exists.
 
         What goes wrong is the answer to the questions of these targets, and no other's.
+
+        Args:
+            budget_s: for its times.
+            shares: how many runs share the budget of the command.
 
         Raises:
             Interrupted: says whether samples were kept.
@@ -117,7 +122,7 @@ class TargetRun:
         """
         begun_s = time.monotonic()
         try:
-            self._measure(budget_s)
+            self._measure(budget_s, shares)
         except Interrupted as error:
             raise Interrupted(error.message, hint=self._kept) from None
         except DataFileError:
@@ -130,7 +135,7 @@ class TargetRun:
         # An accelerator has no facts before a worker has used it.
         self.refuse_impossible_margins()
 
-    def _measure(self, budget_s: float) -> None:
+    def _measure(self, budget_s: float, shares: int) -> None:
         context, looks = self._context, len(self._results)
         sources = {METRICS[metric].source for target in self._targets for metric, _ in target.limits}
         plan = Plan(
@@ -138,7 +143,8 @@ class TargetRun:
             policy=replace(context.policy, budget_s=budget_s),
             # The extension draws its own orders: the same ones would repeat any bias that they have.
             seed=context.seed if looks == 0 else Random(f"{context.seed}/{looks}").getrandbits(31),
-            timed=self._timed,
+            budget_shares=shares,
+            timed=self.timed,
             energy="energy" in sources,
             repeat_energy=context.policy.effort != "quick",
             memory="memory" in sources,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from itertools import islice
 
 from sebench.errors import CountError, Interrupted
@@ -20,13 +21,15 @@ from sebench.schema import EnergyMeasurement, Finding, Plan, Result, TimingPolic
 from sebench.worker.protocol import CounterFound
 
 
-def run(plan: Plan, context: RunContext | None = None, *, started_s: float | None = None) -> Iterator[Result]:
+def run(plan: Plan, context: RunContext | None = None) -> Iterator[Result]:
     """Measure every pair of a plan.
+
+    The budget is for worker processes that time steps: counting, and measuring memory and energy, take none
+    of it.
 
     Args:
         plan: what to do.
         context: what it needs for that; by default nothing is cached, calibrated or observed.
-        started_s: `time.monotonic()` at which the budget began; now, if None.
 
     Yields:
         One result per pair as soon as it is complete. Interrupted, the pair at hand is yielded with what
@@ -39,7 +42,6 @@ def run(plan: Plan, context: RunContext | None = None, *, started_s: float | Non
         DeviceError: energy was asked for and no counter can be read, or a device cannot be locked.
     """
     context = RunContext() if context is None else context
-    origin_s = time.monotonic() if started_s is None else started_s
     with context.counter() as counter:
         environment = context.host.capture_environment()
         # Everything that can be refused is refused before the first minute is spent on measuring.
@@ -48,18 +50,34 @@ def run(plan: Plan, context: RunContext | None = None, *, started_s: float | Non
         meters = require_counters(plan, context.host.command)
         # All of them at once: one process counts all networks of others.
         costs = [count_pair(planned.sessions[0], counter) for planned in plan.pairs]
-        numbers = iter(range(len(plan.sessions)))
+        numbers, clock = iter(range(len(plan.sessions))), _Clock(plan.policy, time.monotonic())
         for planned, counted in zip(plan.pairs, costs, strict=True):
             builder = ResultBuilder(pair=planned.pair, seed=plan.seed, environment=environment, costs=counted)
-            measuring = _PairRun(plan, context, counter, meters, builder)
+            measuring = _PairRun(plan, context, counter, meters=meters, builder=builder, clock=clock)
             try:
                 for index in islice(numbers, len(planned.workloads)):
-                    origin_s += measuring.measure(index, origin_s)
+                    measuring.measure(index)
             except KeyboardInterrupt:
                 if builder.has_samples:
                     yield builder.build(context, interrupted=True)
                 raise Interrupted("interrupted") from None
             yield builder.build(context)
+
+
+@dataclass(slots=True)
+class _Clock:
+    """What the sessions of a plan have taken so far."""
+
+    policy: TimingPolicy
+    origin_s: float
+    """When the first of them began; waiting for other runs moves it on."""
+    timed_s: float = 0.0
+    """Spent on timing, which alone takes of the budget."""
+
+    def allowance_s(self, index: int) -> float:
+        """What a session may take: its share of a hard budget, and what those before have left of theirs."""
+        budget_s = self.policy.budget_s
+        return (index + 1) * budget_s - self.timed_s if self.policy.hard_budget else budget_s
 
 
 class _PairRun:
@@ -71,6 +89,7 @@ class _PairRun:
         counter: of the run; its workers are ended before each session.
         meters: energy counters by device.
         builder: takes what is measured.
+        clock: of the run.
     """
 
     def __init__(
@@ -78,43 +97,42 @@ class _PairRun:
         plan: Plan,
         context: RunContext,
         counter: Counter,
+        *,
         meters: dict[str, CounterFound],
         builder: ResultBuilder,
+        clock: _Clock,
     ) -> None:
         self._plan, self._context, self._counter = plan, context, counter
-        self._meters, self._builder = meters, builder
+        self._meters, self._builder, self._clock = meters, builder, clock
 
-    def measure(self, index: int, origin_s: float) -> float:
+    def measure(self, index: int) -> None:
         """Measure all that the plan asks for of one session.
 
         Args:
             index: of the session in the plan.
-            origin_s: when the budget began.
-
-        Returns:
-            The seconds that another run on the same device took meanwhile, which are none of the budget.
         """
-        plan = self._plan
+        plan, clock = self._plan, self._clock
         self._counter.close()  # nothing of it may run beside a measurement
-        begun_s = time.monotonic() if index else origin_s
         series = ProcessSeries(
             plan,
             index,
             observer=self._context.observer,
             open_worker=self._context.worker_opener(),
-            started_s=origin_s,
+            started_s=clock.origin_s,
         )
         self._builder.series.append(series)
         with self._alone(series) as waited_s:
             series.leave_out(waited_s)
+            clock.origin_s += waited_s
             if plan.timed:
-                series.measure(deadline_s=waited_s + _deadline_s(plan.policy, index, origin_s, begun_s))
+                begun_s = time.monotonic()
+                series.measure(deadline_s=begun_s + clock.allowance_s(index))
+                clock.timed_s += time.monotonic() - begun_s
             if series.session.workload.phase == "training":
                 self._count_saved(series)
                 self._measure_memory(series)
             if meter := self._meters.get(series.session.workload.device):
                 self._measure_energy(series, meter)
-        return waited_s
 
     def _alone(self, series: ProcessSeries) -> AbstractContextManager[float]:
         """The devices to ourselves; what is only counted disturbs nobody and waits for nobody."""
@@ -159,10 +177,3 @@ class _PairRun:
             reason = "the step could not be timed"
             measured = EnergyMeasurement(workload=session.workload, reason=reason)
         self._builder.energy.append(measured)
-
-
-def _deadline_s(policy: TimingPolicy, index: int, origin_s: float, begun_s: float) -> float:
-    """Pairs share a hard budget from the start of the command; a soft one is each pair's own."""
-    if policy.hard_budget:
-        return origin_s + (index + 1) * policy.budget_s
-    return begun_s + policy.budget_s

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 
-from sebench.errors import BudgetError
 from sebench.profilers.latency import block_seconds, draw_orders, steps_per_segment
 from sebench.schema import MAX_BLOCKS, Side, TimingPolicy
 from sebench.statistics import MIN_BLOCKS
@@ -32,6 +30,16 @@ class Pace:
     block_s: float
 
 
+class NoBlockFits(Exception):  # noqa: N818 - told by whoever knows whose budget it is
+    """A hard budget ends before one block could."""
+
+    def __init__(self, pace: Pace, least_s: float) -> None:
+        super().__init__(f"one block takes {pace.block_s:.1f} s")
+        self.pace = pace
+        self.least_s = least_s
+        """From the start of the first process to an interval."""
+
+
 @dataclass(frozen=True)
 class Schedule:
     """Processes, blocks in each, and whether the budget forced fewer processes than the effort asks for."""
@@ -50,15 +58,10 @@ def first_schedule(policy: TimingPolicy, pace: Pace, left_s: float) -> Schedule:
         left_s: seconds to the end of this pair's budget.
 
     Raises:
-        BudgetError: a hard budget that does not cover one block.
+        NoBlockFits: a hard budget that does not cover one block.
     """
     if policy.hard_budget and left_s < pace.block_s:
-        spent_s = max(policy.budget_s - left_s, 0.0)  # what earlier pairs left over comes on top
-        before = f": all that comes before took {spent_s:.1f} s" if spent_s else ""
-        raise BudgetError(
-            f"--budget is too small for one block of {pace.block_s:.1f} s{before}",
-            hint=f"allow at least {math.ceil(spent_s + _least_s(policy, pace))} s per pair",
-        )
+        raise NoBlockFits(pace, pace.prepare_s + _least_s(policy, pace))
     if policy.processes > 1:
         # Few processes of few blocks rather than one of many: only processes show what differs between them.
         for processes in range(_most_processes(policy, pace, left_s), MIN_PROCESSES - 1, -1):
@@ -151,7 +154,7 @@ class Pacing:
             left_s: seconds to the end of the budget.
 
         Raises:
-            BudgetError: a hard budget that does not cover one block.
+            NoBlockFits: a hard budget that does not cover one block.
         """
         steps = steps_per_segment(first.step_s, policy)
         pace = Pace(first.prepare_s, block_seconds(first.step_s, steps, policy))

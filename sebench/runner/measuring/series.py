@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,10 +12,19 @@ from msgspec.structs import replace
 from sebench.analysis.comparison import running_ratio
 from sebench.errors import BudgetError, WorkerError
 from sebench.runner.measuring.process_plan import ProcessPlan, measured_blocks, plan_process, silence_limit_s
-from sebench.runner.measuring.schedule import Pace, Pacing, Prepared, Schedule, remaining_s
+from sebench.runner.measuring.schedule import NoBlockFits, Pace, Pacing, Prepared, Schedule, remaining_s
 from sebench.runner.progress import Holder, Observer, Progress, Stage
 from sebench.runner.workers.session import OpenWorker, OutOfMemory, OutOfTime, WorkerDied, expect
-from sebench.schema import Finding, Measurement, Plan, ProcessRun, Session, Severity, Workload
+from sebench.schema import (
+    Finding,
+    Measurement,
+    Plan,
+    ProcessRun,
+    Session,
+    Severity,
+    Workload,
+    telling_words,
+)
 from sebench.worker.protocol import Go, Ready
 
 MAX_ATTEMPTS = 2
@@ -47,6 +57,8 @@ class ProcessSeries:
         self.runtime: dict[str, Any] = {}
         self.session: Session = plan.sessions[index]
         """The pair and its workload, as it is measured in the end."""
+        alike = [each.workload for each in plan.sessions if each.pair == self.session.pair]
+        self._title = ", ".join((self.session.pair.title, *telling_words(self.session.workload, alike)))
         self._plan, self._index, self._policy = plan, index, plan.policy
         self._sessions = len(plan.sessions)
         self._observer, self._open, self._monotonic = observer, open_worker, monotonic
@@ -69,8 +81,7 @@ class ProcessSeries:
         """
         self._deadline_s = deadline_s
         if self._policy.hard_budget and self._monotonic() >= deadline_s:
-            before = "counting or the pairs before" if self._index else "counting"
-            spent = f"--budget {self._policy.budget_s:g} was spent on {before}"
+            spent = f"{self._budget} was spent on what was measured before"
             self._note("budget-spent", "error", spent, _LARGER_BUDGET)
             return
         try:
@@ -102,6 +113,13 @@ class ProcessSeries:
         )
 
     @property
+    def _budget(self) -> str:
+        """A hard one, as messages call it: ``--budget 20``, or ``20 s (its share of --budget 40)``."""
+        share_s, shares = self._policy.budget_s, self._plan.budget_shares
+        whole = f"--budget {share_s * shares:g}"
+        return whole if shares == 1 else f"{share_s:g} s (its share of {whole})"
+
+    @property
     def _shape(self) -> Schedule:
         """As far as it is known."""
         known = self._pacing
@@ -117,7 +135,7 @@ class ProcessSeries:
                     raise
                 continue
             if not run.blocks:
-                message = f"the budget ended after {process} processes"
+                message = f"{process} of {self._shape.processes} processes fit into {self._budget}"
                 self._note("fewer-processes", "warning", message, _LARGER_BUDGET)
                 return
             self._observe("measured", process, planned=len(run.blocks))
@@ -188,7 +206,7 @@ class ProcessSeries:
         except OutOfTime as error:
             # Later processes may run out of time: the earlier ones are a result.
             if self._pacing is None:
-                what = f"--budget {self._policy.budget_s:g} was spent before the first process was ready"
+                what = f"the first process was not ready within {self._budget}"
                 raise BudgetError(what, hint=_LARGER_BUDGET) from error
         except WorkerError as failure:
             run = replace(run, error=str(failure))
@@ -226,12 +244,20 @@ class ProcessSeries:
         return silence_limit_s(self._policy, session.workload, session.pair, block_s=self._block_s)
 
     def _fix_pacing(self, first: Prepared, left_s: float) -> Pacing:
-        pacing = Pacing.of_first(self._policy, first, left_s)
+        try:
+            pacing = Pacing.of_first(self._policy, first, left_s)
+        except NoBlockFits as error:
+            pace, least_s = error.pace, error.least_s * self._plan.budget_shares
+            raise BudgetError(
+                f"{self._budget} is too small for one block of {pace.block_s:.1f} s: "
+                f"preparing took {pace.prepare_s:.1f} s",
+                hint=f"allow at least --budget {math.ceil(least_s)}",
+            ) from error
         if pacing.schedule.downgraded:
             self._note(
                 "budget-downgraded",
                 "warning",
-                f"the budget is too small for {self._policy.effort} effort: one process, "
+                f"{self._budget} is too small for {self._policy.effort} effort: one process, "
                 f"{pacing.schedule.blocks} blocks",
                 "allow a larger --budget, or ask for --effort quick",
             )
@@ -257,13 +283,14 @@ class ProcessSeries:
         self._observer(
             Progress(
                 stage=stage,
-                title=self.session.pair.title,
+                title=self._title,
                 session=self._index,
                 sessions=self._sessions,
                 process=process,
                 processes=self._shape.processes,
                 block=block,
                 blocks=blocks,
+                least_blocks=0 if policy.hard_budget else policy.min_blocks,
                 elapsed_s=self._monotonic() - self._started_s,
                 left_s=self._left_s(stage, process, blocks - block),
                 aim_s=policy.budget_s * self._sessions if self._plan.timed else None,

@@ -49,7 +49,7 @@ def timing_policy(effort: Effort, *, budget_s: float | None = None, sessions: in
 
     Args:
         effort: how many processes and blocks to aim at.
-        budget_s: seconds for the whole command, shared evenly by the sessions; a hard limit.
+        budget_s: seconds of measuring for the whole command, shared evenly by the sessions; a hard limit.
         sessions: how many share it.
 
     Raises:
@@ -94,7 +94,7 @@ def make_plan(
         runtimes: instead of that of the workload; each pair is measured in each.
         seed: fixes weights, orders and pauses; None draws one.
         effort: how many processes and blocks to aim at.
-        budget_s: seconds for the whole command, a hard limit; None sets none.
+        budget_s: seconds of measuring for the whole command, a hard limit; None sets none.
         options: that the networks are built with.
         memory: measure peak memory of training steps; None does, but for quick runs.
         energy: measure energy per step.
@@ -133,6 +133,7 @@ def make_plan(
         pairs=pairs,
         policy=timing_policy(effort, budget_s=budget_s, sessions=len(measured)),
         seed=drawn_seed(seed),
+        budget_shares=len(measured),
         memory=effort != "quick" if memory is None else memory,
         energy=energy,
     )
