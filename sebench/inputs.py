@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ class Inputs:
 
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    made_by: str | None = field(default=None, compare=False)
+    """The user's function that made them, as ``FILE.py:NAME``; None where sebench did."""
 
     @classmethod
     def of(cls, value: object) -> Inputs:
@@ -49,9 +51,9 @@ class Inputs:
         from torch.utils import _pytree  # noqa: PLC0415
 
         if self.only is not None:
-            return Inputs((change(self.args[0]),))
+            return replace(self, args=(change(self.args[0]),))
         args, kwargs = _pytree.tree_map_only(torch.Tensor, change, (self.args, dict(self.kwargs)))
-        return Inputs(args, kwargs)
+        return replace(self, args=args, kwargs=kwargs)
 
     def passed_to(self, network: Callable[..., Any]) -> Any:  # noqa: ANN401 - whatever the network returns
         """What a network returns for them."""

@@ -13,10 +13,18 @@ from sebench.errors import BuildError, CountError
 from sebench.inputs import Inputs
 
 _IMAGE_DIMENSIONS = 4
+_COLOURS = 3
 _LONGEST = 160
 _QUANTIZED = re.compile(r"torch\..*\bquantized\b")
-_WRAP = "give its inputs: --input-shape 1x3x32x32, or a function example_inputs(batch_size) beside it"
+_WRAP = "give its inputs: --input-shape 1xCHANNELSxSIZE..., or a function example_inputs(batch_size) beside it"
 _SIZE = "choose another --image-size or --input-shape"
+_LARGER = "choose a larger --image-size"
+_FUNCTION = "write a function example_inputs(batch_size) beside it, which returns them"
+_INTEGERS = "write a function example_inputs(batch_size) beside it, which returns integers"
+_Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
+_FirstLayer = _Convolution | nn.Linear | nn.Embedding
+_OF_INPUT = frozenset({_WRAP, _SIZE, _LARGER, _FUNCTION, _INTEGERS})
+"""Hints that are about what the network is given."""
 _FLOAT = "count the network before it is quantized"
 _NUMPY = "write it with torch's operations"
 _VALUES = "counting has shapes but no values"
@@ -84,8 +92,55 @@ def refusal(failure: Failure) -> BuildError:
             says, hint = (
                 part.format(*groups, fed=failure.fed, said=failure.said) for part in (kind.says, kind.hint)
             )
+            hint = next_step(failure) or hint if hint in _OF_INPUT else hint
             return (CountError if kind.may_run else BuildError)(f"{failure.network} {says}", hint=hint)
     return CountError(f"{failure.network} fails on {failure.fed}: {text}")
+
+
+def next_step(failure: Failure) -> str | None:
+    """What to do about an input that does not fit; None where the usual advice is right.
+
+    A network says by its first layer what it takes, as far as that is a layer of torch's own.
+    """
+    if failure.inputs.made_by is not None:
+        return f"its input is what {failure.inputs.made_by} returns"
+    layer = next((each for each in failure.root.modules() if isinstance(each, _FirstLayer)), None)
+    if layer is None or _may_take(layer, failure):
+        return None
+    if isinstance(layer, nn.Embedding):
+        return f"it begins with an Embedding: {_INTEGERS} below {layer.num_embeddings}"
+    example = "x".join(map(str, (1, *_item(layer))))
+    return f"it begins with a {type(layer).__name__}: --input-shape {example} ({_AXES[_rank(layer)]})"
+
+
+_AXES = {
+    2: "batch x features",
+    3: "batch x channels x length",
+    4: "batch x channels x height x width",
+    5: "batch x channels x depth x height x width",
+}
+_EXAMPLE_SIZES = {2: (), 3: (256,), 4: (64, 64), 5: (16, 64, 64)}
+
+
+def _rank(layer: _FirstLayer) -> int:
+    return 2 + len(layer.kernel_size) if isinstance(layer, _Convolution) else 2
+
+
+def _item(layer: _Convolution | nn.Linear) -> tuple[int, ...]:
+    channels = layer.in_features if isinstance(layer, nn.Linear) else layer.in_channels
+    return (channels, *_EXAMPLE_SIZES[_rank(layer)])
+
+
+def _may_take(layer: _FirstLayer, failure: Failure) -> bool:
+    """Whether a network that begins with a layer may take the input, so that something else is wrong."""
+    shape = failure.shape
+    if isinstance(layer, _Convolution):
+        return len(shape) == _rank(layer) and shape[1] == layer.in_channels
+    if isinstance(layer, nn.Embedding) or not shape:
+        return False
+    # What comes before a linear layer may have changed the shape, as flattening does.
+    was_fed = re.search(rf"\b{shape[-1]}(\]| and )", str(failure.error)) is not None
+    return shape[-1] == layer.in_features or not was_fed
 
 
 def _is_root(failure: Failure) -> bool:
@@ -147,7 +202,7 @@ _KINDS = (
         pattern=r"TypeError: .*missing \d+ required .*arguments?: (.*)",
         holds=_is_root,
         says="takes more than one input ({0} is missing), but is given {fed}",
-        hint=_WRAP,
+        hint=_FUNCTION,
     ),
     Kind(
         pattern=r"TypeError: .*unexpected keyword argument '(\w+)'",
@@ -164,12 +219,12 @@ _KINDS = (
     Kind(
         pattern=r"argument #1 'indices'|index_select\(\): Expected dtype int|indices must be long",
         says="takes token IDs (integers), but is given {fed} of floats",
-        hint=_WRAP,
+        hint=_INTEGERS,
     ),
     Kind(
         pattern=r"\(got str\)|'(?:Tensor|Parameter)' object has no attribute '(?:keys|items|values|get)'",
         says="takes a dict, but is given {fed}",
-        hint=_WRAP,
+        hint=_FUNCTION,
     ),
     Kind(
         # torch takes a word apart: x["image"] has five indices, x["a"] one that is not a number.
@@ -180,7 +235,7 @@ _KINDS = (
     Kind(
         pattern=r"'Tensor' object has no attribute '(\w+)'",
         says="takes an object with .{0}, but is given {fed}",
-        hint=_WRAP,
+        hint=_FUNCTION,
     ),
     Kind(
         pattern=r"values to unpack \(expected \d+, got (\d+)\)|too many values to unpack",
@@ -192,7 +247,7 @@ _KINDS = (
         pattern=r"index \d+ is out of bounds for dimension 0|not enough values to unpack",
         holds=_is_root,
         says="takes a list or tuple of inputs ({said}), but is given {fed}",
-        hint=_WRAP,
+        hint=_FUNCTION,
     ),
     Kind(
         pattern=r"Expected more than 1 value per channel when training",
@@ -207,13 +262,13 @@ _KINDS = (
     Kind(
         pattern=r"Kernel size can't be greater|too small|Padding size should be less"
         r"|non-zero size|less than or equal to .*kernel",
-        says="needs larger images than {fed}: {said}",
-        hint="choose a larger --image-size",
+        says="needs a larger input than {fed}: {said}",
+        hint=_LARGER,
     ),
     Kind(
         pattern=r"expected input.* to have (\d+) channels, but got \d+ channels instead",
         holds=_is_of_input,
-        says="takes images of {0} channels, but is given {fed}",
+        says="takes {0} channels, but is given {fed}",
         hint=_WRAP,
     ),
     Kind(

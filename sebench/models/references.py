@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from sebench.errors import BuildError, UnknownModelError, UsageError
@@ -64,7 +65,7 @@ def make_inputs(reference: str, batch_size: int, seed: int) -> Inputs:
         torch.device("cpu"),
     ):
         torch.manual_seed(seed)
-        inputs = Inputs.of(function(batch_size))
+        inputs = dataclasses.replace(Inputs.of(function(batch_size)), made_by=reference)
         inputs = inputs.map(lambda tensor: tensor.detach())
     if next(inputs.tensors(), None) is not None and not _has_batch(inputs, batch_size):
         raise BuildError(
@@ -97,10 +98,15 @@ def make_attention_of(reference: str, channels: int) -> nn.Module:
     from torch import nn
 
     factory = referenced(reference, "--attention")
-    with running_code(reference, "called", reference, source_of(reference).code_folders(reference)):
-        module: Any = factory(channels)
+    called = f"{reference.rpartition(':')[2]}({channels})"
+    try:
+        with running_code(reference, "made", reference, source_of(reference).code_folders(reference)):
+            module: Any = factory(channels)
+    except BuildError as error:
+        hint = error.hint or f"it is called with the number of channels: {called}"
+        raise BuildError(error.message, hint=hint) from error.__cause__
     if not isinstance(module, nn.Module):
-        raise BuildError(f"{reference} returned {type(module).__name__}, not a torch.nn.Module")
+        raise BuildError(f"{called} returned {type(module).__name__}, not a torch.nn.Module ({reference})")
     return module
 
 

@@ -174,7 +174,7 @@ def _require_fit(attention: nn.Module, place: Place, variant: Variant) -> None:
             return
         reason = f"it returns {_described(result)}"
     shape = "x".join(map(str, place.shape))
-    own = f"{variant.code} is called with {place.channels} channels, and its forward with a tensor of this shape"
+    own = f"{variant.code} is made with {place.channels} channels and called with a tensor of this shape"
     raise VariantError(
         f"variant {str(variant)!r} cannot attend to the feature map {shape} of {place.block!r}: {reason}",
         hint=own if variant.code else WRITE_BOTH if place.dimensions == 2 else _FOR_IMAGES,

@@ -208,7 +208,7 @@ class Counter:
             self._workers.clear()
 
     def _require_weights(self, spec: ModelSpec, shape: tuple[int, ...]) -> None:
-        """Refuse a file that does not fit before anything is measured or shown: where the network is built."""
+        """Refuse a file that does not fit, before anything is shown or measured."""
         source = models.source_of(spec.model)
         # Weights go into the network as its author built it; other attention is put in afterwards.
         own = spec if source.runs_here else replace(spec, variant=ASIS, runtime=None)
