@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from sebench.api.arguments import require_taken
 from sebench.api.display import Display
 from sebench.api.guard import guarded
 from sebench.api.naming import Attention, Network, asked_options, network_name, shape_text, variant_name
@@ -133,7 +134,8 @@ def check(
 
     Args:
         model: one network or several.
-        variant: one or several, held against `baseline`; none is ``se``.
+        variant: one or several, compared with `baseline`; none is ``asis`` of a network with attention of its
+            own, else ``se``.
         baseline: variant (None is ``plain``) or network that the limit is over.
         candidate: network to compare with the one of `baseline`.
         base_ref: git ref to compare this tree's `model` with.
@@ -163,7 +165,7 @@ def check(
         example_inputs: function of the batch size that returns the inputs; None is ``example_inputs`` beside
             the network's function.
         effort: how many processes and blocks to measure.
-        budget_s: seconds for everything; leaves no extension.
+        budget_s: seconds of measuring, shared by what is timed; leaves no extension.
         seed: fixes weights, orders and pauses; None draws one.
         on_inconclusive: ``pass`` or ``fail``: what `GateResult.passed` says where noise leaves it open.
         attempts: where samples are kept, to be pooled when a gate is repeated; None neither keeps nor pools.
@@ -178,6 +180,7 @@ def check(
             should be.
         KeyboardInterrupt: Ctrl-C.
     """
+    require_taken(locals(), several=("model", "variant", "against"))
     asked = Asked(
         models=[network_name(each) for each in _several(model)],
         variants=[variant_name(each) for each in _several(variant)],

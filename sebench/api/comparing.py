@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sebench.analysis.comparison import compare as conclude
+from sebench.api.arguments import require_taken
 from sebench.api.comparison_result import ComparisonResult
 from sebench.api.guard import guarded
 from sebench.api.naming import Attention, Network, asked_options, network_name, shape_text, variant_name
@@ -142,7 +143,7 @@ def compare(
 
     Args:
         model: whose variants are compared; not needed between two networks.
-        variant: of the candidate; None is ``se``.
+        variant: of the candidate; None is ``asis`` of a network with attention of its own, else ``se``.
         baseline: a variant of `model`, or a network.
         candidate: a network (or variant), instead of `variant`.
         device: ``cpu``, ``cuda``, ``cuda:N`` or ``auto``: the accelerator that torch finds, else the CPU.
@@ -169,7 +170,7 @@ def compare(
         memory: measure peak memory of training steps; None does, but for ``quick``.
         energy: measure energy per step, beyond the budget: about 2.5 minutes per workload.
         effort: how many processes and blocks to measure.
-        budget_s: seconds for the whole call; a hard limit.
+        budget_s: seconds of measuring, a hard limit; counting, memory and energy are extra.
         seed: fixes weights, orders and pauses; None draws one, which the result records.
         save: directory for the raw result.
         progress: called in this thread whenever something happened, with a `Progress`: what goes on, how long
@@ -186,6 +187,7 @@ def compare(
             and the result is returned.
         KeyboardInterrupt: Ctrl-C; with `save`, what was measured until then is stored.
     """
+    require_taken(locals())
     plan = make_plan(
         names=() if model is None else (network_name(model),),
         variants=() if variant is None else (variant_name(variant),),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, overload
 
 from sebench.analysis.comparison import compare as conclude
 from sebench.analysis.comparison import origin
+from sebench.api.arguments import require_taken
 from sebench.api.display import Display
 from sebench.api.overhead import Overhead, Watch
 from sebench.errors import NoResultsError, UnavailableError, UsageError, near_matches
@@ -196,6 +197,7 @@ def load(*names: str | os.PathLike[str], results: Path = RESULTS) -> ComparisonR
         NoResultsError: there are none in `results`, and nothing else was named.
         DataFileError: there is no such result, several ids begin so, or a file is damaged.
     """
+    require_taken(locals(), several=("names",))
     store = ResultStore(Path(results))
     if not names and not store.paths():
         raise NoResultsError(f"there are no results in {results}", hint="`sebench compare` stores them")

@@ -14,7 +14,7 @@ from sebench.errors import UsageError, near_matches
 from sebench.reporting.counts import count_document
 from sebench.reporting.records import Field, Records
 from sebench.reporting.sites import gate_records
-from sebench.schema import ModelCost, StaticCost, UncountedOp
+from sebench.schema import ModelCost, StaticCost, UncountedOp, input_text
 from sebench.schema.gates import Gate
 from sebench.units import format_count
 
@@ -161,7 +161,7 @@ class CountResult(Display):
 
     def __repr__(self) -> str:
         spec, found = self.model.spec, self.totals
-        shape = "x".join(map(str, self.model.cost.input_shape))
+        shape = input_text(self.model.cost.input_shape)
         figures = f"params {format_count(found.params)}, macs {format_count(found.macs)}"
         return f"CountResult('{spec.model} {spec.variant}', {shape}, {figures})"
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sebench import counters
+from sebench.api.arguments import require_taken
 from sebench.api.count_result import CountResult
 from sebench.api.guard import guarded
 from sebench.api.modules import BY_NAME, OBJECT, is_module, module_shape, refuse, stages_of, uncompiled
@@ -68,6 +69,7 @@ def count(
         CountError: a network that may run, but not without real data.
         WorkerError: a network's own code ended the process that counted it.
     """
+    require_taken(locals(), required=("model",))
     if is_module(model):
         by_name = {
             "variant": variant,

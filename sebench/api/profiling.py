@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from msgspec.structs import astuple
 
+from sebench.api.arguments import require_taken
 from sebench.api.display import Display
 from sebench.api.guard import guarded
 from sebench.api.module_profile import ModuleProfileResult, profile_existing
@@ -216,6 +217,7 @@ def profile(
         WorkerError: the worker process could not measure.
         KeyboardInterrupt: Ctrl-C.
     """
+    require_taken(locals(), required=("model",))
     options = asked_options(
         num_classes=num_classes,
         stride_in=stride_in,

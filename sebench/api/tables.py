@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sebench.api.arguments import require_taken
 from sebench.api.display import Display
 from sebench.api.guard import guarded
 from sebench.errors import DataFileError, UsageError
@@ -65,6 +66,7 @@ def table(
         DataFileError: the installed figures are damaged, or `results` cannot be written to.
         KeyboardInterrupt: Ctrl-C.
     """
+    require_taken(locals(), required=("name",))
     names = table_names(str(name))
     if measure and TIMED not in names:
         raise UsageError(

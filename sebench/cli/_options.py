@@ -59,7 +59,7 @@ Models = Annotated[
     ),
 ]
 VARIANT_HELP = "Variant, e.g. se or 'se(r=8,stages=2-4)'; repeatable"
-Variants = Annotated[list[str], typer.Option("--variant", "-v", help=f"{VARIANT_HELP}.")]
+USUAL_CANDIDATE = "default: asis of a network with attention of its own, else se"
 ImageSize = Annotated[str | None, typer.Option("--image-size", help=COLUMN_OPTIONS["input_shape"].help)]
 InputShape = Annotated[str | None, typer.Option("--input-shape", help=SHAPE_OPTION.help)]
 Attention = Annotated[

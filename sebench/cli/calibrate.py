@@ -29,7 +29,7 @@ def calibrate(
     model: Annotated[str, typer.Option("--model", "-m", help="Network to compare with itself.")],
     variant: Annotated[
         str | None,
-        typer.Option("--variant", "-v", help="Variant; default: se; of your own networks plain."),
+        typer.Option("--variant", "-v", help="Variant; default: se; of networks of others asis."),
     ] = None,
     workload: WorkloadRequest = NOTHING_SAID,
     network: NetworkOptions = NO_OPTIONS,
@@ -38,7 +38,7 @@ def calibrate(
     ] = 12,
     budget: Annotated[
         float | None,
-        typer.Option("--budget", help="Time limit of the whole command; default: 14 s per process."),
+        typer.Option("--budget", help="Time limit of measuring; default: 14 s per process."),
     ] = None,
     seed: options.Seed = None,
     cache: options.Cache = True,

@@ -61,7 +61,10 @@ _EXITS = {
 def check(
     context: typer.Context,
     model: options.Models = [],  # noqa: B006 - Typer reads it, nobody mutates it
-    variant: options.Variants = [],  # noqa: B006
+    variant: Annotated[
+        list[str],
+        typer.Option("--variant", "-v", help=f"{options.VARIANT_HELP}; {options.USUAL_CANDIDATE}."),
+    ] = [],  # noqa: B006
     baseline: Annotated[
         str | None,
         typer.Option("--baseline", help="Variant or factory that the limit is relative to; default: plain."),
@@ -102,7 +105,9 @@ def check(
     ] = None,
     budget: Annotated[
         float | None,
-        typer.Option("--budget", help="Time limit of the whole command; rules out an extension."),
+        typer.Option(
+            "--budget", help="Time limit of measuring, shared by what is timed; rules out an extension."
+        ),
     ] = None,
     seed: options.Seed = None,
     on_inconclusive: Annotated[

@@ -165,7 +165,7 @@ def compare(
     model: options.Models = [],  # noqa: B006 - Typer reads it, nobody mutates it
     variant: Annotated[
         list[str],
-        typer.Option("--variant", "-v", help=f"{options.VARIANT_HELP}.", show_default="se"),
+        typer.Option("--variant", "-v", help=f"{options.VARIANT_HELP}; {options.USUAL_CANDIDATE}."),
     ] = [],  # noqa: B006
     baseline: Annotated[
         str, typer.Option("--baseline", help="Variant or network (FILE.py:old) to compare with.")
@@ -205,7 +205,11 @@ def compare(
     ] = False,
     effort: options.EffortOption = "standard",
     budget: Annotated[
-        float | None, typer.Option("--budget", help="Time limit of the whole command, shared by the pairs.")
+        float | None,
+        typer.Option(
+            "--budget",
+            help="Time limit of measuring, shared by pairs and runtimes; counting, memory, energy are extra.",
+        ),
     ] = None,
     seed: options.Seed = None,
     cache: options.Cache = True,

@@ -47,7 +47,8 @@ def count(
         typer.Option(
             "--variant",
             "-v",
-            help=f"{options.VARIANT_HELP}; default: plain, and se or what a network of others has itself.",
+            help=f"{options.VARIANT_HELP}; default: plain and se; of networks of others asis, and plain "
+            "where they have attention.",
         ),
     ] = [],  # noqa: B006 - Typer reads it, nobody mutates it
     by: Annotated[list[Breakdown], typer.Option("--by", help="Breakdown to show; repeatable.")] = [],  # noqa: B006

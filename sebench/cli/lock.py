@@ -28,7 +28,14 @@ if TYPE_CHECKING:
 @takes_network(without=("weights",))
 def lock(
     model: options.Models = [],  # noqa: B006 - Typer reads it, nobody mutates it
-    variant: options.Variants = [],  # noqa: B006
+    variant: Annotated[
+        list[str],
+        typer.Option(
+            "--variant",
+            "-v",
+            help=f"{options.VARIANT_HELP}; default: as configured, else se; of networks of others asis.",
+        ),
+    ] = [],  # noqa: B006
     image_size: options.ImageSize = None,
     input_shape: options.InputShape = None,
     network: NetworkOptions = NO_OPTIONS,

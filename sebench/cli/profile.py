@@ -29,7 +29,7 @@ def profile(
     model: options.Models,
     variant: Annotated[
         list[str],
-        typer.Option("--variant", "-v", help=f"{options.VARIANT_HELP}.", show_default="asis or se"),
+        typer.Option("--variant", "-v", help=f"{options.VARIANT_HELP}; {options.USUAL_CANDIDATE}."),
     ] = [],  # noqa: B006 - Typer reads it, nobody mutates it
     workload: WorkloadRequest = NOTHING_SAID,
     network: NetworkOptions = NO_OPTIONS,

@@ -12,7 +12,7 @@ from sebench.paper.tables.values import PaperTable, TableRow
 from sebench.reporting.chart import Axis, Chart, Level, Mark, Panel, Picture, Point, Series
 from sebench.reporting.counts import spec_text
 from sebench.reporting.ratio_picture import NO_DIFFERENCE
-from sebench.schema import ModelCost
+from sebench.schema import ModelCost, input_text
 from sebench.units import UNKNOWN, format_count, format_percent
 
 _MARKS: tuple[Mark, Mark] = ("dot", "diamond")
@@ -45,7 +45,7 @@ def cost_picture(models: Sequence[ModelCost]) -> Picture:
     rows = _against_own(models) or [(cost, models[0]) for cost in models[1:]]
     first = {reference.spec for _, reference in rows}
     shapes = {cost.cost.input_shape for cost in models}
-    shape = "x".join(map(str, shapes.pop())) if len(shapes) == 1 else "each network's own input"
+    shape = input_text(shapes.pop()) if len(shapes) == 1 else "each network's own input"
     of = (
         f" to {spec_text(next(iter(first)))}"
         if len(first) == 1

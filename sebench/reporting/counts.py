@@ -13,6 +13,7 @@ from sebench.schema import (
     ModelSpec,
     StaticCost,
     UncountedOp,
+    input_text,
     network_words,
 )
 from sebench.units import UNKNOWN, format_bytes, format_count, format_share, significant
@@ -142,7 +143,8 @@ def _totals_row(model: ModelCost, *, training: bool) -> Row:
 
 
 def _input_text(cost: StaticCost) -> str:
-    return f"{'x'.join(map(str, cost.input_shape))} {cost.dtype} {cost.phase}"
+    comma = "" if cost.input_shape[1:] else ","
+    return f"{input_text(cost.input_shape)}{comma} {cost.dtype} {cost.phase}"
 
 
 # --- breakdowns -----------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from sebench.reporting.document import (
     Table,
     text_cell,
 )
-from sebench.schema import Attribution, CrossCheck, ToolCheck
+from sebench.schema import Attribution, CrossCheck, ToolCheck, input_text
 from sebench.units import UNKNOWN
 
 UNIT_NOTE = (
@@ -65,7 +65,7 @@ def unexplained(checks: Sequence[CrossCheck]) -> tuple[str, ...]:
 
 
 def _section(check: CrossCheck) -> Section:
-    shape = "x".join(map(str, check.input_shape))
+    shape = input_text(check.input_shape)
     ours = Paragraph(f"sebench: {check.macs:,} MACs, {shape}, {check.phase}.")
     ledger = tuple(_ledger_row(check, tool, part) for tool in check.tools for part in tool.attributed)
     tables = (_tools(check), *((Table("Of which", _LEDGER, ledger),) if ledger else ()))

@@ -10,7 +10,7 @@ from sebench.analysis.lock_check import change_text
 from sebench.reporting.contract import document_json
 from sebench.reporting.counts import spec_text
 from sebench.reporting.document import Cell, Column, Content, Document, Paragraph, Row, Table, text_cell
-from sebench.schema import LockChange, LockDiff
+from sebench.schema import LockChange, LockDiff, input_text
 from sebench.units import UNKNOWN
 
 _COLUMNS = (
@@ -73,7 +73,7 @@ def _plain(change: LockChange) -> dict[str, Any]:
 
 def _row(change: LockChange) -> Row:
     network = change.network
-    shape = "x".join(map(str, network.input_shape))
+    shape = input_text(network.input_shape)
     before, after = _WHOLE.get(change.change, (_number(change.before), _number(change.after)))
     return (
         text_cell(f"{spec_text(network.spec)}, {shape}"),

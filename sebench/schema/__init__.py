@@ -140,6 +140,7 @@ from sebench.schema.options import (
     WORKLOAD_OPTIONS,
     WorkloadOption,
     image_text,
+    input_text,
     threads_text,
 )
 from sebench.schema.profile import (
@@ -334,6 +335,7 @@ __all__ = [
     "hidden_channels",
     "image_text",
     "in_todays_words",
+    "input_text",
     "is_printed",
     "metric_label",
     "moment",

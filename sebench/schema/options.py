@@ -118,6 +118,11 @@ def image_text(workload: Workload) -> str:
     return f"input {item}" if item else "example inputs"
 
 
+def input_text(shape: tuple[int, ...]) -> str:
+    """E.g. ``1x3x224x224``; of inputs that a function makes only the batch: ``example inputs of batch 1``."""
+    return "x".join(map(str, shape)) if shape[1:] else f"example inputs of batch {shape[0]}"
+
+
 def _is_image(workload: Workload) -> bool:
     return len(workload.input_shape) == _IMAGE_RANK and workload.input_shape[1] == _COLOURS
 

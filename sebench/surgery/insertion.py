@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 import torch
-from torch import fx, nn
+from torch import nn
 
 from sebench.counters.twin import named_modules
 from sebench.errors import BuildError, VariantError
@@ -17,7 +17,6 @@ from sebench.models.initialisation import allocate, initialise_attention, parame
 from sebench.schema import REDUCTION_RATIO, AttentionKind, Variant, format_stages
 from sebench.surgery.boundaries import Boundary
 from sebench.surgery.places import WRITE_BOTH, Place
-from sebench.surgery.removal import Passthrough
 
 _MARK = "_inserted_by_sebench"
 _FOR_IMAGES = "it is made for images; se and simam take feature maps of any dimensions"
@@ -77,23 +76,6 @@ def put_in(network: nn.Module, places: Sequence[Place], variant: Variant, seed: 
 def inserted_sites(network: nn.Module) -> tuple[str, ...]:
     """Paths of the attention that `put_in` put into a network."""
     return tuple(path for path, module in named_modules(network).items() if _MARK in vars(module))
-
-
-def remove_inserted(network: nn.Module) -> nn.Module:
-    """Take out what `put_in` put in, in place: the network is again what it was.
-
-    In a captured graph, which calls it, each attention gives way to a `Passthrough`.
-    """
-    for module in list(network.modules()):
-        for name, child in list(module._modules.items()):
-            if child is not None and _MARK in vars(child):
-                if isinstance(network, fx.GraphModule):
-                    module._modules[name] = Passthrough()
-                else:
-                    del module._modules[name]
-        if isinstance(module, Attending):
-            module.__class__ = module.author_class  # type: ignore[assignment]
-    return network
 
 
 def selected(network: nn.Module, places: Sequence[Place], variant: Variant) -> tuple[Place, ...]:

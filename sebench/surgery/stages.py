@@ -30,7 +30,7 @@ def stage_of(flow: Dataflow, shape: tuple[int, ...]) -> str:
 
 @lru_cache(maxsize=4096)
 def _stage(whole: tuple[int, ...], batch_size: int, shape: tuple[int, ...]) -> str:
-    if len(shape) < _SEQUENCE or not whole:
+    if len(shape) < _SEQUENCE or not whole or 0 in shape:
         return HEAD
     batch = max(1, shape[0] // batch_size)
     positions = batch * math.prod(_extents(whole, shape))

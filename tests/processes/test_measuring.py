@@ -154,9 +154,7 @@ def test_a_budget_that_is_gone_before_the_first_block_leaves_a_metric_without_a_
     assert codes(found) == ["budget-spent"]
     metric = compare(samples.result(found)).metrics[-1]
     assert (metric.status, metric.ratio.estimate) == ("unavailable", None)
-    assert metric.reason == (
-        "--budget 0.1 was spent before the first process was ready; allow a larger --budget"
-    )
+    assert metric.reason == ("the first process was not ready within --budget 0.1; allow a larger --budget")
 
 
 def test_a_budget_that_earlier_pairs_have_spent_starts_no_worker(series):

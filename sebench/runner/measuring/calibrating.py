@@ -33,7 +33,7 @@ def calibration_policy(*, processes: int, budget_s: float | None = None) -> Timi
 
     Args:
         processes: fresh ones; each a second look at the machine.
-        budget_s: seconds for the whole command, a hard limit.
+        budget_s: seconds of measuring, a hard limit.
 
     Raises:
         UsageError: a budget that is not positive.

@@ -109,15 +109,15 @@ def test_a_gate_names_every_pair(said):
 
 
 def test_a_promise_that_cannot_be_kept_is_said_before_a_block_is_timed(said):
-    quick = replace(START, processes=1, blocks=12, left_s=20.0, aim_s=21.0)
+    quick = replace(START, processes=1, blocks=12, least_blocks=12, left_s=20.0, aim_s=21.0)
     slow = replace(quick, stage="measuring", elapsed_s=31.0, left_s=120.0)
     assert (
         said(quick, slow, replace(slow, block=1, elapsed_s=41.0, left_s=110.0))
         == [
             "measuring resnet50: se against plain (1 of 1)",
             # 31 + 120 = 151 s
-            "this will take about 2.5 min rather than 21 s: the fewest blocks, 1 x 12, take that long "
-            "(--budget sets a limit)",
+            "this will take about 2.5 min rather than 21 s: the fewest blocks, 1 process x 12 blocks, "
+            "take that long (--budget sets a limit)",
             "process 1 of 1: 31 s elapsed, about 2.0 min left",
         ][:2]
     )

@@ -151,15 +151,19 @@ def test_checks_keep_the_order_of_the_limits(machine):
     ]  # fmt: skip
 
 
-def test_a_hard_budget_is_shared_and_leaves_no_extension(machine, monkeypatch):
-    monkeypatch.setattr("sebench.runner.gate.run.time.monotonic", lambda: 1000.0 + 10 * len(machine.plans))
+def test_a_hard_budget_is_shared_and_leaves_no_extension(machine):
     machine.ratio = 1.05
     targets = [target(workload=structs.replace(WORKLOAD, batch_size=n)) for n in (1, 2, 3, 4)]
     found = check(targets, gated(policy=TimingPolicy(budget_s=100.0, hard_budget=True)))
     assert {each.status for each in found} == {"inconclusive"}
-    budgets = [plan.policy.budget_s for plan in machine.plans]
-    # Every measurement takes 10 s: 100 / 4, 90 / 3, 80 / 2, 70
-    assert budgets == [25.0, 30.0, 40.0, 70.0]
+    budgets = [(plan.policy.budget_s, plan.budget_shares) for plan in machine.plans]
+    assert budgets == [(25.0, 4)] * 4  # 100 / 4
+
+
+def test_what_is_only_counted_takes_no_share_of_a_budget(machine):
+    targets = [target(), target(("params", 1.5), workload=structs.replace(WORKLOAD, batch_size=2))]
+    check(targets, gated(policy=TimingPolicy(budget_s=100.0, hard_budget=True)))
+    assert [plan.policy.budget_s for plan in machine.plans if plan.timed] == [100.0]
 
 
 def test_a_target_that_fails_does_not_take_the_others_with_it(machine):

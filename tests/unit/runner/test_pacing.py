@@ -4,8 +4,7 @@ from random import Random
 
 import pytest
 
-from sebench.errors import BudgetError
-from sebench.runner.measuring.schedule import Pace, Pacing, Prepared, Schedule
+from sebench.runner.measuring.schedule import NoBlockFits, Pace, Pacing, Prepared, Schedule
 from sebench.runner.planning.plan import timing_policy
 
 # A segment is one step here (at least 0.04 s) and one that is not timed: a block of 2 (0.1 + 0.15) x 2 = 1 s,
@@ -66,5 +65,5 @@ def test_orders_are_drawn():
 
 
 def test_a_hard_budget_below_one_block_is_refused():
-    with pytest.raises(BudgetError, match="too small for one block of 1.0 s"):
+    with pytest.raises(NoBlockFits, match="one block takes 1.0 s"):
         pacing("quick", 0.5, budget_s=5)

@@ -2,8 +2,14 @@
 
 import pytest
 
-from sebench.errors import BudgetError
-from sebench.runner.measuring.schedule import Pace, Schedule, first_schedule, next_blocks, share_s
+from sebench.runner.measuring.schedule import (
+    NoBlockFits,
+    Pace,
+    Schedule,
+    first_schedule,
+    next_blocks,
+    share_s,
+)
 from sebench.runner.planning.plan import timing_policy
 
 PACE = Pace(prepare_s=5.0, block_s=1.0)
@@ -48,9 +54,9 @@ def test_quick_takes_what_fits_and_at_least_its_minimum():
 
 
 def test_a_budget_below_one_block_is_refused_with_what_it_would_take():
-    with pytest.raises(BudgetError, match=r"too small for one block.*allow at least 17 s") as caught:
+    with pytest.raises(NoBlockFits) as caught:
         first_schedule(timing_policy("quick", budget_s=5), PACE, 0.5)
-    assert caught.value.exit_code == 1
+    assert caught.value.least_s == 17.0  # 5 s to prepare and 12 blocks of 1 s
 
 
 @pytest.mark.parametrize(

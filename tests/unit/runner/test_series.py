@@ -1,6 +1,7 @@
 """The processes of a session with workers and a clock that are told what to do."""
 
 import pytest
+from msgspec import structs
 
 from sebench.runner.measuring.series import ProcessSeries, halved
 from sebench.runner.progress import Holder
@@ -151,7 +152,7 @@ def test_a_hard_budget_ends_a_process_that_is_not_ready_in_time():
     found = measured(workers, hard_budget=True, budget_s=4.0)
     assert workers.clock.now_s == 4.0
     assert (counts(found), codes(found)) == ([], ["budget-spent"])
-    assert found.findings[0].message == "--budget 4 was spent before the first process was ready"
+    assert found.findings[0].message == "the first process was not ready within --budget 4"
     # Without the limit it would be ready after 5 s.
     assert len(counts(measured(Workers(), budget_s=4.0))) == 5
 
@@ -167,17 +168,15 @@ def test_a_budget_that_ends_between_processes_is_said():
     found = measured(Slower(), hard_budget=True)
     assert len(counts(found)) == 1
     (finding,) = found.findings
-    assert (finding.code, finding.message) == ("fewer-processes", "the budget ended after 1 processes")
+    assert (finding.code, finding.message) == ("fewer-processes", "1 of 6 processes fit into --budget 80")
 
 
 def test_a_hard_budget_without_time_for_a_block_says_what_it_would_take():
     found = measured(Workers(), hard_budget=True, processes=1, budget_s=5.5)
     (finding,) = found.findings
     assert finding.code == "budget-spent"
-    assert finding.message == (
-        "--budget is too small for one block of 0.8 s: all that comes before took 5.0 s"
-    )
-    assert finding.hint == "allow at least 9 s per pair"  # 5 + 4 * 0.82
+    assert finding.message == ("--budget 5.5 is too small for one block of 0.8 s: preparing took 5.0 s")
+    assert finding.hint == "allow at least --budget 9"  # 5 + 4 * 0.82
     assert found.processes == ()
 
 
@@ -185,8 +184,26 @@ def test_time_that_earlier_pairs_left_over_was_not_spent():
     made = series(Workers(), hard_budget=True, processes=1, budget_s=0.3)
     made.measure(deadline_s=5.5)  # 0.5 s are left, more than the budget of this pair
     (finding,) = made.measurement().findings
-    assert finding.message == "--budget is too small for one block of 0.8 s"
-    assert finding.hint == "allow at least 4 s per pair"
+    assert finding.message == "--budget 0.3 is too small for one block of 0.8 s: preparing took 5.0 s"
+    assert finding.hint == "allow at least --budget 9"
+
+
+def test_what_does_not_fit_into_a_share_of_the_budget_says_how_large_that_is():
+    sessions = [
+        Session(pair=PAIR, workload=structs.replace(samples.WORKLOAD, runtime=runtime, execution=runtime))
+        for runtime in ("eager", "onnxruntime")
+    ]
+    policy = TimingPolicy(processes=1, min_blocks=4, budget_s=5.5, hard_budget=True)
+    plan = structs.replace(samples.plan(*sessions, policy=policy, seed=3), budget_shares=2)
+    workers, seen = Workers(), []
+    made = ProcessSeries(plan, 1, observer=seen.append, open_worker=workers, monotonic=workers.clock)
+    made.measure(deadline_s=5.5)
+    (finding,) = made.measurement().findings
+    assert finding.message == (
+        "5.5 s (its share of --budget 11) is too small for one block of 0.8 s: preparing took 5.0 s"
+    )
+    assert finding.hint == "allow at least --budget 17"  # 2 (5 + 4 * 0.82) = 16.56
+    assert {progress.title for progress in seen} == {f"{PAIR.title}, onnxruntime"}
 
 
 def test_a_budget_that_was_spent_before_starts_no_worker():
