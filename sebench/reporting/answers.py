@@ -28,8 +28,13 @@ def answers(comparison: Comparison) -> tuple[str, ...]:
     timed = [metric for metric in comparison.metrics if metric.metric == "latency"]
     if not timed:
         return (_static_answer(comparison),)
-    interrupted = "Interrupted: " if comparison.is_interrupted else ""
-    return tuple(f"{interrupted}{_latency_answer(comparison, metric)}" for metric in timed)
+    sentences = tuple(_latency_answer(comparison, metric) for metric in timed)
+    return tuple(map(_interrupted, sentences)) if comparison.is_interrupted else sentences
+
+
+def _interrupted(sentence: str) -> str:
+    begins_so = sentence.startswith(("Too ", "No "))
+    return f"Interrupted: {sentence[0].lower() if begins_so else sentence[0]}{sentence[1:]}"
 
 
 def ratio_text(ratio: Ratio, decimals: int | None = None) -> tuple[str, str]:

@@ -18,7 +18,8 @@ OWN_WORDS = {
     *((option, "calibrate") for option in ("--model", "--variant", "--phase")),
     *((option, command) for command in ("trend", "list") for option in ("--model", "--variant")),
     *((option.option, command) for command in ("trend", "list") for option in ASKED_OPTIONS),
-    ("--model", "verify"), ("--variant", "count"), ("--phase", "compare"), ("--phase", "check"),
+    ("--model", "verify"), ("--variant", "count"), ("--variant", "lock"), ("--phase", "compare"),
+    ("--phase", "check"),
 }  # fmt: skip
 
 

@@ -8,10 +8,14 @@ from torch import nn
 
 from sebench.counters import count
 from sebench.errors import BuildError, CountError
+from sebench.inputs import Inputs
 
 IMAGE = (1, 3, 16, 16)
 FED = r"one tensor \(N, 3, H, W\) = \(1, 3, 16, 16\)"
-WRAP = r"; give its inputs: --input-shape 1x3x32x32, or a function example_inputs\(batch_size\) beside it$"
+WRAP = (
+    r"; give its inputs: --input-shape 1xCHANNELSxSIZE, or a function example_inputs\(batch_size\) beside it$"
+)
+FUNCTION = r"; write a function example_inputs\(batch_size\) beside it, which returns them$"
 
 
 def net(forward, *children):
@@ -39,11 +43,15 @@ def conv():
 
 
 INPUTS = {
-    "two": (net(of_two), rf"^Net takes more than one input \('x2' is missing\), but is given {FED}{WRAP}"),
+    "two": (
+        net(of_two),
+        rf"^Net takes more than one input \('x2' is missing\), but is given {FED}{FUNCTION}",
+    ),
     "none": (net(of_nothing), rf"^Net does not accept this input: .*; it is given {FED}{WRAP}"),
     "tokens": (
         nn.Embedding(9, 4),
-        rf"^Embedding takes token IDs \(integers\), but is given {FED} of floats{WRAP}",
+        rf"^Embedding takes token IDs \(integers\), but is given {FED} of floats; "
+        r"it begins with an Embedding: write a function example_inputs\(batch_size\) beside it, which returns integers below 9$",
     ),
     "inner tokens": (
         nn.Sequential(nn.Flatten(), nn.Embedding(9, 4)),
@@ -51,23 +59,38 @@ INPUTS = {
     ),
     "list": (
         net(lambda self, xs: self.children_[0](xs[0]) + self.children_[1](xs[1]), conv(), conv()),
-        rf"^Net takes a list or tuple of inputs \(.*\), but is given {FED}{WRAP}",
+        rf"^Net takes a list or tuple of inputs \(.*\), but is given {FED}{FUNCTION}",
     ),
-    "pair": (net(lambda self, xs: [x + y for x, y in [xs]]), rf"^Net takes a list or tuple .*{WRAP}"),
+    "pair": (net(lambda self, xs: [x + y for x, y in [xs]]), rf"^Net takes a list or tuple .*{FUNCTION}"),
     "dict": (
         net(lambda self, batch: batch["image"]),
         rf"^Net takes a dict(, or inputs of other dimensions)?, but is given {FED}.*{WRAP}",
     ),
-    "mapping": (net(lambda self, batch: list(batch.items())), rf"^Net takes a dict, but .* {FED}{WRAP}"),
+    "mapping": (net(lambda self, batch: list(batch.items())), rf"^Net takes a dict, but .* {FED}{FUNCTION}"),
     "object": (
         net(lambda self, batch: batch.pixel_values),
-        rf"^Net takes an object with .pixel_values, but is given {FED}{WRAP}",
+        rf"^Net takes an object with .pixel_values, but is given {FED}{FUNCTION}",
     ),
     "channels": (
         nn.Conv2d(1, 4, 3),
-        rf"^Conv2d takes (images of 1|another number of) channels.*, but is given {FED}{WRAP}",
+        rf"^Conv2d takes (1|another number of) channels.*, but is given {FED}; it begins with a Conv2d: "
+        r"--input-shape 1x1x64x64 \(batch x channels x height x width\)$",
     ),
-    "video": (nn.Conv3d(3, 4, 3), rf"^Conv3d takes .* dimensions, but is given {FED}.*{WRAP}"),
+    "video": (
+        nn.Conv3d(3, 4, 3),
+        rf"^Conv3d takes .* dimensions, but is given {FED}.*; it begins with a Conv3d: "
+        r"--input-shape 1x3x16x64x64 \(batch x channels x depth x height x width\)$",
+    ),
+    "sound": (
+        nn.Sequential(nn.Conv1d(80, 4, 3), nn.ReLU()),
+        rf"^Sequential \(in '0'\) takes .* dimensions, but is given {FED}.*; it begins with a Conv1d: "
+        r"--input-shape 1x80x256 \(batch x channels x length\)$",
+    ),
+    "features": (
+        nn.Sequential(nn.Linear(100, 4), nn.ReLU()),
+        rf"^Sequential \(in '0'\) does not accept {FED}.*; it begins with a Linear: "
+        r"--input-shape 1x100 \(batch x features\)$",
+    ),
     "sequence": (nn.LSTM(3, 4), rf"^LSTM takes inputs of other dimensions, but is given {FED}: .*{WRAP}"),
     "five dimensions": (
         net(lambda self, x: [n * t for n, t, c, h, w in [x.shape]]),
@@ -75,7 +98,7 @@ INPUTS = {
     ),
     "small": (
         nn.Sequential(conv(), nn.Conv2d(4, 4, 15)),
-        rf"^Sequential \(in '1'\) needs larger images than {FED}: .*; choose a larger --image-size$",
+        rf"^Sequential \(in '1'\) needs a larger input than {FED}: .*; choose a larger --image-size or --input",
     ),
     "fixed size": (
         nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 10)),
@@ -156,3 +179,12 @@ def test_a_quantized_network():
     with pytest.raises(CountError, match="quantized") as error:
         count(quantized, IMAGE)
     assert re.search("; count the network before it is quantized$", str(error.value))
+
+
+def test_an_input_that_a_function_of_the_users_made_is_named_by_it():
+    inputs = Inputs((torch.zeros(1, 40, 100),), made_by="nets.py:example_inputs")
+    with pytest.raises(
+        BuildError,
+        match=r"given one tensor \(1, 40, 100\); its input is what nets.py:example_inputs returns$",
+    ):
+        count(nn.Conv1d(80, 4, 3), (1,), inputs=inputs)

@@ -65,7 +65,7 @@ def test_no_interval(make):
         ratio=(1.01, None, None), processes=1, blocks=3, reason="no interval exists for 3 blocks"
     )
     assert said(make, metric) == (
-        "Too noisy to say: resnet50 with SE against plain on this CPU: ratio 1.010, no interval, "
+        "Too few blocks to say: resnet50 with SE against plain on this CPU: ratio 1.010, no interval, "
         "1 process x 3 blocks, grade B: no interval exists for 3 blocks"
     )
 
