@@ -95,7 +95,8 @@ def _state_in(path: Path) -> dict[str, Tensor]:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         holds_code = "weights only load failed" in str(error).lower()
-        objects, other = "it holds objects besides tensors, which are not loaded", "it is no such file"
+        objects = "it holds objects besides tensors, which are not loaded"
+        other = "it is damaged, or no file that torch.save wrote"
         reason = objects if holds_code else other
         raise UsageError(
             f"--weights {path} cannot be read: {reason}",

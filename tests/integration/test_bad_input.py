@@ -268,7 +268,7 @@ def test_a_width_that_is_none_is_passed_over(monkeypatch, columns):
         ("Fixed", r"choose another --image-size or --input-shape\n$"),
         (
             "Two",
-            r"Two takes more than one input \('y' is missing\), but is given one tensor .*; write a function ",
+            r"Two takes more than one input \('y' is missing\), but is given one tensor .*; write a fun",
         ),
     ],
 )

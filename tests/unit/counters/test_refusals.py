@@ -51,7 +51,8 @@ INPUTS = {
     "tokens": (
         nn.Embedding(9, 4),
         rf"^Embedding takes token IDs \(integers\), but is given {FED} of floats; "
-        r"it begins with an Embedding: write a function example_inputs\(batch_size\) beside it, which returns integers below 9$",
+        r"it begins with an Embedding: write a function example_inputs\(batch_size\) beside it, "
+        r"which returns integers below 9$",
     ),
     "inner tokens": (
         nn.Sequential(nn.Flatten(), nn.Embedding(9, 4)),
@@ -98,7 +99,7 @@ INPUTS = {
     ),
     "small": (
         nn.Sequential(conv(), nn.Conv2d(4, 4, 15)),
-        rf"^Sequential \(in '1'\) needs a larger input than {FED}: .*; choose a larger --image-size or --input",
+        rf"^Sequential \(in '1'\) needs a larger input than {FED}: .*; choose a larger --image-size",
     ),
     "fixed size": (
         nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 10)),
