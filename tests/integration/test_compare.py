@@ -147,13 +147,18 @@ def test_interrupting_saves_what_was_measured_and_says_so(start, tmp_path):
     out, err = process.communicate(timeout=NO_LOWER_BOUND)
     assert process.returncode == 130
     assert "Traceback" not in err
-    assert err.splitlines()[-1] == "sebench: error: interrupted"
+    kept = "what was measured until then is shown and stored in .sebench/results"
+    *before, last = err.splitlines()
+    assert last == f"sebench: error: interrupted; {kept}"
+    assert all(line.startswith(("measuring ", "this will take ", "process ")) for line in before)
     assert children_of(process.pid) == []
     (path,) = (tmp_path / ".sebench" / "results").glob("*.json")
     stored = load_result(path)
     assert stored.findings[0].code == "interrupted"
     assert 1 <= len(stored.measurements[0].processes[0].blocks) < 12
-    assert json.loads(out)["comparisons"][0]["findings"][0]["code"] == "interrupted"
+    (comparison,) = json.loads(out)["comparisons"]
+    assert comparison["findings"][0]["code"] == "interrupted"
+    assert "--budget" not in out
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from sebench.runner.counting.pair import PairCosts
 from sebench.runner.measuring.context import Host, RunContext
 from sebench.runner.measuring.device_lock import lock_file
 from sebench.runner.measuring.result import ResultBuilder
-from sebench.runner.measuring.run import run
+from sebench.runner.measuring.run import _Clock, run
 from sebench.runner.measuring.series import ProcessSeries
 from sebench.runner.workers.child import thread_placement, worker_environ
 from sebench.schema import ModelSpec, Pair, Session, TimingPolicy, Workload
@@ -239,3 +239,28 @@ def test_runtimes_with_threads_of_their_own_are_not_bound_to_one_core(monkeypatc
     ]
     assert [environ.get("OMP_PLACES") for environ in environs] == ["cores", None, None]
     assert {environ["OMP_NUM_THREADS"] for environ in environs} == {"2"}
+
+
+def test_counting_takes_nothing_of_a_budget():
+    class Slow(samples.SameCounts):
+        def __call__(self, *args, **kwargs):
+            time.sleep(0.1)  # twice, which is all of the budget
+            return self.cost
+
+    policy = with_policy(hard_budget=True, budget_s=0.2).policy
+    host = Host(
+        # It never says anything: no worker is ready within any budget.
+        command=(sys.executable, "-c", "import sys; sys.stdin.read()"),
+        open_counter=Slow(samples.cost(1, 1)).open,
+    )
+    (found,) = run(replace(PLAN, policy=policy), RunContext(host=host))
+    (finding,) = found.measurements[0].findings
+    assert finding.message == "the first process was not ready within --budget 0.2"
+
+
+def test_what_a_session_leaves_over_goes_to_the_next():
+    clock = _Clock(TimingPolicy(budget_s=30.0, hard_budget=True), 0.0)
+    assert clock.allowance_s(0) == 30.0
+    clock.timed_s = 20.0
+    assert clock.allowance_s(1) == 40.0  # 2 * 30 - 20
+    assert _Clock(TimingPolicy(budget_s=30.0), 0.0, timed_s=20.0).allowance_s(1) == 30.0  # each its own

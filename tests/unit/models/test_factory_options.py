@@ -6,7 +6,7 @@ from torch import nn
 
 from sebench import models, surgery
 from sebench.errors import BuildError, UsageError
-from sebench.models.arguments import in_order, keywords_of, require_accepted
+from sebench.models.arguments import in_order, keywords_of, require_accepted, require_complete
 from sebench.runner.planning.pairs import resolve_spec
 from sebench.schema import ModelSpec, NetworkOptions
 
@@ -102,24 +102,24 @@ def test_weights_are_loaded_into_the_network_as_built():
 def test_weights_that_do_not_fit_are_named():
     state = models.build(spec(), seed=7).module.state_dict()
     with pytest.raises(
-        BuildError, match=r"net.pt does not fit .*: 0.bias missing, x.y unknown; name the state"
+        UsageError, match=r"net.pt does not fit .*: 0.bias missing, x.y unknown; name the state"
     ):
         models.build(
             spec(weights=saved({**{k: v for k, v in state.items() if k != "0.bias"}, "x.y": state["0.bias"]}))
         )
-    with pytest.raises(BuildError, match=r"2.bias has shape \(9,\) instead of \(3,\)"):
+    with pytest.raises(UsageError, match=r"2.bias has shape \(9,\) instead of \(3,\)"):
         models.build(spec(weights=saved({**state, "2.bias": torch.zeros(9)})))
 
 
 @pytest.mark.parametrize("content", [[1], {}, {"a": 1}, torch.zeros(1)])
 def test_a_file_without_a_state_dict(content):
-    with pytest.raises(BuildError, match="net.pt holds no state_dict; save one: torch.save"):
+    with pytest.raises(UsageError, match="net.pt holds no state_dict; save one: torch.save"):
         models.build(spec(weights=saved(content)))
 
 
 def test_a_file_with_code_is_refused_and_not_run():
     with pytest.raises(
-        BuildError, match="net.pt cannot be read as weights: it holds objects besides tensors, which are not"
+        UsageError, match="--weights net.pt cannot be read: it holds objects besides tensors, which are not"
     ):
         models.build(spec(weights=saved(nn.Linear(1, 1))))
     with pytest.raises(UsageError, match="--weights missing.pt: No such file or directory"):
@@ -233,3 +233,20 @@ def test_attention_goes_where_the_user_says():
     assert built.sites == ("0.attention",)
     # r=16 hides max(1, 4 // 16) = 1: 4 + 1 and 4 + 4 parameters
     assert sum(p.numel() for p in built.module.get_submodule("0.attention").parameters()) == 13
+
+
+def test_weights_that_do_not_fit_are_found_before_anything_has_memory():
+    state = models.build(spec(), seed=7).module.state_dict()
+    models.build(spec(weights=saved(state)), device="meta")
+    with pytest.raises(UsageError, match=r"--weights net.pt does not fit .*: 2.bias has shape \(9,\)"):
+        models.build(spec(weights=saved({**state, "2.bias": torch.zeros(9)})), device="meta")
+
+
+def test_a_factory_that_needs_arguments_names_the_option_for_them():
+    with pytest.raises(
+        UsageError, match=r"^f needs an argument: width; give it with --model-arg width=VALUE$"
+    ):
+        require_complete("f", lambda width, depth=2: None, [])
+    with pytest.raises(UsageError, match="--model-arg width=VALUE --model-arg depth=VALUE$"):
+        require_complete("f", lambda width, *, depth: None, [])
+    require_complete("f", lambda width, *rest, **more: None, ["width"])

@@ -1,7 +1,7 @@
 import pytest
 
 from sebench.reporting.answers import answers, attention_name, place_text, ratio_text, sizes_text
-from sebench.schema import Comparison, Ratio, Workload
+from sebench.schema import Comparison, Finding, Ratio, Workload
 
 
 def said(make, metric, **changes):
@@ -165,3 +165,15 @@ def test_two_networks_keep_their_names(make):
     assert said(make, make.unavailable(), **NETWORKS).startswith(
         "nets.py:new against nets.py:old on this CPU: latency is unavailable"
     )
+
+
+def test_what_was_interrupted_says_so_first(make):
+    interrupted = Finding(code="interrupted", severity="warning", message="interrupted")
+    few = make.latency(ratio=(1.01, None, None), processes=1, blocks=3, reason="3 blocks are too few")
+    for metric, start in (
+        (few, "Interrupted: too few blocks to say: resnet50 with SE"),
+        (make.latency(), "Interrupted: SE makes resnet50 1.8 % slower"),
+        (make.latency(ratio=(1.0, 0.99, 1.01)), "Interrupted: no difference shown"),
+    ):
+        (answer,) = answers(make.comparison(metric, findings=(interrupted,)))
+        assert answer.startswith(start)
