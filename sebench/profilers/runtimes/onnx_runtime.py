@@ -6,6 +6,7 @@ not spin. The input is read and the output written where torch has them, without
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from torch import nn
 from sebench.errors import WorkerError
 from sebench.inputs import Inputs
 from sebench.profilers.inputs import OwnInput
+from sebench.profilers.runtimes import onnx_int8
 from sebench.profilers.runtimes.eager import PreparedStep
-from sebench.profilers.runtimes.exported import FileRuntime, in_order_of
+from sebench.profilers.runtimes.exported import FileRuntime, OperationCounts, in_order_of
 from sebench.schema import Workload
 
 _ELEMENTS = {
@@ -58,7 +60,15 @@ def bind(file: Path, own: OwnInput, workload: Workload, /) -> PreparedStep:
     return PreparedStep(step, made, _facts(session))
 
 
-def _session(file: Path, workload: Workload) -> Any:  # noqa: ANN401 - it is not typed
+def count_operations(file: Path, workload: Workload) -> OperationCounts:
+    """See `CountOperations`."""
+    with tempfile.TemporaryDirectory() as folder:
+        optimized = Path(folder) / file.name
+        _session(file, workload, optimized)
+        return onnx_int8.count_operations(optimized)
+
+
+def _session(file: Path, workload: Workload, optimized: Path | None = None) -> Any:  # noqa: ANN401 - it is not typed
     import onnxruntime  # noqa: PLC0415 - an extra
 
     options = onnxruntime.SessionOptions()
@@ -69,6 +79,8 @@ def _session(file: Path, workload: Workload) -> Any:  # noqa: ANN401 - it is not
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Numbers too small to be normal are taken for zero, as in eager steps (`sebench.profilers.cpu`).
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    if optimized is not None:
+        options.optimized_model_filepath = str(optimized)
     return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
 
@@ -95,4 +107,10 @@ def _facts(session: Any) -> dict[str, object]:  # noqa: ANN401 - it is not typed
     }
 
 
-RUNTIME = FileRuntime(file="network.onnx", write=write, bind=bind)
+RUNTIME = FileRuntime(
+    file="network.onnx",
+    write=write,
+    bind=bind,
+    quantize=onnx_int8.quantize,
+    count_operations=count_operations,
+)

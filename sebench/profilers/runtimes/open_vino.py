@@ -15,6 +15,7 @@ from torch import nn
 from sebench.errors import WorkerError
 from sebench.inputs import Inputs
 from sebench.profilers.inputs import OwnInput
+from sebench.profilers.runtimes import openvino_int8
 from sebench.profilers.runtimes.eager import PreparedStep
 from sebench.profilers.runtimes.exported import FileRuntime, in_order_of
 from sebench.schema import Workload
@@ -116,4 +117,10 @@ def _facts(compiled: Any) -> dict[str, object]:  # noqa: ANN401 - it is not type
     return {"openvino": openvino.__version__, **known}
 
 
-RUNTIME = FileRuntime(file="network.xml", write=write, bind=bind)
+RUNTIME = FileRuntime(
+    file="network.xml",
+    write=write,
+    bind=bind,
+    quantize=openvino_int8.quantize,
+    count_operations=lambda file, workload: openvino_int8.count_operations(_compiled(file, workload)),
+)
