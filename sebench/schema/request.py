@@ -176,8 +176,8 @@ class WorkloadRequest(Value, frozen=True, kw_only=True, rename="kebab"):
     memory_format: MemoryFormat | None = None
     threads: Positive | None = None
     runtime: Runtime | None = None
-    optimizer: Optimizer | None = None
     quantize: Quantization | None = None
+    optimizer: Optimizer | None = None
     world_size: Positive | None = None
 
 

@@ -6,6 +6,7 @@ provider leaves depthwise convolutions and those of SE in float; with unsigned o
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -37,10 +38,11 @@ def quantize(file: Path, calibration: Sequence[tuple[torch.Tensor, ...]]) -> Non
         quantize_static,
     )
 
-    folder = file.parent
-    prepared, quantized = folder / "prepared.onnx", folder / "quantized" / file.name
-    quantized.parent.mkdir()
-    quant_pre_process(str(file), str(prepared), save_as_external_data=True)
+    work = file.parent / "quantizing"
+    prepared, quantized = work / "prepared" / file.name, work / "quantized" / file.name
+    for path in (prepared, quantized):
+        path.parent.mkdir(parents=True)
+    quant_pre_process(str(file), str(prepared), save_as_external_data=True, all_tensors_to_one_file=True)
     quantize_static(
         str(prepared),
         str(quantized),
@@ -50,11 +52,11 @@ def quantize(file: Path, calibration: Sequence[tuple[torch.Tensor, ...]]) -> Non
         weight_type=QuantType.QInt8,
         use_external_data_format=True,
     )
-    for path in (file, *folder.glob("prepared.onnx*"), *folder.glob(f"{file.name}.data")):
-        path.unlink(missing_ok=True)
+    for path in file.parent.glob(f"{file.name}*"):
+        path.unlink()
     for path in quantized.parent.iterdir():
-        path.rename(folder / path.name)
-    quantized.parent.rmdir()
+        path.rename(file.parent / path.name)
+    shutil.rmtree(work)
 
 
 class _Reader:
