@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from sebench import statistics
@@ -93,6 +94,7 @@ def latency_findings(
         _resolution(blocks),
         *((_preemption(blocks),) if measurement.workload.device == "cpu" else (_accelerator(blocks),)),
         _compile_times(measurement),
+        _quantization(measurement),
     )
     return tuple(finding for check in checks for finding in check)
 
@@ -248,7 +250,32 @@ def _accelerator(blocks: Sequence[Block]) -> Iterator[Finding]:
         )
 
 
+def _quantization(measurement: Measurement) -> Iterator[Finding]:
+    """How far quantization went, and which operations the candidate has in float beyond the baseline's."""
+    made = measurement.quantized
+    if not made:
+        return
+    told = [
+        f"{each.int8_convolutions} of {each.convolutions} convolutions of the {side} in int8,"
+        f" {each.difference_from_eager:.2g} of the largest output off float32"
+        for side, each in made.items()
+    ]
+    by_side = {side: Counter(each.float_operations) for side, each in made.items()}
+    beyond = by_side.get("candidate", Counter()) - by_side.get("baseline", Counter())
+    listed = ", ".join(f"{count} {kind}" for kind, count in beyond.items()) or "nothing"
+    beside = f"; in float in the candidate only: {listed}" if len(by_side) == len(_SIDES) else ""
+    yield Finding(code="quantized", severity="info", message=f"{'; '.join(told)}{beside}")
+
+
 def _compile_times(measurement: Measurement) -> Iterator[Finding]:
+    exported = measurement.export_s
+    if exported:
+        took_once = " and ".join(f"{took_s:.1f} s ({side})" for side, took_s in exported.items())
+        yield Finding(
+            code="export-time",
+            severity="info",
+            message=f"exporting took {took_once}, once for all processes, which no time above includes",
+        )
     took = {
         side: [run.compile_s[side] for run in measurement.processes if side in run.compile_s]
         for side in _SIDES
@@ -263,7 +290,8 @@ def _compile_times(measurement: Measurement) -> Iterator[Finding]:
             code="compile-time",
             severity="info",
             message=(
-                f"building and compiling took {' and '.join(said)}, which none of the times above includes"
+                f"{'loading' if exported else 'building'} and compiling took {' and '.join(said)},"
+                " which none of the times above includes"
             ),
         )
 

@@ -91,11 +91,22 @@ class ProcessRun(Value, frozen=True, kw_only=True):
     steps_per_segment: Count
     prepare_s: Seconds
     compile_s: dict[Side, Seconds] = msgspec.field(default_factory=dict)
-    """What compiling or capturing took, where `Workload.runtime` does; it is in no other time."""
+    """What compiling, capturing or loading took, of the sides whose runtime does; it is in no other time."""
     gradient_bytes: dict[Side, Count] = msgspec.field(default_factory=dict)
     """Gradients that the ranks average in a step; empty where there is one rank."""
     blocks: Annotated[tuple[Block, ...], Meta(max_length=MAX_BLOCKS)] = ()
     error: str | None = None
+
+
+class Quantized(Value, frozen=True, kw_only=True):
+    """What a runtime made of a quantized network, as its optimised graph has it."""
+
+    convolutions: Count
+    int8_convolutions: Count
+    float_operations: dict[str, Count] = msgspec.field(default_factory=dict)
+    """How many of each kind still compute in floating point, conversions left out."""
+    difference_from_eager: Annotated[float, Meta(ge=0)]
+    """Largest difference from the network in float32, as a share of the largest output."""
 
 
 class Measurement(Value, frozen=True, kw_only=True):
@@ -105,6 +116,10 @@ class Measurement(Value, frozen=True, kw_only=True):
     unit: str = "s"
     workload: Workload
     policy: TimingPolicy
+    export_s: dict[Side, Seconds] = msgspec.field(default_factory=dict)
+    """What exporting took, once for all processes, of the sides whose runtime takes files."""
+    quantized: dict[Side, Quantized] = msgspec.field(default_factory=dict)
+    """Of the sides that `Workload.quantize` quantizes."""
     sigma_process: Annotated[float, Meta(ge=0, le=10)] | None = None
     """Calibrated standard deviation of the log-ratio between fresh processes, as it was known then."""
     processes: tuple[ProcessRun, ...] = ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from sebench.schema.base import Dtype, MemoryFormat, Phase, Runtime
+from sebench.schema.base import Dtype, MemoryFormat, Phase, Quantization, Runtime
 
 OWN_FACTS = "inference_runtimes"
 """Key in an environment's runtime: versions and settings of runtimes other than torch's, by name."""
@@ -35,12 +35,18 @@ class RuntimeInfo:
     """Fewest and most ranks of a data-parallel step; None is any number."""
     memory_formats: tuple[MemoryFormat, ...] = get_args(MemoryFormat)
     """Layouts of the input; runtimes of their own decide about all others."""
+    quantizations: tuple[Quantization, ...] = ("none",)
     needs: tuple[str, ...] = ()
     """Packages that an extra of its name installs."""
+    quantizer: str = ""
+    """A further package that quantizes for it; an extra of that name installs it."""
     has_own_threads: bool = False
     """Whether it starts threads beside OpenMP's. Where those are bound, they inherit one place."""
     patience: int = 1
     """How many times as long as with eager steps a worker may say nothing."""
+    is_exported: bool = False
+    """Whether it runs a file that a network is exported to, once for all processes. Weights and inputs are in
+    float32 then, whatever it computes in."""
     prepares: bool = True
     """Whether it spends time on a network before the first step that is reported on its own."""
 
@@ -60,7 +66,9 @@ _EXPORTED: dict[str, Any] = {
     "devices": ("cpu",),
     "memory_formats": ("contiguous",),
     "world_sizes": (1, 1),
+    "quantizations": ("none", "int8"),
     "has_own_threads": True,
+    "is_exported": True,
     "patience": 5,
 }
 """What runtimes can do that take an exported network: one image or batch at a time, on the CPU."""
@@ -84,7 +92,14 @@ RUNTIMES: tuple[RuntimeInfo, ...] = (
         needs=("onnx", "onnxscript", "onnxruntime"),
         **_EXPORTED,
     ),
-    RuntimeInfo(name="openvino", help="OpenVINO", verb="convert", needs=("openvino",), **_EXPORTED),
+    RuntimeInfo(
+        name="openvino",
+        help="OpenVINO",
+        verb="convert",
+        needs=("openvino",),
+        quantizer="nncf",
+        **{**_EXPORTED, "dtypes": ("float32", "bfloat16")},
+    ),
 )
 """One per `Runtime`, in its order."""
 

@@ -8,26 +8,38 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+import torch
+from msgspec.structs import replace
 from torch import nn
 
 from sebench import models, surgery
-from sebench.errors import WorkerError
+from sebench.errors import UsageError, WorkerError
 from sebench.inputs import Inputs
 from sebench.profilers.device import Device, RestoredStep, Step
 from sebench.profilers.inputs import OwnInput, as_in_workload, make_source
 from sebench.profilers.latency import Heartbeat, no_heartbeat
-from sebench.profilers.runtimes import PREPARE, Batch, PreparedStep
+from sebench.profilers.runtimes import FILE_RUNTIMES, PREPARE, Batch, PreparedStep
 from sebench.profilers.runtimes.exported import APART
 from sebench.profilers.workload import (
     check_finite,
     check_finite_gradients,
     check_gradients,
     gradient_bytes,
+    module_dtype,
 )
-from sebench.schema import OWN_FACTS, ModelSpec, Side, Workload, runtime_info
+from sebench.schema import OWN_FACTS, ModelSpec, Quantized, Side, Workload, runtime_info
 from sebench.worker.channel import Build, Fatal, guarded
-from sebench.worker.protocol import MemoryRequest, ProfileRequest, Request, SideRequest
+from sebench.worker.protocol import (
+    Exported,
+    ExportRequest,
+    MemoryRequest,
+    ProfileRequest,
+    Request,
+    SideRequest,
+)
 
+CALIBRATION_BATCHES = 8
+"""Activations of random inputs vary little from batch to batch."""
 About = Callable[[str], None]
 """Told which network's code runs from now on."""
 
@@ -37,7 +49,8 @@ class PreparedSide:
     """One network of a pair, ready."""
 
     label: str
-    module: nn.Module
+    module: nn.Module | None
+    """None where the step is that of a file."""
     workload: Workload
     step: Step
     restored: RestoredStep
@@ -47,7 +60,7 @@ class PreparedSide:
     facts: Mapping[str, object]
     """What the runtime says of itself."""
     compile_s: float | None
-    """What compiling or capturing took; None where the runtime does neither."""
+    """What compiling, capturing or loading took; None where the runtime does none of it."""
     gradient_bytes: int | None
     """What ranks exchange in a step; a single one does not."""
 
@@ -67,7 +80,7 @@ class PreparedSide:
                     f"{self.label} began to write to its input after it had been run",
                     hint="let it work on a copy (x.clone())",
                 )
-            if self.workload.phase == "training":
+            if self.workload.phase == "training" and self.module is not None:
                 check_finite_gradients(self.module, self.label)
                 return
             output = guarded(self.restored)
@@ -115,15 +128,18 @@ def prepare(
         Fatal: a network does not build or run, or its output is not finite.
     """
     specs: dict[Side, ModelSpec] = {"baseline": request.pair.baseline, "candidate": request.pair.candidate}
-    sources: dict[str | None, Inputs] = {}
+    sources: dict[tuple[str | None, torch.dtype], Inputs] = {}
     prepared: dict[Side, PreparedSide] = {}
     for side in request.build_order:
         about(specs[side].label)
         spec = specs[side]
-        if spec.example_inputs not in sources:
-            sources[spec.example_inputs] = guarded(partial(source_for, spec, request, rank))
-        source = sources[spec.example_inputs]
-        prepared[side] = prepare_side(spec, source, request, build, device, rank=rank, alive=alive)
+        fed = spec.example_inputs, module_dtype(request.workload.of(spec))
+        if fed not in sources:
+            sources[fed] = guarded(partial(source_for, spec, request, rank))
+        folder = request.exported.get(side)
+        prepared[side] = prepare_side(
+            spec, sources[fed], request, build, device, exported=folder, rank=rank, alive=alive
+        )
     about("")
     return prepared
 
@@ -154,21 +170,36 @@ def prepare_side(
     build: Build,
     device: Device,
     *,
+    exported: str | None = None,
     rank: int = 0,
     alive: Heartbeat = no_heartbeat,
 ) -> PreparedSide:
     """Build one of the networks and run it once, on its own copy of `source`.
 
+    Args:
+        spec: the network.
+        source: what its input holds in the beginning.
+        request: whose network it is.
+        build: makes it.
+        device: clock and barrier.
+        exported: the folder that it was exported to; then it is loaded rather than built.
+        rank: whose part of the batch.
+        alive: told after every phase.
+
     Raises:
         Fatal: it does not build or run, or its output is not finite.
     """
     workload, seed, label = request.workload.of(spec), request.weight_seed, f"{spec.model} {spec.variant}"
-    beside = other_side(request, spec)
-    module = guarded(lambda: build(spec, seed, workload, beside))
-    alive()
     own = OwnInput(lambda: source, workload.device)
+    module: nn.Module | None = None
+    if exported is None:
+        module = guarded(lambda: build(spec, seed, workload, other_side(request, spec)))
+        alive()
     start_s = device.clock()
-    prepared = guarded(lambda: prepare_step(module, own, workload, seed, device, rank=rank))
+    if module is None:
+        prepared = guarded(lambda: _load(Path(str(exported)), own, workload))
+    else:
+        prepared = guarded(partial(prepare_step, module, own, workload, seed, device, rank=rank))
     alive()
     own.restore()
     output = guarded(prepared.run)
@@ -177,7 +208,7 @@ def prepare_side(
     exchanged = None
     try:
         check_finite(output, label)
-        if workload.world_size > 1:
+        if workload.world_size > 1 and module is not None:
             check_gradients(module, label)
             exchanged = gradient_bytes(module)
     except WorkerError as error:
@@ -196,14 +227,77 @@ def prepare_side(
     )
 
 
+def _load(folder: Path, own: OwnInput, workload: Workload) -> PreparedStep:
+    return FILE_RUNTIMES[workload.runtime].load(folder, own, workload)
+
+
+def export(request: ExportRequest, build: Build, device: Device, *, alive: Heartbeat) -> Exported:
+    """Build a network and export it; the files are run once, so that they need no second look.
+
+    Args:
+        request: the network, and where to write it.
+        build: makes it.
+        device: clock.
+        alive: told after every phase.
+
+    Raises:
+        Fatal: it does not build or run, cannot be exported, or computes something else than eager.
+    """
+    spec, workload, folder = request.spec, request.workload.of(request.spec), Path(request.folder)
+    runtime = FILE_RUNTIMES[workload.runtime]
+    source = guarded(lambda: source_for(spec, request))
+    module = guarded(lambda: build(spec, request.weight_seed, workload, request.beside))
+    alive()
+    own = OwnInput(lambda: source, workload.device)
+    start_s = device.clock()
+    calibration = guarded(lambda: calibration_for(request)) if workload.quantize != "none" else ()
+    guarded(lambda: runtime.export(module, own, workload, folder, calibration))
+    export_s = device.clock() - start_s
+    alive()
+    step = guarded(lambda: runtime.load(folder, own, workload))
+    if workload.quantize == "none":
+        return Exported(export_s=export_s)
+    counted = guarded(lambda: runtime.count_operations(folder / runtime.file, workload))
+    difference = cast("float", step.facts[APART])
+    quantized = Quantized(**counted._asdict(), difference_from_eager=difference)
+    return Exported(export_s=export_s, quantized=quantized)
+
+
+def calibration_for(request: ExportRequest) -> tuple[tuple[torch.Tensor, ...], ...]:
+    """Batches that set the ranges of a quantized network: like its input, of seeds of their own.
+
+    Raises:
+        UsageError: they say nothing about ranges: whole numbers only, or the same value throughout.
+    """
+    seeds = range(request.weight_seed + 1, request.weight_seed + 1 + CALIBRATION_BATCHES)
+    batches = tuple(
+        tuple(source_for(request.spec, replace(request, weight_seed=seed)).tensors()) for seed in seeds
+    )
+    floating = [tensor for batch in batches for tensor in batch if tensor.is_floating_point()]
+    option, made = f"--quantize {request.workload.quantize}", request.spec.example_inputs
+    if not floating:
+        raise UsageError(
+            f"{option} is calibrated on floating-point inputs, and {made} makes none",
+            hint="leave out --quantize",
+        )
+    if all(torch.equal(each, each.flatten()[:1].expand_as(each)) for each in floating):
+        raise UsageError(
+            f"{option} is calibrated on the inputs, and {made} makes the same number throughout",
+            hint="return data as the network meets it, or random numbers (torch.randn)",
+        )
+    return batches
+
+
 def source_for(
-    spec: ModelSpec, request: Request | SideRequest | MemoryRequest | ProfileRequest, rank: int = 0
+    spec: ModelSpec,
+    request: Request | SideRequest | ExportRequest | MemoryRequest | ProfileRequest,
+    rank: int = 0,
 ) -> Inputs:
     """What the input of a network holds in the beginning; the same for all networks that are fed alike.
 
     Each rank has a part of one batch, or what a function of the user's makes for a part's size.
     """
-    workload, seed = request.workload, request.weight_seed
+    workload, seed = request.workload.of(spec), request.weight_seed
     if spec.example_inputs is None:
         return make_source(workload, seed=seed, rank=rank)
     inputs = models.make_inputs(spec.example_inputs, workload.rank_input_shape[0], seed + rank)

@@ -13,6 +13,7 @@ from sebench.runner.counting.counter import Counter, counted_dtype
 from sebench.runner.counting.pair import count_pair, count_saved, require_memory
 from sebench.runner.measuring.context import RunContext
 from sebench.runner.measuring.device_lock import alone_on
+from sebench.runner.measuring.exporting import Exporter, exporting, folders
 from sebench.runner.measuring.process_plan import silence_limit_s
 from sebench.runner.measuring.resources import measure_energy, measure_memory, require_counters
 from sebench.runner.measuring.result import ResultBuilder
@@ -42,7 +43,10 @@ def run(plan: Plan, context: RunContext | None = None) -> Iterator[Result]:
         DeviceError: energy was asked for and no counter can be read, or a device cannot be locked.
     """
     context = RunContext() if context is None else context
-    with context.counter() as counter:
+    with (
+        context.counter() as counter,
+        exporting(plan, command=context.host.command, trees=context.trees) as exporter,
+    ):
         environment = context.host.capture_environment()
         # Everything that can be refused is refused before the first minute is spent on measuring.
         for session in plan.sessions:
@@ -53,7 +57,9 @@ def run(plan: Plan, context: RunContext | None = None) -> Iterator[Result]:
         numbers, clock = iter(range(len(plan.sessions))), _Clock(plan.policy, time.monotonic())
         for planned, counted in zip(plan.pairs, costs, strict=True):
             builder = ResultBuilder(pair=planned.pair, seed=plan.seed, environment=environment, costs=counted)
-            measuring = _PairRun(plan, context, counter, meters=meters, builder=builder, clock=clock)
+            measuring = _PairRun(
+                plan, context, counter=counter, exporter=exporter, meters=meters, builder=builder, clock=clock
+            )
             try:
                 for index in islice(numbers, len(planned.workloads)):
                     measuring.measure(index)
@@ -87,6 +93,7 @@ class _PairRun:
         plan: that the sessions are of.
         context: of the run.
         counter: of the run; its workers are ended before each session.
+        exporter: of the run.
         meters: energy counters by device.
         builder: takes what is measured.
         clock: of the run.
@@ -96,14 +103,16 @@ class _PairRun:
         self,
         plan: Plan,
         context: RunContext,
-        counter: Counter,
         *,
+        counter: Counter,
+        exporter: Exporter,
         meters: dict[str, CounterFound],
         builder: ResultBuilder,
         clock: _Clock,
     ) -> None:
-        self._plan, self._context, self._counter = plan, context, counter
-        self._meters, self._builder, self._clock = meters, builder, clock
+        self._plan, self._context, self._clock = plan, context, clock
+        self._counter, self._exporter = counter, exporter
+        self._meters, self._builder = meters, builder
 
     def measure(self, index: int) -> None:
         """Measure all that the plan asks for of one session.
@@ -118,9 +127,11 @@ class _PairRun:
             index,
             observer=self._context.observer,
             open_worker=self._context.worker_opener(),
+            exporter=self._exporter,
             started_s=clock.origin_s,
         )
         self._builder.series.append(series)
+        self._exporter.keep_for(plan.sessions[index:])
         with self._alone(series) as waited_s:
             series.leave_out(waited_s)
             clock.origin_s += waited_s
@@ -172,7 +183,9 @@ class _PairRun:
         session, command = series.session, self._context.host.command
         if any(process.blocks for process in series.runs):
             series.announce("energy")
-            measured = measure_energy(session, self._plan, meter, command=command)
+            measured = measure_energy(
+                session, self._plan, meter, exported=folders(series.exports), command=command
+            )
         else:
             reason = "the step could not be timed"
             measured = EnergyMeasurement(workload=session.workload, reason=reason)
