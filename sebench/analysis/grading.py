@@ -248,6 +248,14 @@ def _accelerator(blocks: Sequence[Block]) -> Iterator[Finding]:
 
 
 def _compile_times(measurement: Measurement) -> Iterator[Finding]:
+    exported = measurement.export_s
+    if exported:
+        took_once = " and ".join(f"{took_s:.1f} s ({side})" for side, took_s in exported.items())
+        yield Finding(
+            code="export-time",
+            severity="info",
+            message=f"exporting took {took_once}, once for all processes, which no time above includes",
+        )
     took = {
         side: [run.compile_s[side] for run in measurement.processes if side in run.compile_s]
         for side in _SIDES
@@ -262,7 +270,8 @@ def _compile_times(measurement: Measurement) -> Iterator[Finding]:
             code="compile-time",
             severity="info",
             message=(
-                f"building and compiling took {' and '.join(said)}, which none of the times above includes"
+                f"{'loading' if exported else 'building'} and compiling took {' and '.join(said)},"
+                " which none of the times above includes"
             ),
         )
 

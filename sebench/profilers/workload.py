@@ -14,7 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 from sebench.errors import WorkerError
 from sebench.inputs import Inputs
 from sebench.outputs import output_tensors
-from sebench.schema import Workload
+from sebench.schema import Workload, runtime_info
 
 # Small enough that random targets do not drive the weights out of range during a measurement.
 SGD_LEARNING_RATE = 1e-6
@@ -241,9 +241,13 @@ def check_finite(output: object, label: str) -> None:
 
 def compute_dtype(workload: Workload) -> torch.dtype:
     """What matrix products of the workload run in."""
-    return torch.bfloat16 if workload.dtype == "amp-bfloat16" else module_dtype(workload)
+    return torch.bfloat16 if workload.dtype == "amp-bfloat16" else _said_dtype(workload)
 
 
 def module_dtype(workload: Workload) -> torch.dtype:
     """What parameters and inputs of the workload are held in."""
+    return torch.float32 if runtime_info(workload.runtime).is_exported else _said_dtype(workload)
+
+
+def _said_dtype(workload: Workload) -> torch.dtype:
     return _DTYPES.get(workload.dtype, torch.float32)

@@ -91,7 +91,7 @@ class ProcessRun(Value, frozen=True, kw_only=True):
     steps_per_segment: Count
     prepare_s: Seconds
     compile_s: dict[Side, Seconds] = msgspec.field(default_factory=dict)
-    """What compiling or capturing took, where `Workload.runtime` does; it is in no other time."""
+    """What compiling, capturing or loading took, of the sides whose runtime does; it is in no other time."""
     gradient_bytes: dict[Side, Count] = msgspec.field(default_factory=dict)
     """Gradients that the ranks average in a step; empty where there is one rank."""
     blocks: Annotated[tuple[Block, ...], Meta(max_length=MAX_BLOCKS)] = ()
@@ -105,6 +105,8 @@ class Measurement(Value, frozen=True, kw_only=True):
     unit: str = "s"
     workload: Workload
     policy: TimingPolicy
+    export_s: dict[Side, Seconds] = msgspec.field(default_factory=dict)
+    """What exporting took, once for all processes, of the sides whose runtime takes files."""
     sigma_process: Annotated[float, Meta(ge=0, le=10)] | None = None
     """Calibrated standard deviation of the log-ratio between fresh processes, as it was known then."""
     processes: tuple[ProcessRun, ...] = ()

@@ -41,6 +41,9 @@ class RuntimeInfo:
     """Whether it starts threads beside OpenMP's. Where those are bound, they inherit one place."""
     patience: int = 1
     """How many times as long as with eager steps a worker may say nothing."""
+    is_exported: bool = False
+    """Whether it runs a file that a network is exported to, once for all processes. Its weights and inputs are
+    in float32, whatever it computes in."""
     prepares: bool = True
     """Whether it spends time on a network before the first step that is reported on its own."""
 
@@ -61,6 +64,7 @@ _EXPORTED: dict[str, Any] = {
     "memory_formats": ("contiguous",),
     "world_sizes": (1, 1),
     "has_own_threads": True,
+    "is_exported": True,
     "patience": 5,
 }
 """What runtimes can do that take an exported network: one image or batch at a time, on the CPU."""
@@ -84,7 +88,13 @@ RUNTIMES: tuple[RuntimeInfo, ...] = (
         needs=("onnx", "onnxscript", "onnxruntime"),
         **_EXPORTED,
     ),
-    RuntimeInfo(name="openvino", help="OpenVINO", verb="convert", needs=("openvino",), **_EXPORTED),
+    RuntimeInfo(
+        name="openvino",
+        help="OpenVINO",
+        verb="convert",
+        needs=("openvino",),
+        **{**_EXPORTED, "dtypes": ("float32", "bfloat16")},
+    ),
 )
 """One per `Runtime`, in its order."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from sebench.schema.base import Grade, Status, Value
 from sebench.schema.conclusions import Ratio
 from sebench.schema.measurements import Block, EnergyBlock, ProcessRun, Result
 from sebench.schema.request import Pair, Workload
+from sebench.schema.runtimes import runtime_info
 
 FIRST_YEAR, LAST_YEAR = 2000, 2199
 _DEEPEST = 16
@@ -46,8 +46,9 @@ def require_coherence(result: Result) -> None:
 
 def _complaints(result: Result) -> Iterator[str]:
     for i, measurement in enumerate(result.measurements):
+        preparing = _preparing(result.pair, measurement.workload)
         for j, run in enumerate(measurement.processes):
-            yield from _of_run(run, f"$.measurements[{i}].processes[{j}]")
+            yield from _of_run(run, f"$.measurements[{i}].processes[{j}]", preparing)
     for i, energy in enumerate(result.energy):
         for j, energy_run in enumerate(energy.processes):
             for k, block in enumerate(energy_run.blocks):
@@ -61,9 +62,18 @@ def _complaints(result: Result) -> Iterator[str]:
             yield f"it is not text - at `$.environment.git.{name}`"
 
 
-def _of_run(run: ProcessRun, place: str) -> Iterator[str]:
-    for name, by_side in (("compile_s", run.compile_s), ("gradient_bytes", run.gradient_bytes)):
-        if not _of_both_sides(by_side):
+def _preparing(pair: Pair, workload: Workload) -> set[str]:
+    """The sides whose runtime spends time on a network before its steps: where they differ, maybe one."""
+    sides = {"baseline": pair.baseline, "candidate": pair.candidate}
+    return {name for name, spec in sides.items() if runtime_info(workload.of(spec).runtime).prepares}
+
+
+def _of_run(run: ProcessRun, place: str, preparing: set[str]) -> Iterator[str]:
+    for name, by_side, expected in (
+        ("compile_s", run.compile_s, preparing),
+        ("gradient_bytes", run.gradient_bytes, _BOTH),
+    ):
+        if by_side and set(by_side) not in (expected, _BOTH):
             yield f"one side is missing - at `{place}.{name}`"
     for i, block in enumerate(run.blocks):
         yield from _of_order(block, f"{place}.blocks[{i}]")
@@ -76,10 +86,6 @@ def _of_order(block: Block | EnergyBlock, place: str) -> Iterator[str]:
     parts = block.segments if isinstance(block, Block) else block.windows
     if "".join(_LETTERS[part.side] for part in parts) != block.order:
         yield f"the sides are not in {block.order} order - at `{place}`"
-
-
-def _of_both_sides(values: Mapping[Any, object]) -> bool:
-    return not values or set(values) == _BOTH
 
 
 def _of_facts(value: object, levels: int) -> str | None:

@@ -12,6 +12,7 @@ from sebench.store.cache import (
 from sebench.store.files import (
     check_directory,
     check_writable,
+    scratch_folder,
     temporary_file,
     temporary_folder,
     write_atomic,
@@ -42,6 +43,7 @@ __all__ = [
     "load_result",
     "parse_since",
     "resolve_results",
+    "scratch_folder",
     "sources_digest",
     "temporary_file",
     "temporary_folder",

@@ -6,6 +6,8 @@ import contextlib
 import errno
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -185,6 +187,24 @@ def temporary_file() -> IO[bytes]:
         return tempfile.TemporaryFile()
     except OSError as error:
         raise _nowhere(error) from error
+
+
+@contextmanager
+def scratch_folder(prefix: str) -> Iterator[Path]:
+    """An empty folder of the user's own, which goes with all that is in it when the with-statement ends.
+
+    Args:
+        prefix: of its name.
+
+    Raises:
+        DataFileError: as `temporary_folder`, or the folder is full.
+    """
+    try:
+        folder = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise _nowhere(error) from error
+    with folder as name:
+        yield Path(name)
 
 
 def _nowhere(error: OSError) -> DataFileError:

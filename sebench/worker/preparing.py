@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+import torch
 from torch import nn
 
 from sebench import models, surgery
@@ -16,17 +17,25 @@ from sebench.inputs import Inputs
 from sebench.profilers.device import Device, RestoredStep, Step
 from sebench.profilers.inputs import OwnInput, as_in_workload, make_source
 from sebench.profilers.latency import Heartbeat, no_heartbeat
-from sebench.profilers.runtimes import PREPARE, Batch, PreparedStep
+from sebench.profilers.runtimes import FILE_RUNTIMES, PREPARE, Batch, PreparedStep
 from sebench.profilers.runtimes.exported import APART
 from sebench.profilers.workload import (
     check_finite,
     check_finite_gradients,
     check_gradients,
     gradient_bytes,
+    module_dtype,
 )
 from sebench.schema import OWN_FACTS, ModelSpec, Side, Workload, runtime_info
 from sebench.worker.channel import Build, Fatal, guarded
-from sebench.worker.protocol import MemoryRequest, ProfileRequest, Request, SideRequest
+from sebench.worker.protocol import (
+    Exported,
+    ExportRequest,
+    MemoryRequest,
+    ProfileRequest,
+    Request,
+    SideRequest,
+)
 
 About = Callable[[str], None]
 """Told which network's code runs from now on."""
@@ -37,7 +46,8 @@ class PreparedSide:
     """One network of a pair, ready."""
 
     label: str
-    module: nn.Module
+    module: nn.Module | None
+    """None where the step is that of a file."""
     workload: Workload
     step: Step
     restored: RestoredStep
@@ -47,7 +57,7 @@ class PreparedSide:
     facts: Mapping[str, object]
     """What the runtime says of itself."""
     compile_s: float | None
-    """What compiling or capturing took; None where the runtime does neither."""
+    """What compiling, capturing or loading took; None where the runtime does none of it."""
     gradient_bytes: int | None
     """What ranks exchange in a step; a single one does not."""
 
@@ -67,7 +77,7 @@ class PreparedSide:
                     f"{self.label} began to write to its input after it had been run",
                     hint="let it work on a copy (x.clone())",
                 )
-            if self.workload.phase == "training":
+            if self.workload.phase == "training" and self.module is not None:
                 check_finite_gradients(self.module, self.label)
                 return
             output = guarded(self.restored)
@@ -115,15 +125,18 @@ def prepare(
         Fatal: a network does not build or run, or its output is not finite.
     """
     specs: dict[Side, ModelSpec] = {"baseline": request.pair.baseline, "candidate": request.pair.candidate}
-    sources: dict[str | None, Inputs] = {}
+    sources: dict[tuple[str | None, torch.dtype], Inputs] = {}
     prepared: dict[Side, PreparedSide] = {}
     for side in request.build_order:
         about(specs[side].label)
         spec = specs[side]
-        if spec.example_inputs not in sources:
-            sources[spec.example_inputs] = guarded(partial(source_for, spec, request, rank))
-        source = sources[spec.example_inputs]
-        prepared[side] = prepare_side(spec, source, request, build, device, rank=rank, alive=alive)
+        fed = spec.example_inputs, module_dtype(request.workload.of(spec))
+        if fed not in sources:
+            sources[fed] = guarded(partial(source_for, spec, request, rank))
+        folder = request.exported.get(side)
+        prepared[side] = prepare_side(
+            spec, sources[fed], request, build, device, exported=folder, rank=rank, alive=alive
+        )
     about("")
     return prepared
 
@@ -154,21 +167,36 @@ def prepare_side(
     build: Build,
     device: Device,
     *,
+    exported: str | None = None,
     rank: int = 0,
     alive: Heartbeat = no_heartbeat,
 ) -> PreparedSide:
     """Build one of the networks and run it once, on its own copy of `source`.
 
+    Args:
+        spec: the network.
+        source: what its input holds in the beginning.
+        request: whose network it is.
+        build: makes it.
+        device: clock and barrier.
+        exported: the folder that it was exported to; then it is loaded rather than built.
+        rank: whose part of the batch.
+        alive: told after every phase.
+
     Raises:
         Fatal: it does not build or run, or its output is not finite.
     """
     workload, seed, label = request.workload.of(spec), request.weight_seed, f"{spec.model} {spec.variant}"
-    beside = other_side(request, spec)
-    module = guarded(lambda: build(spec, seed, workload, beside))
-    alive()
     own = OwnInput(lambda: source, workload.device)
+    module: nn.Module | None = None
+    if exported is None:
+        module = guarded(lambda: build(spec, seed, workload, other_side(request, spec)))
+        alive()
     start_s = device.clock()
-    prepared = guarded(lambda: prepare_step(module, own, workload, seed, device, rank=rank))
+    if module is None:
+        prepared = guarded(lambda: _load(Path(str(exported)), own, workload))
+    else:
+        prepared = guarded(partial(prepare_step, module, own, workload, seed, device, rank=rank))
     alive()
     own.restore()
     output = guarded(prepared.run)
@@ -177,7 +205,7 @@ def prepare_side(
     exchanged = None
     try:
         check_finite(output, label)
-        if workload.world_size > 1:
+        if workload.world_size > 1 and module is not None:
             check_gradients(module, label)
             exchanged = gradient_bytes(module)
     except WorkerError as error:
@@ -196,14 +224,46 @@ def prepare_side(
     )
 
 
+def _load(folder: Path, own: OwnInput, workload: Workload) -> PreparedStep:
+    return FILE_RUNTIMES[workload.runtime].load(folder, own, workload)
+
+
+def export(request: ExportRequest, build: Build, device: Device, *, alive: Heartbeat) -> Exported:
+    """Build a network and export it; the files are run once, so that they need no second look.
+
+    Args:
+        request: the network, and where to write it.
+        build: makes it.
+        device: clock.
+        alive: told after every phase.
+
+    Raises:
+        Fatal: it does not build or run, cannot be exported, or computes something else than eager.
+    """
+    spec, workload, folder = request.spec, request.workload.of(request.spec), Path(request.folder)
+    runtime = FILE_RUNTIMES[workload.runtime]
+    source = guarded(lambda: source_for(spec, request))
+    module = guarded(lambda: build(spec, request.weight_seed, workload, request.beside))
+    alive()
+    own = OwnInput(lambda: source, workload.device)
+    start_s = device.clock()
+    guarded(lambda: runtime.export(module, own, workload, folder))
+    export_s = device.clock() - start_s
+    alive()
+    guarded(lambda: runtime.load(folder, own, workload))
+    return Exported(export_s=export_s)
+
+
 def source_for(
-    spec: ModelSpec, request: Request | SideRequest | MemoryRequest | ProfileRequest, rank: int = 0
+    spec: ModelSpec,
+    request: Request | SideRequest | ExportRequest | MemoryRequest | ProfileRequest,
+    rank: int = 0,
 ) -> Inputs:
     """What the input of a network holds in the beginning; the same for all networks that are fed alike.
 
     Each rank has a part of one batch, or what a function of the user's makes for a part's size.
     """
-    workload, seed = request.workload, request.weight_seed
+    workload, seed = request.workload.of(spec), request.weight_seed
     if spec.example_inputs is None:
         return make_source(workload, seed=seed, rank=rank)
     inputs = models.make_inputs(spec.example_inputs, workload.rank_input_shape[0], seed + rank)

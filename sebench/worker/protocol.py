@@ -40,6 +40,22 @@ class Request(Value, frozen=True, kw_only=True, tag=True):
     build_order: tuple[Side, ...]
     weight_seed: int
     process_seed: int
+    exported: dict[Side, str] = msgspec.field(default_factory=dict)
+    """Folders that an `ExportRequest` wrote to; such a side is not built again."""
+
+
+class ExportRequest(Value, frozen=True, kw_only=True, tag=True):
+    """Runner to worker, instead of `Request`: build one network where you are and export it to files."""
+
+    spec: ModelSpec
+    beside: ModelSpec | None = None
+    """The other side of its pair, unless that is built from another tree."""
+    workload: Workload
+    weight_seed: int
+    folder: str
+    """An empty one, to write to."""
+    not_from: str | None = None
+    """As in `SideRequest`."""
 
 
 class MemoryRequest(Value, frozen=True, kw_only=True, tag=True):
@@ -74,6 +90,8 @@ class SideRequest(Value, frozen=True, kw_only=True, tag=True):
     spec: ModelSpec
     workload: Workload
     weight_seed: int
+    exported: str | None = None
+    """As in `Request`."""
     not_from: str | None = None
     """A directory that no module may come from: the other side's tree."""
 
@@ -108,6 +126,12 @@ class LockRequest(Value, frozen=True, kw_only=True, tag=True):
     networks: tuple[LockedNetwork, ...]
     torch: str
     """The minor version to file the figures under."""
+
+
+class Exported(Value, frozen=True, kw_only=True, tag=True):
+    """Worker to runner: the answer to an `ExportRequest`. The files were run, and agree with eager."""
+
+    export_s: float
 
 
 class Run(Value, frozen=True, kw_only=True, tag=True):
@@ -277,6 +301,7 @@ Asked = (
     | MemoryRequest
     | ProfileRequest
     | SideRequest
+    | ExportRequest
     | CountRequest
     | CrossCheckRequest
     | LockRequest
@@ -286,5 +311,5 @@ Asked = (
 )
 """What a worker may be asked first."""
 Measurements = Measured | MemoryMeasured | Profiled | EnergyMeasured
-Answers = Counted | CrossChecked | Locked | CounterFound
+Answers = Exported | Counted | CrossChecked | Locked | CounterFound
 Reply = Measurements | Answers | Alive | Ready | SideReady | Timed | Done | EnergyDone | Failed

@@ -18,6 +18,7 @@ from sebench.worker.channel import Build, Fatal, Lines, Select, Sink, WorkerChan
 from sebench.worker.counting import serve_counts, serve_lock
 from sebench.worker.preparing import (
     build_module,
+    export,
     own_facts,
     prepare,
     prepare_side,
@@ -32,6 +33,7 @@ from sebench.worker.protocol import (
     CountRequest,
     CrossCheckRequest,
     EnergyRequest,
+    ExportRequest,
     Failed,
     Join,
     LockRequest,
@@ -87,10 +89,10 @@ def _answer(
             run_other_rank(request, channel)
         case SideRequest():
             _run_side(request, channel)
-        case MemoryRequest():
-            _measure_memory(request, channel)
         case ProfileRequest():
             _profile(request, channel)
+        case ExportRequest() | MemoryRequest():
+            _run_one(request, channel)
         case CountRequest() | CrossCheckRequest():
             serve_counts(request, channel, exit_hooks)
         case LockRequest():
@@ -107,7 +109,9 @@ def _run_side(request: SideRequest, channel: WorkerChannel) -> None:
     device = channel.device(request.workload)
     channel.about(request.spec.label)
     source = guarded(lambda: source_for(request.spec, request))
-    side = prepare_side(request.spec, source, request, channel.build, device, alive=channel.alive)
+    side = prepare_side(
+        request.spec, source, request, channel.build, device, exported=request.exported, alive=channel.alive
+    )
     guarded(lambda: check_origin(request.spec.model, request.not_from))
     runtime = {**runtime_facts(device.name), **own_facts(side), "variables": openmp_variables()}
     channel.send(SideReady(compile_s=side.compile_s, writes_input=side.writes_input, runtime=runtime))
@@ -115,6 +119,22 @@ def _run_side(request: SideRequest, channel: WorkerChannel) -> None:
         channel.readline, side.step, device, restored=side.restored, finish=side.require_sound
     ):
         channel.send(timed)
+
+
+def _export(request: ExportRequest, channel: WorkerChannel) -> None:
+    device = channel.device(request.workload)
+    channel.about(request.spec.label)
+    exported = export(request, channel.build, device, alive=channel.alive)
+    guarded(lambda: check_origin(request.spec.model, request.not_from))
+    channel.send(exported)
+
+
+def _run_one(request: ExportRequest | MemoryRequest, channel: WorkerChannel) -> None:
+    """One network, in a process that does nothing else."""
+    if isinstance(request, ExportRequest):
+        _export(request, channel)
+    else:
+        _measure_memory(request, channel)
 
 
 def _measure_memory(request: MemoryRequest, channel: WorkerChannel) -> None:

@@ -1,4 +1,8 @@
-"""What runtimes that export a network have in common: the reference, and the check against it."""
+"""What runtimes that run a file have in common: a network is exported once, then loaded by any process.
+
+Beside the file lie the outputs of eager on the same weights and inputs. Every step that is made of a file is
+compared with them before it is handed over.
+"""
 
 from __future__ import annotations
 
@@ -6,45 +10,184 @@ import contextlib
 import io
 import logging
 import re
+import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import nn
 
 from sebench.errors import WorkerError
+from sebench.inputs import Inputs
+from sebench.outputs import output_tensors
 from sebench.profilers.inputs import OwnInput
+from sebench.profilers.runtimes.eager import Batch, PreparedStep
 from sebench.profilers.workload import inference_step
 from sebench.schema import Workload
 
-TOLERANCE = 1e-3
-"""Largest difference from eager, as a share of the largest output; reduced precision is beyond 1e-4."""
+TOLERANCES = {"float32": 1e-3, "bfloat16": 1e-2}
+"""Largest difference from eager in float32, as a share of the largest output, by what is computed in.
+
+Float32 comes to about 1e-6, bfloat16, whose numbers are 2^-8 apart, to about 2.5e-3.
+"""
 APART = "difference_from_eager"
 """Name of the fact that `require_agreement` finds."""
 _OPERATOR = re.compile(r"(?:aten|prims|torchvision)(?:::|\.)\w+")
 _UNKNOWN = re.compile(r"No (?:ONNX function|conversion rule|decompositions?)[^\n]*")
-_ONE = "one tensor, or several in a tuple or list"
+_OUTPUTS = "outputs.pt"
+_ELSE = "use --runtime eager or compile"
 
 
-def reference(module: nn.Module, own: OwnInput, workload: Workload) -> tuple[torch.Tensor, ...]:
+class Write(Protocol):
+    """Writes a network to a file."""
+
+    def __call__(self, network: nn.Module, inputs: Inputs, file: Path, workload: Workload, /) -> None:
+        """Write `file`, and what belongs to it beside it.
+
+        Args:
+            network: takes tensors by position, and returns one tensor, or several in a tuple or list.
+            inputs: these tensors; the shapes of the file are theirs.
+            file: to write, in a folder of its own.
+            workload: what the file is for.
+        """
+
+
+class Bind(Protocol):
+    """Makes a step of a file."""
+
+    def __call__(self, file: Path, own: OwnInput, workload: Workload, /) -> PreparedStep:
+        """A step that reads the input where it lies and writes its outputs where torch reads them.
+
+        Args:
+            file: as `Write` makes it, or anybody else.
+            own: what the graph is fed, see `in_order_of`.
+            workload: threads and precision.
+
+        Returns:
+            The step; it has run once. Its outputs are what it holds.
+
+        Raises:
+            WorkerError: the runtime is not as the workload asks.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRuntime:
+    """A runtime that runs files."""
+
+    file: str
+    """What a network is called in its folder."""
+    write: Write
+    bind: Bind
+
+    def prepare(self, module: nn.Module, batch: Batch, workload: Workload, /) -> PreparedStep:
+        """See `Prepare`: exported to a temporary folder, and loaded from there."""
+        with tempfile.TemporaryDirectory() as folder:
+            self.export(module, batch.input, workload, Path(folder))
+            return self.load(Path(folder), batch.input, workload)
+
+    def export(self, module: nn.Module, own: OwnInput, workload: Workload, folder: Path) -> None:
+        """Write a network to `folder`, and what eager makes of its input.
+
+        Args:
+            module: the network, as built. It may be moved and converted.
+            own: what it works on; left as it was.
+            workload: what the file is for.
+            folder: an empty one.
+
+        Raises:
+            WorkerError: the network cannot be exported; says why.
+        """
+        expected, flat = reference(module, own, workload)
+        network = module if flat else _Flat(module, own.inputs)
+        try:
+            torch.save(expected, folder / _OUTPUTS)
+            with silence(), torch.no_grad():
+                self.write(network, Inputs(own.tensors), folder / self.file, workload)
+        except WorkerError:
+            raise
+        except OSError as error:
+            raise WorkerError(
+                f"--runtime {workload.runtime} cannot write the network to a file: {error.strerror}",
+                hint="set TMPDIR to a folder with room for it",
+            ) from error
+        except Exception as error:
+            raise refused(workload, module, error) from error
+
+    def load(self, folder: Path, own: OwnInput, workload: Workload) -> PreparedStep:
+        """The step of an exported network.
+
+        Args:
+            folder: what `export` wrote to; it may go afterwards.
+            own: an input with the same values as that of the export.
+            workload: what the file is for.
+
+        Raises:
+            WorkerError: the runtime is not as the workload asks, or computes something else than eager.
+        """
+        try:
+            step = self.bind(folder / self.file, own, workload)
+        except WorkerError:
+            raise
+        except Exception as error:
+            raise WorkerError(
+                f"--runtime {workload.runtime} cannot run what it exported: {_reason(error)}", hint=_ELSE
+            ) from error
+        expected = torch.load(folder / _OUTPUTS, weights_only=True)
+        difference = require_agreement(step.held, expected, workload)
+        return step._replace(facts={**step.facts, APART: difference})
+
+
+class _Flat(nn.Module):
+    """A network as a function of the tensors of its input, by position, to those of its output.
+
+    Exporters differ in what they make of arguments by name, and of outputs in containers.
+    """
+
+    def __init__(self, network: nn.Module, inputs: Inputs) -> None:
+        super().__init__()
+        self.network = network
+        self._inputs = inputs
+
+    def forward(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        given = iter(tensors)
+        return output_tensors(self._inputs.map(lambda _: next(given)).passed_to(self.network))
+
+
+def reference(module: nn.Module, own: OwnInput, workload: Workload) -> tuple[tuple[torch.Tensor, ...], bool]:
     """What eager makes of the input, which is left as it was.
 
+    Returns:
+        The tensors of the output, and whether all that goes in and comes out are tensors by position.
+
     Raises:
-        WorkerError: the network returns something else than tensors.
+        WorkerError: there is no tensor in what the network returns.
     """
     output = inference_step(module, own.inputs, workload)()
     if own.is_written():
         own.restore()
-    tensors = (output,) if isinstance(output, torch.Tensor) else output
-    if not isinstance(tensors, (tuple, list)) or not all(isinstance(each, torch.Tensor) for each in tensors):
+    by_position = _by_position((output,) if isinstance(output, torch.Tensor) else output)
+    tensors = output_tensors(output) if by_position is None else by_position
+    if not tensors:
         kind = type(output).__name__
         raise WorkerError(
-            f"--runtime {workload.runtime} takes networks that return {_ONE}, and this one returns a {kind}",
-            hint="use --runtime eager or compile",
+            f"--runtime {workload.runtime} takes networks that return tensors, and this one returns a {kind}",
+            hint=_ELSE,
         )
-    return tuple(each.clone() for each in tensors)
+    fed_by_position = not own.inputs.kwargs and _by_position(own.inputs.args) is not None
+    return tuple(each.clone() for each in tensors), by_position is not None and fed_by_position
+
+
+def _by_position(values: object) -> tuple[torch.Tensor, ...] | None:
+    """The tensors of a tuple or list of nothing else; those with names of their own are another class."""
+    if type(values) is not tuple and type(values) is not list:
+        return None
+    found = tuple(each for each in values if isinstance(each, torch.Tensor))
+    return found if len(found) == len(values) else None
 
 
 def require_agreement(
@@ -56,7 +199,7 @@ def require_agreement(
         The largest difference, as a share of the largest output.
 
     Raises:
-        WorkerError: it is beyond `TOLERANCE`, or the outputs have other shapes; says how far.
+        WorkerError: it is beyond `TOLERANCES`, or the outputs have other shapes; says how far.
     """
     shapes = [tuple(each.shape) for each in found], [tuple(each.shape) for each in expected]
     if shapes[0] != shapes[1]:
@@ -71,10 +214,11 @@ def require_agreement(
         default=0.0,
     )
     difference = apart / largest if largest else apart
-    if not difference <= TOLERANCE:
+    allowed = TOLERANCES[workload.dtype]
+    if not difference <= allowed:
         raise WorkerError(
             f"--runtime {workload.runtime} computes something else than eager: off by {difference:.2g} of the"
-            f" largest output, where {TOLERANCE:g} is allowed",
+            f" largest output, where {allowed:g} is allowed",
             hint="use --runtime eager, and report the operator",
         )
     return difference
@@ -84,7 +228,7 @@ def refused(workload: Workload, network: nn.Module, error: Exception) -> WorkerE
     """The one line for a network that a runtime cannot take."""
     return WorkerError(
         f"--runtime {workload.runtime} cannot take {type(network).__name__}: {_reason(error)}",
-        hint="use --runtime eager or compile",
+        hint=_ELSE,
     )
 
 
@@ -116,7 +260,7 @@ def in_order_of(names: Sequence[str], own: OwnInput) -> tuple[torch.Tensor, ...]
     if len(names) != len(own.tensors):
         raise WorkerError(
             f"the exported graph takes {len(names)} inputs, the network {len(own.tensors)}",
-            hint="use --runtime eager or compile",
+            hint=_ELSE,
         )
     named = {name: value for name, value in own.inputs.kwargs.items() if name in names}
     if not all(isinstance(value, torch.Tensor) for value in named.values()):
@@ -141,10 +285,3 @@ def silence() -> Iterator[None]:
             yield
     finally:
         logging.disable(disabled)
-
-
-def evaluating(module: nn.Module, own: OwnInput) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments of an export: shapes count, values do not."""
-    with contextlib.suppress(NotImplementedError):  # a captured graph has the mode of its capture
-        module.eval()
-    return own.inputs.args, dict(own.inputs.kwargs)

@@ -6,7 +6,6 @@ not spin. The input is read and the output written where torch has them, without
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +13,10 @@ import torch
 from torch import nn
 
 from sebench.errors import WorkerError
+from sebench.inputs import Inputs
 from sebench.profilers.inputs import OwnInput
-from sebench.profilers.runtimes.eager import Batch, PreparedStep
-from sebench.profilers.runtimes.exported import (
-    APART,
-    evaluating,
-    in_order_of,
-    reference,
-    refused,
-    require_agreement,
-    silence,
-)
+from sebench.profilers.runtimes.eager import PreparedStep
+from sebench.profilers.runtimes.exported import FileRuntime, in_order_of
 from sebench.schema import Workload
 
 _ELEMENTS = {
@@ -37,31 +29,36 @@ _ELEMENTS = {
 _LEVEL = "ORT_ENABLE_ALL"
 
 
-def prepare(module: nn.Module, batch: Batch, workload: Workload, /) -> PreparedStep:
-    """See `Prepare`: exported and optimised before the step is handed over."""
-    own = batch.input
-    expected = reference(module, own, workload)
-    session = _session(module, own, workload)
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    tensors = in_order_of([place.name for place in inputs], own)
+def write(network: nn.Module, inputs: Inputs, file: Path, _: Workload, /) -> None:
+    """See `Write`: ``NAME.onnx``, with the weights in ``NAME.onnx.data`` beside it."""
+    torch.onnx.export(network, inputs.args, str(file), dynamo=True)
+
+
+def bind(file: Path, own: OwnInput, workload: Workload, /) -> PreparedStep:
+    """See `Bind`: a session of its own, on tensors that it shares with torch."""
+    session = _session(file, workload)
+    tensors = in_order_of([place.name for place in session.get_inputs()], own)
     binding = session.io_binding()
-    made = tuple(torch.empty_like(each, memory_format=torch.contiguous_format) for each in expected)
-    for place, tensor in zip(inputs, tensors, strict=True):
+    for place, tensor in zip(session.get_inputs(), tensors, strict=True):
         binding.bind_input(place.name, "cpu", 0, _element(tensor), tuple(tensor.shape), tensor.data_ptr())
-    for place, tensor in zip(outputs, made, strict=True):
+    for place in session.get_outputs():
+        binding.bind_output(place.name, "cpu")
+    session.run_with_iobinding(binding)  # tells the shapes
+    made = tuple(torch.empty_like(torch.from_numpy(each)) for each in binding.copy_outputs_to_cpu())
+    binding.clear_binding_outputs()
+    for place, tensor in zip(session.get_outputs(), made, strict=True):
         binding.bind_output(place.name, "cpu", 0, _element(tensor), tuple(tensor.shape), tensor.data_ptr())
     result: Any = made[0] if len(made) == 1 else made
 
-    def step() -> Any:  # noqa: ANN401 - as the network returns
+    def step() -> Any:  # noqa: ANN401 - one tensor, or several
         session.run_with_iobinding(binding)
         return result
 
     step()
-    difference = require_agreement(made, expected, workload)
-    return PreparedStep(step, made, _facts(session, difference))
+    return PreparedStep(step, made, _facts(session))
 
 
-def _session(module: nn.Module, own: OwnInput, workload: Workload) -> Any:  # noqa: ANN401 - it is not typed
+def _session(file: Path, workload: Workload) -> Any:  # noqa: ANN401 - it is not typed
     import onnxruntime  # noqa: PLC0415 - an extra
 
     options = onnxruntime.SessionOptions()
@@ -70,15 +67,9 @@ def _session(module: nn.Module, own: OwnInput, workload: Workload) -> Any:  # no
     options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, _LEVEL)
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    args, kwargs = evaluating(module, own)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "network.onnx"
-        try:
-            with silence(), torch.no_grad():
-                torch.onnx.export(module, args, str(path), kwargs=kwargs, dynamo=True)
-            return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        except Exception as error:
-            raise refused(workload, module, error) from error
+    # Numbers too small to be normal are taken for zero, as in eager steps (`sebench.profilers.cpu`).
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
 
 def _element(tensor: torch.Tensor) -> Any:  # noqa: ANN401 - a type of numpy's
@@ -89,7 +80,7 @@ def _element(tensor: torch.Tensor) -> Any:  # noqa: ANN401 - a type of numpy's
     return getattr(np, _ELEMENTS[tensor.dtype])
 
 
-def _facts(session: Any, difference: float) -> dict[str, object]:  # noqa: ANN401 - it is not typed
+def _facts(session: Any) -> dict[str, object]:  # noqa: ANN401 - it is not typed
     import onnx  # noqa: PLC0415
     import onnxruntime  # noqa: PLC0415
     import onnxscript  # noqa: PLC0415
@@ -101,5 +92,7 @@ def _facts(session: Any, difference: float) -> dict[str, object]:  # noqa: ANN40
         "provider": session.get_providers()[0],
         "optimisation": _LEVEL,
         "spinning": False,
-        APART: difference,
     }
+
+
+RUNTIME = FileRuntime(file="network.onnx", write=write, bind=bind)

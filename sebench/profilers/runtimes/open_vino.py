@@ -1,78 +1,93 @@
-"""``openvino``: converted from torch, compiled for the CPU, for one shape and in float32.
+"""``openvino``: converted from torch, compiled for the CPU, for one shape.
 
-On a CPU with bfloat16 OpenVINO's default is to compute in it although outputs stay float32, so the precision
-is said, and read back.
+On a CPU with bfloat16 OpenVINO's default is to compute in it although outputs stay float32. On others it
+ignores that it was asked to. So the precision is said, and read back.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
 from sebench.errors import WorkerError
+from sebench.inputs import Inputs
 from sebench.profilers.inputs import OwnInput
-from sebench.profilers.runtimes.eager import Batch, PreparedStep
-from sebench.profilers.runtimes.exported import (
-    APART,
-    evaluating,
-    in_order_of,
-    reference,
-    refused,
-    require_agreement,
-    silence,
-)
+from sebench.profilers.runtimes.eager import PreparedStep
+from sebench.profilers.runtimes.exported import FileRuntime, in_order_of
 from sebench.schema import Workload
 
 _PRECISION = "INFERENCE_PRECISION_HINT"
 _THREADS = "INFERENCE_NUM_THREADS"
+_CAPABILITIES = "OPTIMIZATION_CAPABILITIES"
+_DENORMALS = "CPU_DENORMALS_OPTIMIZATION"
+"""Numbers too small to be normal are taken for zero, as in eager steps (`sebench.profilers.cpu`)."""
+_PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
+"""Names by `Workload.dtype`."""
 
 
-def prepare(module: nn.Module, batch: Batch, workload: Workload, /) -> PreparedStep:
-    """See `Prepare`: converted and compiled before the step is handed over."""
+def write(network: nn.Module, inputs: Inputs, file: Path, workload: Workload, /) -> None:
+    """See `Write`: ``NAME.xml``, with the weights in ``NAME.bin`` beside it, in float32."""
     import openvino  # noqa: PLC0415 - an extra
 
-    own = batch.input
-    expected = reference(module, own, workload)
-    compiled = _compiled(module, own, workload)
-    _require_threads(compiled, workload)
+    if workload.dtype == "bfloat16" and "BF16" not in openvino.Core().get_property("CPU", _CAPABILITIES):
+        raise _other_precision(workload, "float32")
+    args = inputs.args
+    model = openvino.convert_model(network, example_input=args[0] if len(args) == 1 else args)
+    model.reshape(dict(zip(model.inputs, (tuple(each.shape) for each in args), strict=True)))
+    openvino.save_model(model, file, compress_to_fp16=False)  # it does by default
+
+
+def bind(file: Path, own: OwnInput, workload: Workload, /) -> PreparedStep:
+    """See `Bind`: compiled for the CPU, on tensors that it shares with torch."""
+    import openvino  # noqa: PLC0415
+
+    compiled = _compiled(file, workload)
     request = compiled.create_infer_request()
-    made = tuple(torch.empty_like(each, memory_format=torch.contiguous_format) for each in expected)
-    for index, tensor in enumerate(_in_order(compiled, own)):
+    for index, tensor in enumerate(in_order_of([port.any_name for port in compiled.inputs], own)):
         request.set_input_tensor(index, openvino.Tensor(tensor.numpy(), shared_memory=True))
+    request.infer()  # tells the shapes
+    found = [request.get_output_tensor(index).data for index in range(len(compiled.outputs))]
+    made = tuple(torch.empty_like(torch.from_numpy(each)) for each in found)
     for index, tensor in enumerate(made):
         request.set_output_tensor(index, openvino.Tensor(tensor.numpy(), shared_memory=True))
     result: Any = made[0] if len(made) == 1 else made
 
-    def step() -> Any:  # noqa: ANN401 - as the network returns
+    def step() -> Any:  # noqa: ANN401 - one tensor, or several
         request.infer()
         return result
 
     step()
-    difference = require_agreement(made, expected, workload)
-    return PreparedStep(step, made, _facts(compiled, difference))
+    return PreparedStep(step, made, _facts(compiled))
 
 
-def _compiled(module: nn.Module, own: OwnInput, workload: Workload) -> Any:  # noqa: ANN401 - it is not typed
+def _compiled(file: Path, workload: Workload) -> Any:  # noqa: ANN401 - it is not typed
     import openvino  # noqa: PLC0415
 
-    args, kwargs = evaluating(module, own)
+    core = openvino.Core()
+    core.set_property({"ENABLE_MMAP": False})  # weights in memory of its own, whatever becomes of the file
     settings = {
-        _PRECISION: "f32",
+        _PRECISION: _PRECISIONS[workload.dtype],
+        _DENORMALS: True,
         _THREADS: workload.threads,
         "NUM_STREAMS": 1,
         "PERFORMANCE_HINT": "LATENCY",
     }
-    example: Any = kwargs or (args[0] if len(args) == 1 else args)
-    try:
-        with silence(), torch.no_grad():
-            model = openvino.convert_model(module, example_input=example)
-            shapes = dict(zip(model.inputs, (tuple(t.shape) for t in _in_order(model, own)), strict=True))
-            model.reshape(shapes)
-            return openvino.Core().compile_model(model, "CPU", settings)
-    except Exception as error:
-        raise refused(workload, module, error) from error
+    compiled = core.compile_model(core.read_model(file), "CPU", settings)
+    _require_threads(compiled, workload)
+    found = compiled.get_property(_PRECISION).get_type_name()
+    if found != _PRECISIONS[workload.dtype]:
+        raise _other_precision(workload, found)
+    return compiled
+
+
+def _other_precision(workload: Workload, found: str) -> WorkerError:
+    return WorkerError(
+        f"--runtime openvino computes in {found} on this CPU, not in {workload.dtype}",
+        hint="use --dtype float32",
+    )
 
 
 def _require_threads(compiled: Any, workload: Workload) -> None:  # noqa: ANN401 - it is not typed
@@ -85,11 +100,7 @@ def _require_threads(compiled: Any, workload: Workload) -> None:  # noqa: ANN401
         )
 
 
-def _in_order(model: Any, own: OwnInput) -> tuple[torch.Tensor, ...]:  # noqa: ANN401 - it is not typed
-    return in_order_of([port.any_name for port in model.inputs], own)
-
-
-def _facts(compiled: Any, difference: float) -> dict[str, object]:  # noqa: ANN401 - it is not typed
+def _facts(compiled: Any) -> dict[str, object]:  # noqa: ANN401 - it is not typed
     import openvino  # noqa: PLC0415
 
     known = {
@@ -102,4 +113,7 @@ def _facts(compiled: Any, difference: float) -> dict[str, object]:  # noqa: ANN4
             "EXECUTION_MODE_HINT",
         )
     }
-    return {"openvino": openvino.__version__, **known, APART: difference}
+    return {"openvino": openvino.__version__, **known}
+
+
+RUNTIME = FileRuntime(file="network.xml", write=write, bind=bind)

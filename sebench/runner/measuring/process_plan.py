@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
+from types import MappingProxyType
 
 from sebench.runner.workers.child import worker_environ
 from sebench.runner.workers.session import Worker, WorkerDied, WorkerFailed
@@ -40,7 +41,15 @@ class ProcessPlan:
         )
 
 
-def plan_process(plan: Plan, index: int, session: Session, process: int, attempt: int) -> ProcessPlan:
+def plan_process(
+    plan: Plan,
+    index: int,
+    session: Session,
+    process: int,
+    attempt: int,
+    *,
+    exported: Mapping[Side, str] = MappingProxyType({}),
+) -> ProcessPlan:
     """Draw build order, seeds and environment of a process.
 
     Args:
@@ -49,9 +58,10 @@ def plan_process(plan: Plan, index: int, session: Session, process: int, attempt
         session: the pair and its workload, as it is measured.
         process: counted from 0.
         attempt: counted from 1.
+        exported: as in `Request`.
     """
     rng = Random(f"{plan.seed}/{index}/{process}/{attempt}")
-    request = draw_request(plan, session, rng)
+    request = draw_request(plan, session, rng, exported=exported)
     environ = worker_environ(
         session.workload,
         session.pair,
@@ -62,13 +72,16 @@ def plan_process(plan: Plan, index: int, session: Session, process: int, attempt
     return ProcessPlan(process, attempt, request, environ, rng)
 
 
-def draw_request(plan: Plan, session: Session, rng: Random) -> Request:
+def draw_request(
+    plan: Plan, session: Session, rng: Random, *, exported: Mapping[Side, str] = MappingProxyType({})
+) -> Request:
     """Draw which side a process builds first, and its seed.
 
     Args:
         plan: its policy and seed.
         session: the pair and its workload, as it is measured.
         rng: what it is drawn from.
+        exported: as in `Request`.
     """
     sides: list[Side] = ["baseline", "candidate"]
     rng.shuffle(sides)
@@ -79,6 +92,7 @@ def draw_request(plan: Plan, session: Session, rng: Random) -> Request:
         build_order=tuple(sides),
         weight_seed=plan.seed,
         process_seed=rng.getrandbits(32),
+        exported=dict(exported),
     )
 
 

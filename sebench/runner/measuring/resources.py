@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from types import MappingProxyType
 
@@ -123,7 +123,12 @@ def require_counters(plan: Plan, command: Sequence[str]) -> dict[str, CounterFou
 
 
 def measure_energy(
-    session: Session, plan: Plan, counter: CounterFound, *, command: Sequence[str]
+    session: Session,
+    plan: Plan,
+    counter: CounterFound,
+    *,
+    exported: Mapping[Side, str] = MappingProxyType({}),
+    command: Sequence[str],
 ) -> EnergyMeasurement:
     """Blocks of long windows; what cannot be read is said in the measurement, never raised.
 
@@ -131,13 +136,15 @@ def measure_energy(
         session: the pair and its workload.
         plan: its policy and seed.
         counter: what `require_counters` found.
+        exported: as in `Request`.
         command: how a worker is started.
     """
     repeated = plan.repeat_energy or plan.policy.effort == "rigorous"
     processes, blocks = (REPEATED_PROCESSES, REPEATED_BLOCKS) if repeated else (1, BLOCKS)
     runs = []
     for process in range(processes):
-        runs.append(_run(session, plan, process, blocks, command))
+        pair = draw_request(plan, session, Random(f"{plan.seed}/energy/{process}"), exported=exported)
+        runs.append(_run(session, plan, EnergyRequest(pair=pair, blocks=blocks), process, command))
         if runs[-1].error:  # it would cost minutes to hear it again
             break
     return EnergyMeasurement(
@@ -154,9 +161,9 @@ def _find(workload: Workload, command: Sequence[str], timeout_s: float) -> Count
         raise DeviceError(f"--energy: {error}") from error
 
 
-def _run(session: Session, plan: Plan, process: int, blocks: int, command: Sequence[str]) -> EnergyRun:
-    pair = draw_request(plan, session, Random(f"{plan.seed}/energy/{process}"))
-    request = EnergyRequest(pair=pair, blocks=blocks)
+def _run(
+    session: Session, plan: Plan, request: EnergyRequest, process: int, command: Sequence[str]
+) -> EnergyRun:
     environ, limit_s = (
         worker_environ(session.workload, session.pair),
         silence_limit_s(plan.policy, session.workload, session.pair),
@@ -168,7 +175,7 @@ def _run(session: Session, plan: Plan, process: int, blocks: int, command: Seque
             worker.allow_silence(
                 silence_limit_s(plan.policy, session.workload, session.pair, block_s=block_s)
             )
-            for _ in range(blocks):
+            for _ in range(request.blocks):
                 read.append(expect(worker, EnergyMeasured).block)  # noqa: PERF401 - what was read is kept if it dies
             done = expect(worker, EnergyDone)
     except WorkerError as error:

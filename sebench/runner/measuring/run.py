@@ -12,6 +12,7 @@ from sebench.runner.counting.counter import Counter, counted_dtype
 from sebench.runner.counting.pair import count_pair, count_saved, require_memory
 from sebench.runner.measuring.context import RunContext
 from sebench.runner.measuring.device_lock import alone_on
+from sebench.runner.measuring.exporting import Exporter, exporting, folders
 from sebench.runner.measuring.process_plan import silence_limit_s
 from sebench.runner.measuring.resources import measure_energy, measure_memory, require_counters
 from sebench.runner.measuring.result import ResultBuilder
@@ -40,7 +41,10 @@ def run(plan: Plan, context: RunContext | None = None, *, started_s: float | Non
     """
     context = RunContext() if context is None else context
     origin_s = time.monotonic() if started_s is None else started_s
-    with context.counter() as counter:
+    with (
+        context.counter() as counter,
+        exporting(plan, command=context.host.command, trees=context.trees) as exporter,
+    ):
         environment = context.host.capture_environment()
         # Everything that can be refused is refused before the first minute is spent on measuring.
         for session in plan.sessions:
@@ -51,7 +55,9 @@ def run(plan: Plan, context: RunContext | None = None, *, started_s: float | Non
         numbers = iter(range(len(plan.sessions)))
         for planned, counted in zip(plan.pairs, costs, strict=True):
             builder = ResultBuilder(pair=planned.pair, seed=plan.seed, environment=environment, costs=counted)
-            measuring = _PairRun(plan, context, counter, meters, builder)
+            measuring = _PairRun(
+                plan, context, counter=counter, exporter=exporter, meters=meters, builder=builder
+            )
             try:
                 for index in islice(numbers, len(planned.workloads)):
                     origin_s += measuring.measure(index, origin_s)
@@ -69,6 +75,7 @@ class _PairRun:
         plan: that the sessions are of.
         context: of the run.
         counter: of the run; its workers are ended before each session.
+        exporter: of the run.
         meters: energy counters by device.
         builder: takes what is measured.
     """
@@ -77,11 +84,14 @@ class _PairRun:
         self,
         plan: Plan,
         context: RunContext,
+        *,
         counter: Counter,
+        exporter: Exporter,
         meters: dict[str, CounterFound],
         builder: ResultBuilder,
     ) -> None:
-        self._plan, self._context, self._counter = plan, context, counter
+        self._plan, self._context = plan, context
+        self._counter, self._exporter = counter, exporter
         self._meters, self._builder = meters, builder
 
     def measure(self, index: int, origin_s: float) -> float:
@@ -102,9 +112,11 @@ class _PairRun:
             index,
             observer=self._context.observer,
             open_worker=self._context.worker_opener(),
+            exporter=self._exporter,
             started_s=origin_s,
         )
         self._builder.series.append(series)
+        self._exporter.keep_for(plan.sessions[index:])
         with self._alone(series) as waited_s:
             series.leave_out(waited_s)
             if plan.timed:
@@ -154,7 +166,9 @@ class _PairRun:
         session, command = series.session, self._context.host.command
         if any(process.blocks for process in series.runs):
             series.announce("energy")
-            measured = measure_energy(session, self._plan, meter, command=command)
+            measured = measure_energy(
+                session, self._plan, meter, exported=folders(series.exports), command=command
+            )
         else:
             reason = "the step could not be timed"
             measured = EnergyMeasurement(workload=session.workload, reason=reason)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from sebench.analysis.comparison import running_ratio
 from sebench.errors import BudgetError, WorkerError
+from sebench.runner.measuring.exporting import NO_EXPORTS, Exporter, Exports, folders
 from sebench.runner.measuring.process_plan import ProcessPlan, measured_blocks, plan_process, silence_limit_s
 from sebench.runner.measuring.schedule import Pace, Pacing, Prepared, Schedule, remaining_s
 from sebench.runner.progress import Holder, Observer, Progress, Stage
@@ -29,6 +30,7 @@ class ProcessSeries:
         index: of the session.
         observer: told about every step.
         open_worker: starts a worker process.
+        exporter: exports the networks of the plan, where a runtime takes files.
         started_s: when the whole measurement began, on the clock of the budget; now, if None.
         monotonic: the clock of the budget.
     """
@@ -40,6 +42,7 @@ class ProcessSeries:
         *,
         observer: Observer,
         open_worker: OpenWorker,
+        exporter: Exporter | None = None,
         started_s: float | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -50,6 +53,9 @@ class ProcessSeries:
         self._plan, self._index, self._policy = plan, index, plan.policy
         self._sessions = len(plan.sessions)
         self._observer, self._open, self._monotonic = observer, open_worker, monotonic
+        self.exports: Exports = NO_EXPORTS
+        """Files of the session's networks, once they are written."""
+        self._exporter = exporter
         self._findings: list[Finding] = []
         self._pacing: Pacing | None = None
         self._block_s = 0.0
@@ -74,6 +80,7 @@ class ProcessSeries:
             self._note("budget-spent", "error", spent, _LARGER_BUDGET)
             return
         try:
+            self._export(deadline_s)
             self._run_all(deadline_s)
         except BudgetError as error:
             self._note("budget-spent", "error", error.message, error.hint)
@@ -97,6 +104,7 @@ class ProcessSeries:
         return Measurement(
             workload=self.session.workload,
             policy=self._policy,
+            export_s={side: export.said.export_s for side, export in self.exports.items()},
             processes=tuple(self.runs),
             findings=tuple(self._findings),
         )
@@ -106,6 +114,17 @@ class ProcessSeries:
         """As far as it is known."""
         known = self._pacing
         return known.schedule if known else Schedule(self._policy.processes, self._policy.min_blocks)
+
+    def _export(self, deadline_s: float) -> None:
+        if self._exporter is None:
+            return
+        self._observe("preparing", 0)
+        within_s = deadline_s - self._monotonic() if self._policy.hard_budget else None
+        try:
+            self.exports = self._exporter.exports_of(self.session, within_s=within_s)
+        except OutOfTime as error:
+            what = f"--budget {self._policy.budget_s:g} was spent before the networks were exported"
+            raise BudgetError(what, hint=_LARGER_BUDGET) from error
 
     def _run_all(self, deadline_s: float) -> None:
         process = 0
@@ -144,7 +163,9 @@ class ProcessSeries:
     def _run_process(self, process: int, deadline_s: float) -> ProcessRun:
         """The record of a process; without blocks once the deadline leaves no room for any."""
         for number in range(1, MAX_ATTEMPTS + 1):
-            planned = plan_process(self._plan, self._index, self.session, process, number)
+            planned = plan_process(
+                self._plan, self._index, self.session, process, number, exported=folders(self.exports)
+            )
             try:
                 return self._run_planned(planned, deadline_s)
             except WorkerDied as error:

@@ -191,7 +191,7 @@ class SideBySide:
 
     def _start(self) -> Failed | None:
         """Start both, so that they import at the same time, then hear what each has to say."""
-        sessions = {side: self._open_side(self._spec(side)) for side in self._request.build_order}
+        sessions = {side: self._open_side(side) for side in self._request.build_order}
         for side, session in sessions.items():
             reply = session.receive()
             if isinstance(reply, Failed):
@@ -208,8 +208,10 @@ class SideBySide:
     def _named(self, side: Side, failed: Failed) -> Failed:
         return replace(failed, message=f"{self._spec(side).label}: {failed.message}")
 
-    def _open_side(self, spec: ModelSpec) -> WorkerSession:
+    def _open_side(self, side: Side) -> WorkerSession:
+        spec = self._spec(side)
         request = SideRequest(
+            exported=self._request.exported.get(side),
             spec=spec,
             workload=self._request.workload,
             weight_seed=self._request.weight_seed,

@@ -1,5 +1,6 @@
 """Runtimes that export a network: the same outputs, tensors that are shared, and what is refused."""
 
+import dataclasses
 import importlib.util
 
 import pytest
@@ -9,9 +10,10 @@ from torch import nn
 from sebench.errors import UsageError, WorkerError
 from sebench.inputs import Inputs
 from sebench.profilers.inputs import OwnInput, make_source
-from sebench.profilers.runtimes import PREPARE, Batch
-from sebench.profilers.runtimes.exported import APART, TOLERANCE, refused, require_agreement
+from sebench.profilers.runtimes import FILE_RUNTIMES, PREPARE, Batch
+from sebench.profilers.runtimes.exported import APART, TOLERANCES, refused, require_agreement
 from sebench.runner.planning.workloads import require_installed, require_support
+from sebench.schema import RUNTIMES as CATALOGUE
 from sebench.schema import RuntimeInfo, Workload, runtime_info
 
 NAMES = ("onnxruntime", "openvino")
@@ -54,6 +56,29 @@ class Two(nn.Module):
 class Dictionary(Attended):
     def forward(self, x):
         return {"logits": super().forward(x)}
+
+
+@dataclasses.dataclass
+class Detected:
+    logits: torch.Tensor
+    boxes: list[torch.Tensor]
+
+
+class DataClass(Attended):
+    def forward(self, x):
+        return Detected(super().forward(x), [x.mean((2, 3)), x.amax((2, 3))])
+
+
+class ByName(nn.Module):
+    """An argument that can be given by name alone, beside one by position and a list of two."""
+
+    def forward(self, x, pair, *, scale, shift=None):
+        return x * scale - pair[0] / pair[1]
+
+
+class Words(nn.Module):
+    def forward(self, x):
+        return "no tensor"
 
 
 class Bessel(nn.Module):
@@ -115,9 +140,90 @@ def test_settings_and_versions_are_told(name):
 @RUNTIMES
 def test_a_network_that_returns_no_tensors_is_refused(name):
     with pytest.raises(
-        WorkerError, match=f"--runtime {name} takes networks that return one tensor, .* a dict"
+        WorkerError, match=f"--runtime {name} takes networks that return tensors, and this one returns a str"
     ):
-        prepared(name, Dictionary())
+        prepared(name, Words())
+
+
+@RUNTIMES
+def test_outputs_in_containers_become_their_tensors(name):
+    _, step = prepared(name, Dictionary())
+    assert [tuple(each.shape) for each in step.held] == [(2, 5)]
+    own, step = prepared(name, DataClass())
+    logits, mean, largest = step.run()
+    assert logits.shape == (2, 5)
+    torch.testing.assert_close((mean, largest), (own.tensors[0].mean((2, 3)), own.tensors[0].amax((2, 3))))
+
+
+@RUNTIMES
+def test_inputs_by_name_and_in_lists(name):
+    four, two, three = torch.tensor([[4.0]]), torch.tensor([[2.0]]), torch.tensor([[3.0]])
+    _, step = prepared(name, ByName(), Inputs((four, [three, two]), {"scale": three}))
+    assert step.run().tolist() == [[10.5]]  # 4 x 3 - 3 / 2
+
+
+@RUNTIMES
+def test_a_file_is_loaded_without_the_network_and_may_go_afterwards(name, tmp_path):
+    torch.manual_seed(0)
+    load, module = workload(name), Attended().eval()
+    own = OwnInput(lambda: make_source(load, seed=3), "cpu")
+    runtime = FILE_RUNTIMES[name]
+    runtime.export(module, own, load, tmp_path)
+    assert {"onnxruntime": "network.onnx", "openvino": "network.xml"}[name] == runtime.file
+    weights = {"onnxruntime": "network.onnx.data", "openvino": "network.bin"}[name]
+    assert {runtime.file, weights} <= {path.name for path in tmp_path.iterdir()}
+    with torch.inference_mode():
+        expected = module(*own.tensors)
+    del module
+    step = runtime.load(tmp_path, own, load)
+    for path in tmp_path.iterdir():
+        path.unlink()
+    torch.testing.assert_close(step.run(), expected, rtol=1e-4, atol=1e-5)
+    assert step.facts[APART] < 1e-4
+
+
+@RUNTIMES
+def test_a_file_that_computes_something_else_than_eager_did_is_refused(name, tmp_path):
+    load = workload(name)
+    own = OwnInput(lambda: make_source(load, seed=3), "cpu")
+    FILE_RUNTIMES[name].export(Attended().eval(), own, load, tmp_path)
+    torch.save((torch.zeros(2, 5),), tmp_path / "outputs.pt")
+    with pytest.raises(WorkerError, match=f"--runtime {name} computes something else than eager"):
+        FILE_RUNTIMES[name].load(tmp_path, own, load)
+
+
+@RUNTIMES
+def test_a_damaged_file_is_refused_in_one_line(name, tmp_path):
+    load = workload(name)
+    own = OwnInput(lambda: make_source(load, seed=3), "cpu")
+    (tmp_path / FILE_RUNTIMES[name].file).write_bytes(b"no network")
+    with pytest.raises(WorkerError, match=f"--runtime {name} cannot run what it exported: ") as error:
+        FILE_RUNTIMES[name].load(tmp_path, own, load)
+    assert "\n" not in str(error.value)
+
+
+def test_the_catalogue_knows_which_runtimes_take_files():
+    assert set(FILE_RUNTIMES) == {info.name for info in CATALOGUE if info.is_exported}
+
+
+@pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="needs openvino")
+def test_bfloat16_is_asked_for_and_read_back():
+    import openvino
+
+    load = workload("openvino", dtype="bfloat16")
+    own = OwnInput(lambda: make_source(load, seed=3), "cpu")
+    assert own.tensors[0].dtype == torch.float32  # it stays so outside
+    batch = Batch(input=own, seed=3)
+    if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        step = PREPARE["openvino"](Attended().eval(), batch, load)
+        assert step.facts["inference_precision_hint"] == "<Type: 'bfloat16'>"
+        assert 0 < step.facts[APART] < TOLERANCES["bfloat16"]
+        return
+    with pytest.raises(WorkerError) as error:
+        PREPARE["openvino"](Attended().eval(), batch, load)
+    assert str(error.value) == (
+        "--runtime openvino computes in float32 on this CPU, not in bfloat16; use --dtype float32"
+    )
 
 
 @RUNTIMES
@@ -143,7 +249,10 @@ def test_outputs_that_differ_are_refused_with_how_far():
         require_agreement((torch.tensor([torch.nan, -8.0]),), expected, load)
     with pytest.raises(WorkerError, match=r"gives outputs \[\(1,\)\] instead of \[\(2,\)\]"):
         require_agreement((torch.zeros(1),), expected, load)
-    assert TOLERANCE == 1e-3
+    half = workload("openvino", dtype="bfloat16")
+    with pytest.raises(WorkerError, match=r"off by 0.0025 of the largest output, where 0.001 is allowed"):
+        require_agreement((torch.tensor([4.0, -8.02]),), expected, load)
+    assert require_agreement((torch.tensor([4.0, -8.02]),), expected, half) == pytest.approx(0.0025, rel=1e-3)
 
 
 def test_a_reason_is_one_line():

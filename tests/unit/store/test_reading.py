@@ -126,6 +126,13 @@ def test_what_nothing_could_have_measured_is_refused_with_its_place(tmp_path, pl
         load_result(path)
 
 
+def test_of_two_runtimes_one_side_alone_may_compile(tmp_path):
+    path = ResultStore(tmp_path).add(SAMPLE)
+    changed(path, f"{RUN}/compile_s", {"baseline": 1.0})
+    changed(path, "pair/baseline/runtime", "openvino")
+    assert load_result(path).measurements[0].processes[0].compile_s == {"baseline": 1.0}
+
+
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", "-1e999", "9" * 5000])
 def test_what_is_no_number_of_json_is_refused(tmp_path, number):
     path = ResultStore(tmp_path).add(SAMPLE)
