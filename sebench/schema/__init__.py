@@ -173,6 +173,18 @@ from sebench.schema.request import (
     WorkloadRequest,
 )
 from sebench.schema.revisions import in_todays_words
+from sebench.schema.runtime_graph import (
+    GateNodes,
+    GraphComparison,
+    GraphNode,
+    GraphPart,
+    GraphPartName,
+    GraphSamples,
+    LostFusion,
+    NodeKind,
+    NodePart,
+    RuntimeGraph,
+)
 from sebench.schema.runtimes import OWN_FACTS, RUNTIMES, RuntimeInfo, runtime_info
 from sebench.schema.stored import (
     LatencySummary,
@@ -245,8 +257,14 @@ __all__ = [
     "Environment",
     "Finding",
     "Gate",
+    "GateNodes",
     "GateStatus",
     "Grade",
+    "GraphComparison",
+    "GraphNode",
+    "GraphPart",
+    "GraphPartName",
+    "GraphSamples",
     "HeldMargin",
     "Interval",
     "LatencySummary",
@@ -259,6 +277,7 @@ __all__ = [
     "LockEntry",
     "LockStatus",
     "LockedNetwork",
+    "LostFusion",
     "Machine",
     "Measurement",
     "MemoryFormat",
@@ -272,6 +291,8 @@ __all__ = [
     "ModuleProfile",
     "NetworkOption",
     "NetworkOptions",
+    "NodeKind",
+    "NodePart",
     "Noise",
     "OnInconclusive",
     "OpCost",
@@ -299,6 +320,7 @@ __all__ = [
     "ResultListing",
     "ResultSummary",
     "Runtime",
+    "RuntimeGraph",
     "RuntimeInfo",
     "SavedBytes",
     "SavedForBackward",
