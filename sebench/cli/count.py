@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sebench.reporting.chart import Picture
     from sebench.reporting.document import Document
     from sebench.runner.counting.counter import Counter
-    from sebench.schema import ModelCost, ModelSpec, Phase
+    from sebench.schema import ModelCost, ModelSpec, Phase, Runtime
 
 
 CountedDtype = Literal["float32", "tf32", "bfloat16", "float16"]
@@ -96,8 +96,9 @@ def count(
     from sebench.runner.planning.pairs import resolve_spec
     from sebench.schema import ModelCost
 
-    if graph or runtime is not None:
-        _require_graph_alone(runtime, graph=graph, others=bool(by or sites or cross_check or strict or plot))
+    whose = None if runtime is None else cast("Runtime", runtime.value)
+    if graph or whose is not None:
+        _require_graph_alone(whose, graph=graph, others=bool(by or sites or cross_check or strict or plot))
     if cross_check:
         _refuse_of_own_count(by, dtype, plot, sites=sites)
     elif strict:
@@ -108,7 +109,7 @@ def count(
     said = None if input_shape is None else parse_input_shape(input_shape)
     batch = batch_of(said, batch_size) or batch_size
     variants = options.with_attention(variant, attention)
-    if runtime is not None:
+    if whose is not None:
         request = WorkloadRequest(
             device="cpu",
             phase=phase,
@@ -116,7 +117,7 @@ def count(
             image_size=image_size,
             input_shape=input_shape,
             dtype=dtype,
-            runtime=runtime.value,
+            runtime=whose,
         )
         return _graphs(model, variants, request, network, output_format, output, cache=cache, quiet=quiet)
 
@@ -191,12 +192,14 @@ def _usual_variants(
     return PLAIN, own
 
 
-def _require_graph_alone(runtime: options.RuntimeName | None, *, graph: bool, others: bool) -> None:
+def _require_graph_alone(runtime: Runtime | None, *, graph: bool, others: bool) -> None:
     """A graph has nodes, and none of what torch's ops are counted by."""
     if not graph:
         raise UsageError("--runtime says whose graph to read", hint="add --graph")
     if runtime is None:
-        raise UsageError("--graph needs to know whose graph", hint="add --runtime onnxruntime or openvino")
+        raise UsageError(
+            "--graph needs to know whose graph", hint="add --runtime onnxruntime, openvino or compile"
+        )
     if others:
         raise UsageError(
             "--graph counts nodes: it goes with none of --by, --sites, --cross-check, --strict and --plot",
@@ -204,7 +207,7 @@ def _require_graph_alone(runtime: options.RuntimeName | None, *, graph: bool, ot
         )
     from sebench.runner.graphing import require_graph
 
-    require_graph(runtime.value, "leave --graph and --runtime out")
+    require_graph(runtime, "leave --graph and --runtime out")
 
 
 def _graphs(

@@ -52,7 +52,10 @@ def graph_of(compiled: Any, operations: Mapping[str, str]) -> tuple[Graph, froze
     """
     nodes: list[Node] = []
     shapes: dict[str, Shape] = {}
-    constants, inputs, outputs, idle = set(), [], [], set()
+    constants: set[str] = set()
+    idle: set[str] = set()
+    inputs: list[str] = []
+    outputs: list[str] = []
     for op in compiled.get_runtime_model().get_ordered_ops():
         facts = {name: str(value.astype(str)) for name, value in op.get_rt_info().items()}
         kind, name = facts.get("layerType", ""), op.get_friendly_name()

@@ -97,7 +97,7 @@ def _title(found: GraphComparison) -> str:
 
 
 def _content(found: GraphComparison, *, alone: bool) -> tuple[Content, ...]:
-    body: tuple[Content, ...] = (
+    body = (
         Paragraph(_answer(found), strong=True),
         _part_table(found),
         *(Paragraph(_sentence(each)) for each in found.fusions),

@@ -83,7 +83,7 @@ RUNTIMES: tuple[RuntimeInfo, ...] = (
         patience=5,
     ),
     # Compiling a network says nothing for minutes.
-    RuntimeInfo(name="compile", help="torch.compile", verb="compile", patience=5),
+    RuntimeInfo(name="compile", help="torch.compile", verb="compile", patience=5, has_graph=True),
     RuntimeInfo(
         name="onnxruntime",
         help="ONNX Runtime",

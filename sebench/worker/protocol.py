@@ -95,7 +95,7 @@ class GraphRequest(Value, frozen=True, kw_only=True, tag=True):
     """To profile; 0 reads the graphs alone."""
     weight_seed: int
     process_seed: int
-    exported: dict[Side, str]
+    exported: dict[Side, str] = msgspec.field(default_factory=dict)
     """As in `Request`."""
 
 

@@ -156,7 +156,7 @@ def _take_apart(request: ProfileRequest | GraphRequest, channel: WorkerChannel) 
         return
     device = channel.device(request.workload)
     with device.quiet():
-        samples, facts = guarded(lambda: read_graphs(request, device, alive=channel.alive))
+        samples, facts = guarded(lambda: read_graphs(request, channel.build, device, alive=channel.alive))
     own = {OWN_FACTS: {request.workload.runtime: facts}} if facts else {}
     channel.send(GraphsRead(samples=samples, runtime={**runtime_facts(device.name), **own}))
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sebench.profilers.graphs import onnx_runtime, open_vino
+from sebench.profilers.graphs import inductor, onnx_runtime, open_vino
 from sebench.profilers.graphs.reading import Reading, Watch, Watched, described
 from sebench.schema import Runtime
 
-__all__ = ["WATCH", "Reading", "Watch", "Watched", "described"]
+__all__ = ["WATCH", "Reading", "Watch", "Watched", "described", "inductor"]
 
 WATCH: dict[Runtime, Watch] = {"onnxruntime": onnx_runtime.watch, "openvino": open_vino.watch}
 """For the runtimes that take files."""
