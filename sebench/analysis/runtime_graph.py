@@ -246,8 +246,8 @@ def _findings(found: GraphComparison) -> Iterator[Finding]:
     inflation = found.inflation_ratio
     if inflation is not None and inflation > MAX_INFLATION:
         yield Finding(
-            code="profiler-inflation",
+            code="profiler-inflates",
             severity="warning",
-            message=f"the runtime's profiler makes a step {inflation:.2f} times as long",
-            hint="read the times of nodes relative to each other",
+            message=f"the runtime's profiler makes the step {100 * (inflation - 1):.0f} % slower",
+            hint="read the parts relative to each other",
         )

@@ -104,7 +104,7 @@ def _of_runtime(
     from sebench.runner.graphing import require_graph, run_graphs
 
     for session in plan.sessions:
-        require_graph(session.workload.runtime, "use --runtime eager")
+        require_graph(session.workload.runtime, "leave --runtime out")
     if plot is not None:
         raise UsageError("--plot draws profiles of --runtime eager alone", hint="leave --plot out")
     measured_at = datetime.now(UTC).isoformat(timespec="seconds")

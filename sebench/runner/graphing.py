@@ -41,9 +41,10 @@ def require_graph(runtime: Runtime, hint: str) -> None:
     """
     if runtime_info(runtime).has_graph:
         return
-    others = " or ".join(f"--runtime {info.name}" for info in RUNTIMES if info.has_graph)
+    *others, last = [info.name for info in RUNTIMES if info.has_graph]
     raise UsageError(
-        f"--runtime {runtime} has no graph of its own: it runs torch's ops", hint=f"{hint}, or {others}"
+        f"--runtime {runtime} has no graph of its own: it runs torch's ops",
+        hint=f"{hint}, or use --runtime {', '.join(others)} or {last}",
     )
 
 
