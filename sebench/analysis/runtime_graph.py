@@ -245,3 +245,17 @@ def _findings(found: GraphComparison) -> Iterator[Finding]:
             message=f"the runtime's profiler makes the step {100 * (inflation - 1):.0f} % slower",
             hint="read the parts relative to each other",
         )
+    more = {part.part: part.difference_s or 0.0 for part in found.parts}
+    layers = more.pop("layer")
+    added = sum(more.values())
+    if abs(layers) > abs(added):
+        yield Finding(
+            code="layers-differ",
+            severity="warning",
+            message=(
+                f"layers that both networks have differ by {layers * 1e3:+.2f} ms in the runtime's profile,"
+                f" and all that attention adds is {added * 1e3:+.2f} ms: something else used the machine, or"
+                " the layers find other data in the caches"
+            ),
+            hint="profile again while nothing else runs",
+        )
