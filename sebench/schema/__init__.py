@@ -176,6 +176,18 @@ from sebench.schema.request import (
     WorkloadRequest,
 )
 from sebench.schema.revisions import in_todays_words
+from sebench.schema.runtime_graph import (
+    GateNodes,
+    GraphComparison,
+    GraphNode,
+    GraphPart,
+    GraphPartName,
+    GraphSamples,
+    LostFusion,
+    NodeKind,
+    NodePart,
+    RuntimeGraph,
+)
 from sebench.schema.runtimes import OWN_FACTS, RUNTIMES, RuntimeInfo, runtime_info
 from sebench.schema.stored import (
     LatencySummary,
@@ -249,8 +261,14 @@ __all__ = [
     "Environment",
     "Finding",
     "Gate",
+    "GateNodes",
     "GateStatus",
     "Grade",
+    "GraphComparison",
+    "GraphNode",
+    "GraphPart",
+    "GraphPartName",
+    "GraphSamples",
     "HeldMargin",
     "Interval",
     "LatencySummary",
@@ -263,6 +281,7 @@ __all__ = [
     "LockEntry",
     "LockStatus",
     "LockedNetwork",
+    "LostFusion",
     "Machine",
     "Measurement",
     "MemoryFormat",
@@ -276,6 +295,8 @@ __all__ = [
     "ModuleProfile",
     "NetworkOption",
     "NetworkOptions",
+    "NodeKind",
+    "NodePart",
     "Noise",
     "OnInconclusive",
     "OpCost",
@@ -305,6 +326,7 @@ __all__ = [
     "ResultListing",
     "ResultSummary",
     "Runtime",
+    "RuntimeGraph",
     "RuntimeInfo",
     "SavedBytes",
     "SavedForBackward",

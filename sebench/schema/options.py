@@ -231,7 +231,6 @@ WORKLOAD_OPTIONS: tuple[WorkloadOption, ...] = (
         default="eager",
         choices=tuple(runtime.name for runtime in RUNTIMES),
         former=("execution", "exec"),
-        by_part=False,
     ),
     WorkloadOption(
         "quantize",

@@ -37,8 +37,12 @@ def write(network: nn.Module, inputs: Inputs, file: Path, _: Workload, /) -> Non
 
 
 def bind(file: Path, own: OwnInput, workload: Workload, /) -> PreparedStep:
-    """See `Bind`: a session of its own, on tensors that it shares with torch."""
-    session = _session(file, workload)
+    """See `Bind`: a session of its own."""
+    return bound(make_session(file, workload), own)
+
+
+def bound(session: Any, own: OwnInput) -> PreparedStep:  # noqa: ANN401 - it is not typed
+    """The step of a session, on tensors that it shares with torch."""
     tensors = in_order_of([place.name for place in session.get_inputs()], own)
     binding = session.io_binding()
     for place, tensor in zip(session.get_inputs(), tensors, strict=True):
@@ -64,11 +68,12 @@ def count_operations(file: Path, workload: Workload) -> OperationCounts:
     """See `CountOperations`."""
     with tempfile.TemporaryDirectory() as folder:
         optimized = Path(folder) / file.name
-        _session(file, workload, optimized)
+        make_session(file, workload, optimized_model_filepath=str(optimized))
         return onnx_int8.count_operations(optimized)
 
 
-def _session(file: Path, workload: Workload, optimized: Path | None = None) -> Any:  # noqa: ANN401 - it is not typed
+def make_session(file: Path, workload: Workload, **more: object) -> Any:  # noqa: ANN401 - it is not typed
+    """A session as the workload asks, with further attributes of its options, e.g. ``enable_profiling``."""
     import onnxruntime  # noqa: PLC0415 - an extra
 
     options = onnxruntime.SessionOptions()
@@ -79,8 +84,8 @@ def _session(file: Path, workload: Workload, optimized: Path | None = None) -> A
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Numbers too small to be normal are taken for zero, as in eager steps (`sebench.profilers.cpu`).
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
-    if optimized is not None:
-        options.optimized_model_filepath = str(optimized)
+    for name, value in more.items():
+        setattr(options, name, value)
     return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
 

@@ -42,11 +42,15 @@ def write(network: nn.Module, inputs: Inputs, file: Path, workload: Workload, /)
 
 
 def bind(file: Path, own: OwnInput, workload: Workload, /) -> PreparedStep:
-    """See `Bind`: compiled for the CPU, on tensors that it shares with torch."""
+    """See `Bind`: compiled for the CPU."""
+    compiled = make_compiled(file, workload)
+    return bound(compiled, compiled.create_infer_request(), own)
+
+
+def bound(compiled: Any, request: Any, own: OwnInput) -> PreparedStep:  # noqa: ANN401 - they are not typed
+    """The step of a request, on tensors that it shares with torch."""
     import openvino  # noqa: PLC0415
 
-    compiled = _compiled(file, workload)
-    request = compiled.create_infer_request()
     for index, tensor in enumerate(in_order_of([port.any_name for port in compiled.inputs], own)):
         request.set_input_tensor(index, openvino.Tensor(tensor.numpy(), shared_memory=True))
     request.infer()  # tells the shapes
@@ -64,7 +68,8 @@ def bind(file: Path, own: OwnInput, workload: Workload, /) -> PreparedStep:
     return PreparedStep(step, made, _facts(compiled))
 
 
-def _compiled(file: Path, workload: Workload) -> Any:  # noqa: ANN401 - it is not typed
+def make_compiled(file: Path, workload: Workload, **more: object) -> Any:  # noqa: ANN401 - it is not typed
+    """A file compiled as the workload asks, with further settings, e.g. ``PERF_COUNT``."""
     import openvino  # noqa: PLC0415
 
     core = openvino.Core()
@@ -75,6 +80,7 @@ def _compiled(file: Path, workload: Workload) -> Any:  # noqa: ANN401 - it is no
         _THREADS: workload.threads,
         "NUM_STREAMS": 1,
         "PERFORMANCE_HINT": "LATENCY",
+        **more,
     }
     compiled = core.compile_model(core.read_model(file), "CPU", settings)
     _require_threads(compiled, workload)
