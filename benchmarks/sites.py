@@ -47,7 +47,7 @@ class Measured(NamedTuple):
     shape: tuple[int, ...]
     ops: int
     first_s: float
-    """Of finding, the first time."""
+    """Of recording the network and finding its gates, the first time."""
     forward_s: list[float]
     finding_s: list[float]
 
@@ -148,7 +148,9 @@ def report(all_measured: list[Measured], versions: str, rounds: int, seed: int) 
         + (f"; the largest ratio is {ratio_of(ordered[0]):.2f} ({ordered[0].label})." if above else "."),
         "",
         "`ratio`: finding to forward pass in the same round, median and 95 % signed-rank interval. `first`: "
-        "finding for the first time, when ops are priced that no network before had. `ops`: calls recorded.",
+        "the first time, once, when ops are priced that no network before had; it ends when the gates are "
+        "known. `finding` also says which site and stage each op belongs to, so that `first` can be smaller. "
+        "`ops`: calls recorded.",
         "",
         "| network | input | ops | forward, ms | finding, ms | first, ms | ratio | interval |",
         "|---|---|---:|---:|---:|---:|---:|---|",

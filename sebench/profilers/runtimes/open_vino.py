@@ -128,5 +128,5 @@ RUNTIME = FileRuntime(
     write=write,
     bind=bind,
     quantize=openvino_int8.quantize,
-    count_operations=lambda file, workload: openvino_int8.count_operations(_compiled(file, workload)),
+    count_operations=lambda file, workload: openvino_int8.count_operations(make_compiled(file, workload)),
 )
