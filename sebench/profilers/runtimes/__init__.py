@@ -16,6 +16,7 @@ PREPARE: dict[Runtime, Prepare] = {
     "eager": eager.prepare,
     "cudagraph": cudagraph.prepare,
     "compile": compiled.prepare,
+    "freezing": compiled.prepare_frozen,
     "onnxruntime": onnx_runtime.prepare,
     "openvino": open_vino.prepare,
 }

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from sebench.errors import WorkerError
+from sebench.errors import SebenchError, WorkerError
 from sebench.profilers.inputs import OwnInput
 from sebench.profilers.runtimes.eager import Batch, PreparedStep
 from sebench.profilers.runtimes.exported import (
@@ -25,7 +25,9 @@ from sebench.profilers.runtimes.exported import (
     require_agreement,
     silence,
 )
+from sebench.profilers.runtimes.onnx_forms import rewrite_onnx
 from sebench.schema import Workload
+from sebench.schema.forms import forms_of
 
 _ELEMENTS = {
     torch.float32: "float32",
@@ -76,9 +78,25 @@ def _session(module: nn.Module, own: OwnInput, workload: Workload) -> Any:  # no
         try:
             with silence(), torch.no_grad():
                 torch.onnx.export(module, args, str(path), kwargs=kwargs, dynamo=True)
+            path, is_optimised = rewrite_onnx(path, forms_of(module), optimise)
+            if is_optimised:
+                options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
             return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        except SebenchError:
+            raise
         except Exception as error:
             raise refused(workload, module, error) from error
+
+
+def optimise(path: Path, written: Path) -> None:
+    """Write a graph as it is once it is optimised, with its weights; see `rewrite_onnx`."""
+    import onnxruntime  # noqa: PLC0415
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, _LEVEL)
+    options.log_severity_level = 3
+    options.optimized_model_filepath = str(written)
+    onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def _element(tensor: torch.Tensor) -> Any:  # noqa: ANN401 - a type of numpy's
