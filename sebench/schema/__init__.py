@@ -184,6 +184,7 @@ from sebench.schema.stored import (
     moment,
     require_coherence,
 )
+from sebench.schema.tuning import Candidate, Tuning
 from sebench.schema.variants import (
     ASIS,
     PLAIN,
@@ -225,6 +226,7 @@ __all__ = [
     "Bottleneck",
     "Calibration",
     "CalibrationSession",
+    "Candidate",
     "Change",
     "ChangeKind",
     "ChangePoint",
@@ -319,6 +321,7 @@ __all__ = [
     "TorchCosts",
     "Trend",
     "TrendPoint",
+    "Tuning",
     "UncountedOp",
     "Value",
     "Variant",

@@ -34,7 +34,7 @@ class Form:
     """Those that it is made for; in the others it changes nothing, or for the worse."""
     phases: tuple[Phase, ...] = ("inference",)
     implies: tuple[str, ...] = ()
-    """Forms without which it cannot be had, and which it therefore includes."""
+    """Forms that it builds on: they are made where they fit."""
     fixed_batch: bool = False
     """Whether the exported graph is made for one batch size."""
     largest_batch: int | None = None
@@ -60,7 +60,7 @@ FORMS: tuple[Form, ...] = (
         name="clip",
         help="a hard sigmoid as clip(x + 3, 0, 6) / 6",
         level="graph",
-        runtimes=("onnxruntime", "openvino"),
+        runtimes=("openvino",),
     ),
     Form(
         name="fused",
@@ -79,7 +79,7 @@ FORMS: tuple[Form, ...] = (
         help="the gate written out at full size, so that the layout stays blocked",
         level="onnx",
         runtimes=("onnxruntime",),
-        implies=("avgpool",),
+        implies=("conv1x1", "avgpool"),
         fixed_batch=True,
     ),
     Form(
@@ -159,6 +159,7 @@ class FormSet:
     def render(self, value: Iterable[str]) -> str:
         """Joined by ``+``."""
         return "+".join(value) or STANDARD
+
 
 _MARK = "_forms"
 

@@ -127,7 +127,11 @@ class Variant:
     def parts(self) -> tuple[AttentionPart, ...]:
         """Parts whose time can be told apart, in order of execution; none of the plain network."""
         kind = self.kind
-        if kind is None or any(self.value(name) == value for name, value in kind.inseparable.items()):
+        if (
+            kind is None
+            or self.forms
+            or any(self.value(name) == value for name, value in kind.inseparable.items())
+        ):
             return ()
         return kind.parts
 

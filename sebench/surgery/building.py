@@ -64,7 +64,9 @@ def _as_written(spec: ModelSpec) -> ModelSpec:
     return replace(spec, variant=str(parse_variant(spec.variant).standard))
 
 
-def _in_forms(built: BuiltModel, spec: ModelSpec, shape: tuple[int, ...], forms: tuple[str, ...]) -> BuiltModel:
+def _in_forms(
+    built: BuiltModel, spec: ModelSpec, shape: tuple[int, ...], forms: tuple[str, ...]
+) -> BuiltModel:
     """A network as a captured graph, with its gates spelt otherwise."""
     _allow_late_imports(spec)
     parameter = next(built.module.parameters(), torch.empty(()))

@@ -153,7 +153,9 @@ def prove_same(
         after = output_tensors(runs.batch.map(torch.clone).passed_to(respell(written, runs.batch)))
         difference = apart(_finite(name, list(before)), list(after))
     if not difference <= EXACT_TOLERANCE:
-        raise refused(name, f"computes something else when its gates are spelt otherwise (off by {difference:.1e})")
+        raise refused(
+            name, f"computes something else when its gates are spelt otherwise (off by {difference:.1e})"
+        )
 
 
 def _finite(name: str, outputs: list[torch.Tensor]) -> list[torch.Tensor]:

@@ -118,8 +118,9 @@ class Graph:
         from onnx import helper  # noqa: PLC0415
 
         for index, node in enumerate(self.nodes):
-            before, after = self.shapes.get(node.input[0]) if node.input else None, self.shapes.get(
-                node.output[0]
+            before, after = (
+                self.shapes.get(node.input[0]) if node.input else None,
+                self.shapes.get(node.output[0]),
             )
             if node.op_type != "ReduceMean" or before is None or after is None or len(before) != _MAP:
                 continue
@@ -174,7 +175,7 @@ class Graph:
                 gone.add(id(convolution))
             place = _position(self.nodes, gate.nodes[-1])
             self.nodes[place : place + 1] = new
-        self.nodes = [node for node in self.nodes if id(node) not in gone]
+        self.nodes = _in_order([node for node in self.nodes if id(node) not in gone])
         return len(gates)
 
     def save(self, path: Path) -> None:
@@ -242,8 +243,21 @@ class Graph:
             and list(said["kernel_shape"].ints) == [1, 1]
             and said["group"].i == 1
             and sum(gate.map in node.input for node in self.nodes) == 1
+            and not self._is_computed_from(gate.values, gate.map)
         )
         return made if fits and math.prod(weight.dims) < weight.dims[0] * math.prod(gate.grid) else None
+
+    def _is_computed_from(self, name: str, ancestor: str) -> bool:
+        made = {output: node for node in self.nodes for output in node.output}
+        pending, seen = [name], set()
+        while pending:
+            each = pending.pop()
+            if each == ancestor:
+                return True
+            if each in made and each not in seen:
+                seen.add(each)
+                pending += made[each].input
+        return False
 
     def _folded(self, gate: _Gate, convolution: Any) -> list[Any]:  # noqa: ANN401
         """A convolution with scaled weights; in memory these are (O / block, I, block)."""
@@ -302,6 +316,21 @@ class Graph:
     def _name(self, stem: str) -> str:
         self._number += 1
         return f"sebench_{stem}_{self._number}"
+
+
+def _in_order(nodes: Sequence[Any]) -> list[Any]:
+    """Nodes after those whose results they take; in the order given as far as that allows."""
+    made = {output for node in nodes for output in node.output}
+    found: list[Any] = []
+    done: set[str] = set()
+    pending = list(nodes)
+    while pending:
+        ready = [node for node in pending if all(name in done or name not in made for name in node.input)]
+        found += ready
+        done.update(output for node in ready for output in node.output)
+        taken = set(map(id, ready))
+        pending = [node for node in pending if id(node) not in taken]
+    return found
 
 
 def _position(nodes: Sequence[Any], node: Any) -> int:  # noqa: ANN401

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from sebench.schema.attention import FORM, REDUCTION_RATIO, STAGES, AttentionKind, AttentionPart, position_option
+from sebench.schema.attention import (
+    FORM,
+    REDUCTION_RATIO,
+    STAGES,
+    AttentionKind,
+    AttentionPart,
+    position_option,
+)
 from sebench.schema.attention_numbers import OddNumber
 from sebench.schema.attention_options import AttentionOption, Choice, Flag
 

@@ -49,7 +49,9 @@ def in_forms(network: nn.Module, inputs: Inputs, forms: Sequence[str]) -> nn.Mod
     if wanted and not sites:
         raise BuildError(f"form {forms[0]}: {captured.name} has no gates that could be spelt otherwise")
     rewritten = {
-        form.name: _rewrite(graph, sites, form.name) for form in wanted if form.level == "graph"
+        form.name: _rewrite(graph, sites, form.name, needed=form.name in forms)
+        for form in wanted
+        if form.level == "graph"
     }
     graph.graph.lint()
     graph.recompile()
@@ -57,8 +59,8 @@ def in_forms(network: nn.Module, inputs: Inputs, forms: Sequence[str]) -> nn.Mod
     return graph
 
 
-def _rewrite(network: fx.GraphModule, sites: Sequence[Site], form: str) -> int:
-    """Rewrite every gate that a form fits; how many those are."""
+def _rewrite(network: fx.GraphModule, sites: Sequence[Site], form: str, *, needed: bool) -> int:
+    """Rewrite every gate that a form fits; how many those are, at least one of a form that is needed."""
     reasons: dict[str, None] = {}
     done = 0
     for site in sites:
@@ -67,7 +69,7 @@ def _rewrite(network: fx.GraphModule, sites: Sequence[Site], form: str) -> int:
             done += 1
         except Refused as refusal:
             reasons[str(refusal)] = None
-    if not done:
+    if needed and not done:
         raise BuildError(
             f"form {form} fits none of the {len(sites)} gates of {type(network).__name__}:"
             f" {'; '.join(reasons)}",

@@ -84,7 +84,9 @@ def _affine(network: fx.GraphModule, squeeze: fx.Node) -> tuple[fx.Node, Tensor,
         node = norm["input"]
         between.append(node)
     if not is_pointwise(node):
-        raise Refused(f"{_name(node)} comes before the squeeze, not a 1x1 convolution and batch normalisation")
+        raise Refused(
+            f"{_name(node)} comes before the squeeze, not a 1x1 convolution and batch normalisation"
+        )
     if any(graphs.writes(user) and _is_before(user, squeeze) for each in between for user in each.users):
         raise Refused("what is squeezed is changed in place first")
     given = arguments(node)
