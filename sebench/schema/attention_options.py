@@ -132,7 +132,7 @@ class AttentionOption:
     """What it is where it is not given; None stands for all."""
     meaning: str
     placing: bool = False
-    """Whether it says where modules sit or how their graph is spelt, and is no argument of their constructor."""
+    """Whether it says where modules sit or how they are spelt, and is no argument of their constructor."""
     case_matters: bool = False
     """Whether upper and lower case of its value differ."""
 

@@ -94,7 +94,7 @@ FORMS: tuple[Form, ...] = (
     ),
     Form(
         name="folded",
-        help="the scale in the weights of the last 1x1 convolution, where they are fewer than the map's values",
+        help="the scale in the last 1x1 convolution's weights, where those are fewer than the map",
         level="onnx",
         runtimes=("onnxruntime",),
         implies=("pooled", "blocked"),

@@ -171,6 +171,7 @@ def _between(first: fx.Node, last: fx.Node) -> Collection[fx.Node]:
 
 
 def writes(node: fx.Node) -> bool:
+    """Whether a call writes to memory that it is given."""
     schema = getattr(node.target, "_schema", None)
     return bool(schema is not None and schema.is_mutable)
 

@@ -67,7 +67,7 @@ def main() -> int:
     try:
         write_network(msgspec.json.decode(sys.stdin.buffer.read(), type=WriteRequest))
     except SebenchError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return 1
     return 0
 

@@ -237,9 +237,10 @@ class Graph:
             return None
         said = {each.name: each for each in made.attribute}
         weight = self.weights.get(made.input[1])
+        if weight is None:
+            return None
         fits = (
-            weight is not None
-            and "activation" not in said
+            "activation" not in said
             and list(said["kernel_shape"].ints) == [1, 1]
             and said["group"].i == 1
             and sum(gate.map in node.input for node in self.nodes) == 1

@@ -44,11 +44,18 @@ def require_form(form: Form, workload: Workload) -> None:
 
 
 def candidate_forms(workload: Workload) -> tuple[tuple[str, ...], ...]:
-    """Forms worth a measurement: each that fits the workload, and what goes with a squeeze moved forward."""
+    """Forms worth a measurement.
+
+    Each that fits the workload, and with a squeeze moved forward those that are no step towards another.
+    """
     fitting = [form for form in forms_for(workload.runtime, workload.phase) if _takes(form, workload)]
     alone = [(form.name,) for form in fitting]
-    pooled = [form.name for form in fitting if form.name == "pooled"]
-    joined = [canonical_forms((*pooled, form.name)) for form in fitting if pooled]
+    steps = {name for form in fitting for name in form.implies}
+    joined = [
+        canonical_forms(("pooled", form.name))
+        for form in fitting
+        if ("pooled",) in alone and form.name not in steps
+    ]
     return tuple(dict.fromkeys((*alone, *joined)))
 
 

@@ -9,14 +9,14 @@ from torch import fx, nn
 from sebench.errors import BuildError
 from sebench.inputs import Inputs
 from sebench.schema.forms import mark_forms, with_implied
-from sebench.surgery.capture import capture
+from sebench.surgery.capture import Captured, capture
 from sebench.surgery.forms.activation import clip_hard_sigmoid
 from sebench.surgery.forms.adding import scale_and_add
 from sebench.surgery.forms.layers import as_convolutions
 from sebench.surgery.forms.pooling import pool_first
 from sebench.surgery.forms.site import Refused, Site, sites_of
 
-__all__ = ["in_forms"]
+__all__ = ["in_forms", "spell"]
 
 _REWRITES: Mapping[str, Callable[[fx.GraphModule, Site], None]] = {
     "pooled": pool_first,
@@ -42,7 +42,11 @@ def in_forms(network: nn.Module, inputs: Inputs, forms: Sequence[str]) -> nn.Mod
     Raises:
         BuildError: It cannot be captured, has no gates, or a form fits none of them; says why.
     """
-    captured = capture(network, inputs)
+    return spell(capture(network, inputs), forms)
+
+
+def spell(captured: Captured, forms: Sequence[str]) -> nn.Module:
+    """As `in_forms`, of a network that was captured already; it stays as it is."""
     graph = captured.module()
     sites = sites_of(captured, graph)
     wanted = with_implied(forms)

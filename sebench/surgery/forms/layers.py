@@ -15,7 +15,7 @@ from sebench.surgery.forms.site import (
     erase_unused,
     is_pointwise,
     shape_of,
-    value_of,
+    weight_of,
 )
 
 _ELEMENTWISE = frozenset(
@@ -58,8 +58,7 @@ def as_convolutions(network: fx.GraphModule, site: Site) -> None:
                 new = call(network, node, node.target, new, *node.args[1:], **node.kwargs)
             continue
         given = arguments(node)
-        weight = value_of(network, given["weight"])
-        assert weight is not None
+        weight = weight_of(network, given["weight"])
         kernel = add_weight(network, given["weight"], "conv1x1", weight[:, :, None, None])
         with network.graph.inserting_before(node):
             new = call(network, node, aten.conv2d.default, new, kernel, given["bias"])

@@ -24,7 +24,8 @@ from sebench.surgery.forms.site import (
     call,
     erase_unused,
     is_pointwise,
-    value_of,
+    optional_weight_of,
+    weight_of,
 )
 
 
@@ -40,12 +41,11 @@ def pool_first(network: fx.GraphModule, site: Site) -> None:
     layer = arguments(last)
     convolution, weight, shift = _affine(network, squeeze)
     with torch.no_grad():
-        own = value_of(network, layer["weight"])
-        assert own is not None
+        own = weight_of(network, layer["weight"])
         matrix = own.flatten(1).double()
         composed = (matrix @ weight).to(own.dtype)
         moved = matrix @ shift
-        bias = value_of(network, layer["bias"])
+        bias = optional_weight_of(network, layer["bias"])
         moved = (moved if bias is None else moved + bias.double()).to(own.dtype)
     is_linear = last.target is aten.linear.default
     source: fx.Node = convolution.args[0]  # type: ignore[assignment]
@@ -90,18 +90,16 @@ def _affine(network: fx.GraphModule, squeeze: fx.Node) -> tuple[fx.Node, Tensor,
     if any(graphs.writes(user) and _is_before(user, squeeze) for each in between for user in each.users):
         raise Refused("what is squeezed is changed in place first")
     given = arguments(node)
-    weight = value_of(network, given["weight"])
-    assert weight is not None
-    matrix = weight[:, :, 0, 0].double()
-    bias = value_of(network, given["bias"])
+    matrix = weight_of(network, given["weight"])[:, :, 0, 0].double()
+    bias = optional_weight_of(network, given["bias"])
     shift = matrix.new_zeros(matrix.shape[0]) if bias is None else bias.double()
     if norm is None:
         return node, matrix, shift
-    mean, variance = value_of(network, norm["running_mean"]), value_of(network, norm["running_var"])
-    assert mean is not None
-    assert variance is not None
+    if norm["running_mean"] is None:
+        raise Refused("the normalisation before the squeeze keeps no statistics")
+    mean, variance = (weight_of(network, norm[name]) for name in ("running_mean", "running_var"))
     scale = (variance.double() + norm["eps"]).rsqrt()
-    gain, offset = value_of(network, norm["weight"]), value_of(network, norm["bias"])
+    gain, offset = (optional_weight_of(network, norm[name]) for name in ("weight", "bias"))
     scale = scale if gain is None else scale * gain.double()
     shift = (shift - mean.double()) * scale
     shift = shift if offset is None else shift + offset.double()

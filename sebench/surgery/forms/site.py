@@ -115,19 +115,22 @@ def is_pointwise(node: fx.Node) -> bool:
     )
 
 
-def value_of(network: nn.Module, node: fx.Node | None) -> Tensor | None:
-    """The weight that a node gets; None of none.
+def weight_of(network: nn.Module, node: fx.Node) -> Tensor:
+    """The weight that a node gets.
 
     Raises:
         Refused: it is computed.
     """
-    if node is None:
-        return None
     if node.op != "get_attr":
         raise Refused("their weights are computed")
     path, _, name = str(node.target).rpartition(".")
     value: Tensor = getattr(network.get_submodule(path), name)
     return value.detach()
+
+
+def optional_weight_of(network: nn.Module, node: fx.Node | None) -> Tensor | None:
+    """As `weight_of`; None of none."""
+    return None if node is None else weight_of(network, node)
 
 
 def add_weight(network: fx.GraphModule, beside: fx.Node, suffix: str, value: Tensor) -> fx.Node:
