@@ -23,7 +23,7 @@ class Block(nn.Module):
         self.norm1 = nn.BatchNorm2d(middle)
         self.expand = nn.Conv2d(middle, channels, last, padding=last // 2, bias=not norm)
         self.norm2 = nn.BatchNorm2d(channels) if norm else nn.Identity()
-        self.se = SE(channels, 4, gate)
+        self.se = SE(channels, 16, gate)
 
     def forward(self, x):
         y = self.norm1(self.reduce(x)).relu_()

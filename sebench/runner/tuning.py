@@ -76,9 +76,7 @@ def tune_forms(request: TuningRequest, context: RunContext, keep: Keep = lambda 
     ]
     found = Tuning(spec=written, workload=workload, candidates=tuple(candidates))
     if all(each.latency is None for each in candidates[1:]):
-        raise UsageError(
-            f"{written.label}: {candidates[1].reason}", hint="see docs/forms.md for where forms fit"
-        )
+        raise UsageError(f"{written.label}: {candidates[1].reason}")
     if found.fastest is None or not request.confirm or len(variants) == 1:
         return found
     return replace(

@@ -222,7 +222,7 @@ class Graph:
         import numpy as np  # noqa: PLC0415
         from onnx import helper  # noqa: PLC0415
 
-        channels = self._channels(gate)
+        channels = self._channels(gate.map)
         kernel = self._name("gate")
         shape = self._constant(np.array([channels, 1, 1, 1], np.int64))
         return [
@@ -298,14 +298,17 @@ class Graph:
         attributes = {**_POINTWISE, "group": group, **activation, **said}
         return helper.make_node("Conv", taken, [gate.output], domain=_NCHWC, **attributes)
 
-    def _channels(self, gate: _Gate) -> int:
-        """Of a map in the optimised graph, which tells no shapes: those of the convolution that made it."""
-        name = gate.map
-        while True:
-            made = next(node for node in self.nodes if name in node.output)
-            if made.op_type == "Conv":
-                return int(self.weights[made.input[1]].dims[0])
-            name = made.input[0]
+    def _channels(self, name: str) -> int:
+        """Of a map in the optimised graph, which tells no shapes: those of the convolutions that made it.
+
+        Where they are no multiple of a block they are filled up, in weights and maps alike.
+        """
+        made = next(node for node in self.nodes if name in node.output)
+        if made.op_type == "Conv":
+            return int(self.weights[made.input[1]].dims[0])
+        if made.op_type == "Concat":
+            return sum(map(self._channels, made.input))
+        return self._channels(made.input[0])
 
     def _constant(self, value: Any) -> str:  # noqa: ANN401
         from onnx import numpy_helper  # noqa: PLC0415

@@ -70,14 +70,14 @@ def test_pooled_squeezes_the_narrow_map_and_composes_the_first_layer():
     respelt = in_forms(network, Inputs((images(),)), ("pooled",))
     weights = dict(respelt.named_parameters())
     composed = weights["blocks.0.se.fc1.weight_pooled"]
-    assert composed.shape == (4, 16)  # hidden x middle, instead of hidden x 32 channels
+    assert composed.shape == (16, 16)  # hidden x middle, instead of hidden x 32 channels
     block = network.blocks[0]
     scale = block.norm2.weight / (block.norm2.running_var + block.norm2.eps).sqrt()
     expected = block.se.fc1.weight @ (scale[:, None] * block.expand.weight[:, :, 0, 0])
     torch.testing.assert_close(composed, expected, rtol=1e-12, atol=1e-12)
     assert "blocks.0.se.fc1.weight" not in weights
-    # 4 x 32 + 4 and 4 x 16 + 4 per block: 2 x 4 x 16 = 128 fewer.
-    assert sum(w.numel() for w in network.parameters()) - sum(w.numel() for w in weights.values()) == 128
+    # 16 x 32 + 16 and 16 x 16 + 16 per block: 2 x 16 x 16 = 512 fewer.
+    assert sum(w.numel() for w in network.parameters()) - sum(w.numel() for w in weights.values()) == 512
 
 
 def test_pooled_takes_a_convolution_with_a_bias_and_without_normalisation():
@@ -139,7 +139,7 @@ def test_conv1x1_has_no_views_left():
     found = calls(respelt)
     assert found["aten.linear.default"] == 1  # the head
     assert found["aten.unsqueeze.default"] == 0
-    assert dict(respelt.named_parameters())["blocks.0.se.fc1.weight_conv1x1"].shape == (4, 32, 1, 1)
+    assert dict(respelt.named_parameters())["blocks.0.se.fc1.weight_conv1x1"].shape == (16, 32, 1, 1)
 
 
 @pytest.mark.parametrize(
