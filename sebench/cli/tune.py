@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,7 +16,7 @@ from sebench.schema import NO_OPTIONS, NOTHING_SAID, NetworkOptions, WorkloadReq
 from sebench.store import ResultStore, check_directory
 
 if TYPE_CHECKING:
-    from sebench.schema import Result, Runtime
+    from sebench.schema import Result
 
 
 @guarded
@@ -75,7 +75,7 @@ def tune(
     check_output(output)
     request = on_this_machine(workload)
     if export is not None:
-        check_written(export, cast("Runtime", request.runtime or "eager"))
+        check_written(export, request.runtime or "eager")
     if not no_save:
         check_directory(save)
     store, not_stored = None if no_save else ResultStore(save), list[DataFileError]()

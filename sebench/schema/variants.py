@@ -94,11 +94,14 @@ class Variant:
     @property
     def forms(self) -> tuple[str, ...]:
         """Names of the forms in which its gates are spelt; see `sebench.schema.forms`."""
-        return cast("tuple[str, ...]", self.options.get(FORM.name, ()))
+        spelt = FORM in self.known_options  # gather-excite has another option of this name
+        return cast("tuple[str, ...]", self.options.get(FORM.name, ())) if spelt else ()
 
     @property
     def standard(self) -> Variant:
         """The same attention as its author spelt it."""
+        if not self.forms:
+            return self
         others = {name: value for name, value in self.options.items() if name != FORM.name}
         return Variant(self.attention, others, self.as_built)
 

@@ -90,7 +90,7 @@ def is_squeeze(node: fx.Node) -> bool:
         return False
     if node.target is aten.mean.dim:
         return tuple(sorted(axis % _FEATURE_MAP for axis in node.args[1])) == _GRID  # type: ignore[union-attr,operator,arg-type]
-    return tuple(node.args[1]) == (1, 1)  # type: ignore[arg-type]
+    return tuple(node.args[1]) == (1, 1)
 
 
 def arguments(node: fx.Node) -> dict[str, Any]:
