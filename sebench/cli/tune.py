@@ -29,7 +29,9 @@ def tune(
     form: Annotated[
         list[str],
         typer.Option(
-            "--form", help="Only these, e.g. pooled+fused; repeatable; default: all for the runtime."
+            "--form",
+            metavar="FORM",
+            help="Only these, e.g. pooled+fused; repeatable; default: all for the runtime.",
         ),
     ] = [],  # noqa: B006
     variant: Annotated[
@@ -42,7 +44,9 @@ def tune(
     network: NetworkOptions = NO_OPTIONS,
     export: Annotated[
         Path | None,
-        typer.Option("--export", help="Write the fastest: FILE.onnx, or FILE.pt2 for torch's runtimes."),
+        typer.Option(
+            "--export", metavar="FILE", help="Write the fastest: FILE.onnx, or FILE.pt2 for torch's runtimes."
+        ),
     ] = None,
     confirm: Annotated[
         bool, typer.Option("--confirm/--no-confirm", help="Measure the fastest again in fresh processes.")
@@ -60,9 +64,10 @@ def tune(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Find the fastest spelling of a network's attention: same values, lower latency.
+    """Find the fastest spelling of a network's attention.
 
-    Each form is measured as a pair with the network as written; the fastest is measured again.
+    Its values stay the same. Each form is measured as a pair with the network as written; the
+    fastest is measured again.
     """
     from sebench.reporting.tuning import tuning_document, tuning_json
     from sebench.runner.planning.plan import drawn_seed

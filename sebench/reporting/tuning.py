@@ -11,7 +11,7 @@ from sebench.reporting.document import Cell, Column, Document, Paragraph, Table,
 from sebench.schema import Tuning, parse_variant
 from sebench.schema.forms import form_named
 from sebench.schema.tuning import Candidate
-from sebench.units import format_duration
+from sebench.units import seconds_scale, significant
 
 METHOD = (
     "Each row is a pair with the network as written: same weights and input, interleaved blocks, fresh"
@@ -79,11 +79,16 @@ def _row(candidate: Candidate) -> tuple[Cell, ...]:
     value = latency.candidate.value
     return (
         text_cell(candidate.variant),
-        Cell("-" if value is None else format_duration(value), value),
+        Cell("-" if value is None else _seconds_text(value), value),
         Cell(_ratio_text(candidate), candidate.ratio),
         text_cell(latency.grade or "-"),
         text_cell(about),
     )
+
+
+def _seconds_text(value_s: float) -> str:
+    scale = seconds_scale(value_s)
+    return f"{significant(value_s / scale.factor, 4)} {scale.unit}"
 
 
 def _about(candidate: Candidate) -> str:
