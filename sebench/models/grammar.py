@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sebench.schema import ASIS, ATTENTION_KINDS, PLAIN, AttentionKind, AttentionOption
+from sebench.schema import ASIS, ATTENTION_KINDS, PLAIN, AttentionOption, Variant
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +21,17 @@ def grammar() -> tuple[GrammarRow, ...]:
     rows = [
         GrammarRow(PLAIN, "the network without channel attention; taken out where there was some", ""),
         GrammarRow(ASIS, "a network of others as its author built it", ""),
+        *(_row(ASIS, option) for option in Variant(as_built=True).known_options),
     ]
     for kind in ATTENTION_KINDS.values():
         rows.append(GrammarRow(kind.name, "attention in every block, with the defaults below", ""))
-        rows += [_row(kind, option) for option in kind.options]
+        rows += [_row(kind.name, option) for option in kind.options]
     return tuple(rows)
 
 
-def _row(kind: AttentionKind, option: AttentionOption) -> GrammarRow:
+def _row(name: str, option: AttentionOption) -> GrammarRow:
     return GrammarRow(
-        syntax=f"{kind.name}({option.name}={option.type.syntax})",
+        syntax=f"{name}({option.name}={option.type.syntax})",
         meaning=option.meaning,
         default=option.render(option.default),
     )

@@ -9,6 +9,7 @@ from typing import Protocol
 from sebench.paper.tables.registry import TableInfo
 from sebench.reporting.document import Cell, Column, Document, Table, text_cell
 from sebench.schema import PLAIN, AttentionKind, AttentionOption
+from sebench.schema.forms import FORMS, Form
 
 
 class ModelRow(Protocol):
@@ -103,7 +104,7 @@ def catalog_document(
     """
     parts = (
         *((_models(models, sources),) if models else ()),
-        *((_attention(attention),) if attention else ()),
+        *((_attention(attention), _forms()) if attention else ()),
         *((_variants(variants),) if variants else ()),
         *((_tables(tables),) if tables else ()),
     )
@@ -159,6 +160,30 @@ def _attention(kinds: Sequence[AttentionKind]) -> Table:
         f"also, where the kind has them: {', '.join(sorted(placing))}",
     )
     return Table("Attention", columns, rows, notes)
+
+
+def _forms() -> Table:
+    columns = (
+        Column("form", "form"),
+        Column("help", "what it is", wrap=True),
+        Column("runtimes", "made for", wrap=True),
+        Column("includes", "includes", wrap=True),
+        Column("needs", "needs", wrap=True),
+    )
+    rows = tuple(
+        tuple(map(text_cell, (form.name, form.help, ", ".join(form.runtimes), *_includes_and_needs(form))))
+        for form in FORMS
+    )
+    notes = ("the same values, spelt otherwise: se(form=pooled+fused), asis(form=blocked); docs/forms.md",)
+    return Table("Forms", columns, rows, notes)
+
+
+def _includes_and_needs(form: Form) -> tuple[str, str]:
+    needs = (
+        f"batch {form.largest_batch}" if form.largest_batch else "a fixed batch" if form.fixed_batch else "",
+        "a processor of the same vector width" if form.for_hardware else "",
+    )
+    return ", ".join(form.implies) or "-", ", ".join(filter(None, needs)) or "-"
 
 
 def _options(kind: AttentionKind) -> str:

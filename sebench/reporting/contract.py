@@ -27,6 +27,7 @@ from sebench.schema import (
     ModelCost,
     network_options,
 )
+from sebench.schema.forms import FORMS, Form
 
 _MODEL_FIELDS = ("name", "family", "image_size", "num_classes", "stages", "source")
 _SOURCE_FIELDS = ("key", "syntax", "networks", "takes_variants")
@@ -69,6 +70,7 @@ def catalog_json(
         "tables": [msgspec.to_builtins(info) for info in tables],
         "sources": [{name: getattr(source, name) for name in _SOURCE_FIELDS} for source in sources],
         "attention": [_kind_value(kind) for kind in attention],
+        "forms": [_form_value(form) for form in FORMS] if attention else [],
     }
     return document_json("catalog", content)
 
@@ -84,6 +86,11 @@ def _kind_value(kind: AttentionKind) -> dict[str, Any]:
         for option in kind.options
     ]
     return {name: getattr(kind, name) for name in _KIND_FIELDS} | {"options": options}
+
+
+def _form_value(form: Form) -> dict[str, Any]:
+    values = {name: getattr(form, name) for name in ("name", "help", "level", "fixed_batch", "largest_batch")}
+    return values | {name: list(getattr(form, name)) for name in ("runtimes", "phases", "implies")}
 
 
 def count_json(models: Sequence[ModelCost], *, sites: bool = False) -> str:

@@ -200,6 +200,7 @@ from sebench.schema.stored import (
     require_coherence,
 )
 from sebench.schema.subjects import attributed, subject, subjects, subjects_of_checks, telling_words
+from sebench.schema.tuning import Candidate, Tuning
 from sebench.schema.variants import (
     ASIS,
     PLAIN,
@@ -241,6 +242,7 @@ __all__ = [
     "Bottleneck",
     "Calibration",
     "CalibrationSession",
+    "Candidate",
     "Change",
     "ChangeKind",
     "ChangePoint",
@@ -347,6 +349,7 @@ __all__ = [
     "TorchCosts",
     "Trend",
     "TrendPoint",
+    "Tuning",
     "UncountedOp",
     "Value",
     "Variant",

@@ -12,6 +12,7 @@ from typing import Literal, cast, get_args
 from sebench.schema.attention_numbers import WholeNumber
 from sebench.schema.attention_options import AttentionOption, Choice, OptionValue, StageSet
 from sebench.schema.base import Phase
+from sebench.schema.forms import FormSet
 
 Position = Literal["standard", "pre", "post", "identity", "3x3"]
 """Place in a block (TPAMI section 6.5): before the add, on the branch's input, after the add, ..."""
@@ -92,6 +93,9 @@ REDUCTION_RATIO = reduction_option(16)
 STAGES = AttentionOption(
     "stages", StageSet(), None, "stages that carry it, in the paper's numbering", placing=True
 )
+
+FORM = AttentionOption("form", FormSet(), (), "spelling of the same function, joined by +", placing=True)
+"""Of kinds whose gate can be spelt otherwise, and of networks with attention of their author's."""
 
 
 def position_option(positions: tuple[Position, ...] = POSITIONS) -> AttentionOption:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from sebench.errors import VariantError, near_matches
 
-OptionValue = int | float | bool | str | tuple[int, ...] | None
+OptionValue = int | float | bool | str | tuple[int, ...] | tuple[str, ...] | None
 _REFERENCE = re.compile(r"[^:=,()]+:[^\W\d]\w*")
 _RUN = re.compile(r"(\d{1,2})(?:-(\d{1,2}))?", re.ASCII)
 
@@ -132,7 +132,7 @@ class AttentionOption:
     """What it is where it is not given; None stands for all."""
     meaning: str
     placing: bool = False
-    """Whether it says where modules sit, and is no argument of their constructor."""
+    """Whether it says where modules sit or how they are spelt, and is no argument of their constructor."""
     case_matters: bool = False
     """Whether upper and lower case of its value differ."""
 

@@ -89,6 +89,16 @@ RUNTIMES: tuple[RuntimeInfo, ...] = (
     # Compiling a network says nothing for minutes.
     RuntimeInfo(name="compile", help="torch.compile", verb="compile", patience=5, has_graph=True),
     RuntimeInfo(
+        name="freezing",
+        help="torch.compile with frozen weights",
+        verb="compile",
+        phases=("inference",),
+        dtypes=("float32", "bfloat16", "float16"),
+        devices=("cpu",),
+        world_sizes=(1, 1),
+        patience=5,
+    ),
+    RuntimeInfo(
         name="onnxruntime",
         help="ONNX Runtime",
         verb="export",

@@ -8,12 +8,12 @@ their default, always in the same order, so equal networks have equal names.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from sebench.errors import VariantError
-from sebench.schema.attention import STAGES, AttentionKind, AttentionPart, Position
+from sebench.schema.attention import FORM, STAGES, AttentionKind, AttentionPart, Position
 from sebench.schema.attention_kinds import ATTENTION_KINDS, CUSTOM
 from sebench.schema.attention_options import AttentionOption, OptionValue, is_run_of_stages, unknown_word
 
@@ -39,7 +39,7 @@ class Variant:
     """Whether the network is left as its author built it."""
 
     def __post_init__(self) -> None:
-        known = {} if self.kind is None else {option.name: option for option in self.kind.options}
+        known = {option.name: option for option in self.known_options}
         for name, value in self.options.items():
             _known_option(name, known).require(value)
         kept = {
@@ -58,14 +58,20 @@ class Variant:
         return hash(str(self))
 
     def __str__(self) -> str:
-        if self.kind is None:
-            return ASIS if self.as_built else PLAIN
+        name = self.attention or (ASIS if self.as_built else PLAIN)
         options = ",".join(
             f"{option.name}={option.render(self.options[option.name])}"
-            for option in self.kind.options
+            for option in self.known_options
             if option.name in self.options
         )
-        return f"{self.kind.name}({options})" if options else self.kind.name
+        return f"{name}({options})" if options else name
+
+    @property
+    def known_options(self) -> tuple[AttentionOption, ...]:
+        """Options that may be given, in canonical order."""
+        if self.kind is not None:
+            return self.kind.options
+        return (FORM,) if self.as_built else ()
 
     @property
     def kind(self) -> AttentionKind | None:
@@ -84,6 +90,20 @@ class Variant:
             VariantError: the attention has no such option, or a value is none of the option's.
         """
         return Variant(self.attention, {**self.options, **options})
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """Names of the forms in which its gates are spelt; see `sebench.schema.forms`."""
+        spelt = FORM in self.known_options  # gather-excite has another option of this name
+        return cast("tuple[str, ...]", self.options.get(FORM.name, ())) if spelt else ()
+
+    @property
+    def standard(self) -> Variant:
+        """The same attention as its author spelt it."""
+        if not self.forms:
+            return self
+        others = {name: value for name, value in self.options.items() if name != FORM.name}
+        return Variant(self.attention, others, self.as_built)
 
     @property
     def stages(self) -> tuple[int, ...] | None:
@@ -110,7 +130,11 @@ class Variant:
     def parts(self) -> tuple[AttentionPart, ...]:
         """Parts whose time can be told apart, in order of execution; none of the plain network."""
         kind = self.kind
-        if kind is None or any(self.value(name) == value for name, value in kind.inseparable.items()):
+        if (
+            kind is None
+            or self.forms
+            or any(self.value(name) == value for name, value in kind.inseparable.items())
+        ):
             return ()
         return kind.parts
 
@@ -135,15 +159,17 @@ def _parse(text: str) -> Variant:
     if call is None:
         raise VariantError("unbalanced parentheses", hint="write it as NAME(option=value,...)")
     name, options = call["name"].lower(), call["options"] or ""
-    if name in (PLAIN, ASIS):
+    if name == PLAIN:
         if options.strip():
             raise VariantError(f"{name} has no options", hint=f"write {name}, or name an attention")
-        return Variant(as_built=name == ASIS)
-    return Variant(name, _parse_options(options, _known_kind(name)))
+        return Variant()
+    if name == ASIS:
+        return Variant(options=_parse_options(options, (FORM,)), as_built=True)
+    return Variant(name, _parse_options(options, _known_kind(name).options))
 
 
-def _parse_options(text: str, kind: AttentionKind) -> dict[str, OptionValue]:
-    known = {option.name: option for option in kind.options}
+def _parse_options(text: str, options: Iterable[AttentionOption]) -> dict[str, OptionValue]:
+    known = {option.name: option for option in options}
     values: dict[str, OptionValue] = {}
     for item in _split_options(text):
         name, equals, value = (part.strip() for part in item.partition("="))

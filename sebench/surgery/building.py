@@ -20,12 +20,13 @@ from sebench.models import BuiltModel
 from sebench.schema import ASIS, ModelSpec, Phase, Variant, parse_variant
 from sebench.surgery.capture import Captured, capture
 from sebench.surgery.captured_insertion import put_in_captured, replace_captured
+from sebench.surgery.forms import in_forms
 from sebench.surgery.gates import FoundGate, find_gates
 from sebench.surgery.insertion import inserted_sites, of_stages, put_in, selected
 from sebench.surgery.named import gates_within, named_sites, replace_named
 from sebench.surgery.places import WRITE_BOTH, Place, find_places, insert_after, no_place
 from sebench.surgery.points import find_points
-from sebench.surgery.proof import prove, prove_captured
+from sebench.surgery.proof import prove, prove_captured, prove_same
 from sebench.surgery.removal import Passthrough, replacements, take_out
 from sebench.surgery.replacing import replace_gates
 from sebench.surgery.trials import copy_of
@@ -42,6 +43,54 @@ def build_variant(
 ) -> BuiltModel:
     """See `sebench.surgery.build`."""
     spec = models.resolve(spec)
+    asked = (spec, beside) if beside is not None and _is_variant_of(beside, spec) else (spec,)
+    forms = parse_variant(spec.variant).forms
+    as_written, *others = map(_as_written, asked)
+    built = _build_as_written(
+        as_written,
+        seed=seed,
+        device=device,
+        input_shape=input_shape,
+        phase=phase,
+        beside=next(iter(others), beside),
+    )
+    if not any(parse_variant(each.variant).forms for each in asked):
+        return built
+    return _in_forms(built, spec, input_shape or built.input_shape, forms)
+
+
+def _as_written(spec: ModelSpec) -> ModelSpec:
+    """A network without its forms."""
+    return replace(spec, variant=str(parse_variant(spec.variant).standard))
+
+
+def _in_forms(
+    built: BuiltModel, spec: ModelSpec, shape: tuple[int, ...], forms: tuple[str, ...]
+) -> BuiltModel:
+    """A network as a captured graph, with its gates spelt otherwise."""
+    _allow_late_imports(spec)
+    parameter = next(built.module.parameters(), torch.empty(()))
+    inputs = _inputs_of(spec, shape).map(lambda tensor: tensor.to(parameter.device))
+    module = in_forms(built.module, inputs, forms)
+    return dataclasses.replace(built, spec=spec, module=module, sites=(), captured=True)
+
+
+def _inputs_of(spec: ModelSpec, shape: tuple[int, ...]) -> Inputs:
+    """What a network is called with; of floating-point numbers only the shapes matter."""
+    if spec.example_inputs is None:
+        return Inputs((torch.zeros(shape),))
+    return models.make_inputs(spec.example_inputs, shape[0], seed=0)
+
+
+def _build_as_written(
+    spec: ModelSpec,
+    *,
+    seed: int,
+    device: str,
+    input_shape: tuple[int, ...] | None,
+    phase: Phase,
+    beside: ModelSpec | None,
+) -> BuiltModel:
     if models.source_of(spec.model).own_variant != ASIS:
         return models.build(spec, seed=seed, device=device)
     built = models.build(replace(spec, variant=ASIS), seed=seed, device=device)
@@ -71,7 +120,12 @@ def _allow_late_imports(spec: ModelSpec) -> None:
 def prove_variant(spec: ModelSpec, shape: tuple[int, ...]) -> None:
     """See `sebench.surgery.require_proof`."""
     spec = models.resolve(spec)
-    if models.source_of(spec.model).own_variant != ASIS or spec.variant == ASIS:
+    if models.source_of(spec.model).own_variant != ASIS:
+        return
+    if parse_variant(spec.variant).forms:
+        _prove_forms(spec, shape)
+        spec = _as_written(spec)
+    if spec.variant == ASIS:
         return
     module = models.build(replace(spec, variant=ASIS), seed=0).module
     _allow_late_imports(spec)
@@ -81,6 +135,15 @@ def prove_variant(spec: ModelSpec, shape: tuple[int, ...]) -> None:
         network.prove_stripped()
     elif network.is_captured:
         network.prove_captured(variant)
+
+
+def _prove_forms(spec: ModelSpec, shape: tuple[int, ...]) -> None:
+    """See `prove_same`; sebench's own networks are proved in its tests."""
+    forms = parse_variant(spec.variant).forms
+    built = build_variant(
+        _as_written(spec), seed=0, device="cpu", input_shape=shape, phase="inference", beside=None
+    )
+    prove_same(built.module, _inputs_of(spec, shape), lambda module, inputs: in_forms(module, inputs, forms))
 
 
 @dataclass(frozen=True)
@@ -99,9 +162,7 @@ class _Network:
     @cached_property
     def inputs(self) -> Inputs:
         """What it is called with; of floating-point numbers only the shapes matter."""
-        if self.spec.example_inputs is None:
-            return Inputs((torch.zeros(self.shape),))
-        return models.make_inputs(self.spec.example_inputs, self.shape[0], seed=0)
+        return _inputs_of(self.spec, self.shape)
 
     @cached_property
     def recording(self) -> Recording:

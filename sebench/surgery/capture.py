@@ -67,7 +67,7 @@ class Captured:
         Raises:
             BuildError: A gate is in a region of its own.
         """
-        network = self._module()
+        network = self.module()
         nodes = {node.name: node for node in network.graph.nodes}
         names = _free_names(network, [within(path, "gate") for path in self.paths])
         for gate, path, name in zip(self.gates, self.paths, names, strict=True):
@@ -85,7 +85,7 @@ class Captured:
         Raises:
             BuildError: A gate is in a region of its own, or the graph still needs what fed it.
         """
-        return self._stripped(self._module())
+        return self._stripped(self.module())
 
     def with_passthroughs(self) -> tuple[nn.Module, tuple[str, ...]]:
         """As `without_gates`, with a `Passthrough` in the place of each gate.
@@ -96,7 +96,7 @@ class Captured:
         Raises:
             BuildError: As for `without_gates`.
         """
-        network = self._module()
+        network = self.module()
         paths = _free_names(network, [within(path, "gate") for path in self.paths])
         return self._stripped(network, paths), paths
 
@@ -112,7 +112,7 @@ class Captured:
         Returns:
             The network, and the paths of these modules, one for each point.
         """
-        network = self._module()
+        network = self.module()
         nodes = {node.name: node for node in network.graph.nodes}
         paths = _free_names(network, [point.path for point in points])
         for point, path in zip(points, paths, strict=True):
@@ -121,7 +121,8 @@ class Captured:
         network.recompile()
         return network, paths
 
-    def _module(self) -> fx.GraphModule:
+    def module(self) -> fx.GraphModule:
+        """The graph as a module, its parameters those of the network."""
         return module_of(self.program, training=self.training, name=self.name)
 
     def _stripped(self, network: fx.GraphModule, paths: Sequence[str] = ()) -> nn.Module:
@@ -145,6 +146,18 @@ class Captured:
         graphs.erase(network, dead)
         network.recompile()
         return network
+
+    def product(self, number: int) -> str:
+        """The node that does nothing but the product of a gate.
+
+        Raises:
+            BuildError: It is in a region of its own.
+        """
+        return self._product(self.gates[number], self.paths[number])
+
+    def feature(self, number: int, product: fx.Node) -> fx.Node:
+        """What goes into the product of a gate besides its values."""
+        return self._feature(product, self.gates[number])
 
     def _product(self, gate: FoundGate, path: str) -> str:
         """The node that does nothing but the product of a gate."""

@@ -67,7 +67,7 @@ def _each_once(flow: Dataflow, found: Sequence[FoundGate]) -> Iterator[FoundGate
 
 def _gates(flow: Dataflow) -> Iterator[FoundGate]:
     for index, op in enumerate(flow.recording.ops):
-        if op.plain_name in ("mul", "add"):
+        if op.plain_name in ("mul", "add", "addcmul"):
             operands = _operands(flow, op)
             found = None if operands is None else _described(flow, index, *operands)
             if found is not None:
@@ -77,6 +77,8 @@ def _gates(flow: Dataflow) -> Iterator[FoundGate]:
 def _operands(flow: Dataflow, op: Op) -> tuple[int, int, int] | None:
     """The feature map, what it meets and the values in that, if it is these that the op combines."""
     activations = flow.activations(op)
+    if op.plain_name == "addcmul":  # what is added comes first
+        activations = activations[1:]
     if len(activations) != 2:
         return None
     for feature, factor in (activations, reversed(activations)):

@@ -78,11 +78,11 @@ def is_movable(part: Collection[fx.Node], last: fx.Node) -> bool:
     inside = set(part)
     if any(user not in inside for node in part if node is not last for user in node.users):
         return False
-    read = {_memory(given) for node in part for given in node.all_input_nodes}
+    read = {memory_of(given) for node in part for given in node.all_input_nodes}
     return all(
-        _memory(between) not in read
+        memory_of(between) not in read
         for between in _between(next(iter(part)), last)
-        if between not in inside and _writes(between)
+        if between not in inside and writes(between)
     )
 
 
@@ -147,7 +147,7 @@ def erase(network: fx.GraphModule, dead: Sequence[fx.Node]) -> None:
                 network.graph.erase_node(user)
             gone.append(node)
     for node in dict.fromkeys(gone):
-        _delete(network, str(node.target))
+        delete_state(network, str(node.target))
         network.graph.erase_node(node)
 
 
@@ -158,7 +158,7 @@ def _owner_of(state: fx.Node) -> str:
 
 def _only_updates(node: fx.Node, state: fx.Node) -> bool:
     """Whether a node does nothing but write to a parameter or buffer, and takes nothing else."""
-    return _writes(node) and not node.users and node.all_input_nodes == [state]
+    return writes(node) and not node.users and node.all_input_nodes == [state]
 
 
 def _between(first: fx.Node, last: fx.Node) -> Collection[fx.Node]:
@@ -170,12 +170,13 @@ def _between(first: fx.Node, last: fx.Node) -> Collection[fx.Node]:
     return found
 
 
-def _writes(node: fx.Node) -> bool:
+def writes(node: fx.Node) -> bool:
+    """Whether a call writes to memory that it is given."""
     schema = getattr(node.target, "_schema", None)
     return bool(schema is not None and schema.is_mutable)
 
 
-def _memory(node: fx.Node) -> fx.Node:
+def memory_of(node: fx.Node) -> fx.Node:
     """The node whose memory another is, or is a view of."""
     while (
         node.op == "call_function"
@@ -189,7 +190,7 @@ def _memory(node: fx.Node) -> fx.Node:
     return node
 
 
-def _delete(network: nn.Module, name: str) -> None:
+def delete_state(network: nn.Module, name: str) -> None:
     """Delete a parameter or buffer, and modules that are empty without it."""
     path, _, leaf = name.rpartition(".")
     delattr(network.get_submodule(path), leaf)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +11,7 @@ from torch import nn
 from sebench import counters
 from sebench.counters.recording import Recording
 from sebench.inputs import Inputs
+from sebench.outputs import output_tensors
 from sebench.surgery.forcing import GatesForcedToOne
 from sebench.surgery.gates import FoundGate
 from sebench.surgery.liveness import drop_of
@@ -18,6 +19,8 @@ from sebench.surgery.trials import apart, refused, trials
 
 TOLERANCE = 1e-5
 """Largest difference that rounding may make, as a share of the largest output."""
+EXACT_TOLERANCE = 1e-9
+"""The same in double precision."""
 _AS_GRAPH = "as a captured graph"
 
 
@@ -121,6 +124,38 @@ def prove_captured(
         _require_same(name, untouched, graph)
         if apart(graph, runs.outputs(passing, "with places for attention")):
             raise refused(name, "changes when its graph is opened where attention belongs")
+
+
+def prove_same(
+    written: nn.Module, inputs: Inputs, respell: Callable[[nn.Module, Inputs], nn.Module], *, seed: int = 0
+) -> None:
+    """Show that a network spelt otherwise computes the same.
+
+    In double precision, so that rounding is not taken for a difference, and on random weights under which
+    every layer matters.
+
+    Args:
+        written: The network as it is; gets these weights, and that precision.
+        inputs: A batch; see `trials`.
+        respell: Makes of it the network to be compared.
+        seed: Of the random weights and inputs.
+
+    Raises:
+        BuildError: It is not so, or it cannot be tried.
+    """
+    name = type(written).__name__
+    drawn = inputs.map(lambda tensor: tensor.double() if tensor.is_floating_point() else tensor)
+    written.double()
+    with trials(written, drawn, seed) as runs:
+        for key, tensor in (*written.named_parameters(), *written.named_buffers()):
+            tensor.copy_(runs.weights[key])
+        before = output_tensors(runs.batch.map(torch.clone).passed_to(written))
+        after = output_tensors(runs.batch.map(torch.clone).passed_to(respell(written, runs.batch)))
+        difference = apart(_finite(name, list(before)), list(after))
+    if not difference <= EXACT_TOLERANCE:
+        raise refused(
+            name, f"computes something else when its gates are spelt otherwise (off by {difference:.1e})"
+        )
 
 
 def _finite(name: str, outputs: list[torch.Tensor]) -> list[torch.Tensor]:

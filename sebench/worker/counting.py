@@ -78,7 +78,7 @@ def _count(
     source, inputs = models.source_of(built.spec.model), inputs_of(built.spec, shape)
     if models.is_users_own(built.spec):
         models.search_last(Path.cwd())  # for what its code imports only while it runs
-    if not source.knows_sites:
+    if not source.knows_sites or built.captured:
         found = _found(built, shape, phase, inputs)
         cost = counters.count(
             built.module,

@@ -25,6 +25,7 @@ PREPARE: dict[Runtime, Prepare] = {
     "eager": eager.prepare,
     "cudagraph": cudagraph.prepare,
     "compile": compiled.prepare,
+    "freezing": compiled.prepare_frozen,
     **{name: runtime.prepare for name, runtime in FILE_RUNTIMES.items()},
 }
 """What makes steps for each runtime."""

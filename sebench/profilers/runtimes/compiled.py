@@ -1,4 +1,8 @@
-"""``compile``: torch.compile with its defaults, for one shape."""
+"""``compile``: torch.compile with its defaults, for one shape; ``freezing``: the same with frozen weights.
+
+Freezing makes constants of the weights, so that inductor can fold batch norms, lay weights out for oneDNN and
+fuse adds and activations into its convolutions.
+"""
 
 from __future__ import annotations
 
@@ -19,4 +23,14 @@ def prepare(module: nn.Module, batch: Batch, workload: Workload, /) -> PreparedS
 
 def _compiled(module: nn.Module) -> Callable[..., Any]:
     compiled: Callable[..., Any] = torch.compile(module, dynamic=False)
+    return compiled
+
+
+def prepare_frozen(module: nn.Module, batch: Batch, workload: Workload, /) -> PreparedStep:
+    """See `Prepare`: as `prepare`, with the weights as constants of the compiled code."""
+    return torch_step(module, batch, workload, _frozen)
+
+
+def _frozen(module: nn.Module) -> Callable[..., Any]:
+    compiled: Callable[..., Any] = torch.compile(module, dynamic=False, options={"freezing": True})
     return compiled

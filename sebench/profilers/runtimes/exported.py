@@ -28,6 +28,7 @@ from sebench.profilers.inputs import OwnInput
 from sebench.profilers.runtimes.eager import Batch, PreparedStep
 from sebench.profilers.workload import inference_step
 from sebench.schema import Workload
+from sebench.schema.forms import forms_of, mark_forms, rewritten_in
 
 TOLERANCES = {"float32": 1e-3, "bfloat16": 1e-2, "int8": 1.0}
 """Largest difference from eager in float32, as a share of the largest output, by what is computed in.
@@ -130,6 +131,7 @@ class FileRuntime:
         """
         expected, flat = reference(module, own, workload)
         network = module if flat else _Flat(module, own.inputs)
+        mark_forms(network, forms_of(module), rewritten_in(module))
         try:
             torch.save(expected, folder / _OUTPUTS)
             with silence(), torch.no_grad():

@@ -19,7 +19,9 @@ from sebench.profilers.inputs import OwnInput
 from sebench.profilers.runtimes import onnx_int8
 from sebench.profilers.runtimes.eager import PreparedStep
 from sebench.profilers.runtimes.exported import FileRuntime, OperationCounts, in_order_of
+from sebench.profilers.runtimes.onnx_forms import is_optimised, rewrite_onnx
 from sebench.schema import Workload
+from sebench.schema.forms import forms_of
 
 _ELEMENTS = {
     torch.float32: "float32",
@@ -34,6 +36,7 @@ _LEVEL = "ORT_ENABLE_ALL"
 def write(network: nn.Module, inputs: Inputs, file: Path, _: Workload, /) -> None:
     """See `Write`: ``NAME.onnx``, with the weights in ``NAME.onnx.data`` beside it."""
     torch.onnx.export(network, inputs.args, str(file), dynamo=True)
+    rewrite_onnx(file, forms_of(network), optimise).replace(file)
 
 
 def bind(file: Path, own: OwnInput, workload: Workload, /) -> PreparedStep:
@@ -79,7 +82,8 @@ def make_session(file: Path, workload: Workload, **more: object) -> Any:  # noqa
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = workload.threads
     options.inter_op_num_threads = 1
-    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, _LEVEL)
+    level = "ORT_DISABLE_ALL" if is_optimised(file) else _LEVEL
+    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Numbers too small to be normal are taken for zero, as in eager steps (`sebench.profilers.cpu`).
@@ -87,6 +91,17 @@ def make_session(file: Path, workload: Workload, **more: object) -> Any:  # noqa
     for name, value in more.items():
         setattr(options, name, value)
     return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+
+
+def optimise(path: Path, written: Path) -> None:
+    """Write a graph as it is once it is optimised, with its weights; see `rewrite_onnx`."""
+    import onnxruntime  # noqa: PLC0415
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, _LEVEL)
+    options.log_severity_level = 3
+    options.optimized_model_filepath = str(written)
+    onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def _element(tensor: torch.Tensor) -> Any:  # noqa: ANN401 - a type of numpy's

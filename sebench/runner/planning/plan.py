@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from sebench import models
 from sebench.errors import UsageError, near_matches
+from sebench.runner.planning.forms import require_forms
 from sebench.runner.planning.inputs import input_shape
 from sebench.runner.planning.pairs import (
     UsualCandidate,
@@ -126,6 +127,7 @@ def make_plan(
     )
     for planned in pairs:
         require_runtimes(planned)
+        require_forms(planned)
     measured = [each for planned in pairs for each in planned.workloads]
     if energy:
         require_one_device(measured, "--energy")

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from sebench.schema.attention import REDUCTION_RATIO, STAGES, AttentionKind, AttentionPart, position_option
+from sebench.schema.attention import (
+    FORM,
+    REDUCTION_RATIO,
+    STAGES,
+    AttentionKind,
+    AttentionPart,
+    position_option,
+)
 from sebench.schema.attention_numbers import OddNumber
 from sebench.schema.attention_options import AttentionOption, Choice, Flag
 
@@ -35,6 +42,7 @@ SQUEEZE_EXCITATION = AttentionKind(
         AttentionOption(
             "pool", Choice(("mean", "avgpool")), "mean", "what averages: Tensor.mean, or AdaptiveAvgPool2d(1)"
         ),
+        FORM,
     ),
     parts=_STEPS,
     inseparable={"squeeze": "none"},
@@ -51,6 +59,7 @@ EFFECTIVE_SE = AttentionKind(
         STAGES,
         position_option(),
         AttentionOption("excitation", Choice(("hardsigmoid", "sigmoid")), "hardsigmoid", "gate"),
+        FORM,
     ),
     parts=_STEPS,
     paper="Lee and Park, CVPR 2020",

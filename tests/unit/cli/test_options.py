@@ -17,6 +17,7 @@ OWN_WORDS = {
     # Filters of results, and options that mean something else there.
     ("--format", "report"), ("--output", "lock"), ("--batch-size", "count"),
     *((option, "calibrate") for option in ("--model", "--variant", "--phase")),
+    *((option, "tune") for option in ("--model", "--variant", "--phase")),
     *((option, command) for command in ("trend", "list") for option in ("--model", "--variant")),
     *((option.option, command) for command in ("trend", "list") for option in ASKED_OPTIONS),
     ("--model", "verify"), ("--variant", "count"), ("--variant", "lock"), ("--phase", "compare"),

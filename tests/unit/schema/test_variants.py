@@ -157,7 +157,7 @@ KINDS = "choose from plain, asis, se, ese, eca, cbam, bam, ge, gc, srm, coord, s
         ("se(r=)", "option 'r' has no value; write r=..."),
         (
             "se(r=8,)",
-            "option missing; choose from r, stages, position, squeeze, excitation, bias, fc, pool",
+            "option missing; choose from r, stages, position, squeeze, excitation, bias, fc, pool, form",
         ),
         ("se(stage=2)", "unknown option 'stage'; did you mean 'stages'?"),
         ("se(squeze=avg)", "unknown option 'squeze'; did you mean 'squeeze'?"),

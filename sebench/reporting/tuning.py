@@ -1,0 +1,125 @@
+"""What tuning found as a document: one row per spelling, and which is fastest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from sebench.reporting.contract import document_json
+from sebench.reporting.document import Cell, Column, Document, Paragraph, Table, text_cell
+from sebench.schema import Tuning, parse_variant
+from sebench.schema.forms import form_named
+from sebench.schema.tuning import Candidate
+from sebench.units import seconds_scale, significant
+
+METHOD = (
+    "Each row is a pair with the network as written: same weights and input, interleaved blocks, fresh"
+    " processes. The ratio is its latency over that of the network as written."
+)
+_COLUMNS = (
+    Column("variant", "variant"),
+    Column("latency", "latency", "right"),
+    Column("ratio", "ratio", "right"),
+    Column("grade", "grade"),
+    Column("about", "about", wrap=True),
+)
+
+
+def tuning_document(tuning: Tuning) -> Document:
+    """What `sebench tune` shows."""
+    workload = tuning.workload
+    shape = "x".join(map(str, workload.input_shape))
+    return Document(
+        title=f"Forms of {tuning.spec.model} {tuning.spec.variant}",
+        body=(
+            Paragraph(tuning_answer(tuning), strong=True),
+            Table(
+                f"{workload.runtime}, {shape}, {workload.dtype}, {workload.threads} threads",
+                _COLUMNS,
+                tuple(map(_row, (*tuning.candidates, *filter(None, (tuning.confirmed,))))),
+            ),
+        ),
+        notes=(METHOD, *_notes(tuning)),
+    )
+
+
+def tuning_json(tuning: Tuning) -> str:
+    """The ``tuning`` document."""
+    content = {
+        "model": tuning.spec.model,
+        "variant": tuning.spec.variant,
+        "workload": msgspec.to_builtins(tuning.workload),
+        "candidates": [_record(each) for each in tuning.candidates],
+        "fastest": None if tuning.fastest is None else tuning.fastest.variant,
+        "faster": tuning.is_faster,
+        "confirmed": None if tuning.confirmed is None else _record(tuning.confirmed),
+    }
+    return document_json("tuning", content)
+
+
+def tuning_answer(tuning: Tuning) -> str:
+    """Which spelling is fastest, in a sentence."""
+    best = tuning.fastest
+    if best is None:
+        return f"No form is faster than {tuning.spec.variant} as written in {tuning.workload.runtime}"
+    told = tuning.confirmed or best
+    measured = sum(each.is_spelling and each.latency is not None for each in tuning.candidates)
+    best_of = f", the fastest of {measured}" if measured > 1 else ""
+    again = ", measured again in fresh processes" if tuning.confirmed else ""
+    shown = "" if tuning.is_faster else "; its interval holds 1, so it is not shown to be faster"
+    return f"{best.variant}{best_of}: ratio {_ratio_text(told)}{again}{shown}"
+
+
+def _row(candidate: Candidate) -> tuple[Cell, ...]:
+    about = candidate.reason or _about(candidate)
+    latency = candidate.latency
+    if latency is None:
+        return (*map(text_cell, (candidate.variant, "-", "-", "-")), text_cell(about))
+    value = latency.candidate.value
+    return (
+        text_cell(candidate.variant),
+        Cell("-" if value is None else _seconds_text(value), value),
+        Cell(_ratio_text(candidate), candidate.ratio),
+        text_cell(latency.grade or "-"),
+        text_cell(about),
+    )
+
+
+def _seconds_text(value_s: float) -> str:
+    scale = seconds_scale(value_s)
+    return f"{significant(value_s / scale.factor, 4)} {scale.unit}"
+
+
+def _about(candidate: Candidate) -> str:
+    if not candidate.is_spelling:
+        return "without attention: how far a form could get"
+    return "; ".join(form_named(name).help for name in parse_variant(candidate.variant).forms)
+
+
+def _ratio_text(candidate: Candidate) -> str:
+    ratio = None if candidate.latency is None else candidate.latency.ratio
+    if ratio is None or ratio.estimate is None:
+        return "-"
+    if ratio.ci_low is None or ratio.ci_high is None:
+        return f"{ratio.estimate:.3f}"
+    return f"{ratio.estimate:.3f} [{ratio.ci_low:.3f}, {ratio.ci_high:.3f}]"
+
+
+def _notes(tuning: Tuning) -> Iterator[str]:
+    if tuning.confirmed is not None:
+        yield "The last row is the fastest again, with another seed: the best of several was also lucky."
+    elif tuning.fastest is not None and sum(each.is_spelling for each in tuning.candidates) > 1:
+        yield "The fastest of several was also lucky: its ratio is likely to be a little nearer to 1."
+
+
+def _record(candidate: Candidate) -> dict[str, object]:
+    latency = candidate.latency
+    return {
+        "variant": candidate.variant,
+        "latency": None if latency is None else msgspec.to_builtins(latency.candidate),
+        "ratio": None if latency is None else msgspec.to_builtins(latency.ratio),
+        "grade": None if latency is None else latency.grade,
+        "reason": candidate.reason or None,
+        "spelling": candidate.is_spelling,
+    }

@@ -1,0 +1,108 @@
+"""`sebench tune --forms` on a small network, and the files that it writes."""
+
+import json
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from sebench import surgery
+from sebench.cli import app
+from sebench.errors import WorkerError
+from sebench.runner.writing import write_network
+from sebench.schema import ModelSpec, Workload
+from sebench.surgery.trials import apart
+
+NET = "tests.residual:network"
+SHAPE = (1, 3, 16, 16)
+
+
+def sebench(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def tune(*arguments):
+    small = ("--image-size", 16, "--threads", 1, "--effort", "quick", "--no-save", "--quiet")
+    return sebench("tune", "--forms", "-m", NET, *small, *arguments)
+
+
+def test_table_of_candidates():
+    done = tune("--form", "fused", "--form", "pooled+fused", "--no-confirm", "--format", "json")
+    assert (done.exit_code, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    assert (found["kind"], found["variant"], found["confirmed"]) == ("tuning", "asis", None)
+    assert [(each["variant"], each["spelling"]) for each in found["candidates"]] == [
+        ("plain", False),
+        ("asis(form=fused)", True),
+        ("asis(form=pooled+fused)", True),
+    ]
+    for each in found["candidates"]:
+        assert each["ratio"]["ci_low"] <= each["ratio"]["estimate"] <= each["ratio"]["ci_high"]
+    ratios = {each["variant"]: each["ratio"]["estimate"] for each in found["candidates"] if each["spelling"]}
+    best = min(ratios, key=ratios.get)
+    assert found["fastest"] == (best if ratios[best] < 1 else None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--form", "poled"), "unknown form 'poled'; did you mean 'pooled' or 'folded'?"),
+        (("--form", "clip+pooled"), "form clip is not for --runtime eager; use --runtime openvino"),
+        (("--variant", "plain"), "the plain network has no gates to spell otherwise; use --variant se"),
+        (("--export", "fast.onnx"), "--export fast.onnx: a network for --runtime eager is written as .pt2"),
+        (("--export", "absent/fast.pt2"), "--export absent/fast.pt2: there is no folder absent"),
+        (("--phase", "training"), "there is no form for --runtime eager and --phase training"),
+    ],
+)
+def test_refusals(arguments, message):
+    done = tune(*arguments)
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_it_has_to_be_told_what_to_try():
+    done = sebench("tune", "-m", NET, "--quiet")
+    assert done.exit_code == 2
+    assert done.stderr == "sebench: error: tune needs to know what to try; add --forms\n"
+
+
+def expected(seed, batch):
+    network = surgery.build(ModelSpec(model=NET, variant="asis"), seed=seed).module
+    with torch.no_grad():
+        return network(batch)
+
+
+def test_a_written_program_runs_without_sebench(tmp_path):
+    path, batch = tmp_path / "fast.pt2", torch.randn(SHAPE)
+    spec = ModelSpec(model=NET, variant="asis(form=pooled+fused)")
+    write_network(spec, Workload(input_shape=SHAPE), path, seed=3)
+    program = torch.export.load(path)
+    names = [str(node.target) for node in program.graph.nodes]
+    assert names.count("aten.addcmul_.default") == 2
+    with torch.no_grad():
+        assert apart([expected(3, batch)], [program.module()(batch)]) < 1e-5
+    assert [each.name for each in tmp_path.iterdir()] == ["fast.pt2"]
+
+
+def test_a_written_onnx_file_is_one_file(tmp_path):
+    pytest.importorskip("onnxscript")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    path, batch = tmp_path / "fast.onnx", torch.randn(SHAPE)
+    spec = ModelSpec(model=NET, variant="asis(form=folded)")
+    write_network(spec, Workload(input_shape=SHAPE, runtime="onnxruntime"), path, seed=3)
+    assert [each.name for each in tmp_path.iterdir()] == ["fast.onnx"]
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    (output,) = session.run(None, {session.get_inputs()[0].name: batch.numpy()})
+    assert apart([expected(3, batch)], [torch.from_numpy(output)]) < 1e-5
+
+
+def test_what_cannot_be_written_is_one_line(tmp_path):
+    spec = ModelSpec(model=NET, variant="asis(form=clip)")
+    with pytest.raises(WorkerError) as caught:
+        write_network(spec, Workload(input_shape=SHAPE), tmp_path / "fast.pt2", seed=3)
+    assert "form clip fits none of the 2 gates of Network: their gate is no hard sigmoid" in str(caught.value)
+    assert not list(tmp_path.iterdir())

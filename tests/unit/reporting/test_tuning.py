@@ -1,0 +1,92 @@
+"""The table of `sebench tune`, and its answer."""
+
+import json
+
+import pytest
+from msgspec.structs import replace
+
+from sebench.reporting.text import render_text
+from sebench.reporting.tuning import tuning_answer, tuning_document, tuning_json
+from sebench.schema import Interval, MetricComparison, ModelSpec, Quantity, Ratio, Tuning, Workload
+from sebench.schema.tuning import Candidate
+
+WORKLOAD = Workload(input_shape=(1, 3, 224, 224), runtime="onnxruntime", threads=2)
+
+
+def latency(estimate, half_width):
+    limits = {"ci_low": estimate - half_width, "ci_high": estimate + half_width}
+    return MetricComparison(
+        metric="latency",
+        unit="s",
+        exact=False,
+        workload=WORKLOAD,
+        baseline=Quantity(value=0.05),
+        candidate=Quantity(value=0.05 * estimate),
+        difference=Interval(estimate=None),
+        ratio=Ratio(estimate=estimate, method="t", processes=6, blocks=24, **limits),
+        grade="A",
+    )
+
+
+def tuning(*ratios, confirmed=None):
+    forms = ("pooled", "folded", "blocked")
+    found = [
+        Candidate(variant=f"se(form={form})", latency=latency(*ratio))
+        for form, ratio in zip(forms, ratios, strict=False)
+    ]
+    plain = Candidate(variant="plain", latency=latency(0.9, 0.01), is_spelling=False)
+    lacking = Candidate(variant="se(form=clip)", reason="form clip fits none of the 16 gates of ResNet")
+    return Tuning(
+        spec=ModelSpec(model="resnet50", variant="se"),
+        workload=WORKLOAD,
+        candidates=(plain, *found, lacking),
+        confirmed=confirmed and replace(found[confirmed[0]], latency=latency(*confirmed[1])),
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "answer"),
+    [
+        (
+            tuning((0.98, 0.01), (0.92, 0.01), confirmed=(1, (0.93, 0.01))),
+            "se(form=folded), the fastest of 2: ratio 0.930 [0.920, 0.940], measured again in fresh"
+            " processes",
+        ),
+        (tuning((0.95, 0.01)), "se(form=pooled): ratio 0.950 [0.940, 0.960]"),
+        # The second measurement counts, not the lucky first one.
+        (
+            tuning((0.98, 0.01), (0.97, 0.01), confirmed=(1, (0.995, 0.01))),
+            "se(form=folded), the fastest of 2: ratio 0.995 [0.985, 1.005], measured again in fresh"
+            " processes; its interval holds 1, so it is not shown to be faster",
+        ),
+        # The plain network is none of its spellings.
+        (tuning((1.01, 0.005)), "No form is faster than se as written in onnxruntime"),
+    ],
+)
+def test_answer(found, answer):
+    assert tuning_answer(found) == answer
+
+
+def test_table():
+    text = render_text(
+        tuning_document(tuning((0.98, 0.01), (0.92, 0.01), confirmed=(1, (0.93, 0.01)))), width=120
+    )
+    assert "onnxruntime, 1x3x224x224, float32, 2 threads" in text
+    assert "46.00 ms" in text  # 0.92 x 50 ms
+    assert "without attention: how far a form could get" in text
+    assert "form clip fits none of the 16 gates of ResNet" in text
+    assert text.count("se(form=folded)") == 3  # the answer, its row, and its row again
+
+
+def test_records():
+    content = json.loads(tuning_json(tuning((0.98, 0.01), (0.92, 0.01))))
+    assert (content["kind"], content["fastest"], content["faster"]) == ("tuning", "se(form=folded)", True)
+    *_, lacking = content["candidates"]
+    assert lacking == {
+        "variant": "se(form=clip)",
+        "latency": None,
+        "ratio": None,
+        "grade": None,
+        "reason": "form clip fits none of the 16 gates of ResNet",
+        "spelling": True,
+    }
