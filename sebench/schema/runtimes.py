@@ -42,8 +42,8 @@ class RuntimeInfo:
     patience: int = 1
     """How many times as long as with eager steps a worker may say nothing."""
     is_exported: bool = False
-    """Whether it runs a file that a network is exported to, once for all processes. Its weights and inputs are
-    in float32, whatever it computes in."""
+    """Whether it runs a file that a network is exported to, once for all processes. Weights and inputs are in
+    float32 then, whatever it computes in."""
     prepares: bool = True
     """Whether it spends time on a network before the first step that is reported on its own."""
 

@@ -18,7 +18,7 @@ from sebench.runner.measuring.process_plan import silence_limit_s
 from sebench.runner.repository.worktree import Trees, repository_root, tree_of
 from sebench.runner.workers.child import worker_environ
 from sebench.runner.workers.session import WORKER_COMMAND, WorkerSession, expect
-from sebench.schema import ModelSpec, Plan, Session, Side, Workload, runtime_info
+from sebench.schema import ASIS, ModelSpec, Plan, Session, Side, Workload, runtime_info
 from sebench.store import scratch_folder
 from sebench.worker.protocol import Exported, ExportRequest
 
@@ -142,8 +142,10 @@ def _keys(session: Session, *, apart: bool) -> dict[Side, _Key]:
 
 
 def _key(spec: ModelSpec, beside: ModelSpec | None, workload: Workload) -> _Key:
-    """Only networks of others are built differently beside another variant of them (`sebench.surgery`)."""
+    """Only a network of others beside another variant of it is built differently (`sebench.surgery`)."""
     spec = replace(spec, runtime=None)
-    matters = beside is not None and models.source_of(spec.model).own_variant == "asis"
-    beside = replace(beside, runtime=None) if matters and beside is not None else None
-    return _Key(spec, None if beside == spec else beside, workload)
+    beside = None if beside is None else replace(beside, runtime=None)
+    if beside == spec or models.source_of(spec.model).own_variant != ASIS:
+        beside = None
+    is_variant = beside is not None and replace(beside, variant=spec.variant) == spec
+    return _Key(spec, beside if is_variant else None, workload)

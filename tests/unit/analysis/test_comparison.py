@@ -252,6 +252,18 @@ def test_compiling_is_told_of_the_sides_that_do(took_s, said):
     assert "compile-time" not in codes(silent)
 
 
+def test_exporting_once_is_told_apart_from_loading_in_each_process():
+    run = structs.replace(noisy(8, 1.02, 0.001), compile_s={"baseline": 0.25, "candidate": 0.5})
+    measured = structs.replace(samples.measurement([run]), export_s={"baseline": 9.0, "candidate": 11.0})
+    found = latency_of(compare(samples.result(measured))).findings
+    assert [each.message for each in found if each.code in ("export-time", "compile-time")] == [
+        "exporting took 9.0 s (baseline) and 11.0 s (candidate), once for all processes, which no time above"
+        " includes",
+        "loading and compiling took 0.2 s (baseline) and 0.5 s (candidate), which none of the times above"
+        " includes",
+    ]
+
+
 def split_block(order="ABBA"):
     """Steps of 30 and 33 ms, of which the forward passes take 10 and 12 ms, and the device's own view."""
     times = {"A": ("baseline", 0.030, 0.010, 0.029), "B": ("candidate", 0.033, 0.012, 0.031)}
