@@ -162,6 +162,7 @@ from sebench.schema.profile import (
 )
 from sebench.schema.request import (
     COMMIT_LENGTH,
+    EXPORTED_SUFFIXES,
     NOTHING_SAID,
     ModelSpec,
     Pair,
@@ -171,6 +172,8 @@ from sebench.schema.request import (
     TimingPolicy,
     Workload,
     WorkloadRequest,
+    is_exported_file,
+    variant_of_name,
 )
 from sebench.schema.revisions import in_todays_words
 from sebench.schema.runtimes import OWN_FACTS, RUNTIMES, RuntimeInfo, runtime_info
@@ -199,6 +202,7 @@ __all__ = [
     "COLUMN_OPTIONS",
     "COMMIT_LENGTH",
     "CUSTOM",
+    "EXPORTED_SUFFIXES",
     "LIMIT_METRICS",
     "MAX_BLOCKS",
     "METRICS",
@@ -332,6 +336,7 @@ __all__ = [
     "hidden_channels",
     "image_text",
     "in_todays_words",
+    "is_exported_file",
     "is_printed",
     "metric_label",
     "moment",

@@ -27,6 +27,7 @@ from sebench.profilers.workload import (
     module_dtype,
 )
 from sebench.schema import OWN_FACTS, ModelSpec, Side, Workload, runtime_info
+from sebench.surgery.files import make_file_inputs, write_file
 from sebench.worker.channel import Build, Fatal, guarded
 from sebench.worker.protocol import (
     Exported,
@@ -130,7 +131,9 @@ def prepare(
     for side in request.build_order:
         about(specs[side].label)
         spec = specs[side]
-        fed = spec.example_inputs, module_dtype(request.workload.of(spec))
+        # A file says itself what it is fed.
+        own = spec.model if models.exported_file(spec.model) is not None else None
+        fed = spec.example_inputs or own, module_dtype(request.workload.of(spec))
         if fed not in sources:
             sources[fed] = guarded(partial(source_for, spec, request, rank))
         folder = request.exported.get(side)
@@ -147,7 +150,9 @@ def own_facts(*sides: PreparedSide) -> dict[str, object]:
     for side in sides:
         if side.facts:
             known = told.setdefault(side.workload.runtime, dict(side.facts))
-            known[APART] = max(cast("float", facts[APART]) for facts in (known, side.facts))
+            apart = [cast("float", facts[APART]) for facts in (known, side.facts) if APART in facts]
+            if apart:
+                known[APART] = max(apart)
     return {OWN_FACTS: told} if told else {}
 
 
@@ -243,11 +248,16 @@ def export(request: ExportRequest, build: Build, device: Device, *, alive: Heart
     spec, workload, folder = request.spec, request.workload.of(request.spec), Path(request.folder)
     runtime = FILE_RUNTIMES[workload.runtime]
     source = guarded(lambda: source_for(spec, request))
-    module = guarded(lambda: build(spec, request.weight_seed, workload, request.beside))
-    alive()
-    own = OwnInput(lambda: source, workload.device)
-    start_s = device.clock()
-    guarded(lambda: runtime.export(module, own, workload, folder))
+    if models.exported_file(spec.model) is not None:
+        start_s = device.clock()
+        guarded(lambda: write_file(models.resolve(spec), folder, workload))
+        own = OwnInput(lambda: source, workload.device)
+    else:
+        module = guarded(lambda: build(spec, request.weight_seed, workload, request.beside))
+        alive()
+        own = OwnInput(lambda: source, workload.device)
+        start_s = device.clock()
+        guarded(lambda: runtime.export(module, own, workload, folder))
     export_s = device.clock() - start_s
     alive()
     guarded(lambda: runtime.load(folder, own, workload))
@@ -264,6 +274,8 @@ def source_for(
     Each rank has a part of one batch, or what a function of the user's makes for a part's size.
     """
     workload, seed = request.workload.of(spec), request.weight_seed
+    if spec.example_inputs is None and models.exported_file(spec.model) is not None:
+        return make_file_inputs(spec, workload, seed)
     if spec.example_inputs is None:
         return make_source(workload, seed=seed, rank=rank)
     inputs = models.make_inputs(spec.example_inputs, workload.rank_input_shape[0], seed + rank)

@@ -81,6 +81,8 @@ class FileRuntime:
 
     file: str
     """What a network is called in its folder."""
+    also: tuple[str, ...] = ()
+    """And what one may be called that somebody else has exported."""
     write: Write
     bind: Bind
 
@@ -129,17 +131,28 @@ class FileRuntime:
         Raises:
             WorkerError: the runtime is not as the workload asks, or computes something else than eager.
         """
+        file = next((path for name in (self.file, *self.also) if (path := folder / name).exists()), None)
+        step = self.run_file(file or folder / self.file, own, workload)
+        if not (folder / _OUTPUTS).exists():  # eager knows nothing of it
+            return step
+        expected = torch.load(folder / _OUTPUTS, weights_only=True)
+        difference = require_agreement(step.held, expected, workload)
+        return step._replace(facts={**step.facts, APART: difference})
+
+    def run_file(self, file: Path, own: OwnInput, workload: Workload) -> PreparedStep:
+        """The step of a file, whoever wrote it.
+
+        Raises:
+            WorkerError: the runtime cannot run it, or is not as the workload asks.
+        """
         try:
-            step = self.bind(folder / self.file, own, workload)
+            return self.bind(file, own, workload)
         except WorkerError:
             raise
         except Exception as error:
             raise WorkerError(
-                f"--runtime {workload.runtime} cannot run what it exported: {_reason(error)}", hint=_ELSE
+                f"--runtime {workload.runtime} cannot run {file.name}: {_reason(error)}", hint=_ELSE
             ) from error
-        expected = torch.load(folder / _OUTPUTS, weights_only=True)
-        difference = require_agreement(step.held, expected, workload)
-        return step._replace(facts={**step.facts, APART: difference})
 
 
 class _Flat(nn.Module):

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from sebench.errors import WorkerError
+from sebench.graphs.model_files import look_into
 from sebench.inputs import Inputs
 from sebench.profilers.inputs import OwnInput
 from sebench.profilers.runtimes.eager import PreparedStep
@@ -21,6 +22,9 @@ from sebench.schema import Workload
 
 _ELEMENTS = {
     torch.float32: "float32",
+    torch.float16: "float16",
+    torch.int8: "int8",
+    torch.uint8: "uint8",
     torch.float64: "float64",
     torch.int64: "int64",
     torch.int32: "int32",
@@ -36,7 +40,7 @@ def write(network: nn.Module, inputs: Inputs, file: Path, _: Workload, /) -> Non
 
 def bind(file: Path, own: OwnInput, workload: Workload, /) -> PreparedStep:
     """See `Bind`: a session of its own, on tensors that it shares with torch."""
-    session = _session(file, workload)
+    session = _session(file, workload, own)
     tensors = in_order_of([place.name for place in session.get_inputs()], own)
     binding = session.io_binding()
     for place, tensor in zip(session.get_inputs(), tensors, strict=True):
@@ -58,7 +62,7 @@ def bind(file: Path, own: OwnInput, workload: Workload, /) -> PreparedStep:
     return PreparedStep(step, made, _facts(session))
 
 
-def _session(file: Path, workload: Workload) -> Any:  # noqa: ANN401 - it is not typed
+def _session(file: Path, workload: Workload, own: OwnInput) -> Any:  # noqa: ANN401 - it is not typed
     import onnxruntime  # noqa: PLC0415 - an extra
 
     options = onnxruntime.SessionOptions()
@@ -69,7 +73,21 @@ def _session(file: Path, workload: Workload) -> Any:  # noqa: ANN401 - it is not
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Numbers too small to be normal are taken for zero, as in eager steps (`sebench.profilers.cpu`).
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    for name, size in _open_sizes(file, own).items():  # for one shape, as all others
+        options.add_free_dimension_override_by_name(name, size)
     return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+
+
+def _open_sizes(file: Path, own: OwnInput) -> dict[str, int]:
+    """What the input makes of sizes that a file leaves open under a name."""
+    declared = look_into(file).inputs
+    tensors = in_order_of([each.name for each in declared], own)
+    return {
+        name: size
+        for each, tensor in zip(declared, tensors, strict=True)
+        for name, size in zip(each.shape, tensor.shape, strict=False)
+        if isinstance(name, str)
+    }
 
 
 def _element(tensor: torch.Tensor) -> Any:  # noqa: ANN401 - a type of numpy's

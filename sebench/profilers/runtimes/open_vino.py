@@ -44,7 +44,7 @@ def bind(file: Path, own: OwnInput, workload: Workload, /) -> PreparedStep:
     """See `Bind`: compiled for the CPU, on tensors that it shares with torch."""
     import openvino  # noqa: PLC0415
 
-    compiled = _compiled(file, workload)
+    compiled = _compiled(file, workload, own)
     request = compiled.create_infer_request()
     for index, tensor in enumerate(in_order_of([port.any_name for port in compiled.inputs], own)):
         request.set_input_tensor(index, openvino.Tensor(tensor.numpy(), shared_memory=True))
@@ -63,7 +63,7 @@ def bind(file: Path, own: OwnInput, workload: Workload, /) -> PreparedStep:
     return PreparedStep(step, made, _facts(compiled))
 
 
-def _compiled(file: Path, workload: Workload) -> Any:  # noqa: ANN401 - it is not typed
+def _compiled(file: Path, workload: Workload, own: OwnInput) -> Any:  # noqa: ANN401 - it is not typed
     import openvino  # noqa: PLC0415
 
     core = openvino.Core()
@@ -75,7 +75,11 @@ def _compiled(file: Path, workload: Workload) -> Any:  # noqa: ANN401 - it is no
         "NUM_STREAMS": 1,
         "PERFORMANCE_HINT": "LATENCY",
     }
-    compiled = core.compile_model(core.read_model(file), "CPU", settings)
+    model = core.read_model(file)
+    if model.is_dynamic():  # for one shape, as all others
+        tensors = in_order_of([port.any_name for port in model.inputs], own)
+        model.reshape(dict(zip(model.inputs, (tuple(each.shape) for each in tensors), strict=True)))
+    compiled = core.compile_model(model, "CPU", settings)
     _require_threads(compiled, workload)
     found = compiled.get_property(_PRECISION).get_type_name()
     if found != _PRECISIONS[workload.dtype]:
@@ -116,4 +120,4 @@ def _facts(compiled: Any) -> dict[str, object]:  # noqa: ANN401 - it is not type
     return {"openvino": openvino.__version__, **known}
 
 
-RUNTIME = FileRuntime(file="network.xml", write=write, bind=bind)
+RUNTIME = FileRuntime(file="network.xml", also=("network.onnx",), write=write, bind=bind)
