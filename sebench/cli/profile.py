@@ -12,11 +12,13 @@ from sebench.cli._boundary import check_output, guarded, present, say, show_find
 from sebench.cli._measuring import run_context, waiting_text
 from sebench.cli._options import takes_network, takes_workload
 from sebench.cli._pictures import check_plot, draw_plot
+from sebench.errors import UsageError
 from sebench.schema import (
     NO_OPTIONS,
     NOTHING_SAID,
     NetworkOptions,
     WorkloadRequest,
+    is_exported_file,
 )
 
 
@@ -55,6 +57,12 @@ def profile(
 
     check_output(output)
     check_plot(plot, output)
+    for name in model:
+        if is_exported_file(name):
+            raise UsageError(
+                f"{name} is an exported file, whose parts are not timed here",
+                hint=f"compare it as a whole: sebench compare -m {name}",
+            )
     plan = make_plan(
         names=model,
         variants=options.with_attention(variant, attention),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 ONNX, OPENVINO = ".onnx", ".xml"
 _LARGEST = 2**31 - 1
 """Bytes that a protobuf message can have."""
+_BESIDE = "export it with its weights in a file beside it"
 _DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"})
 """Operators that runtimes bring with them."""
 _OUTSIDE = frozenset({"EPContext"})
@@ -118,11 +119,18 @@ def open_onnx(path: Path) -> ModelProto:
     if is_empty:
         raise DataFileError(f"{path} is no ONNX model: it has no nodes")
     _require_known_operators(path, model)
-    tuple(_external(path, model))
+    has_more = any(_external(path, model))
+    # Outputs without a shape are against the rules, and every runtime takes them.
+    shapeless = [each for each in model.graph.output if not each.type.tensor_type.HasField("shape")]
+    for each in shapeless:
+        each.type.tensor_type.shape.SetInParent()
     try:
-        onnx.checker.check_model(model)
+        # A model in memory would look for its weights in the current folder.
+        onnx.checker.check_model(str(path) if has_more else model)
     except Exception as error:
         raise DataFileError(f"{path} is no valid ONNX model: {_first_line(error)}") from error
+    for each in shapeless:
+        each.type.tensor_type.ClearField("shape")
     return model
 
 
@@ -265,7 +273,7 @@ def inside(path: Path, location: str) -> Path:
 def _outside(path: Path, location: str) -> DataFileError:
     return DataFileError(
         f"{path} keeps weights in {location!r}, outside its folder",
-        hint="export it with its weights in a file beside it",
+        hint=_BESIDE,
     )
 
 
@@ -294,9 +302,7 @@ def _of_openvino(path: Path) -> ModelFile:
     layers = root.findall("./layers/layer")
     if root.tag != "net" or not layers:
         raise DataFileError(f"{path} is no OpenVINO model: it has no layers")
-    weights = Path(path.name).with_suffix(".bin")
-    inside(path, str(weights))
-    _size(path, weights)
+    beside = tuple(_own_weights(path)) if any(each.get("type") == "Const" for each in layers) else ()
     for layer in layers:
         version = layer.get("version", "")
         if not version.startswith("opset"):
@@ -305,7 +311,13 @@ def _of_openvino(path: Path) -> ModelFile:
                 hint="export it with operators of OpenVINO alone",
             )
     inputs = tuple(_parameter(layer) for layer in layers if layer.get("type") == "Parameter")
-    return ModelFile(path, _fed(path, inputs), (weights,))
+    return ModelFile(path, _fed(path, inputs), beside)
+
+
+def _own_weights(path: Path) -> Iterator[Path]:
+    weights = inside(path, path.with_suffix(".bin").name)
+    _size(path, weights)
+    yield weights
 
 
 def _parameter(layer: ElementTree.Element) -> DeclaredInput:

@@ -13,71 +13,19 @@ from sebench.graphs.cost import count
 from sebench.graphs.graph import REDUCTIONS, Graph, Node
 
 _FIRST_SPATIAL = 2
-_EACH = frozenset(
-    [
-        "Abs",
-        "Acos",
-        "Acosh",
-        "Add",
-        "And",
-        "Asin",
-        "Asinh",
-        "Atan",
-        "Atanh",
-        "BiasGelu",
-        "BitShift",
-        "Ceil",
-        "Celu",
-        "Clip",
-        "Cos",
-        "Cosh",
-        "Div",
-        "Elu",
-        "Equal",
-        "Erf",
-        "Exp",
-        "FastGelu",
-        "Floor",
-        "Gelu",
-        "Greater",
-        "GreaterOrEqual",
-        "HardSigmoid",
-        "HardSwish",
-        "IsInf",
-        "IsNaN",
-        "LeakyRelu",
-        "Less",
-        "LessOrEqual",
-        "Log",
-        "Mish",
-        "Mod",
-        "Mul",
-        "Neg",
-        "Not",
-        "Or",
-        "PRelu",
-        "Pow",
-        "QuickGelu",
-        "Reciprocal",
-        "Relu",
-        "Round",
-        "Selu",
-        "Shrink",
-        "Sigmoid",
-        "Sign",
-        "Sin",
-        "Sinh",
-        "Softplus",
-        "Softsign",
-        "Sqrt",
-        "Sub",
-        "Swish",
-        "Tan",
-        "Tanh",
-        "ThresholdedRelu",
-        "Where",
-        "Xor",
-    ]
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_EACH = _names(
+    """
+    Abs Acos Acosh Add And Asin Asinh Atan Atanh BiasGelu BitShift Ceil Celu Clip Cos Cosh Div Elu Equal
+    Erf Exp FastGelu Floor Gelu Greater GreaterOrEqual HardSigmoid HardSwish IsInf IsNaN LeakyRelu Less
+    LessOrEqual Log Mish Mod Mul Neg Not Or PRelu Pow QuickGelu Reciprocal Relu Round Selu Shrink Sigmoid
+    Sign Sin Sinh Softplus Softsign Sqrt Sub Swish Tan Tanh ThresholdedRelu Where Xor
+    """
 )
 """One FLOP per output element."""
 _SEVERAL = frozenset({"Max", "Min", "Sum", "Mean"})
@@ -93,45 +41,18 @@ _PER_INPUT = {
 _AVERAGES = frozenset({"ReduceMean", "GlobalAveragePool"})
 _WINDOWS = {"AveragePool": 1, "MaxPool": 0}
 """FLOPs of a window beside one per tap."""
-_MOVES = frozenset(
-    [
-        "Cast",
-        "CastLike",
-        "Concat",
-        "DepthToSpace",
-        "Gather",
-        "GatherElements",
-        "GatherND",
-        "OneHot",
-        "Pad",
-        "Reorder",
-        "ReverseSequence",
-        "ScatterElements",
-        "ScatterND",
-        "SpaceToDepth",
-        "Tile",
-        "Trilu",
-    ]
+_MOVES = _names(
+    """
+    Cast CastLike Concat DepthToSpace Gather GatherElements GatherND OneHot Pad Reorder ReverseSequence
+    ScatterElements ScatterND SpaceToDepth Tile Trilu
+    """
 )
 """Bytes only."""
-_FREE = frozenset(
-    [
-        "Constant",
-        "ConstantOfShape",
-        "Dropout",
-        "Expand",
-        "Flatten",
-        "Identity",
-        "Range",
-        "Reshape",
-        "Shape",
-        "Size",
-        "Slice",
-        "Split",
-        "Squeeze",
-        "Transpose",
-        "Unsqueeze",
-    ]
+_FREE = _names(
+    """
+    Constant ConstantOfShape Dropout Expand Flatten Identity Range Reshape Shape Size Slice Split Squeeze
+    Transpose Unsqueeze
+    """
 )
 """Views, and what exists while a network is built."""
 _LAYERS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})

@@ -173,7 +173,6 @@ from sebench.schema.request import (
     Workload,
     WorkloadRequest,
     is_exported_file,
-    variant_of_name,
 )
 from sebench.schema.revisions import in_todays_words
 from sebench.schema.runtimes import OWN_FACTS, RUNTIMES, RuntimeInfo, runtime_info

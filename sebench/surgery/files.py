@@ -59,14 +59,13 @@ def count_file(spec: ModelSpec, shape: tuple[int, ...], phase: Phase, dtype: str
         dtype: sets the bytes per element.
 
     Raises:
-        UsageError: a training step.
         BuildError: its attention cannot be taken out.
-        CountError: it is no ONNX file.
+        CountError: a training step, or no ONNX file.
         DataFileError: it cannot be read, or is refused.
     """
     path = Path(spec.model)
     if phase != "inference":
-        raise UsageError(f"{spec.model} cannot be counted in {phase}: an exported file has no backward pass")
+        raise CountError(f"{spec.model} cannot be counted in {phase}: an exported file has no backward pass")
     if path.suffix != ONNX:
         raise CountError(f"{spec.model} cannot be counted: only {ONNX} files are")
     if spec.variant == PLAIN:
@@ -105,7 +104,7 @@ def write_file(spec: ModelSpec, folder: Path, workload: Workload) -> None:
 
 
 def make_file_inputs(spec: ModelSpec, workload: Workload, seed: int) -> Inputs:
-    """Seeded values for every input that a file declares: normal ones, and zeros and ones where they are whole.
+    """Seeded values for every input of a file: normal ones, and zeros and ones where they are whole.
 
     Raises:
         UsageError: it leaves sizes open that nobody says.

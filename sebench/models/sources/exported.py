@@ -1,4 +1,4 @@
-"""Files that somebody exported already: ``net.onnx``, and OpenVINO's ``net.xml`` with ``net.bin`` beside it."""
+"""Files that were exported already: ``net.onnx``, and OpenVINO's ``net.xml`` with ``net.bin`` beside it."""
 
 from __future__ import annotations
 
@@ -112,14 +112,15 @@ class ExportedFile(Source):
         """There is nothing to build."""
         raise BuildError(
             f"{spec.model} is an exported file, not a module of torch",
-            hint="it can be counted, compared and checked; for all else name the network that it was exported from",
+            hint="count, compare, check and calibrate take it; elsewhere name the network that it comes from",
         )
 
 
 def _weights_of(path: Path) -> Iterator[Path]:
     """Files beside it, as far as that is known without opening it: `look_into` refuses what is elsewhere."""
     if path.suffix == OPENVINO:
-        yield path.with_suffix(".bin")
+        if path.with_suffix(".bin").is_file():
+            yield path.with_suffix(".bin")
         return
     with path.open("rb") as file:
         content = file.read()

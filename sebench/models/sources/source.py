@@ -83,7 +83,7 @@ class Source(ABC):
     is_users_own: ClassVar[bool] = False
     """Whether its networks are the user's code, which may change from one commit to the next."""
     is_file: ClassVar[bool] = False
-    """Whether its networks are files that a runtime takes as they are, so that there is no module to build."""
+    """Whether its networks are files that a runtime takes: there is no module to build."""
     named_by_path: ClassVar[bool] = False
     """Whether a name begins with the path of a file."""
     near_match_cutoff: ClassVar[float] = 0.8

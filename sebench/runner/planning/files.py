@@ -24,6 +24,8 @@ def as_files_ask(request: WorkloadRequest, pair: Pair) -> WorkloadRequest:
     files = [spec for spec in (pair.baseline, pair.candidate) if models.exported_file(spec.model)]
     if not files:
         return request
+    if request.phase == "training":
+        raise UsageError(f"{files[0].model} was exported for inference: no --phase training")
     runtime = request.runtime or _usual_runtime(pair, files)
     for spec in files:
         _require_runtime(spec, spec.runtime or runtime)
@@ -53,11 +55,24 @@ def _require_runtime(spec: ModelSpec, runtime: Runtime) -> None:
         )
 
 
+def fixed_batch(pair: Pair) -> int | None:
+    """The batch that a file among two networks has, and no other; None where it is open."""
+    known = (_own_batch(spec) for spec in (pair.baseline, pair.candidate))
+    return next((batch for batch in known if batch is not None), None)
+
+
+def _own_batch(spec: ModelSpec) -> int | None:
+    if spec.example_inputs is not None or not models.exported_file(spec.model):
+        return None
+    own = _declared(spec)[0].shape[0]
+    return own if isinstance(own, int) else None
+
+
 def _batch_size(request: WorkloadRequest, files: list[ModelSpec]) -> int | None:
     said = request.batch_size
     for spec in files:
-        own = _declared(spec)[0].shape[0]
-        if spec.example_inputs is not None or not isinstance(own, int):
+        own = _own_batch(spec)
+        if own is None:
             continue
         if said is not None and said != own:
             raise _other_batch(spec, own, said)

@@ -194,9 +194,5 @@ def shape_said(spec: ModelSpec, request: WorkloadRequest) -> tuple[int, ...]:
 
 
 def _priority(spec: ModelSpec) -> tuple[bool, bool, bool]:
-    source = models.source_of(spec.model)
-    return (
-        not source.is_file,
-        source.smallest_image(spec.model) is None,
-        source.published_input(spec.model) is None,
-    )
+    name, source = spec.model, models.source_of(spec.model)
+    return not source.is_file, source.smallest_image(name) is None, source.published_input(name) is None
