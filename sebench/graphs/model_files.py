@@ -119,7 +119,7 @@ def open_onnx(path: Path) -> ModelProto:
     if is_empty:
         raise DataFileError(f"{path} is no ONNX model: it has no nodes")
     _require_known_operators(path, model)
-    has_more = any(_external(path, model))
+    has_more = bool(tuple(_external(path, model)))
     # Outputs without a shape are against the rules, and every runtime takes them.
     shapeless = [each for each in model.graph.output if not each.type.tensor_type.HasField("shape")]
     for each in shapeless:

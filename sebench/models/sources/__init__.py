@@ -39,11 +39,11 @@ def list_sources() -> tuple[Source, ...]:
 _native = Native(list_sources)
 _exported = ExportedFile(list_sources)
 SOURCES: tuple[Source, ...] = (
-    _exported,  # before those that take every name with a colon, or without one
     _native,
     Torchvision(list_sources),
     Timm(list_sources),
     File(list_sources),
+    _exported,
     Module(list_sources),
 )
 

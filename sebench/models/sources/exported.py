@@ -87,7 +87,7 @@ class ExportedFile(Source):
             return _digest(tuple((each, *_state(each)) for each in files))
         except OSError as error:
             raise UnknownModelError(
-                f"{name}: {error.strerror or error}", hint="name a file that was exported"
+                f"unknown model {name!r}: {error.strerror or error}", hint="name a file that was exported"
             ) from error
 
     def declared_inputs(self, name: str) -> tuple[DeclaredInput, ...]:

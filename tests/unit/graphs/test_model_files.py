@@ -21,6 +21,7 @@ def saved(path, net):
 
 def net_with_weights_in(location, *, length=16):
     net = model([node("Mul", "x w", "y")], {"w": (1,)})
+    net.graph.output[0].type.tensor_type.shape.CopyFrom(net.graph.input[0].type.tensor_type.shape)
     (weight,) = net.graph.initializer
     weight.ClearField("raw_data")
     weight.data_location = TensorProto.EXTERNAL
