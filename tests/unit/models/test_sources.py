@@ -60,7 +60,7 @@ def source(request, tmp_path, monkeypatch):
         pytest.importorskip("timm")
     if request.param.is_file:
         pytest.importorskip("onnx")
-        from tests.onnx_nets import convolution  # noqa: PLC0415 - it needs onnx
+        from tests.onnx_nets import convolution
 
         (tmp_path / "net.onnx").write_bytes(convolution(3, 4).SerializeToString())
         (tmp_path / "other.onnx").write_bytes(convolution(3, 5).SerializeToString())
