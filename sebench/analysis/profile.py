@@ -27,6 +27,7 @@ from sebench.schema import (
     PartSample,
     Profile,
     ProfileSamples,
+    Side,
     SiteProfile,
     StaticCost,
     Workload,
@@ -69,7 +70,7 @@ def conclude_profile(
         parts = tuple(_timed_alone(row, unknown) for row in parts)
         sites = tuple(_timed_alone(row, unknown) for row in sites)
     (plain,) = [contrast for contrast in samples.contrasts if contrast.name == PLAIN]
-    difference, ratio = _difference(plain), _ratio(plain)
+    difference, ratio = contrast_difference(plain), contrast_ratio(plain)
     step_s = _median(samples.steps_s)
     profiled_step_s = _median(samples.profiled_steps_s)
     ablations = tuple(_ablations(samples, variant.parts, parts))
@@ -87,7 +88,7 @@ def conclude_profile(
         measured_ratio=ratio,
         blocks=len(plain.blocks),
         findings=(
-            *_pace_findings(step_s, _candidate_s(plain)),
+            *_pace_findings(step_s, contrast_step_s(plain, "candidate")),
             *_findings(profiled_step_s / step_s, ablations),
         ),
     )
@@ -118,7 +119,7 @@ def _ablations(samples: ProfileSamples, parts: Parts, rows: Sequence[PartProfile
         if contrast.name not in names:
             continue
         profiled_s = sum(row.time_s for row in rows if row.part == contrast.name)
-        ablated = _difference(contrast)
+        ablated = contrast_difference(contrast)
         known = ablated.ci_low is not None and ablated.ci_high is not None
         agrees = known and float(ablated.ci_low or 0) <= profiled_s <= float(ablated.ci_high or 0)
         yield AblationCheck(part=contrast.name, profiled_s=profiled_s, ablated=ablated, agrees=agrees)
@@ -138,9 +139,9 @@ def _pace_findings(step_s: float, paired_step_s: float) -> Iterator[Finding]:
         )
 
 
-def _candidate_s(contrast: Contrast) -> float:
-    """The step of the side that was profiled, as the paired measurement saw it."""
-    return math.exp(_median(log_times([_valid(contrast)], "candidate")[0]))
+def contrast_step_s(contrast: Contrast, side: Side) -> float:
+    """The step of one side, as the paired measurement saw it."""
+    return math.exp(_median(log_times([_valid(contrast)], side)[0]))
 
 
 def _findings(inflation: float, ablations: Sequence[AblationCheck]) -> Iterator[Finding]:
@@ -170,12 +171,14 @@ def _span(interval: Interval) -> str:
     return f"[{interval.ci_low * 1e3:.2f}, {interval.ci_high * 1e3:.2f}] ms"
 
 
-def _difference(contrast: Contrast) -> Interval:
+def contrast_difference(contrast: Contrast) -> Interval:
+    """Candidate less baseline, seconds per step."""
     found = statistics.estimate_difference([differences([_valid(contrast)])[0]], confidence=CONFIDENCE)
     return interval_of(found)
 
 
-def _ratio(contrast: Contrast) -> Interval:
+def contrast_ratio(contrast: Contrast) -> Interval:
+    """Candidate over baseline."""
     found = statistics.estimate_ratio([log_ratios([_valid(contrast)])[0]], confidence=CONFIDENCE)
     return Interval(estimate=found.ratio, ci_low=found.ci_low, ci_high=found.ci_high)
 

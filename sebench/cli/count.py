@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -17,13 +17,14 @@ from sebench.errors import EXIT_GATE_FAILED, EXIT_OK, UsageError
 from sebench.schema import (
     NO_OPTIONS,
     NetworkOptions,
+    WorkloadRequest,
 )
 
 if TYPE_CHECKING:
     from sebench.reporting.chart import Picture
     from sebench.reporting.document import Document
     from sebench.runner.counting.counter import Counter
-    from sebench.schema import ModelCost, ModelSpec, Phase
+    from sebench.schema import ModelCost, ModelSpec, Phase, Runtime
 
 
 CountedDtype = Literal["float32", "tf32", "bfloat16", "float16"]
@@ -53,6 +54,14 @@ def count(
     by: Annotated[list[Breakdown], typer.Option("--by", help="Breakdown to show; repeatable.")] = [],  # noqa: B006
     sites: Annotated[
         bool, typer.Option("--sites", help="Show each gate that was found: where, how wide, what it costs.")
+    ] = False,
+    runtime: Annotated[
+        options.RuntimeName | None,
+        typer.Option("--runtime", help="With --graph: whose graph to read."),
+    ] = None,
+    graph: Annotated[
+        bool,
+        typer.Option("--graph", help="Count the nodes of the graph that a runtime makes of plain and SE."),
     ] = False,
     phase: options.PhaseOption = "inference",
     batch_size: Annotated[int, typer.Option("--batch-size", "-b", help="Images per step.")] = 1,
@@ -87,6 +96,9 @@ def count(
     from sebench.runner.planning.pairs import resolve_spec
     from sebench.schema import ModelCost
 
+    whose = None if runtime is None else cast("Runtime", runtime.value)
+    if graph or whose is not None:
+        _require_graph_alone(whose, graph=graph, others=bool(by or sites or cross_check or strict or plot))
     if cross_check:
         _refuse_of_own_count(by, dtype, plot, sites=sites)
     elif strict:
@@ -97,6 +109,17 @@ def count(
     said = None if input_shape is None else parse_input_shape(input_shape)
     batch = batch_of(said, batch_size) or batch_size
     variants = options.with_attention(variant, attention)
+    if whose is not None:
+        request = WorkloadRequest(
+            device="cpu",
+            phase=phase,
+            batch_size=batch_size,
+            image_size=image_size,
+            input_shape=input_shape,
+            dtype=dtype,
+            runtime=whose,
+        )
+        return _graphs(model, variants, request, network, output_format, output, cache=cache, quiet=quiet)
 
     def resolved(name: str, text: str) -> tuple[ModelSpec, tuple[int, ...]]:
         spec = resolve_spec(name, text, network, own_inputs=size is None and said is None)
@@ -169,6 +192,63 @@ def _usual_variants(
     if as_named or counter.usual_candidate(spec, shape) != own:
         return (own,)
     return PLAIN, own
+
+
+def _require_graph_alone(runtime: Runtime | None, *, graph: bool, others: bool) -> None:
+    """A graph has nodes, and none of what torch's ops are counted by."""
+    if not graph:
+        raise UsageError("--runtime says whose graph to read", hint="add --graph")
+    if runtime is None:
+        raise UsageError(
+            "--graph needs to know whose graph", hint="add --runtime onnxruntime, openvino or compile"
+        )
+    if others:
+        raise UsageError(
+            "--graph counts nodes: it goes with none of --by, --sites, --cross-check, --strict and --plot",
+            hint="leave these out",
+        )
+    from sebench.runner.graphing import require_graph
+
+    require_graph(runtime, "leave --graph and --runtime out")
+
+
+def _graphs(
+    model: Sequence[str],
+    variants: Sequence[str],
+    workload: WorkloadRequest,
+    network: NetworkOptions,
+    output_format: options.Format,
+    output: str,
+    *,
+    cache: bool,
+    quiet: bool,
+) -> int:
+    """Exports the networks; nothing is timed."""
+    from sebench.profilers.environment import capture_environment
+    from sebench.reporting.runtime_graph import graph_document, graph_json
+    from sebench.runner.counting.counter import default_cache
+    from sebench.runner.graphing import run_graphs
+    from sebench.runner.measuring.context import RunContext
+    from sebench.runner.planning.plan import make_plan
+    from sebench.runner.planning.workloads import on_this_machine
+
+    plan = make_plan(
+        names=model,
+        variants=variants,
+        seed=0,
+        effort="quick",
+        workload=on_this_machine(workload),
+        options=network,
+        usual_candidate=RunContext(cache=default_cache() if cache else None).usual_candidate,
+    )
+    found, _ = run_graphs(
+        plan,
+        capture_environment(),
+        timed=False,
+        announce=lambda session: None if quiet else say(f"reading the graphs of {session.pair.title}"),
+    )
+    present(output_format, output, json=lambda: graph_json(found), document=lambda: graph_document(found))
+    return EXIT_OK
 
 
 def _refuse_of_own_count(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +13,7 @@ from sebench.cli._boundary import check_output, guarded, present, say, show_find
 from sebench.cli._measuring import run_context, waiting_text
 from sebench.cli._options import takes_network, takes_workload
 from sebench.cli._pictures import check_plot, draw_plot
-from sebench.errors import UsageError
+from sebench.errors import EXIT_OK, UsageError
 from sebench.schema import (
     NO_OPTIONS,
     NOTHING_SAID,
@@ -20,6 +21,9 @@ from sebench.schema import (
     WorkloadRequest,
     is_exported_file,
 )
+
+if TYPE_CHECKING:
+    from sebench.schema import Plan
 
 
 @guarded
@@ -46,6 +50,7 @@ def profile(
     """Show where the time of attention goes, by part, stage and site.
 
     Next to each part (of SE: squeeze, excite, scale) stands the least time that this machine allows.
+    With a runtime that has a graph of its own, parts are those of its nodes, lost fusions included.
     """
     from sebench.profilers.environment import capture_environment
     from sebench.reporting.pictures import profile_picture
@@ -73,6 +78,8 @@ def profile(
         options=network,
         usual_candidate=run_context(context, cache=cache).usual_candidate,
     )
+    if workload.runtime not in (None, "eager"):
+        return _of_runtime(plan, plot, output_format, output, quiet=quiet)
     measured_at = datetime.now(UTC).isoformat(timespec="seconds")
     profiles, environment = run_profiles(
         plan,
@@ -93,3 +100,36 @@ def profile(
     )
     show_findings([finding for found in profiles for finding in found.findings], quiet=quiet)
     return draw_plot(plot, lambda: profile_picture(profiles))
+
+
+def _of_runtime(
+    plan: Plan, plot: Path | None, output_format: options.Format, output: str, *, quiet: bool
+) -> int:
+    """The runtime's own graph, with the times of its own profiler."""
+    from sebench.profilers.environment import capture_environment
+    from sebench.reporting.runtime_graph import graph_document, graph_json
+    from sebench.runner.graphing import require_graph, run_graphs
+
+    for session in plan.sessions:
+        require_graph(session.workload.runtime, "leave --runtime out")
+    if plot is not None:
+        raise UsageError("--plot draws profiles of --runtime eager alone", hint="leave --plot out")
+    measured_at = datetime.now(UTC).isoformat(timespec="seconds")
+    found, environment = run_graphs(
+        plan,
+        capture_environment(),
+        timed=True,
+        announce=lambda session: (
+            None if quiet else say(f"profiling {session.pair.title}: takes a minute or more")
+        ),
+        announce_waiting=lambda holder: None if quiet else say(waiting_text(holder)),
+    )
+    present(
+        output_format,
+        output,
+        json=lambda: graph_json(found, environment),
+        document=lambda: graph_document(found, environment, measured_at=measured_at),
+        measured=True,
+    )
+    show_findings([finding for each in found for finding in each.findings], quiet=quiet)
+    return EXIT_OK

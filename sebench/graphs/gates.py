@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sebench.graphs.graph import EXPANDING, REDUCTIONS, Graph, Node, Shape
+from sebench.graphs.graph import EXPANDING, LAYERS, REDUCTIONS, Graph, Node, Shape
 
 _FEATURE_MAP = 3
 """Fewest dimensions of a feature map: batch, channels, positions."""
+_BOUNDED = ("Sigmoid", "HardSigmoid", "Tanh", "Clip")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,25 +71,27 @@ def find_gates(graph: Graph) -> tuple[GraphGate, ...]:
 
 
 def _gate_at(graph: Graph, product: Node, owned: set[str]) -> GraphGate | None:
-    for feature, factor in _operands(graph, product):
+    taken = dict.fromkeys(graph.activations(product))
+    maps = [value for value in taken if graph.is_spatial(value)]
+    for factor in (value for value in taken if not graph.is_spatial(value)):
         written_out = tuple(_expansions(graph, factor))
         values = written_out[-1].inputs[0] if written_out else factor
-        if not _is_per_channel(graph.shape(feature), graph.shape(values)):
-            continue
         body = _body(graph, values)
         layers = [node for node in body if node.is_layer and graph.weights(node)]
-        reducing = [node for node in body if graph.is_reduction(node)]
-        if layers and reducing:
+        squeeze = [node for node in body if graph.is_reduction(node)]
+        features = [value for value in maps if _meets(graph, value, values)]
+        if layers and squeeze and features:
+            reduced = {value for node in squeeze for value in (*node.inputs, *node.outputs)}
+            feature = next((value for value in features if value in reduced), features[0])
             return _described(graph, _Meeting(product, feature, values, written_out), body, owned)
     return None
 
 
-def _operands(graph: Graph, product: Node) -> Iterator[tuple[str, str]]:
-    """Each feature map that a node takes, with each value without extent."""
-    taken = dict.fromkeys(graph.activations(product))
-    for feature in taken:
-        if graph.is_spatial(feature):
-            yield from ((feature, factor) for factor in taken if not graph.is_spatial(factor))
+def _meets(graph: Graph, feature: str, values: str) -> bool:
+    full, small = graph.shape(feature), graph.shape(values)
+    if graph.counts_from_batch:
+        small = (*small, *(1 for _ in full[len(small) :]))
+    return _is_per_channel(full, small)
 
 
 def _expansions(graph: Graph, value: str) -> Iterator[Node]:
@@ -149,7 +152,7 @@ def _described(graph: Graph, meeting: _Meeting, body: tuple[Node, ...], owned: s
         channels=next((size for size in reversed(graph.shape(meeting.values)[1:]) if size > 1), 1),
         hidden=tuple(widths[:-1] or widths),
         reduction="+".join(kinds),
-        gate=_last_op(graph, meeting.values),
+        gate=_activation(graph, meeting),
         feature=meeting.feature,
         stage=_stage(graph, meeting.feature),
     )
@@ -166,12 +169,15 @@ def _widths(graph: Graph, layer: Node) -> Iterator[int]:
             yield graph.shape(weight)[0]
 
 
-def _last_op(graph: Graph, value: str) -> str:
-    """The op that made a value, behind shape changes."""
-    node = graph.producer(value)
+def _activation(graph: Graph, meeting: _Meeting) -> str:
+    """The op that gives a gate's values, behind shape changes; a kernel may do it with the product."""
+    node = graph.producer(meeting.values)
     while node is not None and node.is_copy:
         node = graph.producer(node.inputs[0])
-    return node.ops[-1] if node is not None and node.ops else "input"
+    last = node.ops[-1] if node is not None and node.ops else "input"
+    if last not in LAYERS:
+        return last
+    return next((op for op in meeting.product.ops if op in _BOUNDED), last)
 
 
 def _stage(graph: Graph, feature: str) -> str:

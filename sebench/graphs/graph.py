@@ -87,6 +87,9 @@ class Graph:
     """Of every value whose shape is known, constants included."""
     constants: frozenset[str]
     """Weights and other values that do not depend on an input."""
+    counts_from_batch: bool = False
+    """Whether a matrix (N, C) meets a map (N, C, H, W) by its first dimensions, as in kernels that index
+    values themselves; else by its last ones, as ONNX broadcasts."""
 
     def shape(self, value: str) -> Shape:
         """Of a value; empty where it is not known, or a scalar."""

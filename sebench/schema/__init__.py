@@ -175,6 +175,18 @@ from sebench.schema.request import (
     is_exported_file,
 )
 from sebench.schema.revisions import in_todays_words
+from sebench.schema.runtime_graph import (
+    GateNodes,
+    GraphComparison,
+    GraphNode,
+    GraphPart,
+    GraphPartName,
+    GraphSamples,
+    LostFusion,
+    NodeKind,
+    NodePart,
+    RuntimeGraph,
+)
 from sebench.schema.runtimes import OWN_FACTS, RUNTIMES, RuntimeInfo, runtime_info
 from sebench.schema.stored import (
     LatencySummary,
@@ -248,8 +260,14 @@ __all__ = [
     "Environment",
     "Finding",
     "Gate",
+    "GateNodes",
     "GateStatus",
     "Grade",
+    "GraphComparison",
+    "GraphNode",
+    "GraphPart",
+    "GraphPartName",
+    "GraphSamples",
     "HeldMargin",
     "Interval",
     "LatencySummary",
@@ -262,6 +280,7 @@ __all__ = [
     "LockEntry",
     "LockStatus",
     "LockedNetwork",
+    "LostFusion",
     "Machine",
     "Measurement",
     "MemoryFormat",
@@ -275,6 +294,8 @@ __all__ = [
     "ModuleProfile",
     "NetworkOption",
     "NetworkOptions",
+    "NodeKind",
+    "NodePart",
     "Noise",
     "OnInconclusive",
     "OpCost",
@@ -302,6 +323,7 @@ __all__ = [
     "ResultListing",
     "ResultSummary",
     "Runtime",
+    "RuntimeGraph",
     "RuntimeInfo",
     "SavedBytes",
     "SavedForBackward",

@@ -226,7 +226,6 @@ WORKLOAD_OPTIONS: tuple[WorkloadOption, ...] = (
         default="eager",
         choices=tuple(runtime.name for runtime in RUNTIMES),
         former=("execution", "exec"),
-        by_part=False,
     ),
     WorkloadOption(
         "optimizer",

@@ -42,8 +42,10 @@ class RuntimeInfo:
     patience: int = 1
     """How many times as long as with eager steps a worker may say nothing."""
     is_exported: bool = False
-    """Whether it runs a file that a network is exported to, once for all processes. Weights and inputs are in
-    float32 then, whatever it computes in."""
+    """Whether it runs a file that a network is exported to, once for all processes. Its weights and inputs
+    are in float32, whatever it computes in."""
+    has_graph: bool = False
+    """Whether it runs a graph of its own making, which can be read."""
     prepares: bool = True
     """Whether it spends time on a network before the first step that is reported on its own."""
 
@@ -65,6 +67,7 @@ _EXPORTED: dict[str, Any] = {
     "world_sizes": (1, 1),
     "has_own_threads": True,
     "is_exported": True,
+    "has_graph": True,
     "patience": 5,
 }
 """What runtimes can do that take an exported network: one image or batch at a time, on the CPU."""
@@ -80,7 +83,7 @@ RUNTIMES: tuple[RuntimeInfo, ...] = (
         patience=5,
     ),
     # Compiling a network says nothing for minutes.
-    RuntimeInfo(name="compile", help="torch.compile", verb="compile", patience=5),
+    RuntimeInfo(name="compile", help="torch.compile", verb="compile", patience=5, has_graph=True),
     RuntimeInfo(
         name="onnxruntime",
         help="ONNX Runtime",

@@ -32,6 +32,7 @@ from sebench.worker.channel import Build, Fatal, guarded
 from sebench.worker.protocol import (
     Exported,
     ExportRequest,
+    GraphRequest,
     MemoryRequest,
     ProfileRequest,
     Request,
@@ -266,7 +267,7 @@ def export(request: ExportRequest, build: Build, device: Device, *, alive: Heart
 
 def source_for(
     spec: ModelSpec,
-    request: Request | SideRequest | ExportRequest | MemoryRequest | ProfileRequest,
+    request: Request | SideRequest | ExportRequest | MemoryRequest | ProfileRequest | GraphRequest,
     rank: int = 0,
 ) -> Inputs:
     """What the input of a network holds in the beginning; the same for all networks that are fed alike.

@@ -39,7 +39,7 @@ from sebench.schema import (
 )
 from sebench.surgery.sites import NO_SITES, charged_to, find_sites
 from sebench.worker.counting import inputs_of
-from sebench.worker.protocol import ProfileRequest
+from sebench.worker.protocol import GraphRequest, ProfileRequest
 
 PREPARED_STEPS = 3
 Prepare = Callable[[nn.Module], Step]
@@ -134,13 +134,13 @@ def _contrasts(
     rng = Random(request.process_seed)
     plain = _built(request, request.pair.baseline).module
     steps: dict[Side, Step] = {"baseline": prepare(plain), "candidate": step}
-    yield _contrast(request, device, rng, PLAIN, steps, alive=alive)
+    yield measure_contrast(request, device, rng, PLAIN, steps, alive=alive)
     del plain, steps
     for part in parse_variant(request.pair.candidate.variant).parts:
         if request.workload.phase in part.ablated_in:
             ablated = _ablated(request, part.name)
             steps = {"baseline": prepare(ablated), "candidate": step}
-            yield _contrast(request, device, rng, part.name, steps, alive=alive)
+            yield measure_contrast(request, device, rng, part.name, steps, alive=alive)
 
 
 def _built(request: ProfileRequest, spec: ModelSpec) -> BuiltModel:
@@ -160,8 +160,8 @@ def _ablated(request: ProfileRequest, part: str) -> nn.Module:
     return without(built.module, built.sites, part, make)
 
 
-def _contrast(
-    request: ProfileRequest,
+def measure_contrast(
+    request: ProfileRequest | GraphRequest,
     device: Device,
     rng: Random,
     name: str,
@@ -169,6 +169,16 @@ def _contrast(
     *,
     alive: Heartbeat,
 ) -> Contrast:
+    """Blocks of two steps, after a warm-up.
+
+    Args:
+        request: its policy and threads.
+        device: clock and barrier.
+        rng: draws the orders and pauses.
+        name: of the contrast.
+        steps: one per side.
+        alive: told after every step of the warm-up, and after every block.
+    """
     step_s = warm_up(steps, device, request.policy, alive=alive)
     count = steps_per_segment(step_s, request.policy)
     blocks = []

@@ -11,6 +11,7 @@ from sebench.schema import (
     CrossCheck,
     DeviceState,
     EnergyBlock,
+    GraphSamples,
     LockedNetwork,
     LockEntry,
     Machine,
@@ -82,6 +83,20 @@ class ProfileRequest(Value, frozen=True, kw_only=True, tag=True):
     """Its bounds, where they are known from an earlier run."""
     weight_seed: int
     process_seed: int
+
+
+class GraphRequest(Value, frozen=True, kw_only=True, tag=True):
+    """Runner to worker, instead of `Request`: read the graphs that a runtime makes of a pair."""
+
+    pair: Pair
+    workload: Workload
+    policy: TimingPolicy
+    steps: int
+    """To profile; 0 reads the graphs alone."""
+    weight_seed: int
+    process_seed: int
+    exported: dict[Side, str] = msgspec.field(default_factory=dict)
+    """As in `Request`."""
 
 
 class SideRequest(Value, frozen=True, kw_only=True, tag=True):
@@ -276,6 +291,13 @@ class Profiled(Value, frozen=True, kw_only=True, tag=True):
     runtime: dict[str, Any]
 
 
+class GraphsRead(Value, frozen=True, kw_only=True, tag=True):
+    """Worker to runner: the answer to a `GraphRequest`."""
+
+    samples: GraphSamples
+    runtime: dict[str, Any]
+
+
 class CounterFound(Value, frozen=True, kw_only=True, tag=True):
     """Worker to runner: the answer to a `CounterRequest`."""
 
@@ -300,6 +322,7 @@ Asked = (
     Request
     | MemoryRequest
     | ProfileRequest
+    | GraphRequest
     | SideRequest
     | ExportRequest
     | CountRequest
@@ -310,6 +333,6 @@ Asked = (
     | Join
 )
 """What a worker may be asked first."""
-Measurements = Measured | MemoryMeasured | Profiled | EnergyMeasured
+Measurements = Measured | MemoryMeasured | Profiled | GraphsRead | EnergyMeasured
 Answers = Exported | Counted | CrossChecked | Locked | CounterFound
 Reply = Measurements | Answers | Alive | Ready | SideReady | Timed | Done | EnergyDone | Failed

@@ -14,8 +14,10 @@ from sebench.profilers.distributed import lone_rank
 from sebench.profilers.probes import read_probe
 from sebench.profilers.runtime import runtime_facts
 from sebench.profilers.selection import select_device
+from sebench.schema import OWN_FACTS
 from sebench.worker.channel import Build, Fatal, Lines, Select, Sink, WorkerChannel, guarded
 from sebench.worker.counting import serve_counts, serve_lock
+from sebench.worker.graphs import read_graphs
 from sebench.worker.preparing import (
     build_module,
     export,
@@ -35,6 +37,8 @@ from sebench.worker.protocol import (
     EnergyRequest,
     ExportRequest,
     Failed,
+    GraphRequest,
+    GraphsRead,
     Join,
     LockRequest,
     MemoryMeasured,
@@ -89,8 +93,8 @@ def _answer(
             run_other_rank(request, channel)
         case SideRequest():
             _run_side(request, channel)
-        case ProfileRequest():
-            _profile(request, channel)
+        case ProfileRequest() | GraphRequest():
+            _take_apart(request, channel)
         case ExportRequest() | MemoryRequest():
             _run_one(request, channel)
         case CountRequest() | CrossCheckRequest():
@@ -143,6 +147,18 @@ def _measure_memory(request: MemoryRequest, channel: WorkerChannel) -> None:
         channel.about(request.spec.label)
         run = measure_memory(request, device, channel.build, alive=channel.alive)
     channel.send(MemoryMeasured(run=run))
+
+
+def _take_apart(request: ProfileRequest | GraphRequest, channel: WorkerChannel) -> None:
+    """Where the time of a pair goes: by torch's profiler, or by the runtime's own."""
+    if isinstance(request, ProfileRequest):
+        _profile(request, channel)
+        return
+    device = channel.device(request.workload)
+    with device.quiet():
+        samples, facts = guarded(lambda: read_graphs(request, channel.build, device, alive=channel.alive))
+    own = {OWN_FACTS: {request.workload.runtime: facts}} if facts else {}
+    channel.send(GraphsRead(samples=samples, runtime={**runtime_facts(device.name), **own}))
 
 
 def _profile(request: ProfileRequest, channel: WorkerChannel) -> None:

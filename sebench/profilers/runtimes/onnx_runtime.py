@@ -6,7 +6,9 @@ not spin. The input is read and the output written where torch has them, without
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -31,6 +33,7 @@ _ELEMENTS = {
     torch.bool: "bool_",
 }
 _LEVEL = "ORT_ENABLE_ALL"
+NO_SIZES: Mapping[str, int] = MappingProxyType({})
 
 
 def write(network: nn.Module, inputs: Inputs, file: Path, _: Workload, /) -> None:
@@ -39,8 +42,12 @@ def write(network: nn.Module, inputs: Inputs, file: Path, _: Workload, /) -> Non
 
 
 def bind(file: Path, own: OwnInput, workload: Workload, /) -> PreparedStep:
-    """See `Bind`: a session of its own, on tensors that it shares with torch."""
-    session = _session(file, workload, own)
+    """See `Bind`: a session of its own."""
+    return bound(make_session(file, workload, sizes=_open_sizes(file, own)), own)
+
+
+def bound(session: Any, own: OwnInput) -> PreparedStep:  # noqa: ANN401 - it is not typed
+    """The step of a session, on tensors that it shares with torch."""
     tensors = in_order_of([place.name for place in session.get_inputs()], own)
     binding = session.io_binding()
     for place, tensor in zip(session.get_inputs(), tensors, strict=True):
@@ -62,7 +69,17 @@ def bind(file: Path, own: OwnInput, workload: Workload, /) -> PreparedStep:
     return PreparedStep(step, made, _facts(session))
 
 
-def _session(file: Path, workload: Workload, own: OwnInput) -> Any:  # noqa: ANN401 - it is not typed
+def make_session(
+    file: Path, workload: Workload, *, sizes: Mapping[str, int] = NO_SIZES, **more: object
+) -> Any:
+    """A session as the workload asks.
+
+    Args:
+        file: to run.
+        workload: threads.
+        sizes: for one shape, of those that the file leaves open under a name.
+        **more: attributes of its options, e.g. ``enable_profiling``.
+    """
     import onnxruntime  # noqa: PLC0415 - an extra
 
     options = onnxruntime.SessionOptions()
@@ -73,7 +90,9 @@ def _session(file: Path, workload: Workload, own: OwnInput) -> Any:  # noqa: ANN
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Numbers too small to be normal are taken for zero, as in eager steps (`sebench.profilers.cpu`).
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
-    for name, size in _open_sizes(file, own).items():  # for one shape, as all others
+    for name, value in more.items():
+        setattr(options, name, value)
+    for name, size in sizes.items():
         options.add_free_dimension_override_by_name(name, size)
     return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 

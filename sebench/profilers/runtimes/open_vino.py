@@ -41,11 +41,15 @@ def write(network: nn.Module, inputs: Inputs, file: Path, workload: Workload, /)
 
 
 def bind(file: Path, own: OwnInput, workload: Workload, /) -> PreparedStep:
-    """See `Bind`: compiled for the CPU, on tensors that it shares with torch."""
+    """See `Bind`: compiled for the CPU."""
+    compiled = make_compiled(file, workload, own)
+    return bound(compiled, compiled.create_infer_request(), own)
+
+
+def bound(compiled: Any, request: Any, own: OwnInput) -> PreparedStep:  # noqa: ANN401 - they are not typed
+    """The step of a request, on tensors that it shares with torch."""
     import openvino  # noqa: PLC0415
 
-    compiled = _compiled(file, workload, own)
-    request = compiled.create_infer_request()
     for index, tensor in enumerate(in_order_of([port.any_name for port in compiled.inputs], own)):
         request.set_input_tensor(index, openvino.Tensor(tensor.numpy(), shared_memory=True))
     request.infer()  # tells the shapes
@@ -63,7 +67,15 @@ def bind(file: Path, own: OwnInput, workload: Workload, /) -> PreparedStep:
     return PreparedStep(step, made, _facts(compiled))
 
 
-def _compiled(file: Path, workload: Workload, own: OwnInput) -> Any:  # noqa: ANN401 - it is not typed
+def make_compiled(file: Path, workload: Workload, own: OwnInput | None = None, **more: object) -> Any:
+    """A file compiled as the workload asks, and for one shape where it leaves sizes open.
+
+    Args:
+        file: to run.
+        workload: threads and precision.
+        own: the input that has the shape.
+        **more: further settings, e.g. ``PERF_COUNT``.
+    """
     import openvino  # noqa: PLC0415
 
     core = openvino.Core()
@@ -74,9 +86,10 @@ def _compiled(file: Path, workload: Workload, own: OwnInput) -> Any:  # noqa: AN
         _THREADS: workload.threads,
         "NUM_STREAMS": 1,
         "PERFORMANCE_HINT": "LATENCY",
+        **more,
     }
     model = core.read_model(file)
-    if model.is_dynamic():  # for one shape, as all others
+    if own is not None and model.is_dynamic():
         tensors = in_order_of([port.any_name for port in model.inputs], own)
         model.reshape(dict(zip(model.inputs, (tuple(each.shape) for each in tensors), strict=True)))
     compiled = core.compile_model(model, "CPU", settings)
