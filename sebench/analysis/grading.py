@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from sebench import statistics
@@ -93,6 +94,7 @@ def latency_findings(
         _resolution(blocks),
         *((_preemption(blocks),) if measurement.workload.device == "cpu" else (_accelerator(blocks),)),
         _compile_times(measurement),
+        _quantization(measurement),
     )
     return tuple(finding for check in checks for finding in check)
 
@@ -245,6 +247,23 @@ def _accelerator(blocks: Sequence[Block]) -> Iterator[Finding]:
             severity="info",
             message="the power limit reduced the clocks, because of the workload itself",
         )
+
+
+def _quantization(measurement: Measurement) -> Iterator[Finding]:
+    """How far quantization went, and which operations the candidate has in float beyond the baseline's."""
+    made = measurement.quantized
+    if not made:
+        return
+    told = [
+        f"{each.int8_convolutions} of {each.convolutions} convolutions of the {side} in int8,"
+        f" {each.difference_from_eager:.2g} of the largest output off float32"
+        for side, each in made.items()
+    ]
+    by_side = {side: Counter(each.float_operations) for side, each in made.items()}
+    beyond = by_side.get("candidate", Counter()) - by_side.get("baseline", Counter())
+    listed = ", ".join(f"{count} {kind}" for kind, count in beyond.items()) or "nothing"
+    beside = f"; in float in the candidate only: {listed}" if len(by_side) == len(_SIDES) else ""
+    yield Finding(code="quantized", severity="info", message=f"{'; '.join(told)}{beside}")
 
 
 def _compile_times(measurement: Measurement) -> Iterator[Finding]:

@@ -33,6 +33,7 @@ from sebench.schema import (
     OnInconclusive,
     Optimizer,
     Phase,
+    Quantization,
     Runtime,
     StrideIn,
     WorkloadRequest,
@@ -110,6 +111,7 @@ def check(
     threads: int | None = None,
     runtime: Runtime | None = None,
     optimizer: Optimizer | None = None,
+    quantize: Quantization | None = None,
     world_size: int | None = None,
     num_classes: int | None = None,
     stride_in: StrideIn | None = None,
@@ -152,6 +154,7 @@ def check(
         threads: intra-op threads on the CPU.
         runtime: how steps run.
         optimizer: ``sgd`` includes the update of the weights in a training step.
+        quantize: ``int8`` has the runtime quantize statically, calibrated on seeded inputs.
         world_size: train data-parallel over so many processes.
         num_classes: width of the classifier; None is the network's own.
         stride_in: convolution that strides in bottleneck ResNets: ``1x1`` (None) is v1, ``3x3`` is v1.5.
@@ -198,6 +201,7 @@ def check(
             threads=threads,
             runtime=runtime,
             optimizer=optimizer,
+            quantize=quantize,
             world_size=world_size,
         ),
         network=asked_options(

@@ -29,6 +29,7 @@ from sebench.schema import (
     Pair,
     Phase,
     Plan,
+    Quantization,
     Result,
     Runtime,
     StrideIn,
@@ -117,6 +118,7 @@ def compare(
     threads: int | None = None,
     runtime: Runtime = "eager",
     optimizer: Optimizer = "none",
+    quantize: Quantization = "none",
     world_size: int = 1,
     num_classes: int | None = None,
     stride_in: StrideIn | None = None,
@@ -156,6 +158,7 @@ def compare(
         threads: intra-op threads on the CPU, of each process; None is every core that this process may use.
         runtime: how steps run.
         optimizer: ``sgd`` includes the update of the weights in a training step.
+        quantize: ``int8`` has the runtime quantize statically, calibrated on seeded inputs.
         world_size: train data-parallel over so many processes, which split the batch.
         num_classes: width of the classifier; None is the network's own.
         stride_in: convolution that strides in bottleneck ResNets: ``1x1`` (None) is v1, ``3x3`` is v1.5.
@@ -203,6 +206,7 @@ def compare(
                 threads=threads,
                 runtime=execution or runtime,
                 optimizer=optimizer,
+                quantize=quantize,
                 world_size=world_size,
             )
         ),

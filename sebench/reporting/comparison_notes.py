@@ -46,6 +46,7 @@ def notes(
         *_uncounted(comparisons),
         *_sampling(timed),
         *_gradient_traffic(comparisons),
+        *_quantization(comparisons),
         *_reasons(comparisons),
         *_sources(papers),
         *(_findings(comparisons, environment) if with_findings else ()),
@@ -115,6 +116,15 @@ def _gradient_traffic(comparisons: Iterable[Comparison]) -> Iterator[str]:
                 f"2(N-1)/N = {2 * (ranks - 1) / ranks:.3g} times as many bytes from each rank; "
                 "times are those of the slowest rank."
             )
+
+
+def _quantization(comparisons: Iterable[Comparison]) -> Iterator[str]:
+    """What was quantized: without it a ratio in int8 says little."""
+    for comparison in comparisons:
+        for metric in comparison.metrics:
+            for finding in metric.findings:
+                if finding.code == "quantized":
+                    yield f"{label(metric)}, {comparison.short_title}: {finding.message}."
 
 
 def _sizes_text(sizes: Sequence[int], noun: str) -> str:

@@ -98,6 +98,17 @@ class ProcessRun(Value, frozen=True, kw_only=True):
     error: str | None = None
 
 
+class Quantized(Value, frozen=True, kw_only=True):
+    """What a runtime made of a quantized network, as its optimised graph has it."""
+
+    convolutions: Count
+    int8_convolutions: Count
+    float_operations: dict[str, Count] = msgspec.field(default_factory=dict)
+    """How many of each kind still compute in floating point, conversions left out."""
+    difference_from_eager: Annotated[float, Meta(ge=0)]
+    """Largest difference from the network in float32, as a share of the largest output."""
+
+
 class Measurement(Value, frozen=True, kw_only=True):
     """Raw samples of one metric under one workload; statistics are derived on read."""
 
@@ -107,6 +118,8 @@ class Measurement(Value, frozen=True, kw_only=True):
     policy: TimingPolicy
     export_s: dict[Side, Seconds] = msgspec.field(default_factory=dict)
     """What exporting took, once for all processes, of the sides whose runtime takes files."""
+    quantized: dict[Side, Quantized] = msgspec.field(default_factory=dict)
+    """Of the sides that `Workload.quantize` quantizes."""
     sigma_process: Annotated[float, Meta(ge=0, le=10)] | None = None
     """Calibrated standard deviation of the log-ratio between fresh processes, as it was known then."""
     processes: tuple[ProcessRun, ...] = ()

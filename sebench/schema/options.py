@@ -14,7 +14,7 @@ from typing import get_args
 
 from msgspec import NODEFAULT
 
-from sebench.schema.base import Dtype, MemoryFormat, Optimizer, Phase
+from sebench.schema.base import Dtype, MemoryFormat, Optimizer, Phase, Quantization
 from sebench.schema.request import Workload
 from sebench.schema.runtimes import RUNTIMES
 
@@ -226,6 +226,19 @@ WORKLOAD_OPTIONS: tuple[WorkloadOption, ...] = (
         default="eager",
         choices=tuple(runtime.name for runtime in RUNTIMES),
         former=("execution", "exec"),
+    ),
+    WorkloadOption(
+        "quantize",
+        "--quantize",
+        "quantization",
+        lambda w: w.quantize,
+        usual="none",
+        noun="quantization",
+        help="Static quantization by the runtime, calibrated on seeded inputs.",
+        default="none",
+        choices=get_args(Quantization),
+        later=True,
+        by_part=False,
     ),
     WorkloadOption(
         "optimizer",

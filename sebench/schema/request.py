@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import UNSET
 from msgspec.structs import force_setattr, replace
 
-from sebench.schema.base import Dtype, Effort, MemoryFormat, Optimizer, Phase, Runtime, Value
+from sebench.schema.base import Dtype, Effort, MemoryFormat, Optimizer, Phase, Quantization, Runtime, Value
 from sebench.schema.network import NetworkOptions
 from sebench.schema.ranges import (
     Confidence,
@@ -142,6 +142,8 @@ class Workload(Value, frozen=True, kw_only=True):
     micro_batch_size: Positive | None = None
     """Set where the batch does not fit and is emulated by accumulating over smaller ones. Batch norm sees
     those, so the result is never compared with a native one."""
+    quantize: Quantization = "none"
+    """What the runtime quantizes weights and activations to, statically, on seeded inputs."""
     cudnn_benchmark: bool = True
     """cuDNN searches for its fastest convolution plans (CUDA only)."""
 
@@ -188,6 +190,7 @@ class WorkloadRequest(Value, frozen=True, kw_only=True, rename="kebab"):
     memory_format: MemoryFormat | None = None
     threads: Positive | None = None
     runtime: Runtime | None = None
+    quantize: Quantization | None = None
     optimizer: Optimizer | None = None
     world_size: Positive | None = None
 

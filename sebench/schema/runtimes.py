@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from sebench.schema.base import Dtype, MemoryFormat, Phase, Runtime
+from sebench.schema.base import Dtype, MemoryFormat, Phase, Quantization, Runtime
 
 OWN_FACTS = "inference_runtimes"
 """Key in an environment's runtime: versions and settings of runtimes other than torch's, by name."""
@@ -35,8 +35,11 @@ class RuntimeInfo:
     """Fewest and most ranks of a data-parallel step; None is any number."""
     memory_formats: tuple[MemoryFormat, ...] = get_args(MemoryFormat)
     """Layouts of the input; runtimes of their own decide about all others."""
+    quantizations: tuple[Quantization, ...] = ("none",)
     needs: tuple[str, ...] = ()
     """Packages that an extra of its name installs."""
+    quantizer: str = ""
+    """A further package that quantizes for it; an extra of that name installs it."""
     has_own_threads: bool = False
     """Whether it starts threads beside OpenMP's. Where those are bound, they inherit one place."""
     patience: int = 1
@@ -65,6 +68,7 @@ _EXPORTED: dict[str, Any] = {
     "devices": ("cpu",),
     "memory_formats": ("contiguous",),
     "world_sizes": (1, 1),
+    "quantizations": ("none", "int8"),
     "has_own_threads": True,
     "is_exported": True,
     "has_graph": True,
@@ -96,6 +100,7 @@ RUNTIMES: tuple[RuntimeInfo, ...] = (
         help="OpenVINO",
         verb="convert",
         needs=("openvino",),
+        quantizer="nncf",
         **{**_EXPORTED, "dtypes": ("float32", "bfloat16")},
     ),
 )

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import cast
 
 import torch
+from msgspec.structs import replace
 from torch import nn
 
 from sebench import models, surgery
-from sebench.errors import WorkerError
+from sebench.errors import UsageError, WorkerError
 from sebench.inputs import Inputs
 from sebench.profilers.device import Device, RestoredStep, Step
 from sebench.profilers.inputs import OwnInput, as_in_workload, make_source
@@ -26,7 +27,7 @@ from sebench.profilers.workload import (
     gradient_bytes,
     module_dtype,
 )
-from sebench.schema import OWN_FACTS, ModelSpec, Side, Workload, runtime_info
+from sebench.schema import OWN_FACTS, ModelSpec, Quantized, Side, Workload, runtime_info
 from sebench.surgery.files import make_file_inputs, write_file
 from sebench.worker.channel import Build, Fatal, guarded
 from sebench.worker.protocol import (
@@ -39,6 +40,8 @@ from sebench.worker.protocol import (
     SideRequest,
 )
 
+CALIBRATION_BATCHES = 8
+"""Activations of random inputs vary little from batch to batch."""
 About = Callable[[str], None]
 """Told which network's code runs from now on."""
 
@@ -250,19 +253,59 @@ def export(request: ExportRequest, build: Build, device: Device, *, alive: Heart
     runtime = FILE_RUNTIMES[workload.runtime]
     source = guarded(lambda: source_for(spec, request))
     if models.exported_file(spec.model) is not None:
-        start_s = device.clock()
-        guarded(lambda: write_file(models.resolve(spec), folder, workload))
-        own = OwnInput(lambda: source, workload.device)
-    else:
-        module = guarded(lambda: build(spec, request.weight_seed, workload, request.beside))
-        alive()
-        own = OwnInput(lambda: source, workload.device)
-        start_s = device.clock()
-        guarded(lambda: runtime.export(module, own, workload, folder))
+        return _put(request, source, device, alive)
+    module = guarded(lambda: build(spec, request.weight_seed, workload, request.beside))
+    alive()
+    own = OwnInput(lambda: source, workload.device)
+    start_s = device.clock()
+    calibration = guarded(lambda: calibration_for(request)) if workload.quantize != "none" else ()
+    guarded(lambda: runtime.export(module, own, workload, folder, calibration))
     export_s = device.clock() - start_s
     alive()
-    guarded(lambda: runtime.load(folder, own, workload))
+    step = guarded(lambda: runtime.load(folder, own, workload))
+    if workload.quantize == "none":
+        return Exported(export_s=export_s)
+    counted = guarded(lambda: runtime.count_operations(folder / runtime.file, workload))
+    difference = cast("float", step.facts[APART])
+    quantized = Quantized(**counted._asdict(), difference_from_eager=difference)
+    return Exported(export_s=export_s, quantized=quantized)
+
+
+def _put(request: ExportRequest, source: Inputs, device: Device, alive: Heartbeat) -> Exported:
+    """The same of a network that was exported already."""
+    spec, workload, folder = request.spec, request.workload.of(request.spec), Path(request.folder)
+    start_s = device.clock()
+    guarded(lambda: write_file(models.resolve(spec), folder, workload))
+    export_s = device.clock() - start_s
+    alive()
+    own = OwnInput(lambda: source, workload.device)
+    guarded(lambda: FILE_RUNTIMES[workload.runtime].load(folder, own, workload))
     return Exported(export_s=export_s)
+
+
+def calibration_for(request: ExportRequest) -> tuple[tuple[torch.Tensor, ...], ...]:
+    """Batches that set the ranges of a quantized network: like its input, of seeds of their own.
+
+    Raises:
+        UsageError: they say nothing about ranges: whole numbers only, or the same value throughout.
+    """
+    seeds = range(request.weight_seed + 1, request.weight_seed + 1 + CALIBRATION_BATCHES)
+    batches = tuple(
+        tuple(source_for(request.spec, replace(request, weight_seed=seed)).tensors()) for seed in seeds
+    )
+    floating = [tensor for batch in batches for tensor in batch if tensor.is_floating_point()]
+    option, made = f"--quantize {request.workload.quantize}", request.spec.example_inputs
+    if not floating:
+        raise UsageError(
+            f"{option} is calibrated on floating-point inputs, and {made} makes none",
+            hint="leave out --quantize",
+        )
+    if all(torch.equal(each, each.flatten()[:1].expand_as(each)) for each in floating):
+        raise UsageError(
+            f"{option} is calibrated on the inputs, and {made} makes the same number throughout",
+            hint="return data as the network meets it, or random numbers (torch.randn)",
+        )
+    return batches
 
 
 def source_for(

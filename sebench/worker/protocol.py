@@ -20,6 +20,7 @@ from sebench.schema import (
     Pair,
     Phase,
     ProfileSamples,
+    Quantized,
     Side,
     StaticCost,
     TimingPolicy,
@@ -147,6 +148,8 @@ class Exported(Value, frozen=True, kw_only=True, tag=True):
     """Worker to runner: the answer to an `ExportRequest`. The files were run, and agree with eager."""
 
     export_s: float
+    quantized: Quantized | None = None
+    """What became of it, where the workload quantizes."""
 
 
 class Run(Value, frozen=True, kw_only=True, tag=True):

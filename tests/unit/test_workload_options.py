@@ -83,6 +83,7 @@ OTHER = {
     "threads": 1,
     "runtime": "compile",
     "optimizer": "sgd",
+    "quantize": "int8",
     "micro_batch_size": 4,
     "world_size": 2,
     "cudnn_benchmark": False,
@@ -288,7 +289,7 @@ def test_words():
 
 def test_the_columns_of_a_csv_never_move():
     header = render(results_document(listing(USUAL)), "csv").splitlines()[0].split(",")
-    assert header[-3:] == ["world_size", "cudnn_benchmark", "runtime"]
+    assert header[-4:] == ["world_size", "cudnn_benchmark", "runtime", "quantize"]
     # Earlier names stay where they were until 1.0.
     assert (
         WORKLOAD_COLUMNS
@@ -304,7 +305,7 @@ def test_the_columns_of_a_csv_never_move():
                 "threads",
                 "execution",
             ),
-            *("optimizer", "micro_batch_size", "world_size", "cudnn_benchmark", "runtime"),
+            *("optimizer", "micro_batch_size", "world_size", "cudnn_benchmark", "runtime", "quantize"),
         )
     )
     assert header[header.index("interrupted") + 1 :][:8] == [
@@ -425,8 +426,11 @@ def test_a_gate_measures_what_the_command_line_says(option):
 
 @ASKED
 def test_what_is_said_is_planned(option):
-    # Several ranks and optimizers are for training, as is everything that may go with it.
+    # Several ranks and optimizers are for training, as is everything that may go with it; runtimes that
+    # quantize are for inference.
     said = {"phase": "training", "batch_size": 8, option.parameter: asked(option)}
+    if option.field == "quantize":
+        said |= {"phase": "inference", "runtime": "onnxruntime"}
     (planned,) = workloads(WorkloadRequest(**said), (3, 299, 224))
     if option.field == "input_shape":  # of the network, unless it is said in full
         assert planned.input_shape == (8, 3, 299, 224)

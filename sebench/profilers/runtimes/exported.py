@@ -12,11 +12,11 @@ import logging
 import re
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import nn
@@ -29,10 +29,11 @@ from sebench.profilers.runtimes.eager import Batch, PreparedStep
 from sebench.profilers.workload import inference_step
 from sebench.schema import Workload
 
-TOLERANCES = {"float32": 1e-3, "bfloat16": 1e-2}
+TOLERANCES = {"float32": 1e-3, "bfloat16": 1e-2, "int8": 1.0}
 """Largest difference from eager in float32, as a share of the largest output, by what is computed in.
 
-Float32 comes to about 1e-6, bfloat16, whose numbers are 2^-8 apart, to about 2.5e-3.
+Float32 comes to about 1e-6, bfloat16, whose numbers are 2^-8 apart, to about 2.5e-3. What int8 comes to
+depends on the weights: it is told, and only what is another function altogether is refused.
 """
 APART = "difference_from_eager"
 """Name of the fact that `require_agreement` finds."""
@@ -75,6 +76,21 @@ class Bind(Protocol):
         """
 
 
+class OperationCounts(NamedTuple):
+    """What a graph computes in, as its runtime has optimised it."""
+
+    convolutions: int
+    int8_convolutions: int
+    float_operations: dict[str, int]
+    """How many by kind; what only moves or converts tensors is left out."""
+
+
+Quantize = Callable[[Path, Sequence[tuple[torch.Tensor, ...]]], None]
+"""Replaces a file by its form in int8, calibrated on inputs."""
+CountOperations = Callable[[Path, Workload], OperationCounts]
+"""Of a file, as the runtime optimises it for a workload."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRuntime:
     """A runtime that runs files."""
@@ -85,14 +101,23 @@ class FileRuntime:
     """And what one may be called that somebody else has exported."""
     write: Write
     bind: Bind
+    quantize: Quantize
+    count_operations: CountOperations
 
     def prepare(self, module: nn.Module, batch: Batch, workload: Workload, /) -> PreparedStep:
         """See `Prepare`: exported to a temporary folder, and loaded from there."""
         with tempfile.TemporaryDirectory() as folder:
-            self.export(module, batch.input, workload, Path(folder))
+            self.export(module, batch.input, workload, Path(folder), (batch.input.tensors,))
             return self.load(Path(folder), batch.input, workload)
 
-    def export(self, module: nn.Module, own: OwnInput, workload: Workload, folder: Path) -> None:
+    def export(
+        self,
+        module: nn.Module,
+        own: OwnInput,
+        workload: Workload,
+        folder: Path,
+        calibration: Sequence[tuple[torch.Tensor, ...]] = (),
+    ) -> None:
         """Write a network to `folder`, and what eager makes of its input.
 
         Args:
@@ -100,6 +125,7 @@ class FileRuntime:
             own: what it works on; left as it was.
             workload: what the file is for.
             folder: an empty one.
+            calibration: inputs like `own`, needed where the workload quantizes.
 
         Raises:
             WorkerError: the network cannot be exported; says why.
@@ -110,6 +136,8 @@ class FileRuntime:
             torch.save(expected, folder / _OUTPUTS)
             with silence(), torch.no_grad():
                 self.write(network, Inputs(own.tensors), folder / self.file, workload)
+                if workload.quantize != "none":
+                    self.quantize(folder / self.file, calibration)
         except WorkerError:
             raise
         except OSError as error:
@@ -227,7 +255,7 @@ def require_agreement(
         default=0.0,
     )
     difference = apart / largest if largest else apart
-    allowed = TOLERANCES[workload.dtype]
+    allowed = TOLERANCES[workload.dtype if workload.quantize == "none" else workload.quantize]
     if not difference <= allowed:
         raise WorkerError(
             f"--runtime {workload.runtime} computes something else than eager: off by {difference:.2g} of the"

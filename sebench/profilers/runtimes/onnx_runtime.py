@@ -6,6 +6,7 @@ not spin. The input is read and the output written where torch has them, without
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -18,8 +19,9 @@ from sebench.errors import WorkerError
 from sebench.graphs.model_files import look_into
 from sebench.inputs import Inputs
 from sebench.profilers.inputs import OwnInput
+from sebench.profilers.runtimes import onnx_int8
 from sebench.profilers.runtimes.eager import PreparedStep
-from sebench.profilers.runtimes.exported import FileRuntime, in_order_of
+from sebench.profilers.runtimes.exported import FileRuntime, OperationCounts, in_order_of
 from sebench.schema import Workload
 
 _ELEMENTS = {
@@ -69,9 +71,17 @@ def bound(session: Any, own: OwnInput) -> PreparedStep:  # noqa: ANN401 - it is 
     return PreparedStep(step, made, _facts(session))
 
 
+def count_operations(file: Path, workload: Workload) -> OperationCounts:
+    """See `CountOperations`."""
+    with tempfile.TemporaryDirectory() as folder:
+        optimized = Path(folder) / file.name
+        make_session(file, workload, optimized_model_filepath=str(optimized))
+        return onnx_int8.count_operations(optimized)
+
+
 def make_session(
     file: Path, workload: Workload, *, sizes: Mapping[str, int] = NO_SIZES, **more: object
-) -> Any:
+) -> Any:  # noqa: ANN401 - it is not typed
     """A session as the workload asks.
 
     Args:
@@ -132,4 +142,10 @@ def _facts(session: Any) -> dict[str, object]:  # noqa: ANN401 - it is not typed
     }
 
 
-RUNTIME = FileRuntime(file="network.onnx", write=write, bind=bind)
+RUNTIME = FileRuntime(
+    file="network.onnx",
+    write=write,
+    bind=bind,
+    quantize=onnx_int8.quantize,
+    count_operations=count_operations,
+)

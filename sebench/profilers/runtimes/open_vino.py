@@ -15,6 +15,7 @@ from torch import nn
 from sebench.errors import WorkerError
 from sebench.inputs import Inputs
 from sebench.profilers.inputs import OwnInput
+from sebench.profilers.runtimes import openvino_int8
 from sebench.profilers.runtimes.eager import PreparedStep
 from sebench.profilers.runtimes.exported import FileRuntime, in_order_of
 from sebench.schema import Workload
@@ -67,7 +68,7 @@ def bound(compiled: Any, request: Any, own: OwnInput) -> PreparedStep:  # noqa: 
     return PreparedStep(step, made, _facts(compiled))
 
 
-def make_compiled(file: Path, workload: Workload, own: OwnInput | None = None, **more: object) -> Any:
+def make_compiled(file: Path, workload: Workload, own: OwnInput | None = None, **more: object) -> Any:  # noqa: ANN401
     """A file compiled as the workload asks, and for one shape where it leaves sizes open.
 
     Args:
@@ -133,4 +134,11 @@ def _facts(compiled: Any) -> dict[str, object]:  # noqa: ANN401 - it is not type
     return {"openvino": openvino.__version__, **known}
 
 
-RUNTIME = FileRuntime(file="network.xml", also=("network.onnx",), write=write, bind=bind)
+RUNTIME = FileRuntime(
+    file="network.xml",
+    also=("network.onnx",),
+    write=write,
+    bind=bind,
+    quantize=openvino_int8.quantize,
+    count_operations=lambda file, workload: openvino_int8.count_operations(make_compiled(file, workload)),
+)

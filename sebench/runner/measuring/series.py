@@ -105,6 +105,11 @@ class ProcessSeries:
             workload=self.session.workload,
             policy=self._policy,
             export_s={side: export.said.export_s for side, export in self.exports.items()},
+            quantized={
+                side: export.said.quantized
+                for side, export in self.exports.items()
+                if export.said.quantized is not None
+            },
             processes=tuple(self.runs),
             findings=tuple(self._findings),
         )

@@ -26,6 +26,8 @@ def as_files_ask(request: WorkloadRequest, pair: Pair) -> WorkloadRequest:
         return request
     if request.phase == "training":
         raise UsageError(f"{files[0].model} was exported for inference: no --phase training")
+    if request.quantize not in (None, "none"):
+        raise UsageError(f"--quantize: {files[0].model} is exported already", hint="leave it out")
     runtime = request.runtime or _usual_runtime(pair, files)
     for spec in files:
         _require_runtime(spec, spec.runtime or runtime)

@@ -150,9 +150,10 @@ def _check(request: WorkloadRequest) -> None:
         phase="training" if trains else "inference",
         dtype=request.dtype or "float32",
         memory_format=request.memory_format or "contiguous",
+        quantize=request.quantize or "none",
         world_size=request.world_size or 1,
     )
-    require_installed(runtime_info(request.runtime or "eager"))
+    require_installed(runtime_info(request.runtime or "eager"), quantize=request.quantize or "none")
     if request.optimizer not in (None, "none") and not trains:
         raise UsageError(
             f"--optimizer {request.optimizer} needs a training step", hint="add --phase training"
@@ -184,9 +185,10 @@ def require_runtimes(planned: PairPlan) -> None:
                 phase=own.phase,
                 dtype=own.dtype,
                 memory_format=own.memory_format,
+                quantize=own.quantize,
                 world_size=own.world_size,
             )
-            require_installed(info)
+            require_installed(info, quantize=own.quantize)
 
 
 def require_support(
@@ -196,6 +198,7 @@ def require_support(
     phase: Phase,
     dtype: str,
     memory_format: str = "contiguous",
+    quantize: str = "none",
     world_size: int,
     known: Sequence[RuntimeInfo] = RUNTIMES,
 ) -> None:
@@ -207,6 +210,7 @@ def require_support(
         phase: of the step.
         dtype: number format.
         memory_format: layout of the input.
+        quantize: what is quantized to.
         world_size: number of ranks.
         known: runtimes that a hint may name.
 
@@ -240,6 +244,15 @@ def require_support(
             f"{option} cannot {runtime.verb} a step of --dtype {dtype}",
             hint=others(lambda other: other.runs_on(device) and dtype in other.dtypes),
         )
+    if quantize not in runtime.quantizations:
+        raise UsageError(
+            f"{option} cannot quantize: no --quantize {quantize}",
+            hint=others(lambda other: other.runs_on(device) and quantize in other.quantizations),
+        )
+    if quantize != "none" and dtype != "float32":
+        raise UsageError(
+            f"--quantize {quantize} starts from float32, not from {dtype}", hint="leave out --dtype"
+        )
     if memory_format not in runtime.memory_formats:
         raise UsageError(
             f"{option} chooses layouts itself: no --memory-format {memory_format}",
@@ -247,12 +260,22 @@ def require_support(
         )
 
 
-def require_installed(runtime: RuntimeInfo) -> None:
+def require_installed(runtime: RuntimeInfo, *, quantize: str = "none") -> None:
     """Refuse a runtime whose packages are not there; imports none of them.
+
+    Args:
+        runtime: that was asked for.
+        quantize: what is quantized to, which may take another package.
 
     Raises:
         UsageError: names them, and the extra that installs them.
     """
+    quantizer = runtime.quantizer
+    if quantize != "none" and quantizer and find_spec(quantizer) is None:
+        raise UsageError(
+            f"--quantize {quantize} --runtime {runtime.name} needs {quantizer} (not installed)",
+            hint=extra_hint(quantizer),
+        )
     missing = [name for name in runtime.needs if find_spec(name) is None]
     if missing:
         raise UsageError(

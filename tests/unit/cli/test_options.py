@@ -9,8 +9,9 @@ from sebench.schema import ASKED_OPTIONS
 COMMANDS = get_command(app).commands
 UNIFORM = (
     "--batch-size", "--cache", "--debug", "--device", "--dtype", "--format", "--image-size",
-    "--memory-format", "--model", "--num-classes", "--optimizer", "--output", "--phase", "--plot", "--quiet",
-    "--results", "--runtime", "--seed", "--stride-in", "--threads", "--variant", "--world-size",
+    "--memory-format", "--model", "--num-classes", "--optimizer", "--output", "--phase", "--plot",
+    "--quantize", "--quiet", "--results", "--runtime", "--seed", "--stride-in", "--threads", "--variant",
+    "--world-size",
 )  # fmt: skip
 OWN_WORDS = {
     # Filters of results, and options that mean something else there.

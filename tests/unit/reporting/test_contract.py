@@ -26,6 +26,7 @@ WORKLOAD = {
     "runtime": {"eager", "cudagraph", "compile"},
     "execution": {"eager", "cudagraph", "compile"},
     "optimizer": {"none", "sgd"},
+    "quantize": {"none", "int8"},
     "world_size": int,
     "micro_batch_size": (int, type(None)),
     "cudnn_benchmark": bool,
