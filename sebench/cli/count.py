@@ -113,7 +113,7 @@ def count(
         request = WorkloadRequest(
             device="cpu",
             phase=phase,
-            batch_size=batch_size,
+            batch_size=None if batch_size == 1 else batch_size,  # a file may have another
             image_size=image_size,
             input_shape=input_shape,
             dtype=dtype,

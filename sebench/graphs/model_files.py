@@ -74,12 +74,6 @@ class ModelFile:
     beside: tuple[Path, ...]
     """Files that belong to it, relative to its folder."""
 
-    @property
-    def open_sizes(self) -> tuple[str, ...]:
-        """Names of the sizes that it leaves open."""
-        sizes = (size for each in self.inputs for size in each.shape)
-        return tuple(dict.fromkeys(size for size in sizes if isinstance(size, str)))
-
 
 def look_into(path: Path) -> ModelFile:
     """What a file of a network says of itself.
@@ -93,9 +87,19 @@ def look_into(path: Path) -> ModelFile:
     if path.suffix == OPENVINO:
         return _of_openvino(path)
     model = open_onnx(path)
+    return ModelFile(path, _fed(path, _inputs(model)), tuple(dict.fromkeys(_external(path, model))))
+
+
+def onnx_inputs(path: Path) -> tuple[DeclaredInput, ...]:
+    """The inputs of an ONNX file that has been looked into, or was written here."""
+    import onnx  # noqa: PLC0415 - an extra
+
+    return _inputs(onnx.load(str(path), load_external_data=False))
+
+
+def _inputs(model: ModelProto) -> tuple[DeclaredInput, ...]:
     held = {each.name for each in model.graph.initializer}
-    inputs = tuple(_declared(each) for each in model.graph.input if each.name not in held)
-    return ModelFile(path, _fed(path, inputs), tuple(dict.fromkeys(_external(path, model))))
+    return tuple(_declared(each) for each in model.graph.input if each.name not in held)
 
 
 def open_onnx(path: Path) -> ModelProto:

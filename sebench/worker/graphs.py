@@ -78,7 +78,7 @@ class _Work:
         with ExitStack() as stack:
             opened = {}
             for side in SIDES:
-                file = Path(request.exported[side], FILE_RUNTIMES[workload.runtime].file)
+                file = FILE_RUNTIMES[workload.runtime].file_in(Path(request.exported[side]))
                 folder = Path(stack.enter_context(TemporaryDirectory()))
                 opened[side] = WATCH[workload.runtime](file, self._input(side), workload, folder)
                 self._alive()

@@ -159,13 +159,17 @@ class FileRuntime:
         Raises:
             WorkerError: the runtime is not as the workload asks, or computes something else than eager.
         """
-        file = next((path for name in (self.file, *self.also) if (path := folder / name).exists()), None)
-        step = self.run_file(file or folder / self.file, own, workload)
+        step = self.run_file(self.file_in(folder), own, workload)
         if not (folder / _OUTPUTS).exists():  # eager knows nothing of it
             return step
         expected = torch.load(folder / _OUTPUTS, weights_only=True)
         difference = require_agreement(step.held, expected, workload)
         return step._replace(facts={**step.facts, APART: difference})
+
+    def file_in(self, folder: Path) -> Path:
+        """The file of a network in its folder, whoever wrote it."""
+        known = (folder / name for name in (self.file, *self.also))
+        return next((path for path in known if path.exists()), folder / self.file)
 
     def run_file(self, file: Path, own: OwnInput, workload: Workload) -> PreparedStep:
         """The step of a file, whoever wrote it.

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from sebench.errors import WorkerError
-from sebench.graphs.model_files import look_into
+from sebench.graphs.model_files import onnx_inputs
 from sebench.inputs import Inputs
 from sebench.profilers.inputs import OwnInput
 from sebench.profilers.runtimes import onnx_int8
@@ -45,7 +45,7 @@ def write(network: nn.Module, inputs: Inputs, file: Path, _: Workload, /) -> Non
 
 def bind(file: Path, own: OwnInput, workload: Workload, /) -> PreparedStep:
     """See `Bind`: a session of its own."""
-    return bound(make_session(file, workload, sizes=_open_sizes(file, own)), own)
+    return bound(make_session(file, workload, sizes=open_sizes(file, own)), own)
 
 
 def bound(session: Any, own: OwnInput) -> PreparedStep:  # noqa: ANN401 - it is not typed
@@ -107,9 +107,9 @@ def make_session(
     return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
 
-def _open_sizes(file: Path, own: OwnInput) -> dict[str, int]:
+def open_sizes(file: Path, own: OwnInput) -> dict[str, int]:
     """What the input makes of sizes that a file leaves open under a name."""
-    declared = look_into(file).inputs
+    declared = onnx_inputs(file)
     tensors = in_order_of([each.name for each in declared], own)
     return {
         name: size
