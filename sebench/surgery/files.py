@@ -195,7 +195,8 @@ def _proven(spec: ModelSpec, shape: tuple[int, ...], runtime: Runtime) -> Stripp
 def _outputs(model: object, file: Path, inputs: Inputs, workload: Workload) -> list[torch.Tensor]:
     file.write_bytes(model.SerializeToString())  # type: ignore[attr-defined]
     own = OwnInput(lambda: inputs, "cpu")
-    return [each.clone() for each in FILE_RUNTIMES[workload.runtime].run_file(file, own, workload).held]
+    step = FILE_RUNTIMES[workload.runtime].run_file(file, own, workload, "the network in it", hint=None)
+    return [each.clone() for each in step.held]
 
 
 def _require_loss(spec: ModelSpec, stripped: Stripped) -> None:

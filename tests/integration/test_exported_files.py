@@ -102,6 +102,15 @@ def test_openvino_files_are_timed_without_counts(invoke):
     assert found["params"]["reason"] == "plain.xml cannot be counted: only .onnx files are"
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("files")
+def test_the_graph_that_a_runtime_makes_of_a_file_is_read(invoke):
+    done = invoke("count -m fixed.onnx --runtime onnxruntime --graph --format json")
+    (graph,) = json.loads(done.stdout)["graphs"]
+    parts = {each["part"]: (each["baseline_nodes"], each["candidate_nodes"]) for each in graph["parts"]}
+    assert (parts["squeeze"], parts["scale"]) == ((0, 1), (0, 1))
+
+
 @pytest.mark.usefixtures("files")
 def test_check_holds_the_costs_of_a_file(invoke):
     # 8 x 8 weights, and 42 more with attention.
@@ -131,10 +140,9 @@ def test_check_holds_the_costs_of_a_file(invoke):
         ("compare -m se.onnx --weights w.pt", "--weights: se.onnx is exported already; leave it out"),
         ("compare -m net.xml", "variant 'plain': attention can be taken out of .onnx files"),
         ("count -m gone.onnx", "unknown model 'gone.onnx': No such file or directory"),
-        (
-            "profile -m se.onnx",
-            "se.onnx is an exported file, whose parts are not timed here; compare",
-        ),
+        ("profile -m se.onnx -m cifar_resnet110", "se.onnx does not run as the others do; add --runtime"),
+        ("profile -m se.onnx --runtime eager", "--runtime eager does not run se.onnx"),
+        ("compare -m se.onnx --quantize int8", "--quantize: se.onnx is exported already; leave it out"),
         ("count -m se.onnx --cross-check", "se.onnx is an exported file, not a module of torch"),
         ("count -m text.onnx", "text.onnx is no ONNX model, or not a whole one"),
         ("compare -m half.onnx", "half.onnx is no ONNX model, or not a whole one"),

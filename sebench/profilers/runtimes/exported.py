@@ -159,9 +159,9 @@ class FileRuntime:
         Raises:
             WorkerError: the runtime is not as the workload asks, or computes something else than eager.
         """
+        if not (folder / _OUTPUTS).exists():  # somebody else exported it: eager knows nothing of it
+            return self.run_file(self.file_in(folder), own, workload, "this file", hint=None)
         step = self.run_file(self.file_in(folder), own, workload)
-        if not (folder / _OUTPUTS).exists():  # eager knows nothing of it
-            return step
         expected = torch.load(folder / _OUTPUTS, weights_only=True)
         difference = require_agreement(step.held, expected, workload)
         return step._replace(facts={**step.facts, APART: difference})
@@ -171,8 +171,23 @@ class FileRuntime:
         known = (folder / name for name in (self.file, *self.also))
         return next((path for path in known if path.exists()), folder / self.file)
 
-    def run_file(self, file: Path, own: OwnInput, workload: Workload) -> PreparedStep:
+    def run_file(
+        self,
+        file: Path,
+        own: OwnInput,
+        workload: Workload,
+        what: str = "what it exported",
+        *,
+        hint: str | None = _ELSE,
+    ) -> PreparedStep:
         """The step of a file, whoever wrote it.
+
+        Args:
+            file: to run.
+            own: what it is fed.
+            workload: threads and precision.
+            what: the file in words, for an error.
+            hint: what to do where it cannot be run.
 
         Raises:
             WorkerError: the runtime cannot run it, or is not as the workload asks.
@@ -183,7 +198,7 @@ class FileRuntime:
             raise
         except Exception as error:
             raise WorkerError(
-                f"--runtime {workload.runtime} cannot run {file.name}: {_reason(error)}", hint=_ELSE
+                f"--runtime {workload.runtime} cannot run {what}: {_reason(error)}", hint=hint
             ) from error
 
 

@@ -1,5 +1,6 @@
 """Files of networks: what they say of themselves, and which are refused before a runtime sees them."""
 
+import sys
 import zipfile
 
 import pytest
@@ -36,6 +37,13 @@ def test_a_file_says_its_inputs_and_what_belongs_to_it(tmp_path):
     (declared,) = found.inputs
     assert (declared.name, declared.element, declared.shape) == ("x", "float32", ("batch", 3, 8, 8))
     assert found.beside == ()
+
+
+def test_what_is_missing_to_read_it_is_named(tmp_path, monkeypatch):
+    path = saved(tmp_path / "net.onnx", model([node("Relu", "x", "y")], {}))
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(DataFileError, match=r"reading it needs onnx; pip install '.*\[onnxruntime\]'"):
+        look_into(path)
 
 
 def test_weights_beside_it_belong_to_it(tmp_path):
