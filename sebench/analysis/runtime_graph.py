@@ -26,8 +26,8 @@ from sebench.schema import (
 )
 
 Ops = tuple[str, ...]
-Signature = tuple[tuple[int, ...], tuple[int, ...]]
-"""What tells a layer from others: shapes of its weight and its output."""
+Shape = tuple[int, ...]
+"""That of its weight tells a layer from others. Its output's does not: a runtime may move strides about."""
 MAX_INFLATION = 1.2
 """Beyond that, a finding says that the times of the nodes are those of a slower step."""
 
@@ -69,9 +69,9 @@ def conclude_graphs(pair: Pair, workload: Workload, samples: GraphSamples) -> Gr
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """Layers of one signature that hold fewer ops than before, or more."""
+    """Layers with weights of one shape that hold fewer ops than before, or more."""
 
-    signature: Signature
+    weight: Shape
     was: Ops
     now: Ops
     times: int
@@ -87,16 +87,12 @@ class _Change:
         return self.now[len(self.was) :]
 
 
-def _signature(node: GraphNode) -> Signature:
-    return node.weight, node.shape
-
-
 def _changed_layers(plain: Sequence[GraphNode], candidate: Sequence[GraphNode]) -> tuple[_Change, ...]:
     """Layers that are in both networks, and hold fewer ops in one of them."""
     before, after = _layers(plain), _layers(candidate)
     found = []
-    for signature, held in before.items():
-        now = after.get(signature, Counter())
+    for weight, held in before.items():
+        now = after.get(weight, Counter())
         if held.total() != now.total():
             continue
         gained = sorted((now - held).elements(), key=len)
@@ -104,7 +100,7 @@ def _changed_layers(plain: Sequence[GraphNode], candidate: Sequence[GraphNode]) 
             ops = next((each for each in gained if _is_start(each, was) or _is_start(was, each)), None)
             if ops is not None:
                 gained.remove(ops)
-                found.append((signature, was, ops))
+                found.append((weight, was, ops))
     return tuple(_Change(*change, times) for change, times in Counter(found).items())
 
 
@@ -112,11 +108,11 @@ def _is_start(ops: Ops, of: Ops) -> bool:
     return of[: len(ops)] == ops
 
 
-def _layers(nodes: Sequence[GraphNode]) -> dict[Signature, Counter[Ops]]:
-    found: dict[Signature, Counter[Ops]] = {}
+def _layers(nodes: Sequence[GraphNode]) -> dict[Shape, Counter[Ops]]:
+    found: dict[Shape, Counter[Ops]] = {}
     for node in nodes:
         if node.part == "layer":
-            found.setdefault(_signature(node), Counter())[node.ops] += 1
+            found.setdefault(node.weight, Counter())[node.ops] += 1
     return found
 
 
@@ -177,7 +173,7 @@ def _parts(
 ) -> Iterator[GraphPart]:
     timed = any(node.times_s for node in (*plain, *candidate))
     fused = [
-        sum(_mean_s(nodes, change.signature, ops) * change.times for change, ops in chosen)
+        sum(_mean_s(nodes, change.weight, ops) * change.times for change, ops in chosen)
         for nodes, chosen in (
             (plain, [(change, change.was) for change in changes]),
             (candidate, [(change, change.now) for change in changes]),
@@ -207,12 +203,10 @@ def node_s(node: GraphNode) -> float:
     return statistics.median(node.times_s) if node.times_s else 0.0
 
 
-def _mean_s(nodes: Sequence[GraphNode], signature: Signature, ops: Ops) -> float:
+def _mean_s(nodes: Sequence[GraphNode], weight: Shape, ops: Ops) -> float:
     """Of the layers of one kind and shape: which of them changed cannot be told."""
     times = [
-        node_s(node)
-        for node in nodes
-        if node.part == "layer" and node.ops == ops and _signature(node) == signature
+        node_s(node) for node in nodes if node.part == "layer" and node.ops == ops and node.weight == weight
     ]
     return statistics.fmean(times) if times else 0.0
 
@@ -250,4 +244,18 @@ def _findings(found: GraphComparison) -> Iterator[Finding]:
             severity="warning",
             message=f"the runtime's profiler makes the step {100 * (inflation - 1):.0f} % slower",
             hint="read the parts relative to each other",
+        )
+    more = {part.part: part.difference_s or 0.0 for part in found.parts}
+    layers = more.pop("layer")
+    added = sum(more.values())
+    if abs(layers) > abs(added):
+        yield Finding(
+            code="layers-differ",
+            severity="warning",
+            message=(
+                f"layers that both networks have differ by {layers * 1e3:+.2f} ms in the runtime's profile,"
+                f" and all that attention adds is {added * 1e3:+.2f} ms: something else used the machine, or"
+                " the layers find other data in the caches"
+            ),
+            hint="profile again while nothing else runs",
         )

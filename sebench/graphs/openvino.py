@@ -30,14 +30,27 @@ _NAMES = {
 """Operations of OpenVINO that ONNX calls otherwise."""
 _KINDS = {"Reduce": "ReduceMean", "Pooling": "AveragePool", "Eltwise": "Mul"}
 """Kinds of layers, where nothing says which operation one is."""
-_NO_WORK = ("Const", "Input", "Output")
+BIAS = "Bias"
+"""The type of an addition of a constant: a convolution that holds it has a bias, and no sum."""
 _GROUPED = "GroupConvolution"
 _NOT_EXECUTED = "not_executed"
 
 
 def operations_of(model: Any) -> dict[str, str]:  # noqa: ANN401 - it is not typed
-    """The type of each operation of a model that is not compiled, by its name."""
-    return {op.get_friendly_name(): op.get_type_name() for op in model.get_ordered_ops()}
+    """The type of each operation of a model that is not compiled, by its name; `BIAS` where one is added."""
+    return {op.get_friendly_name(): _operation(op) for op in model.get_ordered_ops()}
+
+
+def _operation(op: Any) -> str:  # noqa: ANN401
+    kind: str = op.get_type_name()
+    taken = {_constant_type(port.get_source_output().get_node()) for port in op.inputs()}
+    return BIAS if kind == "Add" and "Constant" in taken else kind
+
+
+def _constant_type(node: Any) -> str:  # noqa: ANN401
+    """Type of a node, or of the constant that it converts."""
+    kind: str = node.get_type_name()
+    return _constant_type(node.input(0).get_source_output().get_node()) if kind == "Convert" else kind
 
 
 def graph_of(compiled: Any, operations: Mapping[str, str]) -> tuple[Graph, frozenset[str]]:  # noqa: ANN401
@@ -70,7 +83,8 @@ def graph_of(compiled: Any, operations: Mapping[str, str]) -> tuple[Graph, froze
             outputs += taken
         else:
             originals = [each for each in facts.get("originalLayersNames", "").split(",") if each]
-            types = list(_types(originals, operations)) or [kind]
+            found = list(_types(originals, operations)) or [kind]
+            types = [each for each in found if each != BIAS] or ["Add"]
             if _GROUPED in types and len(taken) > 1:
                 shapes[taken[1]] = _flat(shapes[taken[1]], len(shapes[made[0]]))
             ops = tuple(_NAMES.get(each, _KINDS.get(each, each)) for each in types)

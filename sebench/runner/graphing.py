@@ -20,6 +20,7 @@ from sebench.schema import (
     Plan,
     Runtime,
     Session,
+    Workload,
     runtime_info,
 )
 from sebench.worker.protocol import GraphRequest, GraphsRead
@@ -48,6 +49,20 @@ def require_graph(runtime: Runtime, hint: str) -> None:
     )
 
 
+def require_readable(workload: Workload) -> None:
+    """Refuse what has a graph that is not read here.
+
+    Raises:
+        UsageError: a training step, or code for an accelerator.
+    """
+    if workload.phase != "inference":
+        raise UsageError("graphs of runtimes are those of inference", hint="leave --phase out")
+    if workload.device != "cpu":
+        raise UsageError(
+            f"graphs of runtimes are read on the CPU, not on {workload.device}", hint="add --device cpu"
+        )
+
+
 def run_graphs(
     plan: Plan,
     environment: Environment,
@@ -71,9 +86,12 @@ def run_graphs(
         One comparison per session, and the environment with what the runtimes said.
 
     Raises:
+        UsageError: see `require_readable`.
         WorkerError: a network cannot be exported, or a worker could not measure.
         DeviceError: the device cannot be locked.
     """
+    for session in plan.sessions:
+        require_readable(session.workload)
     found = []
     with exporting(plan, command=command) as exporter:
         for session in plan.sessions:

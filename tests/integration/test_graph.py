@@ -142,6 +142,10 @@ def test_resnet50_in_onnx_runtime(sebench):
             "count -m resnet50 --graph",
             "--graph needs to know whose graph; add --runtime onnxruntime, openvino or compile",
         ),
+        (
+            "count -m resnet50 --runtime compile --graph --phase training",
+            "graphs of runtimes are those of inference; leave --phase out",
+        ),
         ("count -m resnet50 --runtime openvino", "--runtime says whose graph to read; add --graph"),
         (
             "count -m resnet50 --runtime openvino --graph --sites",

@@ -160,6 +160,17 @@ def test_without_times_there_are_none() -> None:
     assert found.findings == ()
 
 
+def test_layers_that_differ_by_more_than_attention_are_a_finding() -> None:
+    plain = graph(layer("Conv", ms=(5,)), steps_s=(0.005,))
+    candidate = graph(layer("Conv", ms=(2,)), node("Mul", "scale", ms=(1,)), steps_s=(0.005,))
+    (finding,) = concluded(plain, candidate).findings
+    assert finding.code == "layers-differ"
+    assert (
+        "differ by -3.00 ms in the runtime's profile, and all that attention adds is +1.00 ms"
+        in finding.message
+    )
+
+
 def test_a_profiler_that_slows_the_step_down_is_a_finding() -> None:
     timed = graph(layer("Conv", ms=(1,)), steps_s=(0.002,))
     found = concluded(timed, timed, Contrast(name="plain", blocks=(block(0.001, 0.001),) * 6))

@@ -32,6 +32,7 @@ def compiled():
     given = ops.parameter([1, C, 8, 8], np.float32, name="x")
     weight = ops.constant(np.ones((2, C // 2, C // 2, 3, 3), np.float32))
     feature = ops.group_convolution(given, weight, [1, 1], [1, 1], [1, 1], [1, 1])
+    feature = ops.add(feature, ops.constant(np.ones((1, C, 1, 1), np.float32)))
     model = openvino.Model([ops.relu(ops.add(squeeze_excitation(feature), given))], [given])
     settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1, "PERF_COUNT": True}
     network = openvino.Core().compile_model(model, "CPU", settings)
@@ -53,6 +54,7 @@ def test_nodes_say_what_they_are_made_of(compiled) -> None:
     done = [op for node in graph.nodes if node.name not in idle for op in node.ops if op != "Reorder"]
     assert sorted(set(done)) == ["Add", "Conv", "Mul", "ReduceMean", "Relu", "Sigmoid"]
     assert done.count("Conv") == 3
+    assert done.count("Add") == 1  # the other one is a bias
 
 
 def test_weights_of_groups_have_the_shape_that_onnx_gives_them(compiled) -> None:

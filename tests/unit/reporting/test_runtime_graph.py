@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from msgspec.structs import replace
 
 from sebench.reporting.formats import render
@@ -106,6 +107,13 @@ def test_a_fusion_that_is_lost_once_or_twice() -> None:
     text = text_of(replace(STRUCTURE, fusions=tuple(lost)))
     assert "Conv + Add + Relu was one node, is Conv + Add alone: once" in text
     assert "Conv + Add + Relu was one node, is Conv + Add alone: twice" in text
+
+
+@pytest.mark.parametrize("name", ["markdown", "csv", "latex", "html"])
+def test_every_format_has_the_parts(name) -> None:
+    text = render(graph_document([STRUCTURE, TIMED]), name)
+    assert "fusion" in text
+    assert "Conv + Add + Relu" in text
 
 
 def test_the_json_document() -> None:
