@@ -203,7 +203,7 @@ def prepare_side(
         alive()
     start_s = device.clock()
     if module is None:
-        prepared = guarded(lambda: _load(Path(str(exported)), own, workload))
+        prepared = guarded(lambda: load(spec, Path(str(exported)), own, workload))
     else:
         prepared = guarded(partial(prepare_step, module, own, workload, seed, device, rank=rank))
     alive()
@@ -233,8 +233,10 @@ def prepare_side(
     )
 
 
-def _load(folder: Path, own: OwnInput, workload: Workload) -> PreparedStep:
-    return FILE_RUNTIMES[workload.runtime].load(folder, own, workload)
+def load(spec: ModelSpec, folder: Path, own: OwnInput, workload: Workload) -> PreparedStep:
+    """The step of a network that was exported: by a worker, or before by somebody else."""
+    compared = models.exported_file(spec.model) is None
+    return FILE_RUNTIMES[workload.runtime].load(folder, own, workload, compared=compared)
 
 
 def export(request: ExportRequest, build: Build, device: Device, *, alive: Heartbeat) -> Exported:
@@ -279,7 +281,7 @@ def _put(request: ExportRequest, source: Inputs, device: Device, alive: Heartbea
     export_s = device.clock() - start_s
     alive()
     own = OwnInput(lambda: source, workload.device)
-    guarded(lambda: FILE_RUNTIMES[workload.runtime].load(folder, own, workload))
+    guarded(lambda: load(spec, folder, own, workload))
     return Exported(export_s=export_s)
 
 

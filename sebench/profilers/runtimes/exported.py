@@ -148,18 +148,21 @@ class FileRuntime:
         except Exception as error:
             raise refused(workload, module, error) from error
 
-    def load(self, folder: Path, own: OwnInput, workload: Workload) -> PreparedStep:
+    def load(
+        self, folder: Path, own: OwnInput, workload: Workload, *, compared: bool = True
+    ) -> PreparedStep:
         """The step of an exported network.
 
         Args:
             folder: what `export` wrote to; it may go afterwards.
             own: an input with the same values as that of the export.
             workload: what the file is for.
+            compared: with eager; false of a file that somebody else has exported.
 
         Raises:
             WorkerError: the runtime is not as the workload asks, or computes something else than eager.
         """
-        if not (folder / _OUTPUTS).exists():  # somebody else exported it: eager knows nothing of it
+        if not compared:
             return self.run_file(self.file_in(folder), own, workload, "this file", hint=None)
         step = self.run_file(self.file_in(folder), own, workload)
         expected = torch.load(folder / _OUTPUTS, weights_only=True)
