@@ -122,16 +122,20 @@ def _weights_of(path: Path) -> Iterator[Path]:
         if path.with_suffix(".bin").is_file():
             yield path.with_suffix(".bin")
         return
-    with path.open("rb") as file:
-        content = file.read()
-    names = {content[found.end() : found.end() + found.group(1)[0]] for found in _LOCATION.finditer(content)}
-    for name in sorted(names):
+    for name in _locations(path, *_state(path)):
         try:
             place = path.parent / inside(path, name.decode())
         except (UnicodeDecodeError, DataFileError):
             continue
         if place.is_file():
             yield place
+
+
+@lru_cache(maxsize=16)
+def _locations(path: Path, changed_ns: int, size: int) -> tuple[bytes, ...]:
+    content = path.read_bytes()
+    found = _LOCATION.finditer(content)
+    return tuple(sorted({content[each.end() : each.end() + each.group(1)[0]] for each in found}))
 
 
 def _state(path: Path) -> tuple[int, int]:

@@ -148,9 +148,7 @@ class FileRuntime:
         except Exception as error:
             raise refused(workload, module, error) from error
 
-    def load(
-        self, folder: Path, own: OwnInput, workload: Workload, *, compared: bool = True
-    ) -> PreparedStep:
+    def load(self, folder: Path, own: OwnInput, workload: Workload, *, compared: bool = True) -> PreparedStep:
         """The step of an exported network.
 
         Args:
