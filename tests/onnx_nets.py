@@ -67,6 +67,12 @@ def node(op: str, inputs: str, output: str, **attributes: object) -> onnx.NodePr
     return helper.make_node(name, taken, [output], domain=domain, **attributes)
 
 
+def convolution(channels: int, width: int) -> onnx.ModelProto:
+    """One of 3 x 3 with a bias, for any batch and image."""
+    weights = {"w": (width, channels, 3, 3), "b": (width,)}
+    return model([node("Conv", "x w b", "y")], weights, inputs={"x": ("batch", channels, "height", "width")})
+
+
 AXES = {"axes": (2, 3)}
 SE_WEIGHTS = {"w": (C, C, 1, 1), "w1": (H, C, 1, 1), "b1": (H,), "w2": (C, H, 1, 1), "b2": (C,)}
 

@@ -11,6 +11,7 @@ import typer
 from sebench.cli import _options as options
 from sebench.cli import _stored as stored
 from sebench.cli._boundary import check_output, complain, present
+from sebench.cli._options import given
 from sebench.cli._pictures import check_plot, draw_plot
 from sebench.errors import EXIT_INCONCLUSIVE, UsageError
 
@@ -29,12 +30,6 @@ _WITH_FROM = frozenset(
         "debug",
     )
 )
-
-
-def given(context: typer.Context) -> frozenset[str]:
-    """Names of the parameters that stand on the command line."""
-    sources = ((name, context.get_parameter_source(name)) for name in context.params)
-    return frozenset(name for name, source in sources if source and source.name == "COMMANDLINE")
 
 
 def refuse_measuring_options(context: typer.Context) -> None:

@@ -127,6 +127,12 @@ def present_name(word: str) -> str:
     return FORMER_NAMES.get(word, word)
 
 
+def given(context: typer.Context) -> frozenset[str]:
+    """Names of the parameters that stand on the command line."""
+    sources = ((name, context.get_parameter_source(name)) for name in context.params)
+    return frozenset(name for name, source in sources if source and source.name == "COMMANDLINE")
+
+
 def takes_workload(
     *,
     phase_help: str | None = None,

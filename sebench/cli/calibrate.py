@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 
 from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, complain_of_unstored, guarded, present
 from sebench.cli._measuring import progress_bar, run_context
-from sebench.cli._options import takes_network, takes_workload
+from sebench.cli._options import given, takes_network, takes_workload
 from sebench.errors import EXIT_ERROR, EXIT_OK, DataFileError
 from sebench.schema import (
     ASIS,
     NO_OPTIONS,
     NOTHING_SAID,
     NetworkOptions,
+    Pair,
     WorkloadRequest,
 )
 from sebench.store import check_directory
@@ -57,6 +59,7 @@ def calibrate(
     from sebench.reporting.calibration import calibration_document, calibration_json
     from sebench.runner.measuring import calibrating
     from sebench.runner.measuring.calibrations import Calibrations
+    from sebench.runner.planning.files import as_files_ask
     from sebench.runner.planning.plan import drawn_seed, resolve_spec, shape_said
     from sebench.runner.planning.workloads import on_this_machine, says_input, workloads
 
@@ -65,6 +68,9 @@ def calibrate(
     request = on_this_machine(workload)
     own = not says_input(request)
     spec = resolve_spec(model, variant or source_of(model).default_variant or ASIS, network, own_inputs=own)
+    if "runtime" not in given(context):  # a file has one of its own
+        request = replace(request, runtime=None)
+    request = as_files_ask(request, Pair(baseline=spec, candidate=spec))
     not_stored: list[DataFileError] = []
     with progress_bar(quiet=quiet) as observer:
         calibration = calibrating.calibrate(

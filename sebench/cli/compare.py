@@ -17,9 +17,9 @@ from sebench.cli._boundary import (
     present,
     show_findings,
 )
-from sebench.cli._compare_stored import compare_stored, given, refuse_measuring_options
+from sebench.cli._compare_stored import compare_stored, refuse_measuring_options
 from sebench.cli._measuring import progress_bar, run_context
-from sebench.cli._options import takes_network, takes_workload
+from sebench.cli._options import given, takes_network, takes_workload
 from sebench.cli._pictures import check_plot, draw_plot
 from sebench.errors import EXIT_ERROR, EXIT_OK, DataFileError, Interrupted, UsageError
 from sebench.schema import (
@@ -258,7 +258,8 @@ def compare(
         memory=memory,
         energy=energy,
         workload=on_this_machine(workload),
-        runtimes=[cast("Runtime", each.value) for each in runtime],
+        # A file has a runtime of its own where nobody says another.
+        runtimes=[cast("Runtime", each.value) for each in runtime] if "runtime" in given(context) else (),
         usual_candidate=run_context(context, cache=cache).usual_candidate,
     )
     if not no_save:

@@ -114,7 +114,7 @@ def count(
         request = WorkloadRequest(
             device="cpu",
             phase=phase,
-            batch_size=batch_size,
+            batch_size=None if batch_size == 1 else batch_size,  # a file may have another
             image_size=image_size,
             input_shape=input_shape,
             dtype=dtype,
@@ -183,9 +183,11 @@ def _usual_variants(
         counter: tells whether a network of others has attention.
         as_named: of a network of others only what its name says.
     """
-    from sebench.models import PLAIN
+    from sebench.models import PLAIN, source_of
 
     own = spec.variant
+    if source_of(spec.model).is_file and not as_named:
+        as_named = not counter(spec, shape).gates
     if own == PLAIN:
         return PLAIN, counter.usual_candidate(spec, shape)
     if as_named or counter.usual_candidate(spec, shape) != own:

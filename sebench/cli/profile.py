@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import replace
 
 from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, guarded, present, say, show_findings
 from sebench.cli._measuring import run_context, waiting_text
-from sebench.cli._options import takes_network, takes_workload
+from sebench.cli._options import given, takes_network, takes_workload
 from sebench.cli._pictures import check_plot, draw_plot
 from sebench.errors import EXIT_OK, UsageError
 from sebench.schema import (
@@ -20,6 +21,7 @@ from sebench.schema import (
     NetworkOptions,
     WorkloadRequest,
     attributed,
+    is_exported_file,
 )
 
 if TYPE_CHECKING:
@@ -62,6 +64,11 @@ def profile(
 
     check_output(output)
     check_plot(plot, output)
+    files = [name for name in model if is_exported_file(name)]
+    if files and "runtime" not in given(context):
+        if len(files) != len(model):
+            raise UsageError(f"{files[0]} does not run as the others do", hint="add --runtime onnxruntime")
+        workload = replace(workload, runtime=None)
     plan = make_plan(
         names=model,
         variants=options.with_attention(variant, attention),
@@ -72,7 +79,7 @@ def profile(
         options=network,
         usual_candidate=run_context(context, cache=cache).usual_candidate,
     )
-    if workload.runtime not in (None, "eager"):
+    if any(session.workload.runtime != "eager" for session in plan.sessions):
         return _of_runtime(plan, plot, output_format, output, quiet=quiet)
     measured_at = datetime.now(UTC).isoformat(timespec="seconds")
     profiles, environment = run_profiles(

@@ -26,7 +26,9 @@ from sebench.models.registry import (
 )
 from sebench.models.sources import (
     BuiltModel,
+    ExportedFile,
     Source,
+    exported_file,
     list_sources,
     model_info,
     names_network,
@@ -39,6 +41,7 @@ from sebench.schema import PLAIN
 __all__ = [
     "PLAIN",
     "BuiltModel",
+    "ExportedFile",
     "GrammarRow",
     "ImageSize",
     "ModelInfo",
@@ -47,6 +50,7 @@ __all__ = [
     "build",
     "code_folders",
     "describe",
+    "exported_file",
     "factory_running",
     "grammar",
     "height_width",

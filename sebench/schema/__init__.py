@@ -165,6 +165,7 @@ from sebench.schema.profile import (
 )
 from sebench.schema.request import (
     COMMIT_LENGTH,
+    EXPORTED_SUFFIXES,
     NOTHING_SAID,
     ModelSpec,
     Pair,
@@ -174,6 +175,7 @@ from sebench.schema.request import (
     TimingPolicy,
     Workload,
     WorkloadRequest,
+    is_exported_file,
 )
 from sebench.schema.revisions import in_todays_words
 from sebench.schema.runtime_graph import (
@@ -216,6 +218,7 @@ __all__ = [
     "COLUMN_OPTIONS",
     "COMMIT_LENGTH",
     "CUSTOM",
+    "EXPORTED_SUFFIXES",
     "LIMIT_METRICS",
     "MAX_BLOCKS",
     "METRICS",
@@ -365,6 +368,7 @@ __all__ = [
     "image_text",
     "in_todays_words",
     "input_text",
+    "is_exported_file",
     "is_printed",
     "metric_label",
     "moment",

@@ -26,9 +26,21 @@ COMMIT_LENGTH = 12
 _UNSAID: Any = UNSET
 
 
+EXPORTED_SUFFIXES = (".onnx", ".xml")
+"""What files end with that were exported already."""
+
+
+def is_exported_file(model: str) -> bool:
+    """Whether a network is named as such a file."""
+    return model.endswith(EXPORTED_SUFFIXES)
+
+
 def variant_of_name(model: str) -> str:
-    """The variant that a name alone means: networks of others, which have a colon, are as they were built."""
-    return "asis" if ":" in model else "plain"
+    """The variant that a name alone means: networks of others are as they were built, or exported.
+
+    They have a colon in their name, or are files.
+    """
+    return "asis" if ":" in model or is_exported_file(model) else "plain"
 
 
 class ModelSpec(NetworkOptions, frozen=True, kw_only=True):
@@ -39,6 +51,8 @@ class ModelSpec(NetworkOptions, frozen=True, kw_only=True):
     """In canonical form; where none is said, what the name alone means (`variant_of_name`)."""
     weights_sha256: str | None = None
     """Of the file in `weights`, as it was when the network was first spoken of."""
+    file_sha256: str | None = None
+    """Of a network that is a file, weights beside it included."""
     commit: str | None = None
     """Whose tree a factory is imported from; None is the working tree."""
     runtime: Runtime | None = None
@@ -95,7 +109,7 @@ class Pair(Value, frozen=True, kw_only=True):
 
 def _network_name(spec: ModelSpec) -> str:
     """With its variant, unless a network of others is as it was built: ``nets.py:net``."""
-    named = ":" in spec.model and spec.variant == "asis"
+    named = spec.variant == variant_of_name(spec.model) == "asis"
     return _with_place(spec.model if named else f"{spec.model} {spec.variant}", spec)
 
 

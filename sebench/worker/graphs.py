@@ -19,7 +19,7 @@ from sebench.profilers.latency import Heartbeat, no_heartbeat
 from sebench.profilers.runtimes import FILE_RUNTIMES
 from sebench.schema import PLAIN, Contrast, GraphSamples, ModelSpec, RuntimeGraph, Side
 from sebench.worker.channel import Build
-from sebench.worker.preparing import prepare_step, source_for
+from sebench.worker.preparing import load, prepare_step, source_for
 from sebench.worker.profiling import measure_contrast
 from sebench.worker.protocol import GraphRequest
 
@@ -61,7 +61,7 @@ class _Work:
         for side in SIDES:
             own = self._input(side)
             if side in request.exported:
-                prepared = FILE_RUNTIMES[workload.runtime].load(Path(request.exported[side]), own, workload)
+                prepared = load(self._spec(side), Path(request.exported[side]), own, workload)
             else:
                 module = self._module(side)
                 prepared = prepare_step(module, own, workload, request.weight_seed, self._device)
@@ -78,7 +78,7 @@ class _Work:
         with ExitStack() as stack:
             opened = {}
             for side in SIDES:
-                file = Path(request.exported[side], FILE_RUNTIMES[workload.runtime].file)
+                file = FILE_RUNTIMES[workload.runtime].file_in(Path(request.exported[side]))
                 folder = Path(stack.enter_context(TemporaryDirectory()))
                 opened[side] = WATCH[workload.runtime](file, self._input(side), workload, folder)
                 self._alive()

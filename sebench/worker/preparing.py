@@ -28,6 +28,7 @@ from sebench.profilers.workload import (
     module_dtype,
 )
 from sebench.schema import OWN_FACTS, ModelSpec, Quantized, Side, Workload, runtime_info
+from sebench.surgery.files import make_file_inputs, write_file
 from sebench.worker.channel import Build, Fatal, guarded
 from sebench.worker.protocol import (
     Exported,
@@ -134,7 +135,9 @@ def prepare(
     for side in request.build_order:
         about(specs[side].label)
         spec = specs[side]
-        fed = spec.example_inputs, module_dtype(request.workload.of(spec))
+        # A file says itself what it is fed.
+        own = spec.model if models.exported_file(spec.model) is not None else None
+        fed = spec.example_inputs or own, module_dtype(request.workload.of(spec))
         if fed not in sources:
             sources[fed] = guarded(partial(source_for, spec, request, rank))
         folder = request.exported.get(side)
@@ -151,7 +154,9 @@ def own_facts(*sides: PreparedSide) -> dict[str, object]:
     for side in sides:
         if side.facts:
             known = told.setdefault(side.workload.runtime, dict(side.facts))
-            known[APART] = max(cast("float", facts[APART]) for facts in (known, side.facts))
+            apart = [cast("float", facts[APART]) for facts in (known, side.facts) if APART in facts]
+            if apart:
+                known[APART] = max(apart)
     return {OWN_FACTS: told} if told else {}
 
 
@@ -198,7 +203,7 @@ def prepare_side(
         alive()
     start_s = device.clock()
     if module is None:
-        prepared = guarded(lambda: _load(Path(str(exported)), own, workload))
+        prepared = guarded(lambda: load(spec, Path(str(exported)), own, workload))
     else:
         prepared = guarded(partial(prepare_step, module, own, workload, seed, device, rank=rank))
     alive()
@@ -228,8 +233,10 @@ def prepare_side(
     )
 
 
-def _load(folder: Path, own: OwnInput, workload: Workload) -> PreparedStep:
-    return FILE_RUNTIMES[workload.runtime].load(folder, own, workload)
+def load(spec: ModelSpec, folder: Path, own: OwnInput, workload: Workload) -> PreparedStep:
+    """The step of a network that was exported: by a worker, or before by somebody else."""
+    compared = models.exported_file(spec.model) is None
+    return FILE_RUNTIMES[workload.runtime].load(folder, own, workload, compared=compared)
 
 
 def export(request: ExportRequest, build: Build, device: Device, *, alive: Heartbeat) -> Exported:
@@ -247,6 +254,8 @@ def export(request: ExportRequest, build: Build, device: Device, *, alive: Heart
     spec, workload, folder = request.spec, request.workload.of(request.spec), Path(request.folder)
     runtime = FILE_RUNTIMES[workload.runtime]
     source = guarded(lambda: source_for(spec, request))
+    if models.exported_file(spec.model) is not None:
+        return _put(request, source, device, alive)
     module = guarded(lambda: build(spec, request.weight_seed, workload, request.beside))
     alive()
     own = OwnInput(lambda: source, workload.device)
@@ -262,6 +271,18 @@ def export(request: ExportRequest, build: Build, device: Device, *, alive: Heart
     difference = cast("float", step.facts[APART])
     quantized = Quantized(**counted._asdict(), difference_from_eager=difference)
     return Exported(export_s=export_s, quantized=quantized)
+
+
+def _put(request: ExportRequest, source: Inputs, device: Device, alive: Heartbeat) -> Exported:
+    """The same of a network that was exported already."""
+    spec, workload, folder = request.spec, request.workload.of(request.spec), Path(request.folder)
+    start_s = device.clock()
+    guarded(lambda: write_file(models.resolve(spec), folder, workload))
+    export_s = device.clock() - start_s
+    alive()
+    own = OwnInput(lambda: source, workload.device)
+    guarded(lambda: load(spec, folder, own, workload))
+    return Exported(export_s=export_s)
 
 
 def calibration_for(request: ExportRequest) -> tuple[tuple[torch.Tensor, ...], ...]:
@@ -299,6 +320,8 @@ def source_for(
     Each rank has a part of one batch, or what a function of the user's makes for a part's size.
     """
     workload, seed = request.workload.of(spec), request.weight_seed
+    if spec.example_inputs is None and models.exported_file(spec.model) is not None:
+        return make_file_inputs(spec, workload, seed)
     if spec.example_inputs is None:
         return make_source(workload, seed=seed, rank=rank)
     inputs = models.make_inputs(spec.example_inputs, workload.rank_input_shape[0], seed + rank)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from sebench.models.registry import ModelInfo
 from sebench.models.sources.as_it_is import AsItIs
+from sebench.models.sources.exported import ExportedFile
 from sebench.models.sources.libraries import Timm, Torchvision
 from sebench.models.sources.native import Native
 from sebench.models.sources.own import File, Module
@@ -18,8 +19,10 @@ __all__ = [
     "SOURCES",
     "AsItIs",
     "BuiltModel",
+    "ExportedFile",
     "InputSize",
     "Source",
+    "exported_file",
     "list_sources",
     "model_info",
     "names_network",
@@ -34,11 +37,13 @@ def list_sources() -> tuple[Source, ...]:
 
 
 _native = Native(list_sources)
+_exported = ExportedFile(list_sources)
 SOURCES: tuple[Source, ...] = (
     _native,
     Torchvision(list_sources),
     Timm(list_sources),
     File(list_sources),
+    _exported,
     Module(list_sources),
 )
 
@@ -51,6 +56,11 @@ def source_of(name: str) -> Source:
 def names_network(text: str) -> bool:
     """Whether a text, where a variant or a network may stand, is the name of a network: ``nets.py:old``."""
     return "(" not in text.partition(":")[0] and source_of(text).stands_alone
+
+
+def exported_file(name: str) -> ExportedFile | None:
+    """The source of a file that was exported already; None where the name is of something else."""
+    return _exported if _exported.owns(name) else None
 
 
 def model_info(name: str) -> ModelInfo:

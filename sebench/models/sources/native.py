@@ -20,6 +20,7 @@ from sebench.schema import (
     ModelSpec,
     Variant,
     format_stages,
+    is_exported_file,
     parse_variant,
 )
 
@@ -48,8 +49,8 @@ class Native(Source):
     near_match_cutoff = 0.6
 
     def owns(self, name: str) -> bool:
-        """Whether there is no colon in it."""
-        return ":" not in name
+        """Whether there is no colon in it, and it is no file."""
+        return ":" not in name and not is_exported_file(name)
 
     def names(self) -> tuple[str, ...]:
         """In the order of the paper's tables."""

@@ -82,6 +82,8 @@ class Source(ABC):
     """Whether its networks are the ones that the paper's figures are about."""
     is_users_own: ClassVar[bool] = False
     """Whether its networks are the user's code, which may change from one commit to the next."""
+    is_file: ClassVar[bool] = False
+    """Whether its networks are files that a runtime takes: there is no module to build."""
     named_by_path: ClassVar[bool] = False
     """Whether a name begins with the path of a file."""
     near_match_cutoff: ClassVar[float] = 0.8

@@ -9,7 +9,7 @@ from pathlib import Path
 from sebench.graphs.onnx import read_onnx
 from sebench.profilers.graphs.reading import Reading, Watched
 from sebench.profilers.inputs import OwnInput
-from sebench.profilers.runtimes.onnx_runtime import bound, make_session
+from sebench.profilers.runtimes.onnx_runtime import bound, make_session, open_sizes
 from sebench.schema import Workload
 
 _OPTIMISED = "optimised.onnx"
@@ -28,6 +28,7 @@ class _Session:
         self._session = make_session(
             file,
             workload,
+            sizes=open_sizes(file, own),
             enable_profiling=True,
             profile_file_prefix=str(folder / "profile"),
             optimized_model_filepath=str(folder / _OPTIMISED),

@@ -23,7 +23,7 @@ class _Request:
         import openvino  # noqa: PLC0415 - an extra
 
         self._operations = operations_of(openvino.Core().read_model(file))
-        self._compiled = make_compiled(file, workload, PERF_COUNT=True)
+        self._compiled = make_compiled(file, workload, own, PERF_COUNT=True)
         self._request = self._compiled.create_infer_request()
         self._times: dict[str, list[float]] = {}
         self.run = bound(self._compiled, self._request, own).run

@@ -98,6 +98,8 @@ class FileRuntime:
 
     file: str
     """What a network is called in its folder."""
+    also: tuple[str, ...] = ()
+    """And what one may be called that somebody else has exported."""
     write: Write
     bind: Bind
     quantize: Quantize
@@ -148,28 +150,59 @@ class FileRuntime:
         except Exception as error:
             raise refused(workload, module, error) from error
 
-    def load(self, folder: Path, own: OwnInput, workload: Workload) -> PreparedStep:
+    def load(self, folder: Path, own: OwnInput, workload: Workload, *, compared: bool = True) -> PreparedStep:
         """The step of an exported network.
 
         Args:
             folder: what `export` wrote to; it may go afterwards.
             own: an input with the same values as that of the export.
             workload: what the file is for.
+            compared: with eager; false of a file that somebody else has exported.
 
         Raises:
             WorkerError: the runtime is not as the workload asks, or computes something else than eager.
         """
+        if not compared:
+            return self.run_file(self.file_in(folder), own, workload, "this file", hint=None)
+        step = self.run_file(self.file_in(folder), own, workload)
+        expected = torch.load(folder / _OUTPUTS, weights_only=True)
+        difference = require_agreement(step.held, expected, workload)
+        return step._replace(facts={**step.facts, APART: difference})
+
+    def file_in(self, folder: Path) -> Path:
+        """The file of a network in its folder, whoever wrote it."""
+        known = (folder / name for name in (self.file, *self.also))
+        return next((path for path in known if path.exists()), folder / self.file)
+
+    def run_file(
+        self,
+        file: Path,
+        own: OwnInput,
+        workload: Workload,
+        what: str = "what it exported",
+        *,
+        hint: str | None = _ELSE,
+    ) -> PreparedStep:
+        """The step of a file, whoever wrote it.
+
+        Args:
+            file: to run.
+            own: what it is fed.
+            workload: threads and precision.
+            what: the file in words, for an error.
+            hint: what to do where it cannot be run.
+
+        Raises:
+            WorkerError: the runtime cannot run it, or is not as the workload asks.
+        """
         try:
-            step = self.bind(folder / self.file, own, workload)
+            return self.bind(file, own, workload)
         except WorkerError:
             raise
         except Exception as error:
             raise WorkerError(
-                f"--runtime {workload.runtime} cannot run what it exported: {_reason(error)}", hint=_ELSE
+                f"--runtime {workload.runtime} cannot run {what}: {_reason(error)}", hint=hint
             ) from error
-        expected = torch.load(folder / _OUTPUTS, weights_only=True)
-        difference = require_agreement(step.held, expected, workload)
-        return step._replace(facts={**step.facts, APART: difference})
 
 
 class _Flat(nn.Module):

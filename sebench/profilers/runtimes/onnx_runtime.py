@@ -7,13 +7,16 @@ not spin. The input is read and the output written where torch has them, without
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import nn
 
 from sebench.errors import WorkerError
+from sebench.graphs.model_files import onnx_inputs
 from sebench.inputs import Inputs
 from sebench.profilers.inputs import OwnInput
 from sebench.profilers.runtimes import onnx_int8
@@ -25,12 +28,16 @@ from sebench.schema.forms import forms_of
 
 _ELEMENTS = {
     torch.float32: "float32",
+    torch.float16: "float16",
+    torch.int8: "int8",
+    torch.uint8: "uint8",
     torch.float64: "float64",
     torch.int64: "int64",
     torch.int32: "int32",
     torch.bool: "bool_",
 }
 _LEVEL = "ORT_ENABLE_ALL"
+NO_SIZES: Mapping[str, int] = MappingProxyType({})
 
 
 def write(network: nn.Module, inputs: Inputs, file: Path, _: Workload, /) -> None:
@@ -41,7 +48,7 @@ def write(network: nn.Module, inputs: Inputs, file: Path, _: Workload, /) -> Non
 
 def bind(file: Path, own: OwnInput, workload: Workload, /) -> PreparedStep:
     """See `Bind`: a session of its own."""
-    return bound(make_session(file, workload), own)
+    return bound(make_session(file, workload, sizes=open_sizes(file, own)), own)
 
 
 def bound(session: Any, own: OwnInput) -> PreparedStep:  # noqa: ANN401 - it is not typed
@@ -75,8 +82,17 @@ def count_operations(file: Path, workload: Workload) -> OperationCounts:
         return onnx_int8.count_operations(optimized)
 
 
-def make_session(file: Path, workload: Workload, **more: object) -> Any:  # noqa: ANN401 - it is not typed
-    """A session as the workload asks, with further attributes of its options, e.g. ``enable_profiling``."""
+def make_session(
+    file: Path, workload: Workload, *, sizes: Mapping[str, int] = NO_SIZES, **more: object
+) -> Any:  # noqa: ANN401 - it is not typed
+    """A session as the workload asks.
+
+    Args:
+        file: to run.
+        workload: threads.
+        sizes: for one shape, of those that the file leaves open under a name.
+        **more: attributes of its options, e.g. ``enable_profiling``.
+    """
     import onnxruntime  # noqa: PLC0415 - an extra
 
     options = onnxruntime.SessionOptions()
@@ -90,7 +106,21 @@ def make_session(file: Path, workload: Workload, **more: object) -> Any:  # noqa
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     for name, value in more.items():
         setattr(options, name, value)
+    for name, size in sizes.items():
+        options.add_free_dimension_override_by_name(name, size)
     return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+
+
+def open_sizes(file: Path, own: OwnInput) -> dict[str, int]:
+    """What the input makes of sizes that a file leaves open under a name."""
+    declared = onnx_inputs(file)
+    tensors = in_order_of([each.name for each in declared], own)
+    return {
+        name: size
+        for each, tensor in zip(declared, tensors, strict=True)
+        for name, size in zip(each.shape, tensor.shape, strict=False)
+        if isinstance(name, str)
+    }
 
 
 def optimise(path: Path, written: Path) -> None:

@@ -43,7 +43,7 @@ def write(network: nn.Module, inputs: Inputs, file: Path, workload: Workload, /)
 
 def bind(file: Path, own: OwnInput, workload: Workload, /) -> PreparedStep:
     """See `Bind`: compiled for the CPU."""
-    compiled = make_compiled(file, workload)
+    compiled = make_compiled(file, workload, own)
     return bound(compiled, compiled.create_infer_request(), own)
 
 
@@ -68,8 +68,15 @@ def bound(compiled: Any, request: Any, own: OwnInput) -> PreparedStep:  # noqa: 
     return PreparedStep(step, made, _facts(compiled))
 
 
-def make_compiled(file: Path, workload: Workload, **more: object) -> Any:  # noqa: ANN401 - it is not typed
-    """A file compiled as the workload asks, with further settings, e.g. ``PERF_COUNT``."""
+def make_compiled(file: Path, workload: Workload, own: OwnInput | None = None, **more: object) -> Any:  # noqa: ANN401
+    """A file compiled as the workload asks, and for one shape where it leaves sizes open.
+
+    Args:
+        file: to run.
+        workload: threads and precision.
+        own: the input that has the shape.
+        **more: further settings, e.g. ``PERF_COUNT``.
+    """
     import openvino  # noqa: PLC0415
 
     core = openvino.Core()
@@ -82,7 +89,11 @@ def make_compiled(file: Path, workload: Workload, **more: object) -> Any:  # noq
         "PERFORMANCE_HINT": "LATENCY",
         **more,
     }
-    compiled = core.compile_model(core.read_model(file), "CPU", settings)
+    model = core.read_model(file)
+    if own is not None and model.is_dynamic():
+        tensors = in_order_of([port.any_name for port in model.inputs], own)
+        model.reshape(dict(zip(model.inputs, (tuple(each.shape) for each in tensors), strict=True)))
+    compiled = core.compile_model(model, "CPU", settings)
     _require_threads(compiled, workload)
     found = compiled.get_property(_PRECISION).get_type_name()
     if found != _PRECISIONS[workload.dtype]:
@@ -125,6 +136,7 @@ def _facts(compiled: Any) -> dict[str, object]:  # noqa: ANN401 - it is not type
 
 RUNTIME = FileRuntime(
     file="network.xml",
+    also=("network.onnx",),
     write=write,
     bind=bind,
     quantize=openvino_int8.quantize,

@@ -159,6 +159,14 @@ class Counter:
             SebenchError: as for a count.
         """
         source = models.source_of(spec.model)
+        if source.is_file:
+            models.resolve(replace(spec, variant=models.PLAIN))
+            if not self(spec, shape).gates:
+                raise UsageError(
+                    f"{spec.model} has no channel attention that could be taken out",
+                    hint="compare it with another file: --baseline A.onnx --candidate B.onnx",
+                )
+            return ASIS
         if source.default_variant is not None:
             return source.default_variant
         if spec.insert_after is not None:

@@ -8,6 +8,7 @@ from math import prod
 
 from sebench.errors import BuildError, CountError
 from sebench.runner.counting.counter import Counter, counted_dtype
+from sebench.runner.planning.files import fixed_batch
 from sebench.schema import ModelSpec, OpCost, SavedForBackward, Session, Side, StaticCost, Workload
 from sebench.units import format_bytes
 
@@ -25,6 +26,8 @@ class PairCosts:
 def count_pair(session: Session, count: Counter) -> PairCosts:
     """Count both networks of a pair at batch 1: static metrics are per image and have no workload.
 
+    A file that has another batch, and no other, is counted at that, and so is what it is compared with.
+
     Args:
         session: the pair, and a workload that says the input and the number format.
         count: counts both networks.
@@ -33,7 +36,7 @@ def count_pair(session: Session, count: Counter) -> PairCosts:
         BuildError: a network does not accept the input.
         WorkerError: a network's code ended the process that counted it.
     """
-    shape = (1, *session.workload.input_shape[1:])
+    shape = (fixed_batch(session.pair) or 1, *session.workload.input_shape[1:])
     dtype = counted_dtype(session.workload.dtype)
     sides: dict[Side, ModelSpec] = {"baseline": session.pair.baseline, "candidate": session.pair.candidate}
     costs: dict[Side, StaticCost] = {}

@@ -24,8 +24,9 @@ from sebench.errors import DataFileError, DeviceError, UsageError
 from sebench.profilers.selection import resolve_device
 from sebench.runner.gate.refusals import require_inside, require_open, require_two
 from sebench.runner.gate.target import Target
+from sebench.runner.planning.files import as_files_ask
 from sebench.runner.planning.pairs import UsualCandidate, known_candidate, make_pairs, resolve_spec
-from sebench.runner.planning.plan import require_one_device, shape_said
+from sebench.runner.planning.plan import item_shape, require_one_device, shape_said
 from sebench.runner.planning.workloads import on_this_machine, says_input, workloads
 from sebench.runner.repository.tree_state import is_this_tree
 from sebench.runner.repository.worktree import Checkout, Trees, checked_out
@@ -165,8 +166,9 @@ def _unjudged(
 def _on_device(
     kind: CheckKind, pair: Pair, labels: tuple[str, str], limits: RatioLimits, asked: WorkloadRequest
 ) -> Iterator[Target]:
-    request = on_this_machine(asked)
-    item = shape_said(pair.candidate, request)[1:]
+    request = as_files_ask(on_this_machine(asked), pair)
+    has_file = any(models.exported_file(spec.model) for spec in (pair.baseline, pair.candidate))
+    item = item_shape(pair, request) if has_file else shape_said(pair.candidate, request)[1:]
     by_phase: dict[Phase, list[tuple[str, float]]] = {}
     for metric, limit in limits.items():
         by_phase.setdefault(asked.phase or _phase_of(metric, request.device), []).append((metric, limit))

@@ -9,6 +9,7 @@ import platformdirs
 
 from sebench import models
 from sebench.errors import UsageError
+from sebench.runner.planning.files import file_input
 from sebench.schema import ModelSpec
 from sebench.store import InputCache, KnownInput, sources_digest
 
@@ -78,7 +79,10 @@ def input_shape(
     require_batch_size(batch_size)
     if shape is not None and size is not None:
         raise UsageError("--input-shape and --image-size both say the size", hint="leave one out")
-    if shape is not None:
+    of_file = file_input(spec, batch_size, size=size, shape=shape)
+    if of_file is not None and (shape is not None or spec.example_inputs is None):
+        whole = of_file
+    elif shape is not None:
         whole = (batch_size, *shape[1:])
     elif spec.example_inputs is not None:
         return (batch_size,)

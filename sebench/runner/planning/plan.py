@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from sebench import models
 from sebench.errors import UsageError, near_matches
+from sebench.runner.planning.files import as_files_ask
 from sebench.runner.planning.forms import require_forms
 from sebench.runner.planning.inputs import input_shape
 from sebench.runner.planning.pairs import (
@@ -111,7 +112,9 @@ def make_plan(
                 dict.fromkeys(
                     each
                     for runtime in runtimes or (workload.runtime,)
-                    for each in workloads(replace(workload, runtime=runtime), item_shape(pair, workload))
+                    for each in workloads(
+                        as_files_ask(replace(workload, runtime=runtime), pair), item_shape(pair, workload)
+                    )
                 )
             ),
         )
@@ -174,7 +177,14 @@ def item_shape(pair: Pair, request: WorkloadRequest) -> tuple[int, ...]:
     It is that of the network that limits it, or else of one that says what it was made for.
     """
     specs = sorted((pair.baseline, pair.candidate), key=_priority)
-    return shape_said(specs[0], request)[1:]
+    shape = shape_said(specs[0], request)[1:]
+    for spec in specs[1:]:
+        if models.exported_file(spec.model) and shape_said(spec, request)[1:] != shape:
+            raise UsageError(
+                f"{specs[0].model} takes other inputs than {spec.model}",
+                hint="export both for the same input",
+            )
+    return shape
 
 
 def shape_said(spec: ModelSpec, request: WorkloadRequest) -> tuple[int, ...]:
@@ -186,6 +196,6 @@ def shape_said(spec: ModelSpec, request: WorkloadRequest) -> tuple[int, ...]:
     return input_shape(spec, size=image_size(request), shape=said_shape(request))
 
 
-def _priority(spec: ModelSpec) -> tuple[bool, bool]:
-    source = models.source_of(spec.model)
-    return source.smallest_image(spec.model) is None, source.published_input(spec.model) is None
+def _priority(spec: ModelSpec) -> tuple[bool, bool, bool]:
+    name, source = spec.model, models.source_of(spec.model)
+    return not source.is_file, source.smallest_image(name) is None, source.published_input(name) is None

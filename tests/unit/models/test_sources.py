@@ -13,7 +13,7 @@ from sebench.api.comparing import equivalent_command
 from sebench.api.naming import network_name
 from sebench.cli import app
 from sebench.configuration import load_configuration
-from sebench.errors import UnknownModelError, UsageError, VariantError, WorkerError
+from sebench.errors import BuildError, UnknownModelError, UsageError, VariantError, WorkerError
 from sebench.models import as_published, build, list_sources, near_names, resolve, source_of, sources
 from sebench.models.sources import AsItIs
 from sebench.models.sources.source import split_name
@@ -44,6 +44,7 @@ NETWORKS = {
     "torchvision": ("torchvision:squeezenet1_1", "torchvision:squeezenet1_0", (3, 224, 224), 1_235_496),
     "timm": ("timm:test_resnet", "timm:test_vit", (3, 160, 160), 469_688),
     "file": ("nets.py:net", "nets.py:other", (3, 224, 224), 112),
+    "exported": ("net.onnx", "other.onnx", (3, 224, 224), 112),
     "module": ("nets:net", "nets:other", (3, 224, 224), 112),
 }
 """A new source needs a line here."""
@@ -57,6 +58,12 @@ def source(request, tmp_path, monkeypatch):
     """Each source; its networks can be built from the working directory."""
     if request.param.key == "timm":
         pytest.importorskip("timm")
+    if request.param.is_file:
+        pytest.importorskip("onnx")
+        from tests.onnx_nets import convolution
+
+        (tmp_path / "net.onnx").write_bytes(convolution(3, 4).SerializeToString())
+        (tmp_path / "other.onnx").write_bytes(convolution(3, 5).SerializeToString())
     (tmp_path / "nets.py").write_text(NETS)
     monkeypatch.chdir(tmp_path)
     return request.param
@@ -89,11 +96,15 @@ def test_a_name_has_one_source(source):
 
 def test_networks_are_built_and_counted(source):
     name, _, size, params = NETWORKS[source.key]
+    assert count_network(ModelSpec(model=name), (1, *size)).params == params
+    if source.is_file:
+        with pytest.raises(BuildError, match=r"net\.onnx is an exported file, not a module of torch"):
+            build(ModelSpec(model=name), device="meta")
+        return
     built = build(ModelSpec(model=name), device="meta")
     assert (built.input_shape, built.device) == ((1, *size), "meta")
     assert bool(built.stages) == (source.own_variant == "plain")
     assert built.sites == ()  # plain
-    assert count_network(ModelSpec(model=name), (1, *size)).params == params
 
 
 def test_a_plan_feeds_both_sides_what_the_network_was_made_for(source):
@@ -137,11 +148,21 @@ def test_a_lock_holds_native_networks_with_attention_and_others_as_built(source)
         ["plain", "se"] if source.default_variant else ["asis"]
     )
     assert {network.input_shape for network in locked} == {(1, *size)}
+    if source.is_file:
+        return
     assert [network.variant for network in locked_networks([name], ["se"])] == ["plain", "se"]
 
 
 def test_every_network_takes_variants(source):
     name = names_of(source)[0]
+    if source.is_file:
+        assert resolve(ModelSpec(model=name)).variant == "asis"
+        assert resolve(ModelSpec(model=name, variant="plain")).variant == "plain"
+        with pytest.raises(VariantError, match="no other attention can be put into it"):
+            resolve(ModelSpec(model=name, variant="se"))
+        with pytest.raises(UsageError, match="--num-classes: net.onnx is exported already; leave it out"):
+            resolve(ModelSpec(model=name, num_classes=7))
+        return
     for variant in ("plain", "se", "se(r=8)"):
         assert resolve(ModelSpec(model=name, variant=variant)).variant == variant
     assert resolve(ModelSpec(model=name)).variant == source.own_variant
@@ -243,13 +264,15 @@ def test_the_list_of_models_names_every_source(source):
 
 def test_the_page_on_counting_has_a_row_for_every_source(source):
     variants = "`plain`, attention" if source.default_variant else "`plain`, `asis`, attention"
+    if source.is_file:
+        variants = "`plain`, `asis`"
     processes = "the command's process, workers" if source.runs_here else "workers"
     row = f"| `{source.key}` | `{source.syntax}` | {source.networks} | {variants} | {processes} |"
     assert row in (DOCS / "counting.md").read_text(encoding="utf-8").splitlines()
 
 
 def test_networks_that_are_not_there(source):
-    missing = {"file": "gone.py:net", "module": "gone_for_ever:net"}
+    missing = {"exported": "gone.onnx", "file": "gone.py:net", "module": "gone_for_ever:net"}
     name = missing.get(source.key, source.full_name("gone"))
     with pytest.raises(UnknownModelError, match="unknown model|there is no file"):
         build(ModelSpec(model=name))
