@@ -13,6 +13,7 @@ from sebench.runner.workers.session import WORKER_COMMAND
 from sebench.schema import ModelSpec, Pair, PairPlan, Plan, Session, TimingPolicy, Workload
 
 NETWORKS = """
+import os
 import torch
 from torch import nn
 

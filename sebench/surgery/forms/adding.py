@@ -11,6 +11,15 @@ from torch import fx
 from sebench.surgery import graphs
 from sebench.surgery.forms.site import Refused, Site, arguments, aten, call, erase_unused, shape_of
 
+_NEW = frozenset(
+    {
+        *(aten.conv2d.default, aten.conv2d.padding, aten.batch_norm.default, aten.linear.default),
+        *(aten.relu.default, aten.silu.default, aten.hardswish.default, aten.sigmoid.default),
+        *(aten.add.Tensor, aten.mul.Tensor, aten.addcmul.default, aten.cat.default, aten.mean.dim),
+        *(aten.max_pool2d.default, aten.avg_pool2d.default, aten.adaptive_avg_pool2d.default),
+    }
+)
+"""Calls that always return memory of their own."""
 _ADDS = (aten.add.Tensor, aten.add_.Tensor)
 
 
@@ -39,12 +48,20 @@ def scale_and_add(network: fx.GraphModule, site: Site) -> None:
 
 
 def _is_over(node: fx.Node, last: fx.Node, feature: fx.Node) -> bool:
-    """Whether the memory of a node is the network's own, and nothing reads it after `last`."""
+    """Whether the memory of a node is the network's own, and nothing reads it after `last`.
+
+    Calls whose schema says nothing of memory may return what they are given (dropout in evaluation mode), so
+    that only those known to make a new tensor may have made this one or read it.
+    """
     root = graphs.memory_of(node)
-    if root.op != "call_function" or root is graphs.memory_of(feature):
+    if root.target not in _NEW or root is graphs.memory_of(feature):
         return False
-    sharing = [each for each in node.graph.nodes if graphs.memory_of(each) is root]
-    return all(user is last or user < last for each in sharing for user in each.users)
+    sharing = {each for each in node.graph.nodes if graphs.memory_of(each) is root}
+    return all(
+        user is last or (user < last and (user in sharing or user.target in _NEW))
+        for each in sharing
+        for user in each.users
+    )
 
 
 def _in_place(network: fx.GraphModule, node: fx.Node) -> None:

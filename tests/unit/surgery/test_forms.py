@@ -108,6 +108,31 @@ def test_fused_leaves_a_shortcut_that_is_needed():
     assert difference(network, respelt, batch) < EXACT
 
 
+class DropsOut(Block):
+    """In evaluation mode dropout returns what it is given, which its schema does not say."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.dropout = nn.Dropout()
+
+    def joined(self, x, y):
+        kept = self.dropout(x)
+        return torch.relu(x + y) + kept
+
+
+class DropsOutShortcut(DropsOut):
+    def joined(self, x, y):
+        return torch.relu(self.dropout(x) + y) + x
+
+
+@pytest.mark.parametrize("block", [DropsOut, DropsOutShortcut])
+def test_fused_does_not_write_to_what_dropout_may_have_returned(block):
+    network, batch = trained(Network(block)), images()
+    respelt = in_forms(network, Inputs((batch,)), ("fused",))
+    assert calls(respelt)["aten.addcmul.default"] == 2
+    assert difference(network, respelt, batch) < EXACT
+
+
 class FromInput(nn.Module):
     """The shortcut is the input itself, which is not the network's to write to."""
 
