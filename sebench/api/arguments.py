@@ -9,6 +9,7 @@ from numbers import Real
 
 from sebench.errors import UsageError
 from sebench.lines import single_line
+from sebench.schema import ASKED_OPTIONS
 
 _LONGEST = 60
 
@@ -92,9 +93,9 @@ _SIZE = _Kind(_or_several(_is_whole), "an int, or (height, width)")
 _NAMES = _Kind(_are(_is_text), "a sequence of strings")
 
 _KINDS: Mapping[str, _Kind] = {
+    **{option.parameter: _TEXT for option in ASKED_OPTIONS if option.choices},
     **dict.fromkeys(("batch_size", "threads", "world_size", "num_classes", "seed"), _WHOLE),
-    **dict.fromkeys(("device", "phase", "dtype", "memory_format", "runtime", "execution"), _TEXT),
-    **dict.fromkeys(("optimizer", "stride_in", "insert_after", "attention_class"), _TEXT),
+    **dict.fromkeys(("device", "phase", "execution", "stride_in", "insert_after", "attention_class"), _TEXT),
     **dict.fromkeys(("effort", "on_inconclusive", "base_ref"), _TEXT),
     **dict.fromkeys(("memory", "energy", "measure"), _FLAG),
     **dict.fromkeys(("weights", "save", "lock", "attempts", "calibrations", "results"), _PATH),

@@ -15,7 +15,7 @@ from typing import Literal
 from sebench.errors import VariantError, near_matches
 from sebench.schema.base import Phase, Runtime
 
-Level = Literal["graph", "onnx"]
+Level = Literal["module", "graph", "onnx"]
 STANDARD = "standard"
 """As the gate's author spelt it."""
 _TORCH: tuple[Runtime, ...] = ("eager", "cudagraph", "compile", "freezing")
@@ -29,7 +29,7 @@ class Form:
     help: str
     """What is spelt otherwise, in a few words."""
     level: Level
-    """What is rewritten: torch's graph of the network, or the exported ONNX graph."""
+    """What is rewritten: modules in place, torch's graph of the network, or the exported ONNX graph."""
     runtimes: tuple[Runtime, ...]
     """Those that it is made for; in the others it changes nothing, or for the worse."""
     phases: tuple[Phase, ...] = ("inference",)
@@ -102,6 +102,13 @@ FORMS: tuple[Form, ...] = (
         largest_batch=1,
         for_hardware=True,
     ),
+    Form(
+        name="recomputed",
+        help="no feature map kept for the backward pass; batch norm's input is, and tells the same",
+        level="module",
+        runtimes=("eager",),
+        phases=("training",),
+    ),
 )
 """Every form, in canonical order."""
 
@@ -154,7 +161,15 @@ class FormSet:
             if word not in _BY_NAME:
                 hint = near_matches(word, _BY_NAME) or f"choose from {', '.join(_BY_NAME)}"
                 raise VariantError(f"unknown {name} {word!r}" if word else f"{name} missing", hint=hint)
-        return canonical_forms(names)
+        found = canonical_forms(names)
+        phases = {each: set(_BY_NAME[each].phases) for each in found}
+        if not set.intersection(*phases.values()):
+            for_training = ", ".join(each for each in found if "training" in phases[each])
+            raise VariantError(
+                f"{name} {text!r} mixes forms for training ({for_training}) with others for inference",
+                hint="name forms of one phase",
+            )
+        return found
 
     def render(self, value: Iterable[str]) -> str:
         """Joined by ``+``."""

@@ -18,6 +18,7 @@ from sebench.errors import BuildError
 from sebench.inputs import Inputs
 from sebench.models import BuiltModel
 from sebench.schema import ASIS, ModelSpec, Phase, Variant, parse_variant
+from sebench.schema.forms import form_named
 from sebench.surgery.capture import Captured, capture
 from sebench.surgery.captured_insertion import put_in_captured, replace_captured
 from sebench.surgery.forms import in_forms
@@ -27,6 +28,7 @@ from sebench.surgery.named import gates_within, named_sites, replace_named
 from sebench.surgery.places import WRITE_BOTH, Place, find_places, insert_after, no_place
 from sebench.surgery.points import find_points
 from sebench.surgery.proof import prove, prove_captured, prove_same
+from sebench.surgery.recomputing import recompute
 from sebench.surgery.removal import Passthrough, replacements, take_out
 from sebench.surgery.replacing import replace_gates
 from sebench.surgery.trials import copy_of
@@ -54,9 +56,11 @@ def build_variant(
         phase=phase,
         beside=next(iter(others), beside),
     )
-    if not any(parse_variant(each.variant).forms for each in asked):
-        return built
-    return _in_forms(built, spec, input_shape or built.input_shape, forms)
+    levels = {form_named(form).level for each in asked for form in parse_variant(each.variant).forms}
+    shape = input_shape or built.input_shape
+    if levels - {"module"}:
+        return _in_forms(built, spec, shape, forms)
+    return _recomputing(built, spec, shape) if forms else built
 
 
 def _as_written(spec: ModelSpec) -> ModelSpec:
@@ -73,6 +77,19 @@ def _in_forms(
     inputs = _inputs_of(spec, shape).map(lambda tensor: tensor.to(parameter.device))
     module = in_forms(built.module, inputs, forms)
     return dataclasses.replace(built, spec=spec, module=module, sites=(), captured=True)
+
+
+def _recomputing(built: BuiltModel, spec: ModelSpec, shape: tuple[int, ...]) -> BuiltModel:
+    """A network whose gates keep no feature map for the backward pass; changed in place."""
+    _allow_late_imports(spec)
+    recording = counters.record(built.module, shape, _inputs_of(spec, shape))
+    if not recompute(built.module, recording):
+        raise BuildError(
+            f"form recomputed fits no gate of {type(built.module).__name__}:"
+            " none is a module of its own right behind a batch norm",
+            hint="leave it out, or see docs/forms.md for where it fits",
+        )
+    return dataclasses.replace(built, spec=spec)
 
 
 def _inputs_of(spec: ModelSpec, shape: tuple[int, ...]) -> Inputs:
@@ -138,8 +155,10 @@ def prove_variant(spec: ModelSpec, shape: tuple[int, ...]) -> None:
 
 
 def _prove_forms(spec: ModelSpec, shape: tuple[int, ...]) -> None:
-    """See `prove_same`; sebench's own networks are proved in its tests."""
+    """See `prove_same`; sebench's own networks, and gradients, are proved in its tests."""
     forms = parse_variant(spec.variant).forms
+    if all(form_named(form).level == "module" for form in forms):
+        return  # in evaluation mode it is the same code
     built = build_variant(
         _as_written(spec), seed=0, device="cpu", input_shape=shape, phase="inference", beside=None
     )

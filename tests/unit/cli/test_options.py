@@ -20,7 +20,8 @@ OWN_WORDS = {
     *((option, "tune") for option in ("--model", "--variant", "--phase")),
     *((option, command) for command in ("trend", "list") for option in ("--model", "--variant")),
     *((option.option, command) for command in ("trend", "list") for option in ASKED_OPTIONS),
-    ("--model", "verify"), ("--variant", "count"), ("--variant", "lock"), ("--phase", "compare"),
+    ("--model", "verify"), ("--runtime", "count"), ("--variant", "count"),
+    ("--variant", "lock"), ("--phase", "compare"),
     ("--phase", "check"),
 }  # fmt: skip
 

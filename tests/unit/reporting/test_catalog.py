@@ -6,6 +6,7 @@ import pytest
 from sebench.reporting import catalog_document, catalog_json
 from sebench.reporting.catalog import stages_text
 from sebench.schema import ATTENTION_KINDS
+from sebench.schema.forms import FORMS
 
 MODEL = SimpleNamespace(
     name="resnet50",
@@ -63,11 +64,12 @@ def test_json():
         "tables": [],
         "sources": [],
         "attention": [],
+        "forms": [],
     }
 
 
 def test_attention_has_its_cost_options_and_paper():
-    (table,) = catalog_document(attention=[ATTENTION_KINDS["simam"]]).tables
+    table, forms = catalog_document(attention=[ATTENTION_KINDS["simam"]]).tables
     assert [cell.text for cell in table.rows[0]] == [
         "simam",
         "SimAM",
@@ -76,6 +78,7 @@ def test_attention_has_its_cost_options_and_paper():
         "lam=0.0001",
         "Yang et al., ICML 2021",
     ]
+    assert [row[0].text for row in forms.rows] == [form.name for form in FORMS]
     (kind,) = json.loads(catalog_json(attention=[ATTENTION_KINDS["simam"]]))["attention"]
     assert {**kind, "options": kind["options"][0]} == {
         "name": "simam",

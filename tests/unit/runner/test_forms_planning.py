@@ -25,7 +25,7 @@ def workload(**said):
             {"runtime": "onnxruntime"},
             (("pooled",), ("conv1x1",), ("avgpool",), ("expanded",), ("blocked",), ("folded",)),
         ),
-        ({"runtime": "eager", "phase": "training"}, ()),
+        ({"runtime": "eager", "phase": "training"}, (("recomputed",),)),
     ],
 )
 def test_candidates(said, expected):

@@ -90,9 +90,16 @@ def test_catalogue():
         assert form.runtimes
         assert set(form.runtimes) <= set(get_args(Runtime))
         assert all(set(form.runtimes) <= set(form_named(name).runtimes) for name in form.implies)
-        assert form.phases == ("inference",)
+        assert (form.phases == ("training",)) == (form.level == "module")
     assert [form.name for form in forms_for("eager")] == ["pooled", "conv1x1", "fused"]
-    assert forms_for("eager", "training") == ()
+    assert [form.name for form in forms_for("eager", "training")] == ["recomputed"]
+    assert forms_for("compile", "training") == ()
+
+
+def test_forms_of_different_phases_do_not_mix():
+    message = r"form 'pooled\+recomputed' mixes forms for training \(recomputed\) with others for inference"
+    with pytest.raises(VariantError, match=message):
+        parse_variant("se(form=pooled+recomputed)")
 
 
 def test_kinds_with_forms():
