@@ -45,12 +45,22 @@ _SUM = 3
 """Input of a fused convolution that is added to its output."""
 
 
-def read_onnx(path: Path | str, shapes: Mapping[str, Sequence[int]] | None = None) -> Graph:
+NO_SHAPES: Mapping[str, Sequence[int]] = MappingProxyType({})
+
+
+def read_onnx(
+    path: Path | str,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+    *,
+    known: Mapping[str, Sequence[int]] = NO_SHAPES,
+) -> Graph:
     """Read an ONNX file as a graph. External data is not looked for: shapes are in the file.
 
     Args:
         path: of the file.
         shapes: of inputs, by name, where the file leaves some of their sizes open.
+        known: shapes of any values, where the file does not tell: nothing is inferred behind nodes of ONNX
+            Runtime's own.
 
     Raises:
         DataFileError: there is no such file, or it holds no ONNX model.
@@ -67,19 +77,25 @@ def read_onnx(path: Path | str, shapes: Mapping[str, Sequence[int]] | None = Non
         raise DataFileError(f"{path} is no ONNX model: {_first_line(error)}") from error
     if not model.graph.node:
         raise DataFileError(f"{path} is no ONNX model: it has no nodes")
-    return graph_of(model, shapes)
+    return graph_of(model, shapes, known=known)
 
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
-def graph_of(model: ModelProto, shapes: Mapping[str, Sequence[int]] | None = None) -> Graph:
+def graph_of(
+    model: ModelProto,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+    *,
+    known: Mapping[str, Sequence[int]] = NO_SHAPES,
+) -> Graph:
     """An ONNX model as a graph.
 
     Args:
         model: which is left as it is.
         shapes: of inputs, by name, where the model leaves some of their sizes open.
+        known: as in `read_onnx`.
 
     Raises:
         DataFileError: the graph takes no input, or a shape is for none of its inputs.
@@ -96,10 +112,11 @@ def graph_of(model: ModelProto, shapes: Mapping[str, Sequence[int]] | None = Non
     inputs = tuple(each.name for each in inferred.input if each.name not in constants)
     if not inputs:
         raise DataFileError("the ONNX graph takes no input")
-    known: dict[str, Shape] = {**constants}
+    told: dict[str, Shape] = {**constants}
     for info in (*inferred.value_info, *inferred.input, *inferred.output):
         if info.type.tensor_type.HasField("shape"):
-            known[info.name] = tuple(each.dim_value for each in info.type.tensor_type.shape.dim)
+            told[info.name] = tuple(each.dim_value for each in info.type.tensor_type.shape.dim)
+    told |= {name: tuple(shape) for name, shape in known.items() if 0 in told.get(name, (0,))}
     nodes: list[Node] = []
     made = {*inputs, *constants, ""}
     for node in _named(inferred):
@@ -109,16 +126,16 @@ def graph_of(model: ModelProto, shapes: Mapping[str, Sequence[int]] | None = Non
             raise DataFileError(f"node {node.name!r} of the ONNX graph is out of order")
         made.update(node.outputs)
         if node.op == "Constant":
-            constants[node.outputs[0]] = known.get(node.outputs[0], ())
+            constants[node.outputs[0]] = told.get(node.outputs[0], ())
             continue
         nodes.append(node)
-        shape = None if node.outputs[0] in known else _blocked_shape(node, known)
-        known |= {} if shape is None else {node.outputs[0]: shape}
+        shape = None if node.outputs[0] in told else _blocked_shape(node, told)
+        told |= {} if shape is None else {node.outputs[0]: shape}
     return Graph(
         nodes=tuple(nodes),
         inputs=inputs,
         outputs=tuple(each.name for each in inferred.output),
-        shapes=MappingProxyType(known),
+        shapes=MappingProxyType(told),
         constants=frozenset(constants),
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from sebench.graphs.onnx import read_onnx
 from sebench.profilers.graphs.reading import Reading, Watched
 from sebench.profilers.inputs import OwnInput
+from sebench.profilers.runtimes.exported import in_order_of
 from sebench.profilers.runtimes.onnx_runtime import bound, make_session, open_sizes
 from sebench.schema import Workload
 
@@ -34,6 +35,9 @@ class _Session:
             optimized_model_filepath=str(folder / _OPTIMISED),
         )
         self._optimised = folder / _OPTIMISED
+        names = [place.name for place in self._session.get_inputs()]
+        tensors = zip(names, in_order_of(names, own), strict=True)
+        self._shapes = read_onnx(file, {name: tuple(tensor.shape) for name, tensor in tensors}).shapes
         self._steps = 0
         self.run = bound(self._session, own).run
 
@@ -43,7 +47,7 @@ class _Session:
     def finish(self) -> Reading:
         """The last runs are the steps that count."""
         events = Path(self._session.end_profiling()).read_text(encoding="utf-8")
-        return Reading(read_onnx(self._optimised), times_s=times_of(events, self._steps))
+        return Reading(read_onnx(self._optimised, known=self._shapes), times_s=times_of(events, self._steps))
 
 
 def times_of(profile: str, steps: int) -> Mapping[str, tuple[float, ...]]:
