@@ -6,6 +6,7 @@ import pytest
 from sebench.reporting import catalog_document, catalog_json
 from sebench.reporting.catalog import stages_text
 from sebench.schema import ATTENTION_KINDS
+from sebench.schema.forms import FORMS
 
 MODEL = SimpleNamespace(
     name="resnet50",
@@ -63,11 +64,12 @@ def test_json():
         "tables": [],
         "sources": [],
         "attention": [],
+        "forms": [],
     }
 
 
 def test_attention_has_its_cost_options_and_paper():
-    (table,) = catalog_document(attention=[ATTENTION_KINDS["simam"]]).tables
+    table, _ = catalog_document(attention=[ATTENTION_KINDS["simam"]]).tables
     assert [cell.text for cell in table.rows[0]] == [
         "simam",
         "SimAM",
@@ -89,4 +91,26 @@ def test_attention_has_its_cost_options_and_paper():
             "default": "all",
             "meaning": "stages that carry it, in the paper's numbering",
         },
+    }
+
+
+def test_forms_are_listed_below_attention():
+    _, table = catalog_document(attention=[ATTENTION_KINDS["se"]]).tables
+    rows = {row[0].text: [cell.text for cell in row[1:]] for row in table.rows}
+    assert list(rows) == [form.name for form in FORMS]
+    assert rows["folded"][1:] == [
+        "onnxruntime",
+        "pooled, blocked",
+        "batch 1, a processor of the same vector width",
+    ]
+    listed = json.loads(catalog_json(attention=[ATTENTION_KINDS["se"]]))["forms"]
+    assert listed[0] == {
+        "name": "pooled",
+        "help": FORMS[0].help,
+        "level": "graph",
+        "fixed_batch": False,
+        "largest_batch": None,
+        "runtimes": ["eager", "cudagraph", "compile", "freezing", "onnxruntime", "openvino"],
+        "phases": ["inference"],
+        "implies": [],
     }
