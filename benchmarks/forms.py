@@ -143,7 +143,7 @@ def _report(found: dict[str, list[dict[str, list[float]]]], arguments: argparse.
     ]
     for runtime, processes in found.items():
         written = statistics.fmean(_log_ratios(processes, WRITTEN))
-        for variant in processes[0]:
+        for variant in (PLAIN, WRITTEN, *sorted(processes[0].keys() - {PLAIN, WRITTEN})):
             if variant == PLAIN:
                 lines.append(f"| {runtime} | {PLAIN} | {_milliseconds(processes, variant)} | 1 | | | |")
                 continue

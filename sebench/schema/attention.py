@@ -94,7 +94,9 @@ STAGES = AttentionOption(
     "stages", StageSet(), None, "stages that carry it, in the paper's numbering", placing=True
 )
 
-FORM = AttentionOption("form", FormSet(), (), "spelling of the same function, joined by +", placing=True)
+FORM = AttentionOption(
+    "form", FormSet(), (), "spelling of the same function; several joined by +", placing=True
+)
 """Of kinds whose gate can be spelt otherwise, and of networks with attention of their author's."""
 
 

@@ -150,7 +150,7 @@ class FormSet:
     @property
     def syntax(self) -> str:
         """What may stand behind the ``=``."""
-        return "|".join((STANDARD, *_BY_NAME)) + ", joined by +"
+        return "|".join((STANDARD, *_BY_NAME))
 
     def parse(self, name: str, text: str) -> tuple[str, ...]:
         """Read names of forms, in any order; `STANDARD` alone is none."""

@@ -68,14 +68,21 @@ def test_it_has_to_be_told_what_to_try():
     assert done.stderr == "sebench: error: tune needs to know what to try; add --forms\n"
 
 
+@pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / "written"
+    made.mkdir()
+    return made
+
+
 def expected(seed, batch):
     network = surgery.build(ModelSpec(model=NET, variant="asis"), seed=seed).module
     with torch.no_grad():
         return network(batch)
 
 
-def test_a_written_program_runs_without_sebench(tmp_path):
-    path, batch = tmp_path / "fast.pt2", torch.randn(SHAPE)
+def test_a_written_program_runs_without_sebench(folder):
+    path, batch = folder / "fast.pt2", torch.randn(SHAPE)
     spec = ModelSpec(model=NET, variant="asis(form=pooled+fused)")
     write_network(spec, Workload(input_shape=SHAPE), path, seed=3)
     program = torch.export.load(path)
@@ -83,16 +90,16 @@ def test_a_written_program_runs_without_sebench(tmp_path):
     assert names.count("aten.addcmul_.default") == 2
     with torch.no_grad():
         assert apart([expected(3, batch)], [program.module()(batch)]) < 1e-5
-    assert [each.name for each in tmp_path.iterdir()] == ["fast.pt2"]
+    assert [each.name for each in folder.iterdir()] == ["fast.pt2"]
 
 
-def test_a_written_onnx_file_is_one_file(tmp_path):
+def test_a_written_onnx_file_is_one_file(folder):
     pytest.importorskip("onnxscript")
     onnxruntime = pytest.importorskip("onnxruntime")
-    path, batch = tmp_path / "fast.onnx", torch.randn(SHAPE)
+    path, batch = folder / "fast.onnx", torch.randn(SHAPE)
     spec = ModelSpec(model=NET, variant="asis(form=folded)")
     write_network(spec, Workload(input_shape=SHAPE, runtime="onnxruntime"), path, seed=3)
-    assert [each.name for each in tmp_path.iterdir()] == ["fast.onnx"]
+    assert [each.name for each in folder.iterdir()] == ["fast.onnx"]
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
@@ -100,9 +107,9 @@ def test_a_written_onnx_file_is_one_file(tmp_path):
     assert apart([expected(3, batch)], [torch.from_numpy(output)]) < 1e-5
 
 
-def test_what_cannot_be_written_is_one_line(tmp_path):
+def test_what_cannot_be_written_is_one_line(folder):
     spec = ModelSpec(model=NET, variant="asis(form=clip)")
     with pytest.raises(WorkerError) as caught:
-        write_network(spec, Workload(input_shape=SHAPE), tmp_path / "fast.pt2", seed=3)
+        write_network(spec, Workload(input_shape=SHAPE), folder / "fast.pt2", seed=3)
     assert "form clip fits none of the 2 gates of Network: their gate is no hard sigmoid" in str(caught.value)
-    assert not list(tmp_path.iterdir())
+    assert not list(folder.iterdir())

@@ -27,10 +27,16 @@ def _compiled(module: nn.Module) -> Callable[..., Any]:
 
 
 def prepare_frozen(module: nn.Module, batch: Batch, workload: Workload, /) -> PreparedStep:
-    """See `Prepare`: as `prepare`, with the weights as constants of the compiled code."""
-    return torch_step(module, batch, workload, _frozen)
+    """See `Prepare`: compiled before the step is handed over, with the weights as constants.
 
+    Not with ``torch.compile(options={"freezing": True})``, which freezes nothing and does not say so: dynamo
+    asks the global setting while it traces.
+    """
+    import torch._inductor.config  # noqa: PLC0415 - takes a while
 
-def _frozen(module: nn.Module) -> Callable[..., Any]:
-    compiled: Callable[..., Any] = torch.compile(module, dynamic=False, options={"freezing": True})
-    return compiled
+    prepared = torch_step(module, batch, workload, _compiled)
+    with torch._inductor.config.patch(freezing=True):
+        prepared.run()
+    if batch.input.is_written():
+        batch.input.restore()
+    return prepared

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
@@ -85,13 +85,15 @@ def is_squeeze(node: fx.Node) -> bool:
     """Whether a call averages each channel of an image's feature map."""
     if node.op != "call_function" or node.target not in _MEANS:
         return False
-    before = shape_of(node.args[0]) if isinstance(node.args[0], fx.Node) else ()
-    if len(before) != _FEATURE_MAP or node.kwargs.get("dtype") is not None:
+    source, over, *_ = node.args
+    if not isinstance(source, fx.Node) or not isinstance(over, Sequence) or node.kwargs.get("dtype"):
         return False
-    given = cast("Sequence[int]", node.args[1])
+    if len(shape_of(source)) != _FEATURE_MAP:
+        return False
+    numbers = [number for number in over if isinstance(number, int)]
     if node.target is aten.mean.dim:
-        return tuple(sorted(axis % _FEATURE_MAP for axis in given)) == _GRID
-    return tuple(given) == (1, 1)
+        return sorted(axis % _FEATURE_MAP for axis in numbers) == list(_GRID)
+    return numbers == [1, 1]
 
 
 def arguments(node: fx.Node) -> dict[str, Any]:

@@ -17,6 +17,7 @@ def test_every_option_is_listed_with_its_default():
     assert {syntax: default for syntax, default in rows.items() if not is_of(kinds, syntax)} == {
         "plain": "",
         "asis": "",
+        "asis(form=standard|pooled|conv1x1|clip|fused|avgpool|expanded|blocked|folded)": "standard",
         "se": "",
         "se(r=1, 2, ...)": "16",
         "se(stages=2-4 or 2+4)": "all",
@@ -26,6 +27,7 @@ def test_every_option_is_listed_with_its_default():
         "se(bias=true|false)": "true",
         "se(fc=linear|conv1x1)": "linear",
         "se(pool=mean|avgpool)": "mean",
+        "se(form=standard|pooled|conv1x1|clip|fused|avgpool|expanded|blocked|folded)": "standard",
     }
 
 
@@ -36,4 +38,5 @@ def test_every_listed_choice_parses():
             if value[0].isdigit() and "," in value:  # the start of a series
                 continue
             if f"{name}={value})" not in ALONE_REFUSED:
-                assert parse_variant(f"{name}={value})").attention == name.partition("(")[0]
+                variant = parse_variant(f"{name}={value})")
+                assert (variant.attention or "asis") == name.partition("(")[0]

@@ -93,3 +93,25 @@ def test_attention_has_its_cost_options_and_paper():
             "meaning": "stages that carry it, in the paper's numbering",
         },
     }
+
+
+def test_forms_are_listed_below_attention():
+    _, table = catalog_document(attention=[ATTENTION_KINDS["se"]]).tables
+    rows = {row[0].text: [cell.text for cell in row[1:]] for row in table.rows}
+    assert list(rows) == [form.name for form in FORMS]
+    assert rows["folded"][1:] == [
+        "onnxruntime",
+        "pooled, blocked",
+        "batch 1, a processor of the same vector width",
+    ]
+    listed = json.loads(catalog_json(attention=[ATTENTION_KINDS["se"]]))["forms"]
+    assert listed[0] == {
+        "name": "pooled",
+        "help": FORMS[0].help,
+        "level": "graph",
+        "fixed_batch": False,
+        "largest_batch": None,
+        "runtimes": ["eager", "cudagraph", "compile", "freezing", "onnxruntime", "openvino"],
+        "phases": ["inference"],
+        "implies": [],
+    }
