@@ -15,22 +15,12 @@ if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
 
 _STANDARD = ("", "ai.onnx")
-_KEPT = frozenset(
-    {
-        *(
-            "kernel_shape",
-            "strides",
-            "pads",
-            "dilations",
-            "group",
-            "auto_pad",
-            "ceil_mode",
-            "axes",
-            "keepdims",
-        ),
-        *("transA", "transB", "alpha", "beta", "activation", "channels", "channels_last", "scales", "mode"),
-    }
-)
+_KEPT: dict[str, type] = {
+    **dict.fromkeys(("kernel_shape", "strides", "pads", "dilations", "axes", "scales"), tuple),
+    **dict.fromkeys(("group", "ceil_mode", "keepdims", "transA", "transB", "channels", "channels_last"), int),
+    **dict.fromkeys(("auto_pad", "activation"), str),
+}
+"""Attributes that decide what a node computes or costs, and what they have to be."""
 _FUSED = {
     "FusedConv": "Conv",
     "NhwcFusedConv": "Conv",
@@ -177,7 +167,8 @@ def _named(graph: GraphProto) -> Iterator[Node]:
 
 
 def _node(node: NodeProto, name: str) -> Node:
-    attributes = {each.name: _plain(each) for each in node.attribute if each.name in _KEPT}
+    given = {each.name: _plain(each) for each in node.attribute if each.name in _KEPT}
+    attributes = {key: value for key, value in given.items() if isinstance(value, _KEPT[key])}
     standard = node.domain in _STANDARD
     return Node(
         name=name,

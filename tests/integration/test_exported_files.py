@@ -1,6 +1,7 @@
 """Networks that are files, through the command line: compared, checked, and refused in one line."""
 
 import json
+import subprocess
 
 import pytest
 
@@ -9,6 +10,7 @@ pytest.importorskip("onnxruntime")
 
 from onnx import helper, numpy_helper  # noqa: E402
 
+from tests.interpreter import FRESH  # noqa: E402
 from tests.onnx_nets import AXES, SE_WEIGHTS, C, H, model, node, squeeze_excitation  # noqa: E402
 
 XML = """<net><layers><layer name="x" type="Parameter" version="opset1">
@@ -41,6 +43,15 @@ def files(tmp_path, monkeypatch):
 def metrics(done):
     (comparison,) = json.loads(done.stdout)["comparisons"]
     return {each["metric"]: each for each in comparison["metrics"]}
+
+
+def test_a_name_is_resolved_without_reading_the_graph(files):
+    code = (
+        "import sys; from sebench.models import resolve; from sebench.schema import ModelSpec;"
+        "print(len(resolve(ModelSpec(model='se.onnx')).file_sha256), {'onnx', 'torch'} & set(sys.modules))"
+    )
+    done = subprocess.run([FRESH, "-c", code], cwd=files, capture_output=True, text=True, check=True)
+    assert done.stdout == "64 set()\n"
 
 
 @pytest.mark.usefixtures("files")

@@ -120,3 +120,13 @@ def test_a_graph_without_an_input() -> None:
 def test_windows_that_make_no_sense_have_no_shape() -> None:
     nodes = [node("com.microsoft.nchwc:MaxPool", "x", "y", kernel_shape=[3], strides=[0, 0])]
     assert graph_of(model(nodes, {})).shape("y") in ((), (1, C, 0, 0))
+
+
+def test_attributes_of_another_kind_are_left_out() -> None:
+    nodes = [
+        node("com.microsoft.nchwc:MaxPool", "x", "a", kernel_shape=3, strides="two", pads=1),
+        node("com.microsoft.nchwc:ReorderOutput", "a", "y", channels="all"),
+    ]
+    graph = graph_of(model(nodes, {}))
+    assert [dict(each.attributes) for each in graph.nodes] == [{}, {}]
+    assert graph.shape("y") == (1, C, 0, 0)

@@ -6,13 +6,19 @@ import json
 from itertools import chain
 
 from sebench.graphs.onnx import graph_of
-from sebench.profilers.graphs import Reading, described
+from sebench.profilers.graphs import WATCH, Reading, described
 from sebench.profilers.graphs.onnx_runtime import times_of
+from sebench.schema import RUNTIMES
 from tests.onnx_nets import AXES, SE_WEIGHTS, H, model, node, squeeze_excitation
 
 
 def event(name: str, us: int, cat: str = "Node") -> dict[str, object]:
     return {"cat": cat, "name": name, "dur": us}
+
+
+def test_every_runtime_that_has_a_graph_can_be_read() -> None:
+    assert {info.name for info in RUNTIMES if info.has_graph} == {*WATCH, "compile"}
+    assert {info.name for info in RUNTIMES if info.is_exported} == set(WATCH)
 
 
 def test_the_last_runs_of_a_profile_count() -> None:
