@@ -23,8 +23,9 @@ PRESENTATION = {"output_format", "output", "plot", "quiet", "debug", "cache"}
 UNSAID = {
     # `save` is None there; stored results are for `load`; a class is a variant
     "compare": {"no_save", "sides", "directory", "attention"},
-    "count": {"by", "sites", "cross_check", "strict", "attention"},  # every breakdown is an attribute
-    "profile": {"attention"},
+    # Every breakdown is an attribute; graphs of runtimes are shown, and `sebench.graphs` reads those of files.
+    "count": {"by", "sites", "cross_check", "strict", "attention", "runtime", "graph"},
+    "profile": {"attention", "runtime"},
     # `attempts=None`, and `sebench.reporting.exports`
     "check": {"no_save", "junit", "dump_config", "attention"},
     "table": set(),
@@ -80,5 +81,5 @@ def test_every_parameter_is_described(name):
 
 
 def test_every_command_that_has_something_to_return_is_a_function():
-    without = {"calibrate", "env", "export", "list", "lock", "report", "trend", "verify"}
+    without = {"calibrate", "env", "export", "list", "lock", "report", "trend", "tune", "verify"}
     assert set(COMMANDS) == set(ALONE) | without
