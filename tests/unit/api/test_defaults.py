@@ -23,7 +23,7 @@ PRESENTATION = {"output_format", "output", "plot", "quiet", "debug", "cache"}
 UNSAID = {
     # `save` is None there; stored results are for `load`; a class is a variant
     "compare": {"no_save", "sides", "directory", "attention"},
-    # Every breakdown is an attribute; graphs of runtimes are shown, and `sebench.graphs` reads those of files.
+    # Every breakdown is an attribute. Graphs of runtimes are shown; `sebench.graphs` reads those of files.
     "count": {"by", "sites", "cross_check", "strict", "attention", "runtime", "graph"},
     "profile": {"attention", "runtime"},
     # `attempts=None`, and `sebench.reporting.exports`
