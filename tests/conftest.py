@@ -39,6 +39,14 @@ def _own_directories(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
+@pytest.fixture(autouse=True)
+def _numbers_as_usual():
+    """Steps take numbers too small to be normal for zero, in the thread that runs them: no other test does."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_flush_denormal(False)
+
+
 def pytest_collection_finish():
     """Tensors of tests are small: one thread beats the cost of waking several."""
     if torch := sys.modules.get("torch"):

@@ -37,6 +37,7 @@ from sebench.schema import (
     UncountedOp,
     Workload,
 )
+from sebench.schema.attention_kinds.channel import SQUEEZE_EXCITATION
 from sebench.schema.gates import Gate
 from sebench.surgery.proof import TOLERANCE
 from sebench.surgery.trials import apart
@@ -231,7 +232,9 @@ def _cost(graph: Graph, shape: tuple[int, ...], dtype: str) -> StaticCost:
     parts = {
         name: (gate, part)
         for gate in gates
-        for part, names in zip(_PARTS, (gate.squeeze, gate.excite, gate.scale), strict=True)
+        for part, names in zip(
+            SQUEEZE_EXCITATION.part_names, (gate.squeeze, gate.excite, gate.scale), strict=True
+        )
         for name in names
     }
     by_gate = {
@@ -250,9 +253,6 @@ def _cost(graph: Graph, shape: tuple[int, ...], dtype: str) -> StaticCost:
         uncounted=tuple(UncountedOp(op=op, calls=calls) for op, calls in work.uncounted),
         gates=tuple(_gate(graph, gate, by_gate[gate.scale[-1]]) for gate in gates),
     )
-
-
-_PARTS = ("squeeze", "excite", "scale")
 
 
 def _op(work: NodeWork, place: tuple[GraphGate, str] | None, element_bytes: int) -> OpCost:

@@ -70,6 +70,7 @@ def test_json_satisfies_the_contract_and_the_raw_result_is_stored(sebench, tmp_p
         "runtime": "eager",
         "execution": "eager",
         "optimizer": "none",
+        "quantize": "none",
         "world_size": 1,
         "micro_batch_size": None,
         "cudnn_benchmark": True,

@@ -51,7 +51,10 @@ def test_table_of_candidates():
         (("--variant", "plain"), "the plain network has no gates to spell otherwise; use --variant se"),
         (("--export", "fast.onnx"), "--export fast.onnx: a network for --runtime eager is written as .pt2"),
         (("--export", "absent/fast.pt2"), "--export absent/fast.pt2: there is no folder absent"),
-        (("--phase", "training"), "there is no form for --runtime eager and --phase training"),
+        (
+            ("--phase", "training", "--runtime", "compile"),
+            "there is no form for --runtime compile and --phase training",
+        ),
     ],
 )
 def test_refusals(arguments, message):

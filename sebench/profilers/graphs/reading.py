@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from sebench.graphs import Graph, GraphGate, Node, find_gates
 from sebench.profilers.device import Step
 from sebench.profilers.inputs import OwnInput
 from sebench.schema import GateNodes, GraphNode, NodePart, RuntimeGraph, Workload
+from sebench.schema.attention_kinds.channel import SQUEEZE_EXCITATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +76,9 @@ def described(reading: Reading, steps_s: tuple[float, ...]) -> RuntimeGraph:
 
 def _gate_parts(gates: tuple[GraphGate, ...]) -> Iterator[tuple[str, NodePart]]:
     for gate in gates:
-        yield from ((name, "squeeze") for name in gate.squeeze)
-        yield from ((name, "excite") for name in gate.excite)
-        yield from ((name, "scale") for name in gate.scale)
+        found = (gate.squeeze, gate.excite, gate.scale)
+        for part, names in zip(SQUEEZE_EXCITATION.part_names, found, strict=True):
+            yield from ((name, cast("NodePart", part)) for name in names)
 
 
 def _described(graph: Graph, node: Node, parts: Mapping[str, NodePart], reading: Reading) -> GraphNode:

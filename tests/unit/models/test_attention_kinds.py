@@ -302,6 +302,7 @@ def test_nothing_else_spells_the_parts_out(kind):
     modules = (implementation(each).module.__module__ for each in KINDS.values())
     torch_sides = {Path(*module.split(".")[1:]).with_suffix(".py") for module in modules}
     texts = {path.relative_to(PACKAGE): path.read_text() for path in PACKAGE.rglob("*.py")}
+    del texts[Path("schema/runtime_graph.py")]  # a type, which has to spell out what JSON may hold
     spelt = {path for path, text in texts.items() if all(f'"{name}"' in text for name in kind.part_names)}
     assert {path for path in spelt if path.parent != Path("schema/attention_kinds")} <= torch_sides
 

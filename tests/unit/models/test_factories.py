@@ -181,11 +181,6 @@ def test_a_module_that_the_program_has_already_is_used(tree):
             "nets.py:net",
             "nets.py:net returned NoneType, not a torch.nn.Module",
         ),
-        (
-            {"nets.py": "def net(depth): ...\n"},
-            "nets.py:net",
-            "TypeError: net() missing 1 required positional",
-        ),
     ],
 )
 def test_errors_in_the_users_code_are_one_line_with_its_place(tree, files, name, message):

@@ -17,7 +17,7 @@ def test_every_option_is_listed_with_its_default():
     assert {syntax: default for syntax, default in rows.items() if not is_of(kinds, syntax)} == {
         "plain": "",
         "asis": "",
-        "asis(form=standard|pooled|conv1x1|clip|fused|avgpool|expanded|blocked|folded)": "standard",
+        "asis(form=standard|pooled|conv1x1|clip|fused|avgpool|expanded|blocked|folded|recomputed)": "standard",
         "se": "",
         "se(r=1, 2, ...)": "16",
         "se(stages=2-4 or 2+4)": "all",
@@ -27,7 +27,7 @@ def test_every_option_is_listed_with_its_default():
         "se(bias=true|false)": "true",
         "se(fc=linear|conv1x1)": "linear",
         "se(pool=mean|avgpool)": "mean",
-        "se(form=standard|pooled|conv1x1|clip|fused|avgpool|expanded|blocked|folded)": "standard",
+        "se(form=standard|pooled|conv1x1|clip|fused|avgpool|expanded|blocked|folded|recomputed)": "standard",
     }
 
 
