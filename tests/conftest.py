@@ -41,7 +41,7 @@ def _own_directories(tmp_path, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _numbers_as_usual():
-    """Steps take numbers too small to be normal for zero, in the thread that runs them: no other test does."""
+    """Steps take numbers too small to be normal for zero, and so does their thread afterwards."""
     yield
     if torch := sys.modules.get("torch"):
         torch.set_flush_denormal(False)

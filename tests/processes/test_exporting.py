@@ -1,7 +1,6 @@
 """Exports: one process per network and plan, files for all others, and nothing left of them."""
 
 import importlib.util
-import time
 
 import pytest
 
@@ -111,7 +110,7 @@ def test_only_sides_whose_runtime_takes_files_are_exported(place):
 def test_workers_load_the_file_and_build_nothing(place):
     whole = plan(Pair(baseline=spec("net"), candidate=spec("net")), timed=True)
     context = RunContext(host=Host(command=counting(place)))
-    (result,) = run(whole, context, started_s=time.monotonic())
+    (result,) = run(whole, context)
     (measurement,) = result.measurements
     assert all(each.blocks and each.error is None for each in measurement.processes)
     assert set(measurement.export_s) == {"baseline", "candidate"}

@@ -11,13 +11,16 @@ def is_of(kinds, syntax):
     return syntax.partition("(")[0] in kinds
 
 
+FORMS = "standard|pooled|conv1x1|clip|fused|avgpool|expanded|blocked|folded|recomputed"
+
+
 def test_every_option_is_listed_with_its_default():
     rows = {row.syntax: row.default for row in grammar()}
     kinds = [name for name in ATTENTION_KINDS if name != "se"]
     assert {syntax: default for syntax, default in rows.items() if not is_of(kinds, syntax)} == {
         "plain": "",
         "asis": "",
-        "asis(form=standard|pooled|conv1x1|clip|fused|avgpool|expanded|blocked|folded|recomputed)": "standard",
+        f"asis(form={FORMS})": "standard",
         "se": "",
         "se(r=1, 2, ...)": "16",
         "se(stages=2-4 or 2+4)": "all",
@@ -27,7 +30,7 @@ def test_every_option_is_listed_with_its_default():
         "se(bias=true|false)": "true",
         "se(fc=linear|conv1x1)": "linear",
         "se(pool=mean|avgpool)": "mean",
-        "se(form=standard|pooled|conv1x1|clip|fused|avgpool|expanded|blocked|folded|recomputed)": "standard",
+        f"se(form={FORMS})": "standard",
     }
 
 
