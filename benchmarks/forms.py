@@ -24,6 +24,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -39,6 +41,7 @@ FORMS = {
     "eager": ("pooled", "fused", "pooled+fused"),
 }
 """Those that `sebench tune --forms` would try, without the steps towards others."""
+PACKAGES = ("torch", "onnxruntime", "openvino")
 PLAIN, WRITTEN = "plain", "se"
 
 
@@ -134,7 +137,8 @@ def _report(found: dict[str, list[dict[str, list[float]]]], arguments: argparse.
         f"# Forms of SE: {arguments.model}, batch 1, {arguments.image_size} px, float32,"
         f" {arguments.threads} threads",
         "",
-        f"{machine.get('model')}, Python {platform.python_version()}; {arguments.processes} fresh processes"
+        f"{machine.get('model')}, {datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()},"
+        f" {', '.join(f'{name} {version(name)}' for name in PACKAGES)}; {arguments.processes} fresh processes"
         f" of {arguments.seconds:g} s per runtime, seed {arguments.seed}. Ratios are over the plain network"
         " in the same runtime, with 95 % intervals over processes; overhead is the ratio minus one.",
         "",
