@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @guarded
 @takes_network()
-@takes_workload(phase_help="Forms are for inference.", phase_default="inference")
+@takes_workload(phase_help="All forms but recomputed are for inference.", phase_default="inference")
 def tune(
     context: typer.Context,
     model: Annotated[str, typer.Option("--model", "-m", help="Network to tune.")],
@@ -53,7 +53,7 @@ def tune(
     ] = True,
     effort: options.EffortOption = "standard",
     budget: Annotated[
-        float | None, typer.Option("--budget", help="Time limit of the whole command, shared by the forms.")
+        float | None, typer.Option("--budget", help="Time limit of measuring, shared by the forms.")
     ] = None,
     seed: options.Seed = None,
     cache: options.Cache = True,

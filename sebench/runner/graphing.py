@@ -31,20 +31,23 @@ TIMEOUT_S = 900.0
 
 
 def require_graph(runtime: Runtime, hint: str) -> None:
-    """Refuse a runtime that has no graph of its own.
+    """Refuse a runtime whose graph is not read.
 
     Args:
         runtime: that was asked for.
         hint: what to do instead.
 
     Raises:
-        UsageError: it runs what torch runs.
+        UsageError: it runs torch's ops, or code that is not read here.
     """
     if runtime_info(runtime).has_graph:
         return
     *others, last = [info.name for info in RUNTIMES if info.has_graph]
+    why = "has no graph of its own: it runs torch's ops"
+    if runtime_info(runtime).verb == "compile":
+        why = "compiles to code that is not read here"
     raise UsageError(
-        f"--runtime {runtime} has no graph of its own: it runs torch's ops",
+        f"--runtime {runtime} {why}",
         hint=f"{hint}, or use --runtime {', '.join(others)} or {last}",
     )
 

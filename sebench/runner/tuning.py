@@ -12,7 +12,7 @@ from sebench.errors import SebenchError, UsageError
 from sebench.models import PLAIN
 from sebench.runner.measuring.context import RunContext
 from sebench.runner.measuring.run import run
-from sebench.runner.planning.forms import candidate_forms, in_form
+from sebench.runner.planning.forms import candidate_forms, in_form, require_form
 from sebench.runner.planning.plan import make_plan
 from sebench.schema import (
     NO_OPTIONS,
@@ -24,7 +24,7 @@ from sebench.schema import (
     WorkloadRequest,
     parse_variant,
 )
-from sebench.schema.forms import FormSet
+from sebench.schema.forms import FormSet, form_named
 from sebench.schema.tuning import Candidate, Tuning
 
 Keep = Callable[[Result], None]
@@ -67,6 +67,8 @@ def tune_forms(request: TuningRequest, context: RunContext, keep: Keep = lambda 
     wanted = _asked(request.forms) or candidate_forms(workload)
     if not wanted:
         raise UsageError(f"there is no form for --runtime {workload.runtime} and --phase {workload.phase}")
+    for form in dict.fromkeys(name for forms in wanted for name in forms):
+        require_form(form_named(form), workload)  # before anything is measured
     variants = [in_form(written, forms) for forms in wanted]
     budget_s = None if request.budget_s is None else request.budget_s / (len(variants) + 1 + request.confirm)
     measure = _Measure(request, context, keep, budget_s)

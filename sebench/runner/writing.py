@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
-import msgspec
-
-from sebench.errors import UsageError, WorkerError
+from sebench.errors import UsageError
 from sebench.runner.planning.workloads import require_installed
+from sebench.runner.workers.child import worker_environ
+from sebench.runner.workers.session import WORKER_COMMAND, ask
 from sebench.schema import ModelSpec, Runtime, Workload, runtime_info
-from sebench.worker.writing_request import WriteRequest
+from sebench.worker.protocol import Exported, WriteRequest
 
 _SUFFIXES: dict[str, tuple[Runtime, ...]] = {
     ".onnx": ("onnxruntime", "openvino"),
     ".pt2": ("eager", "compile", "freezing", "cudagraph"),
 }
-_SECONDS = 900
+_SILENCE_S = 900.0
 
 
 def check_written(path: Path, runtime: Runtime) -> None:
@@ -48,16 +46,8 @@ def write_network(spec: ModelSpec, workload: Workload, path: Path, *, seed: int)
         seed: of the weights where none are loaded.
 
     Raises:
-        WorkerError: it cannot be built or exported.
+        WorkerError: it cannot be built or exported, or computes something else than eager.
     """
-    request = WriteRequest(spec=spec, workload=workload, seed=seed, path=str(path))
-    command = [sys.executable, "-m", "sebench.worker.writing"]
-    try:
-        done = subprocess.run(
-            command, input=msgspec.json.encode(request), capture_output=True, timeout=_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise WorkerError(f"{spec.label} was not exported within {_SECONDS} s") from None
-    if done.returncode:
-        lines = done.stderr.decode(errors="replace").strip().splitlines()
-        raise WorkerError(lines[-1] if lines else f"{spec.label} cannot be exported: the process ended")
+    request = WriteRequest(spec=spec, workload=workload, weight_seed=seed, path=str(path.absolute()))
+    environ = worker_environ(workload)
+    ask(request, Exported, command=WORKER_COMMAND, environ=environ, timeout_s=_SILENCE_S)

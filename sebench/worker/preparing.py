@@ -38,6 +38,7 @@ from sebench.worker.protocol import (
     ProfileRequest,
     Request,
     SideRequest,
+    WriteRequest,
 )
 
 CALIBRATION_BATCHES = 8
@@ -312,7 +313,13 @@ def calibration_for(request: ExportRequest) -> tuple[tuple[torch.Tensor, ...], .
 
 def source_for(
     spec: ModelSpec,
-    request: Request | SideRequest | ExportRequest | MemoryRequest | ProfileRequest | GraphRequest,
+    request: Request
+    | SideRequest
+    | ExportRequest
+    | WriteRequest
+    | MemoryRequest
+    | ProfileRequest
+    | GraphRequest,
     rank: int = 0,
 ) -> Inputs:
     """What the input of a network holds in the beginning; the same for all networks that are fed alike.

@@ -60,6 +60,16 @@ class ExportRequest(Value, frozen=True, kw_only=True, tag=True):
     """As in `SideRequest`."""
 
 
+class WriteRequest(Value, frozen=True, kw_only=True, tag=True):
+    """Runner to worker, instead of `Request`: write one network to a file that others can run."""
+
+    spec: ModelSpec
+    workload: Workload
+    weight_seed: int
+    path: str
+    """Ends with ``.onnx`` or ``.pt2``; its folder is there."""
+
+
 class MemoryRequest(Value, frozen=True, kw_only=True, tag=True):
     """Runner to worker, instead of `Request`: run a few steps of one network and say what they held."""
 
@@ -145,7 +155,7 @@ class LockRequest(Value, frozen=True, kw_only=True, tag=True):
 
 
 class Exported(Value, frozen=True, kw_only=True, tag=True):
-    """Worker to runner: the answer to an `ExportRequest`. The files were run, and agree with eager."""
+    """Worker to runner: the answer to an `ExportRequest` or a `WriteRequest`."""
 
     export_s: float
     quantized: Quantized | None = None
@@ -328,6 +338,7 @@ Asked = (
     | GraphRequest
     | SideRequest
     | ExportRequest
+    | WriteRequest
     | CountRequest
     | CrossCheckRequest
     | LockRequest

@@ -48,10 +48,12 @@ from sebench.worker.protocol import (
     Request,
     SideReady,
     SideRequest,
+    WriteRequest,
 )
 from sebench.worker.resources import find_counter, measure_energy, measure_memory
 from sebench.worker.side import answer, check_origin
 from sebench.worker.timing import measure_pair, openmp_variables, run_other_rank
+from sebench.worker.writing import write_network
 
 
 def serve(
@@ -95,7 +97,7 @@ def _answer(
             _run_side(request, channel)
         case ProfileRequest() | GraphRequest():
             _take_apart(request, channel)
-        case ExportRequest() | MemoryRequest():
+        case ExportRequest() | WriteRequest() | MemoryRequest():
             _run_one(request, channel)
         case CountRequest() | CrossCheckRequest():
             serve_counts(request, channel, exit_hooks)
@@ -133,12 +135,17 @@ def _export(request: ExportRequest, channel: WorkerChannel) -> None:
     channel.send(exported)
 
 
-def _run_one(request: ExportRequest | MemoryRequest, channel: WorkerChannel) -> None:
+def _run_one(request: ExportRequest | WriteRequest | MemoryRequest, channel: WorkerChannel) -> None:
     """One network, in a process that does nothing else."""
-    if isinstance(request, ExportRequest):
-        _export(request, channel)
-    else:
-        _measure_memory(request, channel)
+    match request:
+        case ExportRequest():
+            _export(request, channel)
+        case WriteRequest():
+            device = channel.device(request.workload)
+            channel.about(request.spec.label)
+            channel.send(write_network(request, channel.build, device, alive=channel.alive))
+        case MemoryRequest():
+            _measure_memory(request, channel)
 
 
 def _measure_memory(request: MemoryRequest, channel: WorkerChannel) -> None:

@@ -1,76 +1,71 @@
-"""Writes a network to a file that others can run: an ONNX file, or a program of torch.export.
-
-A process of its own: ``python -m sebench.worker.writing``, a `WriteRequest` as JSON on standard input. What
-goes wrong is one line on standard error, and status 1.
-"""
+"""Writes a network to a file that others can run: an ONNX file, or a program of torch.export."""
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 
-import msgspec
 import torch
+from msgspec.structs import replace
+from torch import nn
 
-from sebench import models, surgery
-from sebench.errors import SebenchError, WorkerError
-from sebench.inputs import Inputs
+from sebench.errors import WorkerError
+from sebench.profilers.device import Device
+from sebench.profilers.inputs import OwnInput
+from sebench.profilers.latency import Heartbeat
+from sebench.profilers.runtimes import FILE_RUNTIMES
 from sebench.profilers.runtimes.exported import silence
-from sebench.profilers.runtimes.onnx_forms import rewrite_onnx
-from sebench.profilers.runtimes.onnx_runtime import optimise
-from sebench.schema.forms import forms_of
-from sebench.worker.writing_request import WriteRequest
+from sebench.schema import Workload
+from sebench.worker.channel import Build, guarded
+from sebench.worker.preparing import source_for
+from sebench.worker.protocol import Exported, WriteRequest
 
 
-def write_network(request: WriteRequest) -> None:
-    """Build a network and write it.
+def write_network(request: WriteRequest, build: Build, device: Device, *, alive: Heartbeat) -> Exported:
+    """Build a network and write it; what is there by that name is replaced in one step.
+
+    Args:
+        request: the network, and the file.
+        build: makes it.
+        device: clock.
+        alive: told after every phase.
 
     Raises:
-        SebenchError: it cannot be built, or not be exported; nothing is written then.
+        Fatal: it cannot be built or exported, or an ONNX file computes something else than eager; nothing is
+            written then.
     """
-    spec, path, shape = request.spec, Path(request.path), request.workload.rank_input_shape
-    module = surgery.build(spec, seed=request.seed, input_shape=shape).module
-    inputs = Inputs((torch.zeros(shape),))
-    if spec.example_inputs is not None:
-        inputs = models.make_inputs(spec.example_inputs, shape[0], request.seed)
-    with tempfile.TemporaryDirectory(dir=path.absolute().parent) as folder:
-        written = Path(folder) / path.name
-        try:
-            with silence(), torch.no_grad():
-                if path.suffix == ".pt2":
-                    program = torch.export.export(module, inputs.args, dict(inputs.kwargs), strict=False)
-                    torch.export.save(program, written)
-                else:
-                    torch.onnx.export(
-                        module, inputs.args, str(written), kwargs=dict(inputs.kwargs), dynamo=True
-                    )
-        except Exception as error:
-            reason = str(error).strip().partition("\n")[0] or type(error).__name__
-            raise WorkerError(f"{spec.label} cannot be exported: {reason}") from error
-        if path.suffix == ".onnx":
-            written = _whole(rewrite_onnx(written, forms_of(module), optimise))
-        written.replace(path)
+    spec, workload, path = request.spec, request.workload, Path(request.path)
+    source = guarded(lambda: source_for(spec, request))
+    module = guarded(lambda: build(spec, request.weight_seed, workload, None))
+    alive()
+    own = OwnInput(lambda: source, workload.device)
+    start_s = device.clock()
+    write = _program if path.suffix == ".pt2" else _onnx
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        guarded(lambda: write(module, own, workload, Path(folder))).replace(path)
+    return Exported(export_s=device.clock() - start_s)
 
 
-def _whole(path: Path) -> Path:
-    """An ONNX file with its weights in it, where the exporter writes them to a file beside it."""
+def _program(module: nn.Module, own: OwnInput, _: Workload, folder: Path) -> Path:
+    written = folder / "network.pt2"
+    try:
+        with silence(), torch.no_grad():
+            program = torch.export.export(module, own.inputs.args, dict(own.inputs.kwargs), strict=False)
+            torch.export.save(program, written)
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise WorkerError(f"{type(module).__name__} cannot be exported: {reason}") from error
+    return written
+
+
+def _onnx(module: nn.Module, own: OwnInput, workload: Workload, folder: Path) -> Path:
+    """As it is exported to be measured, in one file with its weights."""
     import onnx  # noqa: PLC0415 - an extra
 
-    whole = path.with_name("whole.onnx")
-    onnx.save(onnx.load(path), whole)
-    return whole
-
-
-def main() -> int:
-    """Write what is asked for on standard input."""
-    try:
-        write_network(msgspec.json.decode(sys.stdin.buffer.read(), type=WriteRequest))
-    except SebenchError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    runtime = FILE_RUNTIMES["onnxruntime"]
+    workload = replace(workload, runtime="onnxruntime", dtype="float32", quantize="none")
+    runtime.export(module, own, workload, folder)
+    runtime.load(folder, own, workload)  # compares it with eager
+    written = folder / "whole.onnx"
+    onnx.save(onnx.load(folder / runtime.file), written)
+    return written

@@ -26,6 +26,7 @@ def tune(*arguments):
     return sebench("tune", "--forms", "-m", NET, *small, *arguments)
 
 
+@pytest.mark.usefixtures("fewest_blocks_measured")
 def test_table_of_candidates():
     done = tune("--form", "fused", "--form", "pooled+fused", "--no-confirm", "--format", "json")
     assert (done.exit_code, done.stderr) == (0, "")
