@@ -123,5 +123,6 @@ def tune(
             say(f"no form is faster: {export} is not written")
         else:
             write_network(tuning.fastest_spec, tuning.workload, export, seed=seed)
-            say(f"{tuning.fastest.variant} written to {export}")
+            doubt = "" if tuning.is_faster else ", though it is not shown to be faster"
+            say(f"{tuning.fastest.variant} written to {export}{doubt}")
     return EXIT_ERROR if not_stored else EXIT_OK

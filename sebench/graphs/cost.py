@@ -53,8 +53,13 @@ class GraphCost:
 
     nodes: tuple[NodeCost, ...]
     """Those that have multiply-accumulates or parameters, in order."""
-    uncounted: tuple[tuple[str, int], ...]
-    """Ops without a formula or without known shapes, and how many nodes they are."""
+    unpriced: tuple[Node, ...]
+    """Those without a formula, or without known shapes."""
+
+    @property
+    def uncounted(self) -> tuple[tuple[str, int], ...]:
+        """Their ops, and how many nodes they are."""
+        return tuple(sorted(Counter(node.op for node in self.unpriced).items()))
 
     @property
     def macs(self) -> int:
@@ -76,15 +81,15 @@ def count(graph: Graph) -> GraphCost:
         graph: with the shapes of its values known.
     """
     seen: set[str] = set()
-    costs, uncounted = [], Counter[str]()
+    costs, unpriced = [], []
     for node in graph.nodes:
         macs = _macs(graph, node)
         if macs is None:
-            uncounted[node.op] += 1
+            unpriced.append(node)
         params = _parameters(graph, node, seen)
         if macs or params:
             costs.append(NodeCost(name=node.name, macs=macs or 0, params=params))
-    return GraphCost(nodes=tuple(costs), uncounted=tuple(sorted(uncounted.items())))
+    return GraphCost(nodes=tuple(costs), unpriced=tuple(unpriced))
 
 
 def _macs(graph: Graph, node: Node) -> int | None:
@@ -102,14 +107,14 @@ def _weight(node: Node) -> str:
 
 def _convolution(graph: Graph, node: Node) -> int:
     """Each output is a sum over a window of its group's input channels; the weight is O x I/g x window."""
-    weight = graph.shape(_weight(node))
-    return math.prod(graph.shape(node.outputs[0])) * math.prod(weight[1:]) if weight else 0
+    weight, made = graph.shape(_weight(node)), graph.shape(node.outputs[0])
+    return math.prod(made) * math.prod(weight[1:]) if weight and made else 0
 
 
 def _transposed(graph: Graph, node: Node) -> int:
     """Each input goes to a window of its group's output channels; the weight is I x O/g x window."""
-    weight = graph.shape(_weight(node))
-    return math.prod(graph.shape(node.input(0))) * math.prod(weight[1:]) if weight else 0
+    weight, given = graph.shape(_weight(node)), graph.shape(node.input(0))
+    return math.prod(given) * math.prod(weight[1:]) if weight and given else 0
 
 
 def _product(graph: Graph, node: Node) -> int:

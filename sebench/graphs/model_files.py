@@ -25,7 +25,9 @@ ONNX, OPENVINO = ".onnx", ".xml"
 _LARGEST = 2**31 - 1
 """Bytes that a protobuf message can have."""
 _BESIDE = "export it with its weights in a file beside it"
-_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"})
+BLOCKED_DOMAIN = "com.microsoft.nchwc"
+"""Operators of ONNX Runtime's own layout, which its optimiser puts in."""
+_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft", BLOCKED_DOMAIN})
 """Operators that runtimes bring with them."""
 _OUTSIDE = frozenset({"EPContext"})
 """Of these those that hand a file of their own to a device's driver."""
@@ -73,6 +75,11 @@ class ModelFile:
     inputs: tuple[DeclaredInput, ...]
     beside: tuple[Path, ...]
     """Files that belong to it, relative to its folder."""
+
+
+def is_optimised(model: ModelProto) -> bool:
+    """Whether ONNX Runtime has optimised a graph, for processors like the one it ran on."""
+    return any(node.domain == BLOCKED_DOMAIN for node in model.graph.node)
 
 
 def look_into(path: Path) -> ModelFile:

@@ -97,10 +97,10 @@ def work_of(graph: Graph) -> GraphWork:
     """
     cost = count(graph)
     layers = {each.name: each for each in cost.nodes}
-    uncounted = dict(cost.uncounted)
+    uncounted, unpriced = dict(cost.uncounted), {node.name for node in cost.unpriced}
     found = []
     for node in graph.nodes:
-        if not graph.activations(node) or _FREE.issuperset(node.ops) or node.op in dict(cost.uncounted):
+        if not graph.activations(node) or _FREE.issuperset(node.ops) or node.name in unpriced:
             continue
         layer = layers.get(node.name)
         macs = layer.macs if layer else 0
@@ -129,7 +129,7 @@ def _elements(graph: Graph, value: str) -> int:
 
 def _flops(graph: Graph, node: Node, macs: int) -> int | None:
     """Of all that a node does, in order; None where a part of it has no formula."""
-    if 0 in graph.shape(node.outputs[0]):
+    if node.outputs[0] not in graph.shapes or 0 in graph.shape(node.outputs[0]):
         return None
     parts = [_of_op(graph, node, op, macs) for op in node.ops]
     return None if None in parts else sum(filter(None, parts))

@@ -19,7 +19,7 @@ import torch
 from sebench import models
 from sebench.errors import BuildError, CountError, UsageError
 from sebench.graphs import Graph, GraphGate, find_gates
-from sebench.graphs.model_files import ONNX, DeclaredInput, look_into, open_onnx
+from sebench.graphs.model_files import ONNX, DeclaredInput, is_optimised, look_into, open_onnx
 from sebench.graphs.onnx import graph_of
 from sebench.graphs.stripping import Stripped, strip
 from sebench.graphs.work import GraphWork, NodeWork, work_of
@@ -72,7 +72,12 @@ def count_file(spec: ModelSpec, shape: tuple[int, ...], phase: Phase, dtype: str
     if spec.variant == PLAIN:
         graph = _proven(spec, shape, _runtime_here()).after
     else:
-        graph = graph_of(open_onnx(path), _shapes(spec, shape))
+        model = open_onnx(path)
+        if is_optimised(model):
+            raise CountError(
+                f"{spec.model} cannot be counted: ONNX Runtime has optimised it, and hides its shapes"
+            )
+        graph = graph_of(model, _shapes(spec, shape))
     return _cost(graph, shape, dtype)
 
 

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from sebench.errors import WorkerError
+from sebench.graphs.model_files import BLOCKED_DOMAIN
 
-_NCHWC = "com.microsoft.nchwc"
 _MAP = 4
 _POINTWISE: dict[str, Any] = {
     "kernel_shape": [1, 1],
@@ -37,14 +37,6 @@ _POINTWISE: dict[str, Any] = {
 
 Optimise = Callable[[Path, Path], None]
 """Writes the graph of the first file as ONNX Runtime optimises it to the second."""
-
-
-def is_optimised(path: Path) -> bool:
-    """Whether ONNX Runtime has optimised a graph before, for processors like this one."""
-    import onnx  # noqa: PLC0415 - an extra
-
-    model = onnx.load(path, load_external_data=False)
-    return any(node.domain == _NCHWC for node in model.graph.node)
 
 
 def rewrite_onnx(path: Path, forms: Sequence[str], optimise: Optimise) -> Path:
@@ -241,7 +233,7 @@ class Graph:
     def _foldable(self, gate: _Gate) -> Any | None:  # noqa: ANN401
         """The 1x1 convolution before a product, where its weights are fewer than the map's values."""
         made = next((node for node in self.nodes if gate.map in node.output), None)
-        if made is None or made.op_type != "Conv" or made.domain != _NCHWC or len(made.input) > 3:
+        if made is None or made.op_type != "Conv" or made.domain != BLOCKED_DOMAIN or len(made.input) > 3:
             return None
         said = {each.name: each for each in made.attribute}
         weight = self.weights.get(made.input[1])
@@ -304,7 +296,7 @@ class Graph:
             taken = [*taken, *[""] * (3 - len(taken)), gate.shortcut]
         activation = {"activation": gate.activation} if gate.activation else {}
         attributes = {**_POINTWISE, "group": group, **activation, **said}
-        return helper.make_node("Conv", taken, [gate.output], domain=_NCHWC, **attributes)
+        return helper.make_node("Conv", taken, [gate.output], domain=BLOCKED_DOMAIN, **attributes)
 
     def _channels(self, name: str) -> int:
         """Of a map in the optimised graph, which tells no shapes: those of the convolutions that made it.
@@ -358,9 +350,9 @@ def block_size() -> int:
     channels = 64
     shape = [1, channels, 1, 2]
     values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("x", "y")]
-    reorder = helper.make_node("ReorderInput", ["x"], ["y"], domain=_NCHWC)
+    reorder = helper.make_node("ReorderInput", ["x"], ["y"], domain=BLOCKED_DOMAIN)
     graph = helper.make_graph([reorder], "blocks", values[:1], values[1:])
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(_NCHWC, 1)]
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(BLOCKED_DOMAIN, 1)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     numbers = np.arange(2 * channels, dtype=np.float32).reshape(shape)  # the second position is odd

@@ -16,13 +16,13 @@ import torch
 from torch import nn
 
 from sebench.errors import WorkerError
-from sebench.graphs.model_files import onnx_inputs
+from sebench.graphs.model_files import is_optimised, onnx_inputs
 from sebench.inputs import Inputs
 from sebench.profilers.inputs import OwnInput
 from sebench.profilers.runtimes import onnx_int8
 from sebench.profilers.runtimes.eager import PreparedStep
 from sebench.profilers.runtimes.exported import FileRuntime, OperationCounts, in_order_of
-from sebench.profilers.runtimes.onnx_forms import is_optimised, rewrite_onnx
+from sebench.profilers.runtimes.onnx_forms import rewrite_onnx
 from sebench.schema import Workload
 from sebench.schema.forms import forms_of
 
@@ -93,12 +93,14 @@ def make_session(
         sizes: for one shape, of those that the file leaves open under a name.
         **more: attributes of its options, e.g. ``enable_profiling``.
     """
+    import onnx  # noqa: PLC0415 - an extra
     import onnxruntime  # noqa: PLC0415 - an extra
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = workload.threads
     options.inter_op_num_threads = 1
-    level = "ORT_DISABLE_ALL" if is_optimised(file) else _LEVEL
+    model = onnx.load(file, load_external_data=False)
+    level = "ORT_DISABLE_ALL" if is_optimised(model) else _LEVEL
     options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -111,6 +111,14 @@ def test_flops_of_other_operators(op, attributes, flops):
     assert work.uncounted == ()
 
 
+def test_of_two_nodes_of_a_kind_only_that_of_unknown_shapes_is_in_no_total():
+    nodes = [node("Unique", "x", "u"), node("Conv", "u w", "e"), node("Conv", "x w", "y")]
+    work = work_of(strip(model(nodes, SE_WEIGHTS, outputs=["e", "y"]), {}).before)
+    assert work.uncounted == (("Conv", 1), ("Unique", 1))
+    # C outputs at 4 x 4 positions, a sum over C channels each.
+    assert [each.macs for each in work.nodes] == [C * 16 * C]
+
+
 def test_an_operator_without_a_formula_is_in_no_total():
     work = work_of(strip(model([node("Det", "x", "d"), node("Relu", "x", "y")], {}), {}).before)
     assert work.uncounted == (("Det", 1),)

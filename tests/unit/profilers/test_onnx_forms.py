@@ -6,16 +6,19 @@ import pytest
 import torch
 from torch import nn
 
-from sebench.errors import WorkerError
+from sebench import models
+from sebench.errors import CountError, WorkerError
+from sebench.graphs.model_files import is_optimised
 from sebench.inputs import Inputs
 from sebench.profilers.inputs import OwnInput
 from sebench.profilers.runtimes import onnx_runtime
 from sebench.profilers.runtimes.eager import Batch
 from sebench.profilers.runtimes.exported import silence
-from sebench.profilers.runtimes.onnx_forms import block_size, is_optimised, rewrite_onnx
-from sebench.schema import Workload
+from sebench.profilers.runtimes.onnx_forms import block_size, rewrite_onnx
+from sebench.schema import ModelSpec, Workload
 from sebench.schema.forms import forms_of
 from sebench.surgery.capture import capture
+from sebench.surgery.files import count_file
 from sebench.surgery.forms import spell
 from sebench.surgery.trials import apart
 from tests.residual import Network
@@ -65,7 +68,7 @@ def written(networks, name, forms, folder):
     optimised = folder / "seen.onnx"
     onnx_runtime.optimise(path, optimised)
     options = onnxruntime.SessionOptions()
-    if is_optimised(path):
+    if is_optimised(onnx.load(path, load_external_data=False)):
         optimised = path
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
@@ -99,6 +102,17 @@ def test_a_gate_that_is_computed_from_its_map_is_not_folded(networks, tmp_path):
     assert nodes["Conv"] == 5  # first, second, two layers, the scale
     assert nodes["Mul"] == 0
     assert difference < 1e-5
+
+
+def test_a_graph_that_was_optimised_is_not_counted(networks, tmp_path):
+    _, captured, batch = networks["residual"]
+    path = tmp_path / "network.onnx"
+    with silence(), torch.no_grad():
+        torch.onnx.export(spell(captured, ("blocked",)), (batch,), str(path), dynamo=True)
+    written = rewrite_onnx(path, ("conv1x1", "avgpool", "expanded", "blocked"), onnx_runtime.optimise)
+    spec = models.resolve(ModelSpec(model=str(written), variant="asis"))
+    with pytest.raises(CountError, match="cannot be counted: ONNX Runtime has optimised it"):
+        count_file(spec, IMAGE, "inference", "float32")
 
 
 def test_a_network_without_gates_is_refused(tmp_path):
