@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from sebench.analysis.comparison import compare
-from sebench.errors import SebenchError, UsageError
+from sebench.errors import Interrupted, SebenchError, UsageError
 from sebench.models import PLAIN
 from sebench.runner.measuring.context import RunContext
 from sebench.runner.measuring.run import run
@@ -110,7 +110,7 @@ class _Measure:
                 memory=False,
             )
             (result,) = run(plan, self.context)
-        except UsageError:
+        except (UsageError, Interrupted):
             raise
         except SebenchError as error:
             return Candidate(variant=candidate, reason=str(error))

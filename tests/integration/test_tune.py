@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from sebench import surgery
 from sebench.cli import app
-from sebench.errors import WorkerError
+from sebench.errors import Interrupted, WorkerError
 from sebench.runner.writing import write_network
 from sebench.schema import ModelSpec, Workload
 from sebench.surgery.trials import apart
@@ -64,6 +64,20 @@ def test_refusals(arguments, message):
     assert done.stdout == ""
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_interruption_ends_the_command(monkeypatch):
+    plans = []
+
+    def interrupted(plan, context):
+        plans.append(plan)
+        yield from ()
+        raise Interrupted("interrupted")
+
+    monkeypatch.setattr("sebench.runner.tuning.run", interrupted)
+    done = tune("--form", "fused", "--form", "pooled")
+    assert (done.exit_code, done.stderr) == (130, "sebench: error: interrupted\n")
+    assert len(plans) == 1
 
 
 def test_it_has_to_be_told_what_to_try():
