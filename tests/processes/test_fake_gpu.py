@@ -70,7 +70,8 @@ def test_blocks_under_a_thermal_slowdown_do_not_count(measured):
     result = measured("hot")
     invalid = [b.invalid for run in result.measurements[0].processes for b in run.blocks if b.invalid]
     assert invalid
-    assert set(invalid) == {("hw-thermal",)}
+    # The device is pretended, the machine is not: its hypervisor may take time as well.
+    assert {reason for each in invalid for reason in each} - {"steal", "throttled"} == {"hw-thermal"}
     assert codes(result) & {"blocks-dropped", "blocks-dropped-many"}
 
 
