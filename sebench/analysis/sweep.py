@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as revised
@@ -62,9 +63,11 @@ class SweepRow(Value, frozen=True, kw_only=True):
 
     @property
     def ratio(self) -> Ratio | None:
-        """Latency of the candidate over that of the baseline; None where there is no figure."""
+        """Latency of the candidate over that of the baseline; None where there is no finite figure."""
         latency = self.latency
-        return None if latency is None or latency.ratio.estimate is None else latency.ratio
+        estimate = None if latency is None else latency.ratio.estimate
+        known = latency is not None and estimate is not None and math.isfinite(estimate) and estimate > 0
+        return latency.ratio if known else None
 
     @property
     def baseline(self) -> Quantity | None:
