@@ -240,6 +240,8 @@ def _number(
         place.refuse(f"{number:g} is not above {rule.gt:g}")
     if rule.ge is not None and number < rule.ge:
         place.refuse(f"{number} is below {rule.ge}")
+    if rule.le is not None and number > rule.le:
+        place.refuse(f"is more than {rule.le:g}")
     return number
 
 

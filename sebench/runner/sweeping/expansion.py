@@ -12,10 +12,11 @@ from typing import Any
 from msgspec.structs import asdict
 
 from sebench import models
-from sebench.configuration.sweep import AXES, NAMES, Axis, Entry, SweepSettings
+from sebench.configuration.sweep import AXES, NAMES, Axis, Entry, MeasureSettings, SweepSettings
 from sebench.errors import SebenchError, UnknownModelError, UsageError
 from sebench.files import digests
 from sebench.runner.planning.pairs import known_candidate, make_pairs, resolve_spec
+from sebench.runner.planning.plan import LONGEST_BUDGET_S, timing_policy
 from sebench.runner.planning.workloads import says_input
 from sebench.schema import Pair, WorkloadRequest, parse_variant, said, spec_identity
 from sebench.schema.sweep import Case
@@ -47,6 +48,7 @@ def expand(settings: SweepSettings, *, seed: int) -> Expansion:
         UsageError: a model or variant that there is not, no model, an entry of ``include`` that leaves out
             what is not decided, or no case at all.
     """
+    _check_times(settings.measure)
     axes = _with_defaults(settings)
     _check_names(axes)
     rows = list(_rows(axes))
@@ -151,6 +153,12 @@ def _canonical(name: str, value: Any) -> Any:  # noqa: ANN401 - of any axis
 def _size(value: int | str) -> int | str:
     size = models.parse_image_size(str(value))
     return size if isinstance(size, int) else models.image_size_text(size)
+
+
+def _check_times(measure: MeasureSettings) -> None:
+    timing_policy(measure.effort or "quick", budget_s=measure.budget)
+    if measure.timeout is not None and measure.timeout > LONGEST_BUDGET_S:
+        raise UsageError(f"--timeout {measure.timeout:g} is more than {LONGEST_BUDGET_S} seconds (30 days)")
 
 
 # --- names ----------------------------------------------------------------------------------------------
