@@ -14,6 +14,7 @@ from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, guarded, present, say
 from sebench.cli._measuring import progress_bar, run_context
 from sebench.cli._options import takes_axes, takes_network
+from sebench.cli._usage import is_model
 from sebench.errors import EXIT_ERROR, EXIT_INCONCLUSIVE, EXIT_OK, Interrupted, UsageError
 from sebench.schema import NO_OPTIONS, Effort, NetworkOptions
 from sebench.store import check_directory
@@ -133,6 +134,8 @@ def _settings(
     from sebench.configuration.sweep import SweepSettings, load_sweep, said_axis
     from sebench.schema import ASKED_OPTIONS
 
+    if file is not None and not file.exists() and is_model(str(file)):
+        raise UsageError(f"{file} is no sweep file", hint=f"did you mean -m {file}?")
     named = {option.parameter: str(option.option) for option in ASKED_OPTIONS}
     axes = {
         name: said_axis(name, values, named.get(name, f"--{name}")) for name, values in said.items() if values
