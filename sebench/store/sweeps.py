@@ -1,8 +1,8 @@
 """The book of a sweep: its cases, and what became of each; a kill at any moment loses and repeats nothing.
 
 ``DIR/sweeps/NAME/sweep.json`` has the name, the token of the run and the cases; ``outcomes/ID.json`` beside
-it has one outcome. The result of a case is stored in ``DIR`` under an id that ends with token and case, before
-the outcome is written: what a kill leaves between the two is found by its name.
+it has one outcome. First the result of a case is stored, in ``DIR`` under an id that ends with the token and
+the case, then the outcome: what a kill leaves between the two is found by its name.
 """
 
 from __future__ import annotations

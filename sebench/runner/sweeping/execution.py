@@ -12,11 +12,12 @@ from msgspec.structs import replace
 
 from sebench.analysis.comparison import compare
 from sebench.errors import DeviceError, Interrupted, SebenchError, UsageError
+from sebench.lines import single_line
 from sebench.runner.measuring.context import RunContext
 from sebench.runner.measuring.run import run
 from sebench.runner.planning.plan import make_plan
 from sebench.runner.planning.workloads import on_this_machine
-from sebench.runner.workers.child import TimeLimitReached, time_limit
+from sebench.runner.workers.child import time_limit
 from sebench.schema import Plan, Result
 from sebench.schema.sweep import Case, CaseOutcome, CaseStatus
 
@@ -49,12 +50,13 @@ class Executor(Protocol):
         """
 
 
-def run_case(case: Case, context: RunContext) -> Ran:
+def run_case(case: Case, context: RunContext, plan: Plan | None = None) -> Ran:
     """Measure one case on this machine, in fresh worker processes.
 
     Args:
         case: what to measure.
         context: what measuring needs.
+        plan: of the case, where it was planned already.
 
     Returns:
         Done with a result; skipped where the case cannot be meant here; failed where it was tried in vain, by
@@ -66,34 +68,48 @@ def run_case(case: Case, context: RunContext) -> Ran:
     started_s = time.monotonic()
 
     def ran(status: CaseStatus, reason: str = "", result: Result | None = None) -> Ran:
-        outcome = CaseOutcome(
-            id=case.id,
-            status=status,
-            reason=reason,
-            machine=platform.node(),
-            wall_s=time.monotonic() - started_s,
-        )
+        outcome = _outcome(case, status, reason, wall_s=time.monotonic() - started_s)
         return Ran(case, outcome, result)
 
     try:
-        plan = plan_case(case)
-    except CANNOT_BE_MEANT as error:
-        return ran("skipped", str(error))
-    except SebenchError as error:
-        return ran("failed", str(error))
-    try:
+        plan = plan_case(case) if plan is None else plan
         with time_limit(case.timeout_s):
             (result,) = run(plan, context)
         reason = _lack(result)
-    except TimeLimitReached as error:
-        return ran("failed", str(error))
     except Interrupted:
         raise
+    except CANNOT_BE_MEANT as error:
+        return skipped(case, error)
     except SebenchError as error:
         return ran("failed", str(error))
     except Exception as error:  # noqa: BLE001 - the rest of the sweep goes on
         return ran("failed", f"internal error: {type(error).__name__}: {error}")
     return ran("failed", reason) if reason else ran("done", result=result)
+
+
+def skipped(case: Case, error: SebenchError) -> Ran:
+    """What is said of a case that cannot be meant on this machine.
+
+    Args:
+        case: that was planned.
+        error: why it could not be.
+    """
+    return Ran(case, _outcome(case, "skipped", str(error)), None)
+
+
+def why_skipped(case: Case) -> str:
+    """Why a case cannot be meant on this machine, in one line; empty where it can."""
+    try:
+        plan_case(case)
+    except CANNOT_BE_MEANT as error:
+        return single_line(str(error))
+    return ""
+
+
+def _outcome(case: Case, status: CaseStatus, reason: str, *, wall_s: float | None = None) -> CaseOutcome:
+    return CaseOutcome(
+        id=case.id, status=status, reason=single_line(reason), machine=platform.node(), wall_s=wall_s
+    )
 
 
 def plan_case(case: Case) -> Plan:
