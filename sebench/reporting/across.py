@@ -21,7 +21,7 @@ from sebench.reporting.records import CellValue, Field, Records
 from sebench.schema import Comparison, Quantity, Ratio, workload_words
 from sebench.units import UNKNOWN, seconds_scale, significant
 
-_DIGITS, _DAY = 4, 10
+_DIGITS = 4
 METHOD = (
     "comparison of machines: Welch's t over the Hodges-Lehmann estimates of the processes, on the log scale, "
     "at a confidence corrected for all pairs of machines of a table (Bonferroni)"
@@ -113,7 +113,9 @@ def _own_text(row: MachineRow) -> str:
 def _shared_text(table: Across) -> str:
     """What of the workload all machines have in common."""
     workload = table.rows[0].workload
-    return ", ".join((workload.phase, *workload_words(workload, without=OF_THE_MACHINE)))
+    own = _differing(table)
+    phase = (workload.phase,) if "device" in own else ()
+    return ", ".join((*phase, *workload_words(workload, without=own)))
 
 
 def _notes(rows: Sequence[MachineRow]) -> Iterator[str]:
@@ -144,30 +146,33 @@ def across_table(table: Across) -> Table:
     """One row per machine, the highest ratio first."""
     columns = (
         Column("machine", "machine"),
-        Column("device", "device"),
-        Column("threads", "threads", "right"),
+        *(Column(key, key, "right" if key == "threads" else "left") for key in _differing(table)),
         Column("baseline", "baseline", "right"),
         Column("candidate", "candidate", "right"),
         Column("ratio", "ratio", "right", detail="[CI]", pinned=True),
         Column("grade", "grade"),
         Column("highest_over_this", "highest / this", "right", detail="[corrected CI]"),
-        Column("measured", "measured", below=True),
     )
     title = f"{pair_name(table.pair)}, {_shared_text(table)}"
-    return Table(title, columns, tuple(map(_row, table.rows)))
+    return Table(title, columns, tuple(_row(row, _differing(table)) for row in table.rows))
 
 
-def _row(row: MachineRow) -> Row:
+def _differing(table: Across) -> tuple[str, ...]:
+    """What of the workload is each machine's own."""
+    return tuple(
+        name for name in OF_THE_MACHINE if len({getattr(row.workload, name) for row in table.rows}) > 1
+    )
+
+
+def _row(row: MachineRow, own: Sequence[str]) -> Row:
     return (
         text_cell(row.machine),
-        text_cell(row.workload.device),
-        Cell(str(row.workload.threads), row.workload.threads),
+        *(Cell(str(value), value) for value in (getattr(row.workload, name) for name in own)),
         _time(row.latency.baseline),
         _time(row.latency.candidate),
         _ratio(row.latency.ratio),
         text_cell(row.latency.grade or UNKNOWN),
         EMPTY if row.highest_over_this is None else _ratio(row.highest_over_this),
-        Cell(row.origin.created_at[:_DAY], row.origin.created_at),
     )
 
 
