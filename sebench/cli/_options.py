@@ -109,7 +109,7 @@ EffortOption = Annotated[
 
 
 Command = Callable[..., int | None]
-WORKLOAD, NETWORK = "workload", "network"
+WORKLOAD, NETWORK, AXES = "workload", "network", "axes"
 """Names of the parameters that options take the place of."""
 
 FORMER_NAMES = {
@@ -176,6 +176,35 @@ def takes_network(*, without: Collection[str] = ()) -> Callable[[Command], Comma
         return NetworkOptions(**{**values, "model_args": tuple(values["model_args"])})
 
     return _in_place(NETWORK, list(map(_network_parameter, options)), made)
+
+
+def takes_axes(command: Command) -> Command:
+    """Give a command the options of a workload, each repeatable.
+
+    It gets those that were said as its `axes`: values by the names of the parameters.
+    """
+
+    def made(values: dict[str, Any]) -> dict[str, list[Any]]:
+        return {name: list(map(_plain, given)) for name, given in values.items() if given}
+
+    return _in_place(AXES, list(map(_axis_parameter, ASKED_OPTIONS)), made)(command)
+
+
+def _axis_parameter(option: WorkloadOption) -> inspect.Parameter:
+    kind: Any = option.kind
+    if option.choices:  # an enum: Typer takes no list of literals
+        kind = StrEnum(option.parameter, {choice: choice for choice in option.choices})
+    names = filter(None, (option.option, option.short))
+    return inspect.Parameter(
+        option.parameter,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        default=[],
+        annotation=Annotated[list[kind], typer.Option(*names, help=option.help)],
+    )
+
+
+def _plain(value: object) -> object:
+    return value.value if isinstance(value, StrEnum) else value
 
 
 def with_attention(variants: Sequence[str], classes: Sequence[str]) -> list[str]:

@@ -1,0 +1,226 @@
+"""``sebench sweep``: a matrix of networks, variants and workloads, measured case by case."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sebench.cli import _options as options
+from sebench.cli._boundary import check_output, guarded, present, say
+from sebench.cli._measuring import progress_bar, run_context
+from sebench.cli._options import takes_axes, takes_network
+from sebench.errors import EXIT_ERROR, EXIT_INCONCLUSIVE, EXIT_OK, Interrupted, UsageError
+from sebench.schema import NO_OPTIONS, Effort, NetworkOptions
+from sebench.store import check_directory
+from sebench.units import format_duration
+
+if TYPE_CHECKING:
+    from sebench.configuration.sweep import SweepSettings
+    from sebench.runner.measuring.context import RunContext
+    from sebench.runner.sweeping.execution import Executor
+    from sebench.schema.sweep import Case, Sweep
+    from sebench.store.sweeps import SweepBook
+
+_NOTHING_SAID: Mapping[str, Any] = {}
+
+
+@guarded
+@takes_network()
+@takes_axes
+def sweep(
+    context: typer.Context,
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="Sweep file (TOML) with axes, include and exclude."),
+    ] = None,
+    model: options.Models = [],  # noqa: B006 - Typer reads it, nobody mutates it
+    variant: Annotated[
+        list[str], typer.Option("--variant", "-v", help=f"{options.VARIANT_HELP}; default: se.")
+    ] = [],  # noqa: B006
+    baseline: Annotated[
+        list[str],
+        typer.Option("--baseline", help="Variant or network to compare with; repeatable; default: plain."),
+    ] = [],  # noqa: B006
+    axes: Mapping[str, Any] = _NOTHING_SAID,
+    network: NetworkOptions = NO_OPTIONS,
+    attention: options.Attention = [],  # noqa: B006
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the cases and what they will take; measure nothing.")
+    ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on: what is done or skipped stays, what failed is tried again."),
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Begin anew although an earlier run is unfinished.")
+    ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option("--shard", metavar="I/N", help="Only part I of N, each case in one part (job arrays)."),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="NAME", help="Name of the sweep; default: that of FILE."),
+    ] = None,
+    effort: Annotated[
+        Effort | None,
+        typer.Option("--effort", help="How long to measure each case; default: quick."),
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option("--budget", help="Time limit of measuring each case.")
+    ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option("--timeout", metavar="SECONDS", help="After which a case fails; default: none."),
+    ] = None,
+    seed: options.Seed = None,
+    cache: options.Cache = True,
+    save: Annotated[Path, typer.Option("--save", help="Directory for raw results.")] = options.RESULTS,
+    output_format: options.FormatOption = "table",
+    output: options.Output = "-",
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> int:
+    """Measure a matrix of networks, variants and workloads.
+
+    Each option of the workload may be given several times. Every case is stored as soon as it is over.
+    """
+    from sebench.configuration.sweep import said_measure
+    from sebench.runner.planning.plan import drawn_seed
+    from sebench.runner.sweeping.expansion import case_words, expand
+    from sebench.runner.sweeping.sweep import open_run, run_sweep
+    from sebench.store.sweeps import SweepBook
+
+    if resume and restart:
+        raise UsageError("--resume and --restart cannot be combined", hint="leave one of them out")
+    check_output(output)
+    measure = said_measure({"effort": effort, "budget": budget, "timeout": timeout, "seed": seed})
+    said = {"model": model, "variant": options.with_attention(variant, attention), "baseline": baseline}
+    settings = _settings(file, {**said, **axes}, network, measure)
+    expanded = expand(settings, seed=drawn_seed(settings.measure.seed))
+    cases, part = _part(expanded.cases, shard)
+    book = SweepBook(save, (name or _usual_name(file, expanded.cases)) + part)
+    for note in () if quiet else expanded.notes:
+        say(note)
+    if dry_run:
+        return _show_plan(cases, book, output_format, output)
+    check_directory(save)
+    with book.held():
+        known = open_run(book, cases, resume=resume, restart=restart)
+        try:
+            with progress_bar(quiet=quiet) as observer:
+                running = run_context(context, observer, cache=cache, calibrations=options.CALIBRATIONS)
+                for ran in run_sweep(book, cases, _executor(running, known, quiet=quiet)):
+                    if not quiet and ran.outcome.status != "done":
+                        say(f"{ran.outcome.status}: {case_words(ran.case)}: {ran.outcome.reason}")
+        except (KeyboardInterrupt, Interrupted):
+            raise Interrupted("interrupted", hint=_how_to_go_on(book)) from None
+        return _present(book, output_format, output)
+
+
+def _settings(
+    file: Path | None,
+    said: Mapping[str, Sequence[object]],
+    network: NetworkOptions,
+    measure: Mapping[str, Any],
+) -> SweepSettings:
+    """What the file says, and what options say instead."""
+    from sebench.configuration.sweep import SweepSettings, load_sweep, said_axis
+    from sebench.schema import ASKED_OPTIONS
+
+    named = {option.parameter: str(option.option) for option in ASKED_OPTIONS}
+    axes = {
+        name: said_axis(name, values, named.get(name, f"--{name}")) for name, values in said.items() if values
+    }
+    return (SweepSettings() if file is None else load_sweep(file)).updated(axes, network, measure)
+
+
+def _usual_name(file: Path | None, cases: Sequence[Case]) -> str:
+    """That of the file; without one, of the models and all else that is asked for."""
+    if file is not None:
+        return re.sub(r"[^\w.+-]", "_", file.stem, flags=re.ASCII)
+    digest = hashlib.sha256("".join(case.id for case in cases).encode()).hexdigest()[:6]
+    models = "-".join(re.sub(r"\W+", "_", model) for model in dict.fromkeys(case.model for case in cases))
+    return f"{models[:60]}-{digest}"
+
+
+def _part(cases: tuple[Case, ...], asked: str | None) -> tuple[tuple[Case, ...], str]:
+    """The cases of a shard, and what its name ends with."""
+    from sebench.runner.sweeping.expansion import shard
+
+    if asked is None:
+        return cases, ""
+    found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", asked, flags=re.ASCII)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise UsageError(f"--shard {asked!r} is no part", hint="write I/N with I from 1 to N, e.g. 2/8")
+    index, count = int(found[1]), int(found[2])
+    return shard(cases, index, count), f".{index}-of-{count}"
+
+
+def _executor(running: RunContext, known: Sweep, *, quiet: bool) -> Executor:
+    """What runs the cases; says how many that are."""
+    from sebench.runner.sweeping.estimate import Estimate
+    from sebench.runner.sweeping.local import LocalExecutor
+
+    status = {outcome.id: outcome.status for outcome in known.outcomes}
+    left = [case for case in known.cases if status[case.id] in ("pending", "failed")]
+    estimate = Estimate(known.cases, known.outcomes)
+    if not quiet:
+        failed = sum(each == "failed" for each in status.values())
+        finished = len(known.cases) - len(left)
+        say(
+            f"sweep {known.name}: {_cases(len(left))} to measure, "
+            f"about {format_duration(estimate.whole_s(left))}"
+            + (f"; {finished} finished before" if finished else "")
+            + (f"; {failed} that failed tried again" if failed else "")
+        )
+    return LocalExecutor(running, estimate)
+
+
+def _how_to_go_on(book: SweepBook) -> str:
+    outcomes = book.read().outcomes
+    kept = sum(outcome.status != "pending" for outcome in outcomes)
+    return f"{kept} of {_cases(len(outcomes))} kept; go on with the same command and --resume"
+
+
+def _cases(number: int) -> str:
+    return f"{number} case{'' if number == 1 else 's'}"
+
+
+def _show_plan(cases: Sequence[Case], book: SweepBook, output_format: options.Format, output: str) -> int:
+    """What would be measured and how long that would take."""
+    from sebench.reporting.sweep_plan import PlannedCase, plan_document, plan_json
+    from sebench.runner.sweeping.estimate import Estimate
+    from sebench.runner.sweeping.execution import why_skipped
+
+    known = {each.id: each for each in book.read().outcomes} if book.exists else {}
+    estimate = Estimate(cases, known.values())
+
+    def plan(case: Case) -> PlannedCase:
+        earlier, cannot = known.get(case.id), why_skipped(case)
+        status = "skipped" if cannot else earlier.status if earlier else "pending"
+        reason = cannot or (earlier.reason if earlier else "")
+        return PlannedCase(case=case, status=status, reason=reason, expected_s=estimate.case_s(case))
+
+    planned = [plan(case) for case in cases]
+    present(
+        output_format,
+        output,
+        json=lambda: plan_json(book.name, planned),
+        document=lambda: plan_document(book.name, planned),
+    )
+    return EXIT_OK
+
+
+def _present(book: SweepBook, output_format: options.Format, output: str) -> int:
+    """What became of all cases; the exit code."""
+    sweep = book.read()
+    statuses = {outcome.status for outcome in sweep.outcomes}
+    if "failed" in statuses:
+        return EXIT_ERROR
+    return EXIT_OK if "done" in statuses else EXIT_INCONCLUSIVE
