@@ -114,8 +114,7 @@ class Collector:
         from sebench.models import as_published
         from sebench.reporting.report import build_report, comparison_picture
 
-        published = [as_published(result) for result in self._results]
-        return comparison_picture(build_report(self._results, as_published=published))
+        return comparison_picture(build_report(self._results, as_published=as_published))
 
     def _findings(self) -> list[Finding]:
         of_machine = self._results[0].environment.findings

@@ -21,7 +21,7 @@ from sebench.cli._boundary import (
 )
 from sebench.cli._pictures import check_plot, draw_plot
 from sebench.errors import EXIT_INCONCLUSIVE, UsageError
-from sebench.store import write_atomic
+from sebench.store import ResultStore, load_result, write_atomic
 
 if TYPE_CHECKING:
     from sebench.schema import Change, Result
@@ -62,7 +62,7 @@ def report(
     if not found:
         complain(f"nothing to report: there are no results in {store}; `sebench compare` stores them")
         return EXIT_INCONCLUSIVE
-    built = build_report(found, as_published=[as_published(result) for result in found])
+    built = build_report(map(load_result, found), as_published=as_published)
     rendered = render_report(
         built,
         output_format,
@@ -92,17 +92,15 @@ def _format_of(output: str) -> options.Format:
     return FORMAT_OF_SUFFIX.get(suffix, "table")
 
 
-def _results(names: Sequence[str], directory: Path, *, quiet: bool) -> tuple[Result, ...]:
-    """The named results, or all that are stored."""
-    from sebench.store import ResultStore
-
+def _results(names: Sequence[str], directory: Path, *, quiet: bool) -> tuple[Path, ...]:
+    """The files of the named results, or of all that are stored."""
     if names:
-        return stored.named_results(names, directory, quiet=quiet)
+        return stored.named_files(names, directory, quiet=quiet)
     stored_ones = ResultStore(directory).paths()
-    return stored.named_results([str(directory)], directory, quiet=quiet) if stored_ones else ()
+    return stored.named_files([str(directory)], directory, quiet=quiet) if stored_ones else ()
 
 
-def _changes(before: Sequence[Result], after: Sequence[Result]) -> tuple[Change, ...]:
+def _changes(before: Sequence[Result], after: Sequence[Path]) -> tuple[Change, ...]:
     from sebench.analysis.change import changes
 
-    return changes(before, after)
+    return changes(before, tuple(map(load_result, after)))

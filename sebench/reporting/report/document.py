@@ -28,11 +28,13 @@ from sebench.reporting.report.provenance import (
     reproduction_section,
 )
 from sebench.reporting.report.stages import stages_section
-from sebench.reporting.report.values import PairReport, Report
+from sebench.reporting.report.values import PairReport, Report, newest
 from sebench.schema import MetricComparison, Workload, unusual_words
 from sebench.units import UNKNOWN, format_ratio
 
 NOT_MEASURED = "No latency was measured."
+DRAWN = 24
+"""So many results are put into words and drawn one by one; nobody looks through many more pictures."""
 
 
 def report_document(report: Report, change: Document | None = None) -> Document:
@@ -42,7 +44,7 @@ def report_document(report: Report, change: Document | None = None) -> Document:
         report: One entry per pair; several are summed up in a table first.
         change: What became of these pairs since earlier results; comes before the figures of today.
     """
-    pairs = report.pairs
+    pairs, drawn = report.pairs, newest(report.pairs, DRAWN)
     comparisons = [pair.comparison for pair in pairs]
     compared = comparison_document(
         comparisons,
@@ -50,18 +52,19 @@ def report_document(report: Report, change: Document | None = None) -> Document:
         with_findings=False,
         origins=[pair.origin for pair in pairs],
     )
-    sentences = [sentence for comparison in comparisons for sentence in answers(comparison)]
+    sentences = [sentence for pair in drawn for sentence in answers(pair.comparison)]
     counted = count_document(list({cost: None for pair in pairs for cost in pair.costs}))
     return Document(
         title=_title(pairs),
         body=(
             *(Paragraph(sentence, strong=True) for sentence in sentences or (NOTHING_COMPARED,)),
+            *((Paragraph(_left_out(len(pairs))),) if len(drawn) < len(pairs) else ()),
             *((_summary_section(pairs),) if len(pairs) > 1 else ()),
             *((_change_section(change),) if change else ()),
             Section("Comparison", compared.tables),
             Section("Static costs", counted.tables, counted.notes),
-            stages_section(pairs),
-            Section("What was measured", tuple(_figures(pairs)) or (Paragraph(NOT_MEASURED),)),
+            stages_section(pairs, drawn),
+            Section("What was measured", tuple(_figures(drawn)) or (Paragraph(NOT_MEASURED),)),
             accuracy_section(report),
             environment_section(pairs),
             findings_section(pairs),
@@ -69,6 +72,13 @@ def report_document(report: Report, change: Document | None = None) -> Document:
             reproduction_section(pairs),
         ),
         records=compared.records,
+    )
+
+
+def _left_out(count: int) -> str:
+    return (
+        f"Of {count} results, the {DRAWN} measured last are put into words and drawn one by one; the tables "
+        "have all of them, and `sebench report ID` draws any one."
     )
 
 
