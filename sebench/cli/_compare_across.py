@@ -123,11 +123,12 @@ def _results(directories: Sequence[Path], wanted: Sequence[Criterion], *, quiet:
         if not directory.is_dir() and directory != options.RESULTS:
             raise DataFileError(f"cannot read {directory}: there is no such directory")
         store = ResultStore(directory)
-        contents = store.contents()
+        with stored.no_garbage():
+            contents = store.contents(progress=stored.announcing("reading {} results", quiet=quiet))
         stored.warn_skipped(contents.skipped, quiet=quiet)
-        met = [each for each in contents.results if all(criterion.holds(each) for criterion in wanted)]
+        met = contents.select(wanted)
         if not met:
-            unmet.append(f"{directory}: {unmatched(contents.results, wanted)}")
+            unmet.append(f"{directory}: {unmatched(contents.examples(), wanted)}")
         for summary in met:
             if summary.id not in seen:
                 seen.add(summary.id)

@@ -238,3 +238,12 @@ def _read(path: Path, kind: type[T], *, missing: str) -> T:
         raise DataFileError(
             f"{path} is damaged: {describe_damage(error)}", hint="delete it, and what it was about runs again"
         ) from error
+
+
+def sweep_names(directory: Path) -> tuple[str, ...]:
+    """The sweeps that have a book in a directory of results, by name; none where it is no directory."""
+    try:
+        folders = sorted((directory / SWEEPS).iterdir())
+    except OSError:
+        return ()
+    return tuple(folder.name for folder in folders if (folder / "sweep.json").is_file())
