@@ -75,17 +75,17 @@ def test_a_file_is_measured_case_by_case():
 def test_repeated_options_are_a_sweep():
     networks = ("-m", "nets.py:one", "-m", "nets.py:two", "-v", "se", "-v", "eca")
     cases = measured(*networks, "-b", "1", "-b", "2", "--threads", "1", "--device", "cpu", "--dry-run")
-    assert [(case["case"]["model"][-3:], case["case"]["variant"]) for case in cases] == [
+    assert [(case["model"][-3:], case["candidate"]) for case in cases] == [
         ("one", "se"), ("one", "se"), ("one", "eca"), ("one", "eca"),
         ("two", "se"), ("two", "se"), ("two", "eca"), ("two", "eca"),
     ]  # fmt: skip
-    assert [case["case"]["request"]["batch-size"] for case in cases] == [1, 2] * 4
+    assert [case["workload"]["batch_size"] for case in cases] == [1, 2] * 4
 
 
 def test_options_replace_an_axis_of_the_file():
     cases = measured("s.toml", "-b", "4", "--threads", "2", "--dry-run")
-    assert [case["case"]["request"]["batch-size"] for case in cases] == [4]
-    assert [case["case"]["request"]["threads"] for case in cases] == [2]
+    assert [case["workload"]["batch_size"] for case in cases] == [4]
+    assert [case["workload"]["threads"] for case in cases] == [2]
 
 
 def test_a_dry_run_shows_cases_and_time_and_does_nothing():
@@ -205,7 +205,7 @@ def test_the_example_is_a_sweep():
     cases = measured(example, "--dry-run")
     # 3 networks x 2 batches x 2 threads - 1 excluded + 1 included
     assert len(cases) == 12
-    assert [case["case"]["timeout_s"] for case in cases] == [300.0] * 12
+    assert [case["timeout_s"] for case in cases] == [300.0] * 12
     counted = replace(steady_host(), open_counter=samples.SameCounts(samples.cost(100, 1000)).open)
     assert [case["status"] for case in measured(example, host=counted)] == ["done"] * 12
 
