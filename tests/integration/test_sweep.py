@@ -1,19 +1,24 @@
 """``sebench sweep`` through the real command line, on pretended times (tests/workers/steady.py)."""
 
+import csv
 import json
 import os
 import signal
 import subprocess
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+import sebench
+from sebench.api import sweeping
 from sebench.cli import app
 from sebench.configuration.sweep import load_sweep
-from sebench.runner.measuring.context import Host
+from sebench.errors import UsageError
+from sebench.runner.measuring.context import Host, RunContext
 from sebench.runner.sweeping.expansion import expand
 from sebench.store import ResultStore
 from sebench.store.sweeps import SweepBook
@@ -208,6 +213,51 @@ def test_the_example_is_a_sweep():
     assert [case["timeout_s"] for case in cases] == [300.0] * 12
     counted = replace(steady_host(), open_counter=samples.SameCounts(samples.cost(100, 1000)).open)
     assert [case["status"] for case in measured(example, host=counted)] == ["done"] * 12
+
+
+# --- output ---------------------------------------------------------------------------------------------
+
+
+def test_a_table_on_the_screen_and_files_beside_the_book():
+    done = sweep("s.toml")
+    assert "2 cases: 2 done" in done.stdout
+    assert "written to .sebench/results/sweeps/s: cases.csv, by-batch-size.svg" in done.stderr
+    rows = list(csv.DictReader(Path(".sebench/results/sweeps/s/cases.csv").read_text().splitlines()))
+    assert {(row["case_status"], row["batch_size"]) for row in rows if row["metric"] == "latency"} == {
+        ("done", "1"),
+        ("done", "2"),
+    }
+    assert Path(".sebench/results/sweeps/s/by-batch-size.svg").read_text().startswith("<svg")
+    Path("s.toml").write_text(FILE.replace("[1, 2]", "1"))
+    sweep("s.toml", "--resume")
+    assert sorted(path.name for path in Path(".sebench/results/sweeps/s").iterdir()) == [
+        ".lock",
+        "cases.csv",
+        "outcomes",
+        "sweep.json",
+    ]
+
+
+def test_csv_is_what_is_written_beside_the_book():
+    shown = sweep("s.toml", "--format", "csv", "--quiet")
+    assert shown.stdout == Path(".sebench/results/sweeps/s/cases.csv").read_text()
+    assert shown.stderr == ""
+
+
+def test_from_python(monkeypatch):
+    monkeypatch.setattr(sweeping, "RunContext", partial(RunContext, host=steady_host()))
+    axes = {"model": "nets.py:one", "variant": ["se", "eca"], "batch_size": 1, "device": "cpu", "threads": 1}
+    result = sebench.sweep(axes=axes, name="python", seed=1)
+    assert [(row.case.variant, row.status) for row in result.rows] == [("se", "done"), ("eca", "done")]
+    assert repr(result) == "SweepResult('python', 2 done)"
+    frame = result.to_frame()
+    assert list(frame[frame["metric"] == "latency"]["candidate_variant"]) == ["se", "eca"]
+    again = sebench.sweep("s.toml", axes={"batch_size": [2]}, timeout_s=60.0)
+    assert [(row.case.request.batch_size, row.case.timeout_s) for row in again.rows] == [(2, 60.0)]
+    with pytest.raises(UsageError, match="there is no axis 'batchsize'; did you mean 'batch_size'?"):
+        sebench.sweep(axes={"batchsize": 1})
+    with pytest.raises(UsageError, match="threads: 0 is below 1"):
+        sebench.sweep(axes={"model": "nets.py:one", "threads": 0})
 
 
 # --- interruptions --------------------------------------------------------------------------------------
