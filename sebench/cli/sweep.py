@@ -13,6 +13,7 @@ from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, complain, guarded, present, say
 from sebench.cli._measuring import progress_bar, run_context
 from sebench.cli._options import takes_axes, takes_network
+from sebench.cli._tidy import TidyFormat, TidyFormatOption, present_tidy, tidy_format
 from sebench.cli._usage import is_model
 from sebench.errors import EXIT_ERROR, EXIT_INCONCLUSIVE, EXIT_OK, Interrupted, SebenchError, UsageError
 from sebench.schema import NO_OPTIONS, Effort, NetworkOptions
@@ -83,7 +84,7 @@ def sweep(
     seed: options.Seed = None,
     cache: options.Cache = True,
     save: Annotated[Path, typer.Option("--save", help="Directory for raw results.")] = options.RESULTS,
-    output_format: options.FormatOption = "table",
+    output_format: TidyFormatOption = "table",
     output: options.Output = "-",
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -101,6 +102,7 @@ def sweep(
     if resume and restart:
         raise UsageError("--resume and --restart cannot be combined", hint="leave one of them out")
     check_output(output)
+    output_format = tidy_format(context, output_format, output)
     measure = said_measure({"effort": effort, "budget": budget, "timeout": timeout, "seed": seed})
     said = {"model": model, "variant": options.with_attention(variant, attention), "baseline": baseline}
     settings = _settings(file, {**said, **axes}, network, measure)
@@ -187,8 +189,10 @@ def _cases(number: int) -> str:
     return f"{number} case{'' if number == 1 else 's'}"
 
 
-def _show_plan(cases: Sequence[Case], book: SweepBook, output_format: options.Format, output: str) -> int:
+def _show_plan(cases: Sequence[Case], book: SweepBook, output_format: TidyFormat, output: str) -> int:
     """What would be measured and how long that would take."""
+    if output_format == "parquet":
+        raise UsageError("--dry-run has no results for --format parquet", hint="use --format csv")
     from sebench.reporting.sweep_plan import PlannedCase, plan_document, plan_json
     from sebench.runner.sweeping.estimate import Estimate
     from sebench.runner.sweeping.execution import why_skipped
@@ -212,7 +216,7 @@ def _show_plan(cases: Sequence[Case], book: SweepBook, output_format: options.Fo
     return EXIT_OK
 
 
-def _present(book: SweepBook, output_format: options.Format, output: str, *, quiet: bool) -> int:
+def _present(book: SweepBook, output_format: TidyFormat, output: str, *, quiet: bool) -> int:
     """What became of all cases, on standard output and beside the book; the exit code."""
     from sebench.analysis.sweep import sweep_rows
     from sebench.models import as_published
@@ -227,12 +231,11 @@ def _present(book: SweepBook, output_format: options.Format, output: str, *, qui
             yield result
 
     rows = sweep_rows(sweep, results())
-    present(
+    present_tidy(
         output_format,
         output,
         json=lambda: sweep_json(sweep.name, rows),
         document=lambda: sweep_document(sweep.name, rows, published=published),
-        measured=True,
     )
     unwritten = _write_beside(book, rows, published, quiet=quiet)
     statuses = {outcome.status for outcome in sweep.outcomes}
