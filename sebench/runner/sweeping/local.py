@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from sebench.errors import SebenchError
+from sebench.profilers.environment import renewed_environment
 from sebench.runner.counting.counter import Counter
 from sebench.runner.counting.pair import count_pair, require_memory
 from sebench.runner.measuring.context import RunContext
@@ -41,6 +42,7 @@ class LocalExecutor:
         """Run them; see `Executor`."""
         plans: dict[Case, Plan] = {}
         # Before torch is imported to count: it may bind this process to one of the cores.
+        environment = self._context.host.capture_environment()
         for case in cases:
             try:
                 plans[case] = plan_case(case)
@@ -50,7 +52,11 @@ class LocalExecutor:
             if plans:
                 self._counting()
                 count_ahead((plan.sessions[0] for plan in plans.values()), counter)
-        host = replace(self._context.host, open_counter=lambda *_: counter)
+        host = replace(
+            self._context.host,
+            open_counter=lambda *_: counter,
+            capture_environment=lambda: renewed_environment(environment),
+        )
         position = _Position(self._context, self._estimate, plans)
         for case, plan in plans.items():
             observed = replace(self._context, host=host, observer=position.observer_of(case))
