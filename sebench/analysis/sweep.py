@@ -227,7 +227,10 @@ def _workload_axis(option: WorkloadOption) -> SweepAxis:
         return None if value == _LEFT_TO_MACHINE else value
 
     def read(row: SweepRow) -> Fact:
-        return asked(row.case) if row.workload is None else option.value(row.workload)
+        if row.workload is None:
+            return asked(row.case)
+        value = option.value(row.workload)
+        return AS_USUAL if value is None else value
 
     # What nobody can say, such as emulation by smaller batches, sets apart what must not be compared.
     return SweepAxis(
@@ -261,7 +264,7 @@ def _size(text: str) -> Fact:
 
 
 AS_USUAL = "as usual"
-"""Value of an option of networks where a case does not say it."""
+"""Stands for nothing: an option of networks that a case does not say, or a batch that is not emulated."""
 _LEFT_TO_MACHINE = "auto"
 _MACHINE = "machine"
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from sebench.analysis.sweep import SweepAxis, SweepLine, SweepRow, sweep_axes, sweep_lines
+from sebench.analysis.sweep import AS_USUAL, SweepAxis, SweepLine, SweepRow, sweep_axes, sweep_lines
 from sebench.reporting.answers import ratio_text
 from sebench.reporting.chart import Axis, Chart, Level, Panel, Picture, Point, Series
 from sebench.reporting.ratio_picture import NO_DIFFERENCE, RatioRow, ratio_notes
@@ -133,7 +133,7 @@ def _variant(line: SweepLine) -> str:
 
 def fact_text(axis: SweepAxis, value: Fact) -> str:
     """A value as it stands alone: names speak for themselves, numbers need what they count."""
-    return f"{axis.label} {value}" if axis.is_numeric else str(value)
+    return f"{axis.label} {value}" if isinstance(value, int) or value == AS_USUAL else str(value)
 
 
 def _left_out(axis: SweepAxis, placed: Sequence[_Placed], drawn: Sequence[_Placed]) -> tuple[str, ...]:
