@@ -71,8 +71,11 @@ def titles(plans: Mapping[Case, Plan]) -> dict[Case, str]:
     """What tells cases apart, e.g. ``resnet50: se against plain, batch 8``."""
     sessions = {case: plan.sessions[0] for case, plan in plans.items()}
     workloads = [session.workload for session in sessions.values()]
+    words = {case: telling_words(session.workload, workloads) for case, session in sessions.items()}
+    # The shape of an input differs with the batch, the image in it need not.
+    common = set.intersection(*map(set, words.values())) if words else set()
     return {
-        case: ", ".join((session.pair.title, *telling_words(session.workload, workloads)))
+        case: ", ".join((session.pair.title, *(word for word in words[case] if word not in common)))
         for case, session in sessions.items()
     }
 
