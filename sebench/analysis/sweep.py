@@ -64,10 +64,10 @@ class SweepRow(Value, frozen=True, kw_only=True):
     @property
     def ratio(self) -> Ratio | None:
         """Latency of the candidate over that of the baseline; None where there is no finite figure."""
-        latency = self.latency
-        estimate = None if latency is None else latency.ratio.estimate
-        known = latency is not None and estimate is not None and math.isfinite(estimate) and estimate > 0
-        return latency.ratio if known else None
+        ratio = None if self.latency is None else self.latency.ratio
+        if ratio is None or ratio.estimate is None or not 0 < ratio.estimate < math.inf:
+            return None
+        return ratio
 
     @property
     def baseline(self) -> Quantity | None:

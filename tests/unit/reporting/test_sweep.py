@@ -3,12 +3,15 @@
 import csv
 import io
 import json
+import re
+from pathlib import Path
 
 import pytest
 
 from sebench.reporting import render
+from sebench.reporting.across import ACROSS_FIELDS
 from sebench.reporting.comparison_records import COMPARISON_FIELDS
-from sebench.reporting.sweep import sweep_csv, sweep_document, sweep_json, sweep_records
+from sebench.reporting.sweep import CASE_FIELDS, sweep_csv, sweep_document, sweep_json, sweep_records
 from tests.sweeps import LARGE, Making, small
 
 FORMATS = {"table": "txt", "markdown": "md", "csv": "csv", "latex": "tex"}
@@ -45,6 +48,14 @@ def test_csv_is_what_compare_has_behind_the_case():
     assert (latency["case_status"], latency["machine"]) == ("done", "Sample CPU")
     # 1.05 + 0.1 / 8 + 0.02 * 1
     assert float(latency["ratio"]) == pytest.approx(1.0825, rel=1e-4)
+
+
+@pytest.mark.parametrize(("heading", "known"), [("Sweeps", CASE_FIELDS), ("Across machines", ACROSS_FIELDS)])
+def test_the_columns_in_front_are_documented(heading, known):
+    page = (Path(__file__).parents[3] / "docs" / "reports.md").read_text(encoding="utf-8")
+    part = page.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.+) \|$", part, re.MULTILINE)
+    assert rows == [(field.key, field.kind, field.meaning) for field in known]
 
 
 def test_a_failed_case_has_a_row_with_what_was_said():
