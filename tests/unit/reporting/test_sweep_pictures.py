@@ -94,6 +94,17 @@ def test_networks_are_panels_on_one_scale_and_variants_are_colours():
         assert colors == {"se": 0, "eca": 1, "se(r=8,stages=2-4)": 2, "cbam": 3, "ge": 4}
 
 
+def test_networks_of_one_line_each_share_a_panel():
+    made = Making()
+    for model in ("resnet50", "mobilenet_v1", "alexnet"):
+        for batch in (1, 8):
+            made.done(1.1, model=model, batch_size=batch)
+    (panel,) = sweep_pictures("x", made.rows)["batch_size"].panels
+    assert (panel.title, list(dict.fromkeys(name for name, _ in marks(panel)))) == (
+        "", ["resnet50", "mobilenet_v1", "alexnet"],
+    )  # fmt: skip
+
+
 def test_marks_of_one_value_stand_side_by_side():
     picture = sweep_pictures("forty", forty().rows)["batch_size"]
     at_one = [point.x for _, point in marks(picture.panels[0])][::4]
