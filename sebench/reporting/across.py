@@ -61,7 +61,7 @@ def across_answer(table: Across) -> str:
     ratio = " ".join(part for part in ratio_text(highest.latency.ratio) if part)
     what = f"{subject(table.pair)}, {_shared_text(table)}"
     if table.is_decided:
-        return f"{what}: {name} pays most for {_candidate(table)}, ratio {ratio}: {_evidence(others)}"
+        return f"{what}: {name} pays most for {_candidate(table)}, ratio {ratio}, {_evidence(others)}"
     lower, open_ = (
         [each for each, row in zip(names, others, strict=True) if row.is_shown_lower is shown]
         for shown in (True, False)

@@ -36,7 +36,7 @@ from sebench.schema.sweep import Case, CaseStatus
 from sebench.units import UNKNOWN, format_duration, format_ratio, seconds_scale, significant
 
 _STATUSES: tuple[CaseStatus, ...] = get_args(CaseStatus)
-_DIGITS = 4
+_DIGITS, _DAY = 4, 10
 _SOME_FINDINGS = "findings, in so many cases (docs/findings.md): "
 
 
@@ -63,9 +63,15 @@ def sweep_document(name: str, rows: Sequence[SweepRow], *, published: Collection
 
 def sweep_section(name: str, rows: Sequence[SweepRow]) -> Section:
     """The same as a part of a report."""
-    sentences = tuple(Paragraph(sentence) for sentence in sweep_answers(rows))
-    body = (*sentences, *sweep_figures(name, rows), *sweep_tables(rows))
-    return Section(f"Sweep {name}", body, sweep_notes(rows))
+    return Section(
+        f"Sweep {name}",
+        (
+            *(Paragraph(sentence) for sentence in sweep_answers(rows)),
+            *sweep_figures(name, rows),
+            *sweep_tables(rows),
+        ),
+        sweep_notes(rows),
+    )
 
 
 # --- in words ---------------------------------------------------------------------------------------------
@@ -116,8 +122,21 @@ def sweep_notes(rows: Sequence[SweepRow]) -> tuple[str, ...]:
         interval.replace("Mark: ", "ratio: ").replace(" Bar: its ", " In brackets: its "),
         "baseline, candidate: median of all timed steps; params, MACs: candidate / baseline, counted",
         *((f"{_SOME_FINDINGS}{findings}",) if findings else ()),
+        *_origins(rows),
         ABSOLUTE_TIMES,
     )
+
+
+def _origins(rows: Sequence[SweepRow]) -> Iterator[str]:
+    """Each machine with the versions that measured there, and when."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for row in rows:
+        if row.origin is not None:
+            versions = (f"sebench {row.origin.sebench}", f"torch {row.origin.torch or UNKNOWN}")
+            found.setdefault((row.machine, *versions), []).append(row.origin.created_at[:_DAY])
+    for words, days in found.items():
+        first, last = min(days), max(days)
+        yield ", ".join((*words, f"measured {first}" + (f" to {last}" if last != first else "")))
 
 
 # --- tables -----------------------------------------------------------------------------------------------
