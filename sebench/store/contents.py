@@ -56,6 +56,9 @@ class Table(msgspec.Struct):
     no_results: dict[str, tuple[Stamp, str]] = msgspec.field(default_factory=dict)
     """The files that are none: their state, and the reason."""
 
+    scan: bytes = b""
+    """`Scan.digest` of the directory where it holds just these files in just this state; else empty."""
+
     def stamps(self) -> dict[str, Stamp | None]:
         """The state in which each file was read."""
         states = zip(self.sizes, self.mtimes_ns, strict=True)
