@@ -133,10 +133,11 @@ def _report(rows: Sequence[Row]) -> str:
     lines = [
         "# What a sweep costs besides what it measures",
         "",
-        "`sebench sweep`, whole command, start of the interpreter and counting included. *harness* is the time "
-        "in which no worker process ran. On pretended devices a case is over as soon as its processes have "
-        f"started, so their share is also given of the {QUICK_S:g} s that a quick case aims at. {platform.machine()}, "
-        f"{os.cpu_count()} cores, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}.",
+        "`sebench sweep`, whole command, start of the interpreter and counting included. *harness* is the "
+        "time in which no worker process ran. On pretended devices a case is over as soon as its processes "
+        f"have started, so their share is also given of the {QUICK_S:g} s that a quick case aims at. "
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"{datetime.now(UTC):%Y-%m-%d}.",
         "",
         "| cases | processes | wall (s) | harness (s) | per case (ms) | of the wall time | of quick cases |",
         "|---|---:|---:|---:|---:|---:|---:|",

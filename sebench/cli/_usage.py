@@ -95,11 +95,12 @@ def _refuse_repeated(order: Sequence[Any], ctx: Any) -> None:  # noqa: ANN401 - 
 
 def _refuse_bare_model(extra: Sequence[str], command: Any, ctx: Any) -> None:  # noqa: ANN401 - Typer's
     takes_model = any("--model" in parameter.opts for parameter in command.params)
-    if extra and takes_model and _is_model(extra[0]):
+    if extra and takes_model and is_model(extra[0]):
         raise _UsageError(f"got unexpected extra argument(s) ({extra[0]}); did you mean -m {extra[0]}?", ctx)
 
 
-def _is_model(text: str) -> bool:
+def is_model(text: str) -> bool:
+    """Whether somebody who writes this means a network."""
     from sebench import models
 
     if models.names_network(text) or text.endswith(".py"):

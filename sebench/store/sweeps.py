@@ -24,7 +24,7 @@ from sebench.files import Unreadable, describe_damage, read_file
 from sebench.schema import SCHEMA, Result, Value
 from sebench.schema.sweep import Case, CaseOutcome, Sweep
 from sebench.store.files import write_atomic
-from sebench.store.reading import names_in
+from sebench.store.reading import load_result, names_in
 from sebench.store.results import ResultStore
 
 SWEEPS = "sweeps"
@@ -121,6 +121,17 @@ class SweepBook:
                 self._record(outcome)
         self._write(cases)
 
+    def results(self, sweep: Sweep) -> Iterator[Result]:
+        """The stored results of a sweep, one by one; those that somebody has removed since are passed over.
+
+        Raises:
+            DataFileError: one cannot be read.
+        """
+        for outcome in sweep.outcomes:
+            path = self.directory / f"{outcome.result}.json"
+            if outcome.result is not None and path.exists():
+                yield load_result(path)
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Be the only process that writes the book; the lock of a process that is gone holds nobody up.
@@ -163,7 +174,7 @@ class SweepBook:
     def go_on(self, cases: Sequence[Case]) -> Sweep:
         """Go on with a run that was begun, whose cases may have changed since.
 
-        A result whose outcome was not written any more gets it now.
+        A result whose outcome was not written any more gets it now (`heal`).
 
         Args:
             cases: of the matrix as it is today; outcomes of others are kept, but are not of the sweep.
@@ -172,11 +183,19 @@ class SweepBook:
             DataFileError: there is no book, or a file of it cannot be read or written.
         """
         self._token, self._known = self._load().token, self._outcomes()
+        self.heal()
+        self._write(cases)
+        return self.read()
+
+    def heal(self) -> None:
+        """Write the outcomes of results that were stored when the process was ended or interrupted.
+
+        Raises:
+            DataFileError: the results cannot be listed, or an outcome cannot be written.
+        """
         self._stored = self._results(self._token)
         for outcome in _unwritten(self._known, self._stored).values():
             self._record(outcome)
-        self._write(cases)
-        return self.read()
 
     def left(self, cases: Sequence[Case]) -> tuple[Case, ...]:
         """Those that have to be measured: without an outcome, or failed."""
@@ -273,3 +292,12 @@ def _read(path: Path, kind: type[T], *, missing: str) -> T:
         raise DataFileError(
             f"{path} is damaged: {describe_damage(error)}", hint="delete it, and what it was about runs again"
         ) from error
+
+
+def sweep_names(directory: Path) -> tuple[str, ...]:
+    """The sweeps that have a book in a directory of results, by name; none where it is no directory."""
+    try:
+        folders = sorted((directory / SWEEPS).iterdir())
+    except OSError:
+        return ()
+    return tuple(folder.name for folder in folders if (folder / "sweep.json").is_file())

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from sebench.analysis.comparison import compare, origin
 from sebench.analysis.costs import StageCost, stage_costs
 from sebench.analysis.distribution import Distribution, distribution
+from sebench.analysis.sweep import SweepRow
 from sebench.paper.accuracy import QuotedAccuracy, quoted_accuracy
 from sebench.schema import (
     Comparison,
@@ -66,25 +67,43 @@ class PairReport(Value, frozen=True, kw_only=True):
         return self.origin.sebench
 
 
+class SweepReport(Value, frozen=True, kw_only=True):
+    """A sweep, whose results have no `PairReport` of their own."""
+
+    name: str
+    rows: tuple[SweepRow, ...]
+    """What became of each case."""
+    published: frozenset[str] = frozenset()
+    """Ids of results whose networks are as the paper built them."""
+
+
 class Report(Value, frozen=True, kw_only=True):
     """Everything that is known of some results, in the order in which they were named."""
 
     pairs: tuple[PairReport, ...]
+    sweeps: tuple[SweepReport, ...] = ()
 
 
-def build_report(results: Iterable[Result], *, as_published: Callable[[Result], bool]) -> Report:
+def build_report(
+    results: Iterable[Result],
+    *,
+    as_published: Callable[[Result], bool],
+    sweeps: Sequence[SweepReport] = (),
+) -> Report:
     """Conclude what the results say.
 
     Args:
         results: One per pair; none is held on to, so that they may be read as they are needed, and memory
             does not grow with their samples.
         as_published: Whether the paper's own figures are about both networks of a result.
+        sweeps: Concluded already; their results are not among the others.
     """
     # Many results are of few networks, and what a network costs is by far the largest part of a report.
     costs: dict[StaticCost, StaticCost] = {}
     pairs = [_pair(result, costs, as_published=as_published(result)) for result in results]
     return Report(
-        pairs=tuple(replace(pair, label=label) for pair, label in zip(pairs, _labels(pairs), strict=True))
+        pairs=tuple(replace(pair, label=label) for pair, label in zip(pairs, _labels(pairs), strict=True)),
+        sweeps=tuple(sweeps),
     )
 
 
