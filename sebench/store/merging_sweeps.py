@@ -73,10 +73,14 @@ def merge_sweeps(
             outcomes, missing = united.outcomes(is_stored)
             if not dry_run:
                 book.rewrite(united.token, tuple(united.cases.values()), outcomes)
+        counts = Counter(outcome.status for outcome in outcomes)
         yield MergedSweep(
             name=name,
             books=len(read),
-            **Counter(outcome.status for outcome in outcomes),
+            done=counts["done"],
+            failed=counts["failed"],
+            skipped=counts["skipped"],
+            pending=counts["pending"],
             repeated=tuple(united.repeated),
             missing=missing,
         )
