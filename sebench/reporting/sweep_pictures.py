@@ -240,4 +240,5 @@ def _notes(axis: SweepAxis, lines: Sequence[SweepLine]) -> tuple[str, ...]:
     alike = "Marks of one colour in one panel differ in nothing else that the sweep sets."
     if following:
         alike += f" What it leaves open may differ with the {axis.label}: {', '.join(following)}."
-    return (*ratio_notes(rows), alike)
+    without = ("Diamond: a ratio without an interval.",) if any(not row.interval for row in rows) else ()
+    return (*ratio_notes(rows), *without, alike)

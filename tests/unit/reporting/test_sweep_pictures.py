@@ -168,6 +168,7 @@ def test_a_ratio_without_an_interval_is_a_diamond():
     kinds = {series.mark: series.points for series in picture.panels[0].chart.series}
     assert [len(kinds[mark]) for mark in ("line", "diamond", "dot")] == [2, 1, 1]
     assert kinds["diamond"][0].low is None
+    assert "Diamond: a ratio without an interval." in picture.notes
 
 
 def test_all_pictures_in_one():
