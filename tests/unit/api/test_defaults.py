@@ -34,6 +34,7 @@ UNSAID = {
 DIFFERENT = {
     ("compare", "save"): "a program's folders are left alone",
     ("count", "variant"): "one network is counted, not plain and se",
+    ("compare", "runtime"): "None is eager, or what reads the file",
     ("profile", "variant"): "None is no variant",
 }
 SHARED = [
