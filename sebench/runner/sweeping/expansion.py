@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from msgspec.structs import asdict
@@ -24,6 +25,8 @@ from sebench.schema.sweep import Case
 _ID_DIGITS = 12
 Row = Mapping[str, Any]
 """Values of one case by axis; an axis that nobody named is not in it."""
+Code = Callable[[ModelSpec], Sequence[str]]
+"""SHA-256 (hex) of the files of the user's that a network is written in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +64,11 @@ def expand(settings: SweepSettings, *, seed: int) -> Expansion:
     rows += [_included(entry, axes) for entry in settings.include]
     if not rows:
         raise UsageError("the matrix is empty: every case is excluded", hint="remove an [[exclude]] entry")
+    code = cache(_code)  # the same networks come with every workload
     found: dict[str, Case] = {}
     repeated: dict[str, None] = {}
     for row in rows:
-        case = _case(row, settings, seed)
+        case = _case(row, settings, seed, code)
         if case.id in found:
             repeated[case_words(case)] = None
         found.setdefault(case.id, case)
@@ -190,7 +194,7 @@ def _plain_spec(model: str) -> ModelSpec:
 # --- cases ----------------------------------------------------------------------------------------------
 
 
-def _case(row: Row, settings: SweepSettings, seed: int) -> Case:
+def _case(row: Row, settings: SweepSettings, seed: int, code: Code) -> Case:
     measure = settings.measure
     said_of_workload = {name: value for name, value in row.items() if name not in NAMES}
     if "image_size" in said_of_workload:
@@ -198,7 +202,9 @@ def _case(row: Row, settings: SweepSettings, seed: int) -> Case:
     request = WorkloadRequest(**said_of_workload)
     pair = _pair(row, settings, request)
     described = {
-        "sides": _described(pair) if pair else {name: row[name] for name in NAMES} | asdict(settings.options),
+        "sides": _described(pair, code)
+        if pair
+        else {name: row[name] for name in NAMES} | asdict(settings.options),
         "said": {option.parameter: value for option, value in said(request)},
         "effort": measure.effort or "quick",
         "budget_s": measure.budget,
@@ -236,8 +242,11 @@ def _pair(row: Row, settings: SweepSettings, request: WorkloadRequest) -> Pair |
     return pair
 
 
-def _described(pair: Pair) -> list[object]:
+def _described(pair: Pair, code: Code) -> list[object]:
     """Both networks with the content of the files that the user's are written in."""
     sides = (pair.baseline, pair.candidate)
-    files = {str(path): None for spec in sides for path in models.code_files(spec)}
-    return [*map(spec_identity, sides), sorted(digests(files).values())]
+    return [*map(spec_identity, sides), sorted({digest for spec in sides for digest in code(spec)})]
+
+
+def _code(spec: ModelSpec) -> tuple[str, ...]:
+    return tuple(digests(map(str, models.code_files(spec))).values())
