@@ -190,23 +190,6 @@ def takes_axes(command: Command) -> Command:
     return _in_place(AXES, list(map(_axis_parameter, ASKED_OPTIONS)), made)(command)
 
 
-def _axis_parameter(option: WorkloadOption) -> inspect.Parameter:
-    # Of choices an enum: Typer takes no list of literals.
-    choices: Any = StrEnum("Choices", {choice: choice for choice in option.choices})  # type: ignore[misc]
-    kind: Any = choices if option.choices else option.kind
-    names = filter(None, (option.option, option.short))
-    return inspect.Parameter(
-        option.parameter,
-        inspect.Parameter.POSITIONAL_OR_KEYWORD,
-        default=[],
-        annotation=Annotated[list[kind], typer.Option(*names, help=option.help)],
-    )
-
-
-def _plain(value: object) -> object:
-    return value.value if isinstance(value, StrEnum) else value
-
-
 def with_attention(variants: Sequence[str], classes: Sequence[str]) -> list[str]:
     """Variants as they were said, and one more for each class of the user's own attention."""
     return [*variants, *(f"custom(class={each})" for each in classes)]
@@ -282,3 +265,20 @@ def _parameter(option: WorkloadOption) -> inspect.Parameter:
             kind if option.default is not None else kind | None, typer.Option(*names, help=option.help)
         ],
     )
+
+
+def _axis_parameter(option: WorkloadOption) -> inspect.Parameter:
+    # Of choices an enum: Typer takes no list of literals.
+    choices: Any = StrEnum("Choices", {choice: choice for choice in option.choices})  # type: ignore[misc]
+    kind: Any = choices if option.choices else option.kind
+    names = filter(None, (option.option, option.short))
+    return inspect.Parameter(
+        option.parameter,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        default=[],
+        annotation=Annotated[list[kind], typer.Option(*names, help=option.help)],
+    )
+
+
+def _plain(value: object) -> object:
+    return value.value if isinstance(value, StrEnum) else value
