@@ -12,7 +12,7 @@ import typer
 from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, complain, guarded, present, say
 from sebench.cli._measuring import progress_bar, run_context
-from sebench.cli._options import takes_axes, takes_network
+from sebench.cli._options import takes_network, takes_workload_axes
 from sebench.cli._pictures import check_plot, draw_plot
 from sebench.cli._tidy import TidyFormat, TidyFormatOption, present_tidy, tidy_format
 from sebench.cli._usage import is_model
@@ -35,7 +35,7 @@ _NOTHING_SAID: Mapping[str, Any] = {}
 
 @guarded
 @takes_network()
-@takes_axes
+@takes_workload_axes
 def sweep(
     context: typer.Context,
     file: Annotated[
