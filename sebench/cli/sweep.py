@@ -40,7 +40,7 @@ def sweep(
     context: typer.Context,
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="Sweep file (TOML) with axes, include and exclude."),
+        typer.Argument(metavar="FILE", help="Sweep file (TOML) with axes, include and exclude."),
     ] = None,
     model: options.Models = [],  # noqa: B006 - Typer reads it, nobody mutates it
     variant: Annotated[

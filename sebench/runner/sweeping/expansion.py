@@ -19,7 +19,15 @@ from sebench.files import digests
 from sebench.runner.planning.pairs import known_candidate, make_pairs, resolve_spec
 from sebench.runner.planning.plan import LONGEST_BUDGET_S, timing_policy
 from sebench.runner.planning.workloads import says_input
-from sebench.schema import ModelSpec, Pair, WorkloadRequest, parse_variant, said, spec_identity
+from sebench.schema import (
+    ModelSpec,
+    Pair,
+    WorkloadOption,
+    WorkloadRequest,
+    parse_variant,
+    said,
+    spec_identity,
+)
 from sebench.schema.sweep import Case
 
 _ID_DIGITS = 12
@@ -205,7 +213,11 @@ def _case(row: Row, settings: SweepSettings, seed: int, code: Code) -> Case:
         "sides": _described(pair, code)
         if pair
         else {name: row[name] for name in NAMES} | asdict(settings.options),
-        "said": {option.parameter: value for option, value in said(request)},
+        "said": {
+            option.parameter: value
+            for option, value in said(request)
+            if value != _usual(option) or (option.field == "runtime" and models.exported_file(row["model"]))
+        },
         "effort": measure.effort or "quick",
         "budget_s": measure.budget,
     }
@@ -223,6 +235,11 @@ def _case(row: Row, settings: SweepSettings, seed: int, code: Code) -> Case:
         timeout_s=measure.timeout,
         seed=(seed + int(case_id, 16)) % 2**31,
     )
+
+
+def _usual(option: WorkloadOption) -> object:
+    """What holds where nothing is said, on every machine; files have a runtime of their own."""
+    return "inference" if option.field == "phase" else option.default
 
 
 def _pair(row: Row, settings: SweepSettings, request: WorkloadRequest) -> Pair | None:
