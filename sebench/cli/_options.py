@@ -111,6 +111,8 @@ EffortOption = Annotated[
 Command = Callable[..., int | None]
 WORKLOAD, NETWORK = "workload", "network"
 """Names of the parameters that options take the place of."""
+WORKLOAD_AXES = "axes"
+"""Likewise, of what is said of a workload by a list each."""
 
 FORMER_NAMES = {
     former.replace("_", "-"): option.parameter.replace("_", "-")
@@ -162,6 +164,18 @@ def takes_workload(
         if (option.by_part or not by_part) and option.field not in without
     ]
     return _in_place(WORKLOAD, list(map(_parameter, options)), lambda values: WorkloadRequest(**values))
+
+
+def takes_workload_axes(command: Command) -> Command:
+    """Give a command the options of a workload, each repeatable.
+
+    It gets those that were said as its `axes`: values by the names of the parameters.
+    """
+
+    def made(values: dict[str, Any]) -> dict[str, list[Any]]:
+        return {name: list(map(_plain, given)) for name, given in values.items() if given}
+
+    return _in_place(WORKLOAD_AXES, list(map(_axis_parameter, ASKED_OPTIONS)), made)(command)
 
 
 def takes_network(*, without: Collection[str] = ()) -> Callable[[Command], Command]:
@@ -253,3 +267,20 @@ def _parameter(option: WorkloadOption) -> inspect.Parameter:
             kind if option.default is not None else kind | None, typer.Option(*names, help=option.help)
         ],
     )
+
+
+def _axis_parameter(option: WorkloadOption) -> inspect.Parameter:
+    # Of choices an enum: Typer takes no list of literals.
+    choices: Any = StrEnum("Choices", {choice: choice for choice in option.choices})  # type: ignore[misc]
+    kind: Any = choices if option.choices else option.kind
+    names = filter(None, (option.option, option.short))
+    return inspect.Parameter(
+        option.parameter,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        default=[],
+        annotation=Annotated[list[kind], typer.Option(*names, help=option.help)],
+    )
+
+
+def _plain(value: object) -> object:
+    return value.value if isinstance(value, StrEnum) else value

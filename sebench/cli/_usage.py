@@ -7,7 +7,7 @@ import reprlib
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -15,11 +15,15 @@ from typer.core import TyperCommand, TyperGroup
 from sebench.cli._boundary import complain
 from sebench.cli._process import refused_output
 from sebench.errors import EXIT_INTERRUPTED, EXIT_USAGE, near_matches
+from sebench.schema import ASKED_OPTIONS
 
 # Typer exports this leaf of its usage errors only.
 _UsageError: type[Any] = typer.BadParameter.__mro__[1]
 _CHOICE = re.compile(r"'(?P<given>[^']*)' is not one of (?P<choices>'.*')")
 _FROM_PYDANTIC = "Value error, "
+_MEASURES_PAIRS = ("compare",)
+"""Commands that measure one of what `sebench sweep` measures many of."""
+_AXES = frozenset({"baseline", *(option.parameter for option in ASKED_OPTIONS)})
 # By kind of validation error: Typer prints pydantic's own text, which is about schemas and parsing.
 _PLAIN = {
     "int_parsing": "is not a whole number",
@@ -84,16 +88,19 @@ def _refuse_repeated(order: Sequence[Any], ctx: Any) -> None:  # noqa: ANN401 - 
     """Of an option that takes one value the parser keeps the last."""
     for parameter, times in Counter(order).items():
         if times > 1 and parameter.param_type_name == "option" and not parameter.multiple:
-            raise _UsageError(f"{_name(parameter)} is given {times} times but takes one value", ctx)
+            text = f"{_name(parameter)} is given {times} times but takes one value"
+            is_axis = ctx.info_name in _MEASURES_PAIRS and parameter.name in _AXES
+            raise _UsageError(f"{text}; use `sebench sweep` to measure each" if is_axis else text, ctx)
 
 
 def _refuse_bare_model(extra: Sequence[str], command: Any, ctx: Any) -> None:  # noqa: ANN401 - Typer's
     takes_model = any("--model" in parameter.opts for parameter in command.params)
-    if extra and takes_model and _is_model(extra[0]):
+    if extra and takes_model and is_model(extra[0]):
         raise _UsageError(f"got unexpected extra argument(s) ({extra[0]}); did you mean -m {extra[0]}?", ctx)
 
 
-def _is_model(text: str) -> bool:
+def is_model(text: str) -> bool:
+    """Whether somebody who writes this means a network."""
     from sebench import models
 
     if models.names_network(text) or text.endswith(".py"):
@@ -180,7 +187,8 @@ def _word(option: Any) -> str:  # noqa: ANN401 - Typer's
     if choices:
         return f"<{'|'.join(map(str, choices))}>"
     named = next((_BY_OPTION[name] for name in option.opts if name in _BY_OPTION), None)
-    return named or _BY_TYPE.get(option.type_descriptor.annotation, "VALUE")
+    kind = option.type_descriptor.annotation
+    return named or _BY_TYPE.get(next(iter(get_args(kind)), kind), "VALUE")  # of a list, what it holds
 
 
 def _hide_type(argument: Any) -> None:  # noqa: ANN401 - Typer's

@@ -51,6 +51,14 @@ class Place:
         """Raise the error about what stands here."""
         raise ConfigurationError(f"{self} {problem}", hint=hint)
 
+    def refuse_unknown(self, table: Iterable[str], known: Iterable[str]) -> None:
+        """Raise the error about the first key of the table here that is not known, if there is one."""
+        _refuse_unknown(table, known, self)
+
+    def expect(self, value: object, kind: type) -> Any:  # noqa: ANN401
+        """What stands here, where it is of this type; else raise the error about it."""
+        return _expect(value, kind, self)
+
 
 def decode(table: object, kind: type[T], place: Place) -> T:
     """A table as a value of `kind`.
@@ -65,6 +73,58 @@ def decode(table: object, kind: type[T], place: Place) -> T:
     """
     decoded: T = _decode(table, inspect.type_info(kind), place)
     return decoded
+
+
+def decode_value(value: object, kind: type[Value], field: str, place: Place) -> Any:  # noqa: ANN401
+    """A value as what a field of `kind` may be.
+
+    Args:
+        value: as the TOML reader, or a command line, gave it.
+        kind: one of the settings.
+        field: its name in Python.
+        place: of the value, for messages.
+
+    Raises:
+        ConfigurationError: a wrong type or a value out of range.
+    """
+    rule = inspect.type_info(kind)
+    assert isinstance(rule, inspect.StructType)  # noqa: S101 - settings are
+    return _decode(value, next(each.type for each in rule.fields if each.name == field), place)
+
+
+def decode_lists(table: object, kind: type[Value], place: Place) -> dict[str, tuple[Any, ...]]:
+    """A table whose keys are those of `kind`, each with a value or with an array of them.
+
+    Args:
+        table: as the TOML reader gave it.
+        kind: one of the settings.
+        place: of the table, for messages.
+
+    Returns:
+        The values by the names of the fields in Python.
+
+    Raises:
+        ConfigurationError: an unknown key, an empty array, a wrong type or a value out of range.
+    """
+    rule = inspect.type_info(kind)
+    assert isinstance(rule, inspect.StructType)  # noqa: S101 - settings are
+    fields, place = {field.encode_name: field for field in rule.fields}, place.inside()
+    entries = _expect(table, dict, place)
+    written = _by_present_name(entries, fields, place)
+    _refuse_unknown(written, fields, place)
+    found: dict[str, tuple[Any, ...]] = {}
+    for name, key in written.items():
+        field, where = fields[name], replace(place, key=key)
+        many = entries[key] if isinstance(entries[key], list) else None
+        if many is None:
+            found[field.name] = (_decode(entries[key], field.type, where),)
+        elif not many:
+            where.refuse("is empty", hint="name a value, or leave it out")
+        else:
+            found[field.name] = tuple(
+                _decode(item, field.type, where.item(i)) for i, item in enumerate(many, 1)
+            )
+    return found
 
 
 def _decode(value: object, rule: inspect.Type, place: Place, extra: dict[str, Any] | None = None) -> Any:  # noqa: ANN401, PLR0911 - one rule per type
@@ -180,6 +240,8 @@ def _number(
         place.refuse(f"{number:g} is not above {rule.gt:g}")
     if rule.ge is not None and number < rule.ge:
         place.refuse(f"{number} is below {rule.ge}")
+    if rule.le is not None and number > rule.le:
+        place.refuse(f"is more than {rule.le:g}")
     return number
 
 

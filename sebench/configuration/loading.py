@@ -60,19 +60,28 @@ def _tables(folder: Path, directory: Path) -> list[tuple[Path, Place, object]]:
     own, shared = folder / OWN_FILE, folder / SHARED_FILE
     found: list[tuple[Path, Place, object]] = []
     if own.is_file():
-        place, table = Place(file=_shown(own, directory)), _read(own, directory)
+        place, table = Place(file=_shown(own, directory)), read_toml(own, directory)
         if "tool" in table:
             place.refuse("unknown table [tool]", f"[tool.sebench.check] of {SHARED_FILE} is [check] here")
         found.append((own, place, table))
     if shared.is_file():
-        tool = _read(shared, directory).get("tool")
+        tool = read_toml(shared, directory).get("tool")
         if isinstance(tool, dict) and "sebench" in tool:
             place = Place(file=_shown(shared, directory), table="tool.sebench")
             found.append((shared, place, tool["sebench"]))
     return found
 
 
-def _read(path: Path, directory: Path) -> dict[str, Any]:
+def read_toml(path: Path, directory: Path) -> dict[str, Any]:
+    """What a file says.
+
+    Args:
+        path: of the file.
+        directory: in which messages call it by its name alone.
+
+    Raises:
+        ConfigurationError: it cannot be read, or is not TOML.
+    """
     shown = _shown(path, directory)
     try:
         return tomllib.loads(read_file(path).decode())

@@ -6,6 +6,7 @@ Importing this package does not import torch.
 from sebench.models.building import (
     as_published,
     build,
+    code_files,
     code_folders,
     is_users_own,
     require,
@@ -48,6 +49,7 @@ __all__ = [
     "Source",
     "as_published",
     "build",
+    "code_files",
     "code_folders",
     "describe",
     "exported_file",

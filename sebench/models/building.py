@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sebench.errors import DeviceError, UnknownModelError
+from sebench.models.neighbours import with_imports
 from sebench.models.references import require_reference
 from sebench.models.sources import BuiltModel, source_of
 from sebench.schema import ModelSpec, Result, network_words, parse_variant
@@ -74,6 +75,20 @@ def code_folders(spec: ModelSpec) -> tuple[Path, ...]:
     """Where modules that the user's code imports are looked for first."""
     names = (spec.model, *_references(spec))
     return tuple(dict.fromkeys(folder for name in names for folder in source_of(name).code_folders(name)))
+
+
+def code_files(spec: ModelSpec) -> tuple[Path, ...]:
+    """Files of the user's that a network is written in, and those beside them that they import.
+
+    They are read, not run: what code imports by other means than ``import`` is not among them.
+    """
+    files: dict[Path, None] = {}
+    for name in (spec.model, *_references(spec)):
+        source = source_of(name)
+        file = source.code_file(name)
+        if source.is_users_own and file is not None:
+            files |= dict.fromkeys(with_imports(file, source.code_folders(name)))
+    return tuple(files)
 
 
 def _references(spec: ModelSpec) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import importlib
 import sys
@@ -90,6 +91,45 @@ def own_files() -> tuple[Path, ...]:
     return tuple(
         file for file in files if not (is_installed(file) or file.is_relative_to(_PACKAGE)) and file.is_file()
     )
+
+
+def with_imports(file: Path, folders: Sequence[Path]) -> tuple[Path, ...]:
+    """A file and all that it imports from `folders`, and what that imports; nothing is run.
+
+    Args:
+        file: of Python; nothing where it is not there.
+        folders: where its imports are looked for; relative ones beside the file.
+    """
+    found: dict[Path, None] = {}
+    left = [file.resolve()]
+    while left:
+        each = left.pop()
+        if each in found or not each.is_file():
+            continue
+        found[each] = None
+        left.extend(
+            candidate.resolve()
+            for stem in _imported(each, folders)
+            for candidate in (stem.with_suffix(".py"), stem / "__init__.py")
+        )
+    return tuple(found)
+
+
+def _imported(file: Path, folders: Sequence[Path]) -> Iterator[Path]:
+    """Where each import of a file may lie, without the suffix."""
+    try:
+        nodes = list(ast.walk(ast.parse(file.read_bytes())))
+    except (OSError, SyntaxError, ValueError):
+        return
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (folder.joinpath(*alias.name.split(".")) for alias in node.names for folder in folders)
+        elif isinstance(node, ast.ImportFrom):
+            places = [file.parents[node.level - 1]] if node.level else folders
+            module = node.module.split(".") if node.module else []
+            for inside in (folder.joinpath(*module) for folder in places):
+                yield inside
+                yield from (inside / alias.name for alias in node.names if alias.name != "*")
 
 
 @contextmanager

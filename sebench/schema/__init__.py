@@ -117,6 +117,13 @@ from sebench.schema.measurements import (
     SavedForBackward,
     Segment,
 )
+from sebench.schema.merging import (
+    Conflict,
+    Merge,
+    MergedSource,
+    MergedSweep,
+    RepeatedCase,
+)
 from sebench.schema.metrics import (
     LIMIT_METRICS,
     METRICS,
@@ -197,7 +204,6 @@ from sebench.schema.stored import (
     ResultListing,
     ResultSummary,
     SkippedFile,
-    StoreContents,
     moment,
     require_coherence,
 )
@@ -253,6 +259,7 @@ __all__ = [
     "Check",
     "CheckKind",
     "Comparison",
+    "Conflict",
     "Contrast",
     "CrossCheck",
     "DeviceState",
@@ -292,6 +299,9 @@ __all__ = [
     "MemoryFormat",
     "MemoryMeasurement",
     "MemoryRun",
+    "Merge",
+    "MergedSource",
+    "MergedSweep",
     "Metric",
     "MetricChange",
     "MetricComparison",
@@ -327,6 +337,7 @@ __all__ = [
     "Quantized",
     "Ratio",
     "Reason",
+    "RepeatedCase",
     "Result",
     "ResultListing",
     "ResultSummary",
@@ -345,7 +356,6 @@ __all__ = [
     "SkippedFile",
     "StaticCost",
     "Status",
-    "StoreContents",
     "StrideIn",
     "TimingPolicy",
     "ToolCheck",

@@ -227,7 +227,7 @@ WORKLOAD_OPTIONS: tuple[WorkloadOption, ...] = (
         usual="eager",
         noun="runtime",
         help=f"How steps run: {_RUNTIMES_TEXT}. Compiling and capturing are timed apart. "
-        "Repeatable in compare.",
+        "Repeatable in compare and sweep.",
         default="eager",
         choices=tuple(runtime.name for runtime in RUNTIMES),
         former=("execution", "exec"),

@@ -9,6 +9,7 @@ from sebench.store.cache import (
     OwnCountCache,
     sources_digest,
 )
+from sebench.store.contents import Contents
 from sebench.store.files import (
     check_directory,
     check_writable,
@@ -27,6 +28,7 @@ __all__ = [
     "ATTEMPTS",
     "CALIBRATIONS",
     "RESULTS",
+    "Contents",
     "CountCache",
     "Criterion",
     "Derivation",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
+from array import array
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,55 +23,80 @@ ATTEMPTS = Path(".sebench/attempts")
 """Samples of gates, to be pooled when a gate is repeated."""
 
 
-class Stamp(NamedTuple):
-    """What tells an unchanged file from a changed one."""
-
-    size: int
-    mtime_ns: int
+Stamp = tuple[int, int]
+"""Size and time of change (ns): what tells an unchanged file from a changed one."""
 
 
-def stamps(directory: Path) -> dict[str, Stamp | None]:
-    """The files that may be results by name, in ascending order; None where one cannot be looked at.
+class Scan(NamedTuple):
+    """The files of a directory that may be results, in the order in which the system has them."""
 
-    A directory that does not exist holds none.
+    names: list[str]
+    sizes: list[int]
+    mtimes_ns: list[int]
+    unseen: list[str]
+    """Files that cannot be looked at; all other lists are of the others."""
+
+    def stamps(self) -> dict[str, Stamp | None]:
+        """The state of each file; None where it cannot be looked at."""
+        states = zip(self.sizes, self.mtimes_ns, strict=True)
+        return {**dict(zip(self.names, states, strict=True)), **dict.fromkeys(self.unseen)}
+
+    def digest(self) -> bytes:
+        """Of names and states in their order: who finds the same again need not compare file by file."""
+        digest = hashlib.blake2b(os.fsencode("\0".join((*self.names, "", *self.unseen))), digest_size=16)
+        for column in (self.sizes, self.mtimes_ns):
+            digest.update(array("q", column))
+        return digest.digest()
+
+
+def scan(directory: Path) -> Scan:
+    """Look at every file that may be a result. A directory that does not exist has none.
 
     Raises:
         DataFileError: the directory cannot be read.
     """
+    found = Scan([], [], [], [])
+    names, sizes, mtimes_ns, unseen = found
     try:
         with os.scandir(directory) as entries:
-            found = {entry.name: _status(entry) for entry in entries if _is_visible_json(entry.name)}
+            for entry in entries:
+                name = entry.name
+                # Hidden are the index and what killed writers left behind.
+                if not name.endswith(".json") or name.startswith("."):
+                    continue
+                try:
+                    status = entry.stat()
+                except OSError:
+                    unseen.append(name)
+                    continue
+                if stat.S_ISREG(status.st_mode):
+                    names.append(name)
+                    sizes.append(status.st_size)
+                    mtimes_ns.append(status.st_mtime_ns)
     except FileNotFoundError:
-        return {}
+        return found
     except OSError as error:
         raise DataFileError(f"cannot read {directory}: {error.strerror}") from error
-    return {
-        name: status and _stamp(status)
-        for name, status in sorted(found.items())
-        if status is None or stat.S_ISREG(status.st_mode)
-    }
+    return found
+
+
+def names_in(directory: Path) -> list[str]:
+    """Names of the files that may be results, in ascending order.
+
+    Raises:
+        DataFileError: the directory cannot be read.
+    """
+    found = scan(directory)
+    return sorted((*found.names, *found.unseen))
 
 
 def stamp(path: Path) -> Stamp | None:
     """That of one file; None where it cannot be looked at."""
-    status = _status(path)
-    return status and _stamp(status)
-
-
-def _is_visible_json(name: str) -> bool:
-    # Hidden are the index and what killed writers left behind.
-    return name.endswith(".json") and not name.startswith(".")
-
-
-def _status(file: Path | os.DirEntry[str]) -> os.stat_result | None:
     try:
-        return file.stat()
+        status = path.stat()
     except OSError:
         return None
-
-
-def _stamp(status: os.stat_result) -> Stamp:
-    return Stamp(status.st_size, status.st_mtime_ns)
+    return status.st_size, status.st_mtime_ns
 
 
 _FAMILY = "sebench/"

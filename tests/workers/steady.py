@@ -88,7 +88,8 @@ def quiet_probe():
 def step_of(spec, condition):
     """Draws the seconds of one step of a network in this process."""
     source = Path(spec.model.rpartition(":")[0])
-    said = re.findall(r"^STEP_S = (.+)$", source.read_text(), re.MULTILINE)
+    text = source.read_text() if source.is_file() else ""
+    said = re.findall(r"^STEP_S = (.+)$", text, re.MULTILINE)
     rng = Random(f"{os.environ['PYTHONHASHSEED']}/{source}/{spec.commit is None}")
     step_s = float(said[-1] if said else STEP_S) * (1 + rng.uniform(-1, 1) * PROCESSES_DIFFER)
 

@@ -18,6 +18,7 @@ from sebench.runner.measuring.process_plan import silence_limit_s
 from sebench.runner.measuring.resources import measure_energy, measure_memory, require_counters
 from sebench.runner.measuring.result import ResultBuilder
 from sebench.runner.measuring.series import ProcessSeries
+from sebench.runner.workers.child import leave_out_of_limit
 from sebench.schema import EnergyMeasurement, Finding, Plan, Result, TimingPolicy
 from sebench.worker.protocol import CounterFound
 
@@ -134,6 +135,7 @@ class _PairRun:
         self._exporter.keep_for(plan.sessions[index:])
         with self._alone(series) as waited_s:
             series.leave_out(waited_s)
+            leave_out_of_limit(waited_s)
             clock.origin_s += waited_s
             if plan.timed:
                 begun_s = time.monotonic()

@@ -13,10 +13,14 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from sebench.errors import SebenchError
 from sebench.schema import Pair, Workload, runtime_info
 from sebench.store import temporary_file
 from sebench.worker.channel import cause_of_death
@@ -30,6 +34,47 @@ _CHUNK_BYTES = 2**16
 
 class ChildGone(Exception):  # noqa: N818 - says what happened
     """Nobody reads what is written to it."""
+
+
+class TimeLimitReached(SebenchError):  # noqa: N818 - says what happened
+    """What was to be done within `time_limit` took longer."""
+
+
+@dataclass(slots=True)
+class _Limit:
+    limit_s: float
+    end_s: float
+
+    def check(self) -> None:
+        """Raise once it is reached."""
+        if time.monotonic() >= self.end_s:
+            raise TimeLimitReached(f"timed out after {self.limit_s:g} s")
+
+
+_limit: ContextVar[_Limit | None] = ContextVar("limit", default=None)
+
+
+@contextmanager
+def time_limit(limit_s: float | None) -> Iterator[None]:
+    """Within the block no wait for a child goes beyond `limit_s` in all.
+
+    Args:
+        limit_s: seconds from now; None sets no limit.
+
+    Raises:
+        TimeLimitReached: from whatever waits then.
+    """
+    token = _limit.set(None if limit_s is None else _Limit(limit_s, time.monotonic() + limit_s))
+    try:
+        yield
+    finally:
+        _limit.reset(token)
+
+
+def leave_out_of_limit(waited_s: float) -> None:
+    """Time that another run took is none of what is limited."""
+    if limit := _limit.get():
+        limit.end_s += waited_s
 
 
 class Child:
@@ -92,6 +137,8 @@ class Child:
         Raises:
             TimeoutError: there was none in time.
         """
+        if limit := _limit.get():  # asked here too: one that never stops talking is never waited for
+            limit.check()
         end_s = time.monotonic() + timeout_s
         searched = 0
         while (end := self._unread.find(b"\n", searched)) < 0:
@@ -129,10 +176,14 @@ class Child:
         """
         self.close_input()
         end_s = time.monotonic() + patience_s
-        with contextlib.suppress(TimeoutError):
+        try:
             # One that is still writing must get rid of it before it can end.
             while (left_s := end_s - time.monotonic()) > 0 and self.read_line(timeout_s=left_s):
                 pass
+        except TimeoutError:
+            pass
+        except TimeLimitReached:
+            end_s = 0.0
         self._ends_within(end_s - time.monotonic())
         self.kill()
         for stream in (self._output, self._errors):
@@ -167,7 +218,12 @@ class Child:
 
         Raises:
             TimeoutError: neither came in time.
+            TimeLimitReached: nor within the limit of all that is done.
         """
+        limit = _limit.get()
+        if limit:
+            limit.check()
+            end_s = min(end_s, limit.end_s)
         left_s = end_s - time.monotonic()
         if left_s <= 0:
             raise TimeoutError
@@ -177,6 +233,8 @@ class Child:
             poll.register(self._exit, select.POLLIN)
         longest_s = _POLL_S if self._exit is None else _LONGEST_POLL_S
         poll.poll(1000 * min(left_s, longest_s))
+        if limit:
+            limit.check()
 
     def _ends_within(self, limit_s: float) -> bool:
         end_s = time.monotonic() + limit_s
