@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import shutil
 import statistics
 import subprocess
 import sys
@@ -41,10 +40,8 @@ NEWEST = datetime(2026, 11, 1, tzinfo=UTC)
 FIRST, ONE_MORE = "first listing, one model", "one model, after one more result"
 LISTINGS: Sequence[tuple[str, str]] = (
     ("one model and variant", "--model vgg16_bn --variant se(r=8) --limit 50"),
-    ("one commit", "--commit 00000007"),
     ("one commit, JSON", "--commit 00000007 --format json"),
     ("newest 20", "--limit 20"),
-    ("last day", f"--since {NEWEST - timedelta(days=1):%Y-%m-%d}"),
     ("nothing found", "--model resnet5"),
 )
 FORMATS = ("table", "html", "json")
@@ -95,10 +92,10 @@ def main() -> None:
             for count in arguments.reports
             for row in _reports(Path(folder) / f"report-{count}", count, trees, arguments.report_repeats)
         ]
-    text = _report(listings, reports, arguments)
-    print(text)
-    if arguments.output:
-        Path(arguments.output).write_text(text + "\n", encoding="utf-8")
+        text = _report(listings, reports, arguments)
+        print(text, flush=True)
+        if arguments.output:
+            Path(arguments.output).write_text(text + "\n", encoding="utf-8")
 
 
 # --- commands ---------------------------------------------------------------------------------------------
@@ -123,7 +120,6 @@ def _listings(folder: Path, count: int, trees: Sequence[Path], repeats: int) -> 
         file.unlink()
 
     yield _row(count, ONE_MORE, sides, lambda side: _listed(side, options), repeats, before_each=one_more)
-    shutil.rmtree(folder)
 
 
 def _reports(folder: Path, count: int, trees: Sequence[Path], repeats: int) -> Iterator[Row]:
@@ -137,7 +133,6 @@ def _reports(folder: Path, count: int, trees: Sequence[Path], repeats: int) -> I
             return _spent(side, f"report --results {side.directory} --format {each} -o {output} --quiet")
 
         yield _row(count, each, sides, made, repeats)
-    shutil.rmtree(folder)
 
 
 def _row(
@@ -289,16 +284,17 @@ def _moment(number: int) -> datetime:
 
 def _report(listings: Sequence[Row], reports: Sequence[Row], arguments: argparse.Namespace) -> str:
     small, large = (_mean_kib(small=small) for small in (True, False))
-    against = f" Before: {arguments.against}." if arguments.against else ""
+    in_turn = " in turn" if arguments.against else ""
     lines = [
         "# How reading grows with what is stored",
         "",
-        "Whole commands, start of the interpreter included; medians of "
-        f"{arguments.repeats} runs{' in turn' if arguments.against else ''}, of {arguments.report_repeats} of "
-        "a report, one where it says first. Ratios that are shown have been asked for before. The "
-        "machine is shared, so CPU time (user and system) stands beside wall time, and ratios are of CPU "
-        f"time, with their smallest and largest value.{against} {platform.machine()}, "
-        f"{os.cpu_count()} cores, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}.",
+        f"Whole commands, start of the interpreter included; medians of {arguments.repeats} runs{in_turn}, "
+        f"{arguments.report_repeats} of a report, one where it says first. Ratios that are shown have been "
+        "asked for before. The machine is shared, so CPU time (user and system) stands beside wall time, and "
+        "the last column is of CPU time, with its smallest and largest value."
+        + (f" Before: {arguments.against}." if arguments.against else "")
+        + f" {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"{datetime.now(UTC):%Y-%m-%d}.",
         "",
         "## `sebench list results`",
         "",
