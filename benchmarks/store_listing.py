@@ -299,7 +299,7 @@ def _report(listings: Sequence[Row], reports: Sequence[Row], arguments: argparse
         "## `sebench list results`",
         "",
         f"Files have {small:.0f} KiB on average, as of small networks measured in one process. The "
-        " first listing finds no index, so it reads all of them (from the page cache).",
+        "first listing finds no index, so it reads all of them (from the page cache).",
         "",
         *_table(listings, "listing"),
         "",
