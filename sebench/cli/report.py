@@ -65,18 +65,19 @@ def report(
     if not found and not books:
         complain(f"nothing to report: there are no results in {store}; `sebench compare` stores them")
         return EXIT_INCONCLUSIVE
-    sweeps = list(map(_sweep, books))
-    of_sweeps = {row.result for sweep in sweeps for row in sweep.rows}
-    alone = [path for path in found if path.stem not in of_sweeps]
-    built = build_report(map(load_result, alone), as_published=as_published, sweeps=sweeps)
-    rendered = render_report(
-        built,
-        output_format,
-        file=None if output == "-" else Path(output).name,
-        changes=_changes(stored.named_results(against, store, quiet=quiet), found) if against else (),
-        width=display_width(output),
-        color=use_color(output),
-    )
+    with stored.no_garbage():
+        sweeps = list(map(_sweep, books))
+        of_sweeps = {row.result for sweep in sweeps for row in sweep.rows}
+        alone = [path for path in found if path.stem not in of_sweeps]
+        built = build_report(map(load_result, alone), as_published=as_published, sweeps=sweeps)
+        rendered = render_report(
+            built,
+            output_format,
+            file=None if output == "-" else Path(output).name,
+            changes=_changes(stored.named_results(against, store, quiet=quiet), found) if against else (),
+            width=display_width(output),
+            color=use_color(output),
+        )
     for name, content in rendered.files.items():
         write_atomic(Path(output).parent / name, content)
     emit(rendered.text, output)

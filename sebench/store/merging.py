@@ -184,7 +184,9 @@ def _files_of(sources: Sequence[Path], into: Path) -> Mapping[Path, list[str]]:
     for source in sources:
         identity = _identity(source)
         if identity == target:
-            raise UsageError(f"{source} is where the results go", hint="name the other directories only")
+            raise UsageError(
+                f"{source} is where the results go", hint="name other directories, or another --into"
+            )
         names = names_in(source)
         if not names and not books(source):
             raise DataFileError(f"there are no results in {source}", hint=_way_out(source))

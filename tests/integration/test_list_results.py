@@ -162,6 +162,17 @@ def test_what_is_no_result_is_named_and_skipped(store):
     assert run("--quiet").stderr == ""
 
 
+def test_a_first_listing_of_many_says_what_it_does_and_the_next_does_not(store, monkeypatch):
+    monkeypatch.setattr("sebench.cli._stored._LONG", 2)
+    assert run().stderr.splitlines() == [
+        "reading 3 results; they are remembered for next time",
+        "computing 3 ratios; they are remembered for next time",
+    ]
+    assert run().stderr == ""
+    (store.directory / ".index.sqlite").unlink()
+    assert run("--quiet").stderr == ""
+
+
 def test_list_alone_is_about_what_can_be_built(store):
     shown = CliRunner().invoke(app, ["list"])
     assert shown.exit_code == 0

@@ -105,7 +105,7 @@ def test_conflicts_are_named_and_everything_else_is_merged(shards, invoke):
         ("merge", 2, "missing argument 'DIR...'"),
         ("merge a nowhere", 1, "cannot read nowhere: No such file or directory; name directories"),
         ("merge a empty", 1, "there are no results in empty; leave it out"),
-        ("merge a b --into b", 2, "b is where the results go; name the other directories only"),
+        ("merge a b --into b", 2, "b is where the results go; name other directories, or another --into"),
         ("merge a --into file", 1, "cannot merge into file: it is not a directory; choose another --into"),
         ("merge a -o .", 1, "cannot write .: it is a directory; name a file"),
     ],

@@ -98,19 +98,41 @@ def build_report(
         as_published: Whether the paper's own figures are about both networks of a result.
         sweeps: Concluded already; their results are not among the others.
     """
-    # Many results are of few networks, and what a network costs is by far the largest part of a report.
-    costs: dict[StaticCost, StaticCost] = {}
-    pairs = [_pair(result, costs, as_published=as_published(result)) for result in results]
+    known = _Known()
+    pairs = [_pair(result, known, as_published=as_published(result)) for result in results]
     return Report(
         pairs=tuple(replace(pair, label=label) for pair, label in zip(pairs, _labels(pairs), strict=True)),
         sweeps=tuple(sweeps),
     )
 
 
-def _pair(result: Result, costs: dict[StaticCost, StaticCost], *, as_published: bool) -> PairReport:
+class _Known:
+    """Costs, each held once: many results are of few networks, and costs are most of what a report holds."""
+
+    def __init__(self) -> None:
+        self._costs: dict[StaticCost, StaticCost] = {}
+        self._stages: dict[tuple[int, int], tuple[StageCost, ...]] = {}
+        """By the identities of two costs, which live as long as this."""
+
+    def cost(self, cost: StaticCost | None) -> StaticCost | None:
+        """An equal one."""
+        return None if cost is None else self._costs.setdefault(cost, cost)
+
+    def stages(self, baseline: StaticCost | None, candidate: StaticCost | None) -> tuple[StageCost, ...]:
+        """Of two costs that `cost` has returned; empty where one was not counted."""
+        if baseline is None or candidate is None:
+            return ()
+        sides = (id(baseline), id(candidate))
+        if sides not in self._stages:
+            self._stages[sides] = stage_costs(baseline, candidate)
+        return self._stages[sides]
+
+
+def _pair(result: Result, known: _Known, *, as_published: bool) -> PairReport:
     pair = result.pair
+    baseline, candidate = known.cost(result.baseline_cost), known.cost(result.candidate_cost)
     quoted = [quoted_accuracy(spec.model, spec.variant) for spec in (pair.baseline, pair.candidate)]
-    known = tuple(accuracy for accuracy in quoted if accuracy)
+    accuracies = tuple(accuracy for accuracy in quoted if accuracy)
     return PairReport(
         label="",
         origin=origin(result),
@@ -120,22 +142,16 @@ def _pair(result: Result, costs: dict[StaticCost, StaticCost], *, as_published: 
         as_published=as_published,
         comparison=compare(result),
         costs=tuple(
-            ModelCost(spec=spec, cost=costs.setdefault(cost, cost))
-            for spec, cost in ((pair.baseline, result.baseline_cost), (pair.candidate, result.candidate_cost))
+            ModelCost(spec=spec, cost=cost)
+            for spec, cost in ((pair.baseline, baseline), (pair.candidate, candidate))
             if cost is not None
         ),
-        stages=_stages(result),
+        stages=known.stages(baseline, candidate),
         policies=tuple(measurement.policy for measurement in result.measurements),
         distributions=tuple(map(distribution, result.measurements)),
-        accuracies=known if as_published and len(known) == len(quoted) else (),
+        accuracies=accuracies if as_published and len(accuracies) == len(quoted) else (),
         environment=result.environment,
     )
-
-
-def _stages(result: Result) -> tuple[StageCost, ...]:
-    if result.baseline_cost is None or result.candidate_cost is None:
-        return ()
-    return stage_costs(result.baseline_cost, result.candidate_cost)
 
 
 def _labels(pairs: Sequence[PairReport]) -> list[str]:

@@ -119,6 +119,66 @@ def test_only_what_changed_is_read_again(store, parsed):
     assert len(parsed) == 2
 
 
+def test_a_listing_that_is_stopped_is_gone_on_with(store, parsed, monkeypatch):
+    for number in range(7):
+        store.add(sample(number))
+    monkeypatch.setattr(results, "_FILES", 3)
+    told = []
+
+    def stop(left):
+        told.append(left)
+        if left == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.contents(progress=stop)
+    assert (told, len(parsed)) == ([7, 4, 1], 6)
+    parsed.clear()
+    told.clear()
+    assert len(store.contents(progress=told.append)) == 7
+    assert (told, len(parsed)) == ([1], 1)
+    told.clear()
+    assert len(store.contents(progress=told.append)) == 7
+    assert told == []
+
+
+def test_files_in_another_order_are_not_read_again(store, parsed, monkeypatch):
+    for number in range(3):
+        store.add(sample(number))
+    before = listed(store)
+    parsed.clear()
+    scan = results.scan
+
+    def reversed_scan(directory):
+        found = scan(directory)
+        for column in found:
+            column.reverse()
+        return found
+
+    monkeypatch.setattr(results, "scan", reversed_scan)
+    for _ in range(2):
+        assert listed(store) == before
+    assert parsed == []
+
+
+def test_one_that_only_reads_leaves_no_index(store, parsed):
+    store.add(sample(1))
+    for _ in range(2):
+        assert len(ResultStore(store.directory, read_only=True).contents()) == 1
+    assert len(parsed) == 2
+    assert [path.suffix for path in store.directory.iterdir()] == [".json"]
+    store.contents()
+    parsed.clear()
+    assert len(ResultStore(store.directory, read_only=True).contents()) == 1
+    assert parsed == []
+
+
+def test_an_empty_directory_gets_no_index(store):
+    store.directory.mkdir()
+    assert len(store.contents()) == 0
+    assert list(store.directory.iterdir()) == []
+
+
 def test_a_file_written_in_place_with_the_same_size_is_read_again(store):
     path = store.add(sample(1))
     store.contents()
