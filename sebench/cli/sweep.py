@@ -64,6 +64,14 @@ def sweep(
         str | None,
         typer.Option("--shard", metavar="I/N", help="Only part I of N, each case in one part (job arrays)."),
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option("--ray", metavar="ADDRESS", help="Measure on a Ray cluster: auto or HOST:PORT."),
+    ] = None,
+    on: Annotated[
+        list[str],
+        typer.Option("--on", metavar="LABEL=VALUE", help="With --ray: only on such nodes; repeatable."),
+    ] = [],  # noqa: B006
     name: Annotated[
         str | None,
         typer.Option("--name", metavar="NAME", help="Name of the sweep; default: that of FILE."),
@@ -94,6 +102,7 @@ def sweep(
     from sebench.configuration.sweep import said_measure
     from sebench.runner.planning.plan import drawn_seed
     from sebench.runner.sweeping.expansion import case_words, expand
+    from sebench.runner.sweeping.ray import require_cluster
     from sebench.runner.sweeping.sweep import open_run, run_sweep
     from sebench.store.sweeps import SweepBook
 
@@ -108,15 +117,20 @@ def sweep(
     book = SweepBook(save, (name or _usual_name(file, expanded.cases)) + part)
     for note in () if quiet else expanded.notes:
         say(note)
+    labels = _labels(ray, on)
     if dry_run:
         return _show_plan(cases, book, output_format, output)
     check_directory(save)
+    if ray is not None:
+        require_cluster(ray)  # before there is a run to go on with
     with book.held():
         known = open_run(book, cases, resume=resume, restart=restart)
         try:
-            with progress_bar(quiet=quiet) as observer:
+            # On a cluster there is a line for each case: several run at once.
+            with progress_bar(quiet=quiet or ray is not None) as observer:
                 running = run_context(context, observer, cache=cache, calibrations=options.CALIBRATIONS)
-                for ran in run_sweep(book, cases, _executor(running, known, quiet=quiet)):
+                executor = _executor(running, known, ray=ray, labels=labels, quiet=quiet)
+                for ran in run_sweep(book, cases, executor):
                     if not quiet and ran.outcome.status != "done":
                         say(f"{ran.outcome.status}: {case_words(ran.case)}: {ran.outcome.reason}")
         except (KeyboardInterrupt, Interrupted):
@@ -165,10 +179,27 @@ def _part(cases: tuple[Case, ...], asked: str | None) -> tuple[tuple[Case, ...],
     return shard(cases, index, count), f".{index}-of-{count}"
 
 
-def _executor(running: RunContext, known: Sweep, *, quiet: bool) -> Executor:
+def _labels(ray: str | None, on: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+    """Of the nodes that take cases."""
+    from sebench.runner.sweeping.ray import labels_of
+
+    if on and ray is None:
+        raise UsageError("--on picks nodes of a Ray cluster", hint="add --ray auto, or --ray HOST:PORT")
+    return labels_of(on)
+
+
+def _executor(
+    running: RunContext,
+    known: Sweep,
+    *,
+    ray: str | None,
+    labels: Mapping[str, tuple[str, ...]],
+    quiet: bool,
+) -> Executor:
     """What runs the cases; says how many that are."""
     from sebench.runner.sweeping.estimate import Estimate
     from sebench.runner.sweeping.local import LocalExecutor
+    from sebench.runner.sweeping.ray import RayExecutor
 
     status = {outcome.id: outcome.status for outcome in known.outcomes}
     left = [case for case in known.cases if status[case.id] in ("pending", "failed")]
@@ -178,11 +209,20 @@ def _executor(running: RunContext, known: Sweep, *, quiet: bool) -> Executor:
         finished = len(known.cases) - len(left)
         say(
             f"sweep {known.name}: {_cases(len(left))} to measure, "
-            f"about {format_duration(estimate.whole_s(left))}"
+            f"about {format_duration(estimate.whole_s(left))}{' on one machine' if ray else ''}"
             + (f"; {finished} finished before" if finished else "")
             + (f"; {failed} that failed tried again" if failed else "")
         )
-    return LocalExecutor(running, estimate)
+    if ray is None:
+        return LocalExecutor(running, estimate)
+    return RayExecutor(
+        ray,
+        labels=labels,
+        tell=(lambda line: None) if quiet else say,
+        argv=running.argv,
+        cache=running.cache is not None,
+        calibrations=options.CALIBRATIONS,
+    )
 
 
 def _how_to_go_on(book: SweepBook) -> str:

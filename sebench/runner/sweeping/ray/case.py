@@ -1,0 +1,156 @@
+"""The process that runs cases on a node of a Ray cluster: ``python -P -m sebench.runner.sweeping.ray.case``.
+
+It reads `CaseRequest`s from standard input, one a line, and answers each with a `CaseReply` on what was its
+standard output. It ends when its input does, which whoever started it keeps open for as long as it lives. A
+case is measured in fresh worker processes; what is the same for all of them, this process has imported once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import queue
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+from msgspec.structs import replace
+
+from sebench import models
+from sebench.errors import EXIT_INTERRUPTED, EXIT_OK, Interrupted, SebenchError
+from sebench.files import digests
+from sebench.runner.counting.counter import default_cache
+from sebench.runner.measuring.calibrations import Calibrations
+from sebench.runner.measuring.context import Host, RunContext
+from sebench.runner.planning.pairs import make_pairs
+from sebench.runner.planning.workloads import says_input
+from sebench.runner.sweeping.execution import run_case
+from sebench.runner.sweeping.ray.messages import CaseReply, CaseRequest
+from sebench.schema import Finding
+from sebench.schema.sweep import Case, CaseOutcome
+
+_CLEANING_S = 10.0
+"""After which a process that was told to end does so in any case."""
+
+
+def main(host: Host | None = None) -> int:
+    """Run the cases that are asked for.
+
+    Args:
+        host: the machine; None is this one.
+
+    Returns:
+        The exit status.
+    """
+    requests, replies = _take_pipes()
+    # Ray's threads block signals, and a node that was started in the background ignores this one.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    cpus = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    asked: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(requests, asked), daemon=True).start()
+    host = Host() if host is None else host
+    try:
+        while line := asked.get():
+            if cpus is not None:
+                # Torch, which the case before may have imported, may have bound this thread to one core.
+                with contextlib.suppress(OSError):
+                    os.sched_setaffinity(0, cpus)
+            reply = _measure(msgspec.json.decode(line, type=CaseRequest), host)
+            replies.write(msgspec.json.encode(reply) + b"\n")
+            replies.flush()
+    except (KeyboardInterrupt, Interrupted, BrokenPipeError):
+        return EXIT_INTERRUPTED
+    return EXIT_OK
+
+
+def code_digests(case: Case) -> tuple[str, ...]:
+    """SHA-256 (hex) of the files that networks of the user's own are written in, as they are on this machine.
+
+    Args:
+        case: whose networks; where they cannot be meant here there are none.
+    """
+    try:
+        (pair,) = make_pairs(
+            [case.model],
+            [case.variant],
+            case.baseline,
+            options=case.options,
+            own_inputs=not says_input(case.request),
+        )
+    except SebenchError:
+        return ()
+    files = {str(path): None for spec in (pair.baseline, pair.candidate) for path in models.code_files(spec)}
+    return tuple(sorted(digests(files).values()))
+
+
+def _measure(request: CaseRequest, host: Host) -> CaseReply:
+    code = code_digests(request.case) if request.code else ()
+    if code and code != request.code:  # its id is that of another network
+        reason = f"{request.case.model} is not the same on {platform.node()} as where the sweep was started"
+        outcome = CaseOutcome(id=request.case.id, status="failed", reason=reason, machine=platform.node())
+        return CaseReply(outcome=outcome)
+    niced = take_back_niceness(request.nice)
+    folder = request.calibrations
+    context = RunContext(
+        cache=default_cache() if request.cache else None,
+        calibrations=None if folder is None else Calibrations(Path(folder)),
+        argv=request.argv,
+        host=host,
+    )
+    ran = run_case(request.case, context)
+    result = ran.result
+    if result is not None and niced is not None:
+        result = replace(result, findings=(*result.findings, niced))
+    return CaseReply(outcome=ran.outcome, result=result)
+
+
+def take_back_niceness(nice: int | None) -> Finding | None:
+    """Take back the niceness that Ray gives to its processes; where that is not allowed, a finding says so.
+
+    Args:
+        nice: what the node runs at; None where that is not known.
+    """
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    if nice is None or own <= nice:
+        return None
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, nice)
+    except OSError:
+        return Finding(
+            code="niced",
+            severity="warning",
+            message=f"measured at nice {own}, as Ray runs its processes: everything else goes first",
+            hint="start the node with RAY_worker_niceness=0 in its environment",
+        )
+    return None
+
+
+def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Requests and replies, on descriptors of their own: whatever is printed is no reply."""
+    requests, replies = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(2, 1)
+    os.close(null)
+    return os.fdopen(requests, "rb"), os.fdopen(replies, "wb")
+
+
+def _listen(requests: BinaryIO, asked: queue.SimpleQueue[bytes]) -> None:
+    """Hand requests over; at their end nobody waits for the case at hand either."""
+    for line in requests:
+        asked.put(line)
+    asked.put(b"")
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(_CLEANING_S)
+    os._exit(EXIT_INTERRUPTED)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
