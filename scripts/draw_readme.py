@@ -47,9 +47,7 @@ def output() -> dict[str, str]:
 
 def picture() -> Picture:
     """The first panel of what `sebench compare --plot` draws: ratios with their intervals."""
-    stored = results()
-    report = build_report(stored, as_published=[as_published(result) for result in stored])
-    whole = comparison_picture(report)
+    whole = comparison_picture(build_report(results(), as_published=as_published))
     return replace(whole, panels=whole.panels[:1])
 
 

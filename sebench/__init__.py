@@ -17,12 +17,14 @@ if TYPE_CHECKING:
         Overhead,
         ProfileResult,
         Progress,
+        SweepResult,
         TableResult,
         check,
         compare,
         count,
         load,
         profile,
+        sweep,
         table,
     )
 
@@ -36,6 +38,7 @@ __all__ = [
     "Overhead",
     "ProfileResult",
     "Progress",
+    "SweepResult",
     "TableResult",
     "__version__",
     "check",
@@ -43,6 +46,7 @@ __all__ = [
     "count",
     "load",
     "profile",
+    "sweep",
     "table",
 ]
 

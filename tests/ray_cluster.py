@@ -1,6 +1,6 @@
 """A Ray cluster on this machine, in a process of its own: Ray prints, warns, and ends late what it started.
 
-``python ray_cluster.py FOLDER`` obeys commands on standard input, one JSON object a line, and answers each.
+``python ray_cluster.py`` obeys commands on standard input, one JSON object a line, and answers each.
 """
 
 from __future__ import annotations
@@ -23,12 +23,17 @@ class RayCluster:
         self._folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
         self._log = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
-            [FRESH, __file__, self._folder],
+            [FRESH, __file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "RAY_USAGE_STATS_ENABLED": "0"},
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join(sys.path),
+                "RAY_TMPDIR": self._folder,
+                "RAY_USAGE_STATS_ENABLED": "0",
+            },
             start_new_session=True,
         )
         return self
@@ -70,7 +75,7 @@ class RayCluster:
         return json.loads(line)
 
 
-def main(folder):
+def main():
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     from ray.cluster_utils import Cluster
@@ -79,7 +84,7 @@ def main(folder):
     for line in sys.stdin:
         command, reply = json.loads(line), {"address": cluster.address}
         if name := command.get("add"):
-            first = {} if nodes else {"temp_dir": folder, "include_dashboard": False}
+            first = {} if nodes else {"include_dashboard": False}
             nodes[name] = cluster.add_node(**first, **command["arguments"])
             reply["raylet"] = nodes[name].all_processes["raylet"][0].process.pid
         elif name := command.get("kill"):
@@ -91,4 +96,4 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

@@ -8,6 +8,7 @@ from sebench.api.counting import count
 from sebench.api.module_profile import ModuleProfileResult
 from sebench.api.overhead import Judgement, Overhead
 from sebench.api.profiling import ProfileResult, profile
+from sebench.api.sweeping import SweepResult, sweep
 from sebench.api.tables import TableResult, table
 from sebench.runner.progress import Progress
 from sebench.statistics import Verdict
@@ -22,6 +23,7 @@ __all__ = [
     "Overhead",
     "ProfileResult",
     "Progress",
+    "SweepResult",
     "TableResult",
     "Verdict",
     "check",
@@ -29,5 +31,6 @@ __all__ = [
     "count",
     "load",
     "profile",
+    "sweep",
     "table",
 ]

@@ -27,6 +27,7 @@ _EXAMPLES: Mapping[str, str] = {
     "tune": "sebench tune --forms --model resnet50 --runtime onnxruntime --export fast.onnx",
     "report": "sebench report -o cost.html",
     "trend": "sebench trend latency --model resnet50 --device cpu",
+    "merge": "sebench merge shard-1 shard-2 --into .sebench/results",
     "env": "sebench env --format json",
     "export": "sebench export pyperf .sebench/results -o pyperf.json",
 }

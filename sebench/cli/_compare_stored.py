@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -32,17 +32,24 @@ _WITH_FROM = frozenset(
 )
 
 
-def refuse_measuring_options(context: typer.Context) -> None:
+def refuse_measuring_options(
+    context: typer.Context, option: str = "--from", allowed: Collection[str] = _WITH_FROM
+) -> None:
     """Nothing is measured with ``--from``, so an option about measuring is a misunderstanding.
 
+    Args:
+        context: of the command.
+        option: that measures nothing.
+        allowed: names of the parameters that it may be combined with.
+
     Raises:
-        UsageError: names the first such option.
+        UsageError: names the first other one.
     """
-    wrong = given(context) - _WITH_FROM
+    wrong = given(context) - set(allowed)
     for parameter in context.command.params:
         if parameter.name in wrong:
             raise UsageError(
-                f"{parameter.opts[0]} cannot be combined with --from, which measures nothing",
+                f"{parameter.opts[0]} cannot be combined with {option}, which measures nothing",
                 hint="leave it out",
             )
 

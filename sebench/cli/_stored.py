@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import gc
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from sebench.schema import Pair, Result, SkippedFile
     from sebench.store import Criterion
 
+_LONG = 200
+"""So many results take a second or more to read, and so many ratios to work out."""
 NAMES = "files, directories, or result IDs or their first characters"
 """What stands for stored results on the command line."""
 
@@ -62,6 +66,35 @@ def chosen(
     )
 
 
+def announcing(what: str, *, quiet: bool) -> Callable[[int], None]:
+    """Told how much is left to do, one that says so once where that takes long enough to be noticed.
+
+    Args:
+        what: is done, with a place for how many.
+        quiet: say nothing.
+    """
+    told: list[int] = []
+
+    def announce(left: int) -> None:
+        if left >= _LONG and not told and not quiet:
+            say(f"{what.format(left)}; they are remembered for next time")
+        told.append(left)
+
+    return announce
+
+
+@contextmanager
+def no_garbage() -> Iterator[None]:
+    """Spare the collector looking through a hundred thousand values all of which are needed."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def warn_skipped(skipped: Iterable[SkippedFile], *, quiet: bool) -> None:
     """A line for every file among results that is none."""
     if quiet:
@@ -80,8 +113,8 @@ def canonical(variant: str) -> str:
         return variant
 
 
-def named_results(names: Sequence[str], directory: Path | None, *, quiet: bool) -> tuple[Result, ...]:
-    """What names stand for, each result once, in the order they are named.
+def named_files(names: Sequence[str], directory: Path | None, *, quiet: bool) -> tuple[Path, ...]:
+    """The files of the results that names stand for, each once, in the order they are named.
 
     Args:
         names: files, directories, or as much of an id as makes it unique.
@@ -89,16 +122,28 @@ def named_results(names: Sequence[str], directory: Path | None, *, quiet: bool) 
         quiet: say nothing of files in a directory that are no results.
 
     Raises:
-        DataFileError: there is no such result, several ids begin so, or the file cannot be read.
+        DataFileError: there is no such result, or several ids begin so.
     """
-    from sebench.store import ResultStore, load_result, resolve_results
+    from sebench.store import ResultStore, resolve_results
 
-    paths = resolve_results(
-        names,
-        ResultStore(directory or RESULTS),
-        on_skip=lambda skipped: warn_skipped([skipped], quiet=quiet),
-    )
-    return tuple(map(load_result, paths))
+    with no_garbage():
+        return resolve_results(
+            names,
+            ResultStore(directory or RESULTS),
+            on_skip=lambda skipped: warn_skipped([skipped], quiet=quiet),
+            progress=announcing("reading {} results", quiet=quiet),
+        )
+
+
+def named_results(names: Sequence[str], directory: Path | None, *, quiet: bool) -> tuple[Result, ...]:
+    """What `named_files` finds, read.
+
+    Raises:
+        DataFileError: likewise, or a file cannot be read.
+    """
+    from sebench.store import load_result
+
+    return tuple(map(load_result, named_files(names, directory, quiet=quiet)))
 
 
 def results_of(
@@ -114,11 +159,12 @@ def results_of(
 
     wanted = chosen(model=[model], variant=[variant], since=since)
     store = ResultStore(directory)
-    contents = store.contents()
+    with no_garbage():
+        contents = store.contents(progress=announcing("reading {} results", quiet=quiet))
+        met = contents.select(wanted)
     warn_skipped(contents.skipped, quiet=quiet)
-    met = [found for found in contents.results if all(criterion.holds(found) for criterion in wanted)]
     if not met:
-        raise NoResultsError(f"{directory}: {unmatched(contents.results, wanted)}")
+        raise NoResultsError(f"{directory}: {unmatched(contents.examples(), wanted)}")
     against = canonical(baseline)
     summaries = [found for found in met if found.pair.baseline.variant == against]
     if not summaries:

@@ -17,6 +17,7 @@ from sebench.cli._boundary import (
     present,
     show_findings,
 )
+from sebench.cli._compare_across import compare_across, refuse_directories
 from sebench.cli._compare_stored import compare_stored, refuse_measuring_options
 from sebench.cli._measuring import progress_bar, run_context
 from sebench.cli._options import given, takes_network, takes_workload
@@ -113,8 +114,7 @@ class Collector:
         from sebench.models import as_published
         from sebench.reporting.report import build_report, comparison_picture
 
-        published = [as_published(result) for result in self._results]
-        return comparison_picture(build_report(self._results, as_published=published))
+        return comparison_picture(build_report(self._results, as_published=as_published))
 
     def _findings(self) -> list[Finding]:
         of_machine = self._results[0].environment.findings
@@ -162,6 +162,10 @@ def _is_not_counted(metric: MetricComparison) -> bool:
 )
 def compare(
     context: typer.Context,
+    directories: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[DIR]...", help="With --across: directories of stored results."),
+    ] = None,
     model: options.Models = [],  # noqa: B006 - Typer reads it, nobody mutates it
     variant: Annotated[
         list[str],
@@ -188,6 +192,12 @@ def compare(
             help=f"Compare stored results ({stored.NAMES}) instead of measuring.",
         ),
     ] = None,
+    across: Annotated[
+        bool,
+        typer.Option(
+            "--across", help="Compare stored results of several machines: which pays most for attention."
+        ),
+    ] = False,
     directory: stored.Directory = None,
     memory: Annotated[
         bool | None,
@@ -225,6 +235,22 @@ def compare(
 
     Prints params, MACs, bytes and latency of both, and each ratio with its confidence interval.
     """
+    if directories and not across:
+        refuse_directories(directories)
+    if across:
+        return compare_across(
+            context,
+            directories or [],
+            models=model,
+            variants=variant,
+            baseline=baseline if "baseline" in given(context) else None,
+            workload=workload,
+            runtimes=[cast("Runtime", each.value) for each in runtime],
+            output_format=output_format,
+            output=output,
+            plot=plot,
+            quiet=quiet,
+        )
     if sides is not None:
         refuse_measuring_options(context)
         return compare_stored(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
     from sebench.store import Criterion
 
 Subject = Literal["all", "models", "attention", "variants", "tables", "results"]
-_LONG = 200
-"""So many ratios take a second or more to work out."""
 
 
 @guarded
@@ -109,9 +105,15 @@ def _list_results(
     if directory and not directory.is_dir():
         raise DataFileError(f"cannot read {directory}: there is no such directory", hint="check --results")
     store = ResultStore(directory or options.RESULTS)
-    with _no_garbage():
-        contents = store.contents()
-        listing = list_results(store, contents, wanted, limit=limit, progress=_announcement(quiet=quiet))
+    with stored.no_garbage():
+        contents = store.contents(progress=stored.announcing("reading {} results", quiet=quiet))
+        listing = list_results(
+            store,
+            contents,
+            wanted,
+            limit=limit,
+            progress=stored.announcing("computing {} ratios", quiet=quiet),
+        )
         present(
             output_format,
             output,
@@ -120,27 +122,4 @@ def _list_results(
         )
     stored.warn_skipped(listing.skipped, quiet=quiet)
     if not listing.results:
-        say(f"{store.directory}: {unmatched(contents.results, wanted)}")
-
-
-@contextmanager
-def _no_garbage() -> Iterator[None]:
-    """Spare the collector looking through a hundred thousand values all of which are needed."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-def _announcement(*, quiet: bool) -> Callable[[int], None]:
-    told: list[int] = []
-
-    def announce(left: int) -> None:
-        if left >= _LONG and not told and not quiet:
-            say(f"computing {left} ratios; they are cached for next time")
-        told.append(left)
-
-    return announce
+        say(f"{store.directory}: {unmatched(contents.examples(), wanted)}")

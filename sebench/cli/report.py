@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,10 +21,12 @@ from sebench.cli._boundary import (
 )
 from sebench.cli._pictures import check_plot, draw_plot
 from sebench.errors import EXIT_INCONCLUSIVE, UsageError
-from sebench.store import write_atomic
+from sebench.store import ResultStore, load_result, write_atomic
 
 if TYPE_CHECKING:
+    from sebench.reporting.report import SweepReport
     from sebench.schema import Change, Result
+    from sebench.store.sweeps import SweepBook
 
 
 @guarded
@@ -49,7 +51,7 @@ def report(
 ) -> int:
     """Write a report of stored results.
 
-    It has the answer, tables, pictures, machine, method and commands.
+    It has the answer, tables, pictures, machine, method and commands; of a sweep what became of each case.
     """
     from sebench.models import as_published
     from sebench.reporting.report import build_report, render_report, report_picture
@@ -58,11 +60,15 @@ def report(
     check_plot(plot, output)
     output_format = output_format or _format_of(output)
     store = directory or options.RESULTS
+    books = _books(list(map(Path, results or [])) or [store])
     found = _results(results or [], store, quiet=quiet)
-    if not found:
+    if not found and not books:
         complain(f"nothing to report: there are no results in {store}; `sebench compare` stores them")
         return EXIT_INCONCLUSIVE
-    built = build_report(found, as_published=[as_published(result) for result in found])
+    sweeps = list(map(_sweep, books))
+    of_sweeps = {row.result for sweep in sweeps for row in sweep.rows}
+    alone = [path for path in found if path.stem not in of_sweeps]
+    built = build_report(map(load_result, alone), as_published=as_published, sweeps=sweeps)
     rendered = render_report(
         built,
         output_format,
@@ -92,17 +98,39 @@ def _format_of(output: str) -> options.Format:
     return FORMAT_OF_SUFFIX.get(suffix, "table")
 
 
-def _results(names: Sequence[str], directory: Path, *, quiet: bool) -> tuple[Result, ...]:
-    """The named results, or all that are stored."""
-    from sebench.store import ResultStore
-
-    if names:
-        return stored.named_results(names, directory, quiet=quiet)
-    stored_ones = ResultStore(directory).paths()
-    return stored.named_results([str(directory)], directory, quiet=quiet) if stored_ones else ()
+def _results(names: Sequence[str], directory: Path, *, quiet: bool) -> tuple[Path, ...]:
+    """The files of the named results, or of all that are stored; none of a directory of failed sweeps."""
+    if not names:
+        names = [str(directory)] if ResultStore(directory).paths() else []
+    with_results = [name for name in names if not _books([Path(name)]) or ResultStore(Path(name)).paths()]
+    return stored.named_files(with_results, directory, quiet=quiet) if with_results else ()
 
 
-def _changes(before: Sequence[Result], after: Sequence[Result]) -> tuple[Change, ...]:
+def _books(directories: Sequence[Path]) -> list[SweepBook]:
+    """Of all sweeps in directories of results; what is no directory has none."""
+    from sebench.store.sweeps import SweepBook, sweep_names
+
+    return [SweepBook(directory, name) for directory in directories for name in sweep_names(directory)]
+
+
+def _sweep(book: SweepBook) -> SweepReport:
+    from sebench.analysis.sweep import sweep_rows
+    from sebench.models import as_published
+    from sebench.reporting.report import SweepReport
+
+    sweep, published = book.read(), set[str]()
+
+    def results() -> Iterator[Result]:
+        for result in book.results(sweep):
+            if as_published(result):
+                published.add(result.id)
+            yield result
+
+    rows = sweep_rows(sweep, results())
+    return SweepReport(name=sweep.name, rows=rows, published=frozenset(published))
+
+
+def _changes(before: Sequence[Result], after: Sequence[Path]) -> tuple[Change, ...]:
     from sebench.analysis.change import changes
 
-    return changes(before, after)
+    return changes(before, tuple(map(load_result, after)))

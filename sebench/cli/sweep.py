@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sebench.cli import _options as options
-from sebench.cli._boundary import check_output, guarded, present, say
+from sebench.cli._boundary import check_output, complain, guarded, present, say
 from sebench.cli._measuring import progress_bar, run_context
 from sebench.cli._options import takes_axes, takes_network
+from sebench.cli._tidy import TidyFormat, TidyFormatOption, present_tidy, tidy_format
 from sebench.cli._usage import is_model
-from sebench.errors import EXIT_ERROR, EXIT_INCONCLUSIVE, EXIT_OK, Interrupted, UsageError
+from sebench.errors import EXIT_ERROR, EXIT_INCONCLUSIVE, EXIT_OK, Interrupted, SebenchError, UsageError
 from sebench.schema import NO_OPTIONS, Effort, NetworkOptions
-from sebench.store import check_directory
+from sebench.store import check_directory, write_atomic
 from sebench.units import format_duration
 
 if TYPE_CHECKING:
+    from sebench.analysis.sweep import SweepRow
     from sebench.configuration.sweep import SweepSettings
     from sebench.runner.measuring.context import RunContext
     from sebench.runner.sweeping.execution import Executor
+    from sebench.schema import Result
     from sebench.schema.sweep import Case, Sweep
     from sebench.store.sweeps import SweepBook
 
@@ -90,7 +92,7 @@ def sweep(
     seed: options.Seed = None,
     cache: options.Cache = True,
     save: Annotated[Path, typer.Option("--save", help="Directory for raw results.")] = options.RESULTS,
-    output_format: options.FormatOption = "table",
+    output_format: TidyFormatOption = "table",
     output: options.Output = "-",
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -103,18 +105,19 @@ def sweep(
     from sebench.runner.planning.plan import drawn_seed
     from sebench.runner.sweeping.expansion import case_words, expand
     from sebench.runner.sweeping.ray import require_cluster
-    from sebench.runner.sweeping.sweep import open_run, run_sweep
+    from sebench.runner.sweeping.sweep import open_run, run_sweep, usual_name
     from sebench.store.sweeps import SweepBook
 
     if resume and restart:
         raise UsageError("--resume and --restart cannot be combined", hint="leave one of them out")
     check_output(output)
+    output_format = tidy_format(context, output_format, output)
     measure = said_measure({"effort": effort, "budget": budget, "timeout": timeout, "seed": seed})
     said = {"model": model, "variant": options.with_attention(variant, attention), "baseline": baseline}
     settings = _settings(file, {**said, **axes}, network, measure)
     expanded = expand(settings, seed=drawn_seed(settings.measure.seed))
     cases, part = _part(expanded.cases, shard)
-    book = SweepBook(save, (name or _usual_name(file, expanded.cases)) + part)
+    book = SweepBook(save, (name or usual_name(file, expanded.cases)) + part)
     for note in () if quiet else expanded.notes:
         say(note)
     labels = _labels(ray, on)
@@ -135,7 +138,7 @@ def sweep(
                         say(f"{ran.outcome.status}: {case_words(ran.case)}: {ran.outcome.reason}")
         except (KeyboardInterrupt, Interrupted):
             raise Interrupted("interrupted", hint=_how_to_go_on(book)) from None
-        return _present(book, output_format, output)
+        return _present(book, output_format, output, quiet=quiet)
 
 
 def _settings(
@@ -155,15 +158,6 @@ def _settings(
         name: said_axis(name, values, named.get(name, f"--{name}")) for name, values in said.items() if values
     }
     return (SweepSettings() if file is None else load_sweep(file)).updated(axes, network, measure)
-
-
-def _usual_name(file: Path | None, cases: Sequence[Case]) -> str:
-    """That of the file; without one, of the models and all else that is asked for."""
-    if file is not None:
-        return re.sub(r"[^\w.+-]", "_", file.stem, flags=re.ASCII)
-    digest = hashlib.sha256("".join(case.id for case in cases).encode()).hexdigest()[:6]
-    models = "-".join(re.sub(r"\W+", "_", model) for model in dict.fromkeys(case.model for case in cases))
-    return f"{models[:60]}-{digest}"
 
 
 def _part(cases: tuple[Case, ...], asked: str | None) -> tuple[tuple[Case, ...], str]:
@@ -235,8 +229,10 @@ def _cases(number: int) -> str:
     return f"{number} case{'' if number == 1 else 's'}"
 
 
-def _show_plan(cases: Sequence[Case], book: SweepBook, output_format: options.Format, output: str) -> int:
+def _show_plan(cases: Sequence[Case], book: SweepBook, output_format: TidyFormat, output: str) -> int:
     """What would be measured and how long that would take."""
+    if output_format == "parquet":
+        raise UsageError("--dry-run has no results for --format parquet", hint="use --format csv")
     from sebench.reporting.sweep_plan import PlannedCase, plan_document, plan_json
     from sebench.runner.sweeping.estimate import Estimate
     from sebench.runner.sweeping.execution import why_skipped
@@ -260,10 +256,53 @@ def _show_plan(cases: Sequence[Case], book: SweepBook, output_format: options.Fo
     return EXIT_OK
 
 
-def _present(book: SweepBook, output_format: options.Format, output: str) -> int:
-    """What became of all cases; the exit code."""
-    sweep = book.read()
+def _present(book: SweepBook, output_format: TidyFormat, output: str, *, quiet: bool) -> int:
+    """What became of all cases, on standard output and beside the book; the exit code."""
+    from sebench.analysis.sweep import sweep_rows
+    from sebench.models import as_published
+    from sebench.reporting.sweep import sweep_document, sweep_json
+
+    sweep, published = book.read(), set[str]()
+
+    def results() -> Iterator[Result]:
+        for result in book.results(sweep):
+            if as_published(result):
+                published.add(result.id)
+            yield result
+
+    rows = sweep_rows(sweep, results())
+    present_tidy(
+        output_format,
+        output,
+        json=lambda: sweep_json(sweep.name, rows),
+        document=lambda: sweep_document(sweep.name, rows, published=published),
+    )
+    unwritten = _write_beside(book, rows, published, quiet=quiet)
     statuses = {outcome.status for outcome in sweep.outcomes}
-    if "failed" in statuses:
+    if unwritten or "failed" in statuses:
         return EXIT_ERROR
     return EXIT_OK if "done" in statuses else EXIT_INCONCLUSIVE
+
+
+def _write_beside(
+    book: SweepBook, rows: Sequence[SweepRow], published: Collection[str], *, quiet: bool
+) -> bool:
+    """Table and pictures in the folder of the book, named in one line; whether any could not be written."""
+    from sebench.reporting.drawing import draw
+    from sebench.reporting.sweep import sweep_csv
+    from sebench.reporting.sweep_pictures import sweep_pictures
+
+    try:
+        for old in book.folder.glob("by-*.svg"):  # axes may be others than in the last run
+            old.unlink()
+        contents: dict[str, str | bytes] = {"cases.csv": sweep_csv(rows, published=published)}
+        for axis, picture in sweep_pictures(book.name, rows).items():
+            contents[f"by-{axis.replace('_', '-')}.svg"] = draw(picture, "svg")
+        for file, content in contents.items():
+            write_atomic(book.folder / file, content)
+    except SebenchError as error:
+        complain(f"table and pictures are not written: {error}")
+        return True
+    if not quiet:
+        say(f"written to {book.folder}: {', '.join(contents)}")
+    return False

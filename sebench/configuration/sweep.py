@@ -112,11 +112,11 @@ def load_sweep(path: Path) -> SweepSettings:
     network = Place(file=str(path), key="network")
     if isinstance(table.get("network"), dict):
         network.inside().refuse_unknown(
-            table["network"], map(_kebab, (each.field for each in NETWORK_OPTIONS))
+            table["network"], map(axis_key, (each.field for each in NETWORK_OPTIONS))
         )
     return SweepSettings(
         axes={
-            name: Axis(values, str(replace(where.inside(), key=_kebab(name))))
+            name: Axis(values, str(replace(where.inside(), key=axis_key(name))))
             for name, values in decode_lists(axes, CaseKeys, where).items()
         },
         include=_entries(table, "include", path),
@@ -159,6 +159,11 @@ def said_measure(values: Mapping[str, object]) -> dict[str, object]:
     return dict(values)
 
 
+def axis_key(name: str) -> str:
+    """What an axis is called in a file."""
+    return name.replace("_", "-")
+
+
 def _entries(table: Mapping[str, Any], key: str, path: Path) -> tuple[Entry, ...]:
     place = Place(file=str(path), key=key)
     entries: Sequence[object] = place.expect(table.get(key, []), list)
@@ -169,12 +174,8 @@ def _entries(table: Mapping[str, Any], key: str, path: Path) -> tuple[Entry, ...
         if not values:
             where.inside().refuse("is empty", hint="name the keys of a case, e.g. model")
         if key == "include" and (many := next((name for name in values if len(values[name]) > 1), None)):
-            replace(where.inside(), key=_kebab(many)).refuse(
+            replace(where.inside(), key=axis_key(many)).refuse(
                 "has several values", hint="one entry includes one case"
             )
         found.append(Entry(values, str(where.inside())))
     return tuple(found)
-
-
-def _kebab(name: str) -> str:
-    return name.replace("_", "-")

@@ -20,6 +20,8 @@ class Axis:
     from_zero: bool = False
     limits: tuple[float, float] | None = None
     """Where it begins and ends; None leaves it to the data."""
+    ticks: tuple[float, ...] = ()
+    """The values that ticks stand at, where there is room; empty leaves them to the data."""
     log: bool = False
     """Equal factors are equally far apart; values must be positive."""
 
@@ -100,9 +102,13 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What one file shows: a title, and its panels from top to bottom."""
+    """What one file shows: a title, and its panels in reading order."""
 
     title: str
     subtitle: str
     """Where and how it was measured."""
     panels: tuple[Panel, ...]
+    columns: int = 1
+    """So many panels stand side by side."""
+    notes: tuple[str, ...] = ()
+    """About all panels, below the last."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from sebench.reporting.contract import document_json
 from sebench.reporting.document import Cell, Column, Document, Paragraph, Table, text_cell
 from sebench.reporting.records import CellValue
-from sebench.schema import ASKED_OPTIONS, WorkloadOption
+from sebench.schema import ASKED_OPTIONS, WorkloadOption, said
 from sebench.schema.sweep import Case, CaseStatus
 from sebench.units import format_duration
 
@@ -76,7 +74,13 @@ def plan_json(name: str, planned: Sequence[PlannedCase]) -> str:
             "reason": each.reason or None,
             "result": None,
             "expected_s": each.expected_s,
-            "case": msgspec.to_builtins(each.case),
+            "model": each.case.model,
+            "baseline": each.case.baseline,
+            "candidate": each.case.variant,
+            "workload": {option.parameter: value for option, value in said(each.case.request)},
+            "effort": each.case.effort,
+            "budget_s": each.case.budget_s,
+            "timeout_s": each.case.timeout_s,
         }
         for each in planned
     ]

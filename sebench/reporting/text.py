@@ -52,8 +52,9 @@ def render_text(document: Document, *, width: int | None = None, color: bool = F
     console = _console(buffer, width or DEFAULT_WIDTH, color=color)
     console.print(_text(document.title, "bold"))
     for part in document.body:
-        console.print()
-        _print_part(console, part)
+        if _is_shown(part):
+            console.print()
+            _print_part(console, part)
     if document.notes:
         console.print()
         _print_notes(console, document.notes)
@@ -76,6 +77,11 @@ def _console(buffer: io.StringIO, width: int, *, color: bool) -> Console:
         highlight=False,
         _environ={},
     )
+
+
+def _is_shown(part: Content) -> bool:
+    """Of a figure a terminal shows the table."""
+    return not isinstance(part, Figure) or part.table is not None
 
 
 def _print_part(console: Console, part: Content) -> None:
@@ -110,7 +116,7 @@ def _print_body(console: Console, body: Sequence[Content]) -> None:
 def _print_section(console: Console, section: Section) -> None:
     console.print(_text(section.title, "bold"))
     for part in section.body:
-        if not isinstance(part, Figure) or part.table:
+        if _is_shown(part):
             console.print()
             _print_part(console, part)
     if section.notes:

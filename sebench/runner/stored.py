@@ -14,9 +14,8 @@ from sebench.schema import (
     Measurement,
     Result,
     ResultListing,
-    StoreContents,
 )
-from sebench.store import Criterion, Derivation, ResultStore, sources_digest
+from sebench.store import Contents, Criterion, Derivation, ResultStore, sources_digest
 
 # Everything a ratio and its grade depend on, and the layout of the value that is kept.
 _SOURCES = ("analysis", "statistics", "schema")
@@ -24,7 +23,7 @@ _SOURCES = ("analysis", "statistics", "schema")
 
 def list_results(
     store: ResultStore,
-    contents: StoreContents,
+    contents: Contents,
     wanted: Sequence[Criterion] = (),
     *,
     limit: int | None = None,
@@ -42,8 +41,7 @@ def list_results(
     Raises:
         DataFileError: a file went while it was listed.
     """
-    met = [one for one in contents.results if all(criterion.holds(one) for criterion in wanted)]
-    shown = met if limit is None else met[max(0, len(met) - limit) :]
+    shown = contents.select(wanted, newest=limit)
     ratios = store.derive(shown, _latency(), latency_summaries, progress=progress)
     return ResultListing(
         directory=str(store.directory),

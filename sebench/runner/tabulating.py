@@ -26,7 +26,9 @@ from sebench.runner.planning.plan import make_plan
 from sebench.runner.planning.workloads import on_this_machine
 from sebench.schema import (
     NetworkOptions,
+    Pair,
     Result,
+    ResultSummary,
     WorkloadRequest,
     network_options,
 )
@@ -131,23 +133,24 @@ def newest_measured(directory: Path | None, further: Iterable[Result] = ()) -> M
     """
     found: dict[str, Measured] = {}
     stored = _readable(directory) if directory else ()
-    for result in filter(_is_the_papers_pair, chain(stored, further)):
+    asked_for = (result for result in further if _is_the_papers(result.pair))
+    for result in chain(stored, asked_for):
         found |= _measured(result, {name: m.measured_at for name, m in found.items()})
     return found
 
 
 def _readable(directory: Path) -> Iterator[Result]:
-    """The stored results; what cannot be read is passed over, as the table does not depend on it."""
-    paths: tuple[Path, ...] = ()
+    """The stored results of the pair; what cannot be read is passed over: the table does not depend on it."""
+    summaries: tuple[ResultSummary, ...] = ()
     with contextlib.suppress(DataFileError):
-        paths = ResultStore(directory).paths()
-    for path in paths:
-        with contextlib.suppress(DataFileError):
-            yield load_result(path)
+        summaries = ResultStore(directory).select(model="resnet50", variant="se")
+    for summary in summaries:
+        if _is_the_papers(summary.pair):
+            with contextlib.suppress(DataFileError):
+                yield load_result(Path(summary.path))
 
 
-def _is_the_papers_pair(result: Result) -> bool:
-    pair = result.pair
+def _is_the_papers(pair: Pair) -> bool:
     networks = [
         (spec.model, spec.variant, network_options(spec) == NetworkOptions())
         for spec in (pair.baseline, pair.candidate)

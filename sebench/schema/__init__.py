@@ -117,6 +117,7 @@ from sebench.schema.measurements import (
     SavedForBackward,
     Segment,
 )
+from sebench.schema.merging import Conflict, Merge, MergedSource
 from sebench.schema.metrics import (
     LIMIT_METRICS,
     METRICS,
@@ -197,7 +198,6 @@ from sebench.schema.stored import (
     ResultListing,
     ResultSummary,
     SkippedFile,
-    StoreContents,
     moment,
     require_coherence,
 )
@@ -253,6 +253,7 @@ __all__ = [
     "Check",
     "CheckKind",
     "Comparison",
+    "Conflict",
     "Contrast",
     "CrossCheck",
     "DeviceState",
@@ -292,6 +293,8 @@ __all__ = [
     "MemoryFormat",
     "MemoryMeasurement",
     "MemoryRun",
+    "Merge",
+    "MergedSource",
     "Metric",
     "MetricChange",
     "MetricComparison",
@@ -345,7 +348,6 @@ __all__ = [
     "SkippedFile",
     "StaticCost",
     "Status",
-    "StoreContents",
     "StrideIn",
     "TimingPolicy",
     "ToolCheck",

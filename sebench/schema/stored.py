@@ -155,14 +155,6 @@ class SkippedFile(Value, frozen=True, kw_only=True):
     reason: str
 
 
-class StoreContents(Value, frozen=True, kw_only=True):
-    """A directory of results at one moment."""
-
-    results: tuple[ResultSummary, ...] = ()
-    """Newest last."""
-    skipped: tuple[SkippedFile, ...] = ()
-
-
 class LatencySummary(Value, frozen=True, kw_only=True):
     """The latency ratio of one workload, with what it takes to judge it."""
 

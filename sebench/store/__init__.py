@@ -9,6 +9,7 @@ from sebench.store.cache import (
     OwnCountCache,
     sources_digest,
 )
+from sebench.store.contents import Contents
 from sebench.store.files import (
     check_directory,
     check_writable,
@@ -18,6 +19,7 @@ from sebench.store.files import (
     write_atomic,
 )
 from sebench.store.index import Derivation
+from sebench.store.merging import merge
 from sebench.store.reading import ATTEMPTS, CALIBRATIONS, RESULTS, check_header, load_result
 from sebench.store.resolve import resolve_results
 from sebench.store.results import ResultStore
@@ -27,6 +29,7 @@ __all__ = [
     "ATTEMPTS",
     "CALIBRATIONS",
     "RESULTS",
+    "Contents",
     "CountCache",
     "Criterion",
     "Derivation",
@@ -41,6 +44,7 @@ __all__ = [
     "check_writable",
     "criteria",
     "load_result",
+    "merge",
     "parse_since",
     "resolve_results",
     "scratch_folder",

@@ -46,7 +46,7 @@ def _text(fact: object) -> str | None:
 T = TypeVar("T")
 
 INDEX_NAME = ".index.sqlite"
-_LAYOUT = 1
+_LAYOUT = 2
 _CREATE = """
 CREATE TABLE IF NOT EXISTS derived (
     key TEXT NOT NULL,
@@ -59,6 +59,7 @@ CREATE TABLE IF NOT EXISTS derived (
     PRIMARY KEY (name, key)
 ) WITHOUT ROWID
 """
+_FIND = "SELECT name, size, mtime_ns, crc, value FROM derived WHERE name = ? AND key = ? AND version = ?"
 # The file is sound; only now or only here it cannot be used.
 _CIRCUMSTANCES = frozenset(
     {
@@ -102,24 +103,27 @@ class Index:
     Args:
         path: of the SQLite file; need not exist, and need not be possible.
         patience_s: how long to wait for another process that is writing.
+        read_only: whether nothing is written, so that nothing new is remembered.
     """
 
-    def __init__(self, path: Path, *, patience_s: float = 5.0) -> None:
+    def __init__(self, path: Path, *, patience_s: float = 5.0, read_only: bool = False) -> None:
         self._path = path
+        self._read_only = read_only
         self._patience_s = patience_s
 
-    def read(self, derivation: Derivation[T]) -> dict[str, Entry[T]]:
-        """All sound entries of `derivation` by file name; none where there is no usable index."""
+    def read(self, derivation: Derivation[T], names: Iterable[str]) -> dict[str, Entry[T]]:
+        """The sound entries of `derivation` for some files, by name; none where there is no usable index."""
         if not self._path.exists():
             return {}
         try:
             with self._connected("ro") as connection:
                 if not _layout(connection):  # another process is about to make it
                     return {}
-                rows = connection.execute(
-                    "SELECT name, size, mtime_ns, crc, value FROM derived WHERE key = ? AND version = ?",
-                    (derivation.key, derivation.version),
-                ).fetchall()
+                rows = [
+                    row
+                    for name in filter(is_text, names)
+                    for row in connection.execute(_FIND, (name, derivation.key, derivation.version))
+                ]
         except sqlite3.Error as error:
             self._discard_if_damaged(error)
             return {}
@@ -130,17 +134,17 @@ class Index:
         rows = [
             (derivation.key, name, derivation.version, *entry.stamp, zlib.crc32(value), value)
             for name, entry in entries.items()
-            if entry.stamp and _is_text(name)
+            if entry.stamp and is_text(name)
             for value in (msgspec.msgpack.encode(entry.value),)
         ]
         self._change("INSERT OR REPLACE INTO derived VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def forget(self, names: Iterable[str]) -> None:
         """Drop everything about files that are gone, where that is possible."""
-        self._change("DELETE FROM derived WHERE name = ?", [(name,) for name in names if _is_text(name)])
+        self._change("DELETE FROM derived WHERE name = ?", [(name,) for name in names if is_text(name)])
 
     def _change(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
-        if not rows:
+        if not rows or self._read_only:
             return None
         for _ in range(2):  # once more where the first attempt found it damaged
             try:
@@ -169,6 +173,8 @@ class Index:
 
     def _discard_if_damaged(self, error: sqlite3.Error) -> bool:
         """Throw the file away unless it is sound; whether that was done."""
+        if self._read_only:
+            return False
         # The low byte is the primary code; errors that are not SQLite's own have none.
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _CIRCUMSTANCES:
             return False
@@ -193,10 +199,10 @@ def _sound(rows: Iterable[tuple[Any, ...]], kind: Any) -> Iterator[tuple[str, En
         if not isinstance(value, bytes) or zlib.crc32(value) != crc:
             continue
         with contextlib.suppress(msgspec.DecodeError):
-            yield name, Entry(Stamp(size, mtime_ns), decode(value))
+            yield name, Entry((size, mtime_ns), decode(value))
 
 
-def _is_text(name: str) -> bool:
+def is_text(name: str) -> bool:
     """Whether a file name is proper Unicode; SQLite takes no other."""
     try:
         name.encode()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -21,55 +20,47 @@ ATTEMPTS = Path(".sebench/attempts")
 """Samples of gates, to be pooled when a gate is repeated."""
 
 
-class Stamp(NamedTuple):
-    """What tells an unchanged file from a changed one."""
-
-    size: int
-    mtime_ns: int
+Stamp = tuple[int, int]
+"""Size and time of change (ns): what tells an unchanged file from a changed one."""
 
 
 def stamps(directory: Path) -> dict[str, Stamp | None]:
-    """The files that may be results by name, in ascending order; None where one cannot be looked at.
+    """The files that may be results by name, in any order; None where one cannot be looked at.
 
     A directory that does not exist holds none.
 
     Raises:
         DataFileError: the directory cannot be read.
     """
+    found: dict[str, Stamp | None] = {}
     try:
         with os.scandir(directory) as entries:
-            found = {entry.name: _status(entry) for entry in entries if _is_visible_json(entry.name)}
+            for entry in entries:
+                name = entry.name
+                # Hidden are the index and what killed writers left behind.
+                if not name.endswith(".json") or name.startswith("."):
+                    continue
+                try:
+                    status = entry.stat()
+                except OSError:
+                    found[name] = None
+                    continue
+                if stat.S_ISREG(status.st_mode):
+                    found[name] = (status.st_size, status.st_mtime_ns)
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise DataFileError(f"cannot read {directory}: {error.strerror}") from error
-    return {
-        name: status and _stamp(status)
-        for name, status in sorted(found.items())
-        if status is None or stat.S_ISREG(status.st_mode)
-    }
+    return found
 
 
 def stamp(path: Path) -> Stamp | None:
     """That of one file; None where it cannot be looked at."""
-    status = _status(path)
-    return status and _stamp(status)
-
-
-def _is_visible_json(name: str) -> bool:
-    # Hidden are the index and what killed writers left behind.
-    return name.endswith(".json") and not name.startswith(".")
-
-
-def _status(file: Path | os.DirEntry[str]) -> os.stat_result | None:
     try:
-        return file.stat()
+        status = path.stat()
     except OSError:
         return None
-
-
-def _stamp(status: os.stat_result) -> Stamp:
-    return Stamp(status.st_size, status.st_mtime_ns)
+    return status.st_size, status.st_mtime_ns
 
 
 _FAMILY = "sebench/"

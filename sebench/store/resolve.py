@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from sebench.errors import DataFileError, near_matches
-from sebench.schema import SkippedFile, StoreContents
-from sebench.store.results import ResultStore
+from sebench.schema import SkippedFile
+from sebench.store.contents import Contents
+from sebench.store.results import ResultStore, unwatched
 
 _SHOWN = 3
 
@@ -18,6 +19,7 @@ def resolve_results(
     store: ResultStore,
     *,
     on_skip: Callable[[SkippedFile], None] = lambda skipped: None,
+    progress: Callable[[int], None] = unwatched,
 ) -> tuple[Path, ...]:
     """The files of the results that are named, each once, in the order they are named.
 
@@ -25,6 +27,7 @@ def resolve_results(
         names: each a file, a directory (the results in it, oldest first), an id, or how just one id begins.
         store: that ids are looked up in.
         on_skip: told about the files of a directory that are no results.
+        progress: as of `ResultStore.contents`.
 
     Returns:
         Paths; a file named as such is not opened here.
@@ -33,15 +36,15 @@ def resolve_results(
         DataFileError: nothing, or more than one result, goes by a name.
     """
     found: list[Path] = []
-    contents: StoreContents | None = None
+    contents: Contents | None = None
     for name in names:
         path = Path(name)
         if name and path.is_dir():
-            found.extend(_results_in(path, on_skip))
+            found.extend(_results_in(path, on_skip, progress))
         elif name and path.exists():
             found.append(path)
         else:
-            contents = contents or store.contents()
+            contents = contents or store.contents(progress=progress)
             found.append(_by_id(name, contents, store.directory))
     unique: dict[Path, Path] = {}
     for path in found:
@@ -49,17 +52,19 @@ def resolve_results(
     return tuple(unique.values())
 
 
-def _results_in(directory: Path, on_skip: Callable[[SkippedFile], None]) -> list[Path]:
-    contents = ResultStore(directory).contents()
+def _results_in(
+    directory: Path, on_skip: Callable[[SkippedFile], None], progress: Callable[[int], None]
+) -> list[Path]:
+    contents = ResultStore(directory).contents(progress=progress)
     for skipped in contents.skipped:
         on_skip(skipped)
-    if not contents.results:
+    if not contents.paths:
         raise DataFileError(f"there are no results in {directory}", hint="`sebench compare` stores them")
-    return [Path(summary.path) for summary in contents.results]
+    return list(contents.paths.values())
 
 
-def _by_id(name: str, contents: StoreContents, directory: Path) -> Path:
-    paths = {summary.id: Path(summary.path) for summary in contents.results}
+def _by_id(name: str, contents: Contents, directory: Path) -> Path:
+    paths = contents.paths
     if name in paths:
         return paths[name]
     matching = [known for known in paths if name and known.startswith(name)]

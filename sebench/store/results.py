@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec.structs import replace
 
 from sebench.errors import DataFileError
 from sebench.files import read_file
-from sebench.schema import Result, ResultSummary, SkippedFile, StoreContents, WorkloadRequest
+from sebench.schema import Result, ResultSummary, WorkloadRequest
 from sebench.store.cache import sources_digest
+from sebench.store.contents import Contents, Facts, Table
 from sebench.store.files import write_atomic
-from sebench.store.index import INDEX_NAME, Derivation, Entry, Index, summarise
+from sebench.store.index import INDEX_NAME, Derivation, Entry, Index, is_text, summarise
 from sebench.store.reading import Stamp, load_result, parse_result, stamp, stamps
 from sebench.store.selection import criteria
 
 T = TypeVar("T")
 
-_Facts = ResultSummary | str
-"""What a file is in a listing: a result, or the reason why it is none."""
+_Read = tuple[Stamp, Facts]
+"""The state in which a file was found, and what it is."""
 _BATCH = 256
+_FILES = 4096
+"""So many are read before the index learns of them: of a listing that is stopped not all is lost."""
+_DIRECTORY, _UNSEEN = "", (0, 0)
+"""Name and state under which the index has what is known of all files together."""
+
+
+def unwatched(left: int) -> None:
+    """Ignore how much is left to do."""
 
 
 class ResultStore:
@@ -33,11 +41,15 @@ class ResultStore:
 
     Several processes may add to it and read from it at the same time. The directory and its files are all
     there is; the index beside them only saves reading what has been read before.
+
+    Args:
+        directory: need not exist.
+        read_only: leave the index as it is.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, read_only: bool = False) -> None:
         self.directory = directory
-        self._index = Index(directory / INDEX_NAME)
+        self._index = Index(directory / INDEX_NAME, read_only=read_only)
 
     def add(self, result: Result) -> Path:
         """Store a result under its id.
@@ -53,23 +65,50 @@ class ResultStore:
 
     def paths(self) -> tuple[Path, ...]:
         """Files of stored results, oldest first (ids begin with their UTC time); some may be damaged."""
-        return tuple(self.directory / name for name in stamps(self.directory))
+        return tuple(self.directory / name for name in sorted(stamps(self.directory)))
 
-    def contents(self) -> StoreContents:
-        """All results, newest last, and the files that are none."""
-        results, skipped = [], []
-        beside = str(self.directory / "_")[
-            :-1
-        ]  # joining thousands of paths takes longer than reading the index
-        for name, facts in self._facts().items():
-            path = f"{beside}{name}"
-            if isinstance(facts, str):
-                skipped.append(SkippedFile(path=path, reason=facts))
+    def contents(self, *, progress: Callable[[int], None] = unwatched) -> Contents:
+        """All results, newest last, and the files that are none.
+
+        Files are looked at, all of them; those that are new, or of another size or time of change than when
+        they were read, are read.
+
+        Args:
+            progress: told how many are left to read, as often as some have been remembered.
+
+        Raises:
+            DataFileError: the directory cannot be read.
+        """
+        # The index is read before the directory: what it holds and the directory does not has gone since.
+        known = self._index.read(_table(), [_DIRECTORY])
+        table = known[_DIRECTORY].value if known else Table()
+        found, before = stamps(self.directory), table.stamps()
+        changed = [name for name, seen in found.items() if seen is None or before.get(name) != seen]
+        gone = before.keys() - found.keys()
+        if not changed and not gone:
+            return Contents(self.directory, table)
+        passing: dict[str, _Read] = {}
+        for start in range(0, max(1, len(changed)), _FILES):
+            progress(len(changed) - start)
+            batch = changed[start : start + _FILES]
+            lasting = self._read({name: found[name] for name in batch}, passing)
+            outdated = gone.union(before.keys() & batch)
+            if lasting or outdated:
+                table = table.updated(outdated, lasting)
+                self._index.write(_table(), {_DIRECTORY: Entry(_UNSEEN, table)})
+        self._index.forget(gone)
+        return Contents(self.directory, table.updated((), passing) if passing else table)
+
+    def _read(self, found: Mapping[str, Stamp | None], passing: dict[str, _Read]) -> dict[str, _Read]:
+        """What files are that were found in some state; what the index cannot have is added to `passing`."""
+        lasting: dict[str, _Read] = {}
+        for name, seen in found.items():
+            facts, lasts = _read_facts(self.directory / name)
+            if lasts and seen and is_text(name):
+                lasting[name] = seen, facts
             else:
-                results.append(replace(facts, path=path))
-        unique, repeated = _without_copies(results)
-        skipped = sorted((*skipped, *repeated), key=lambda item: item.path)
-        return StoreContents(results=unique, skipped=tuple(skipped))
+                passing[name] = _UNSEEN, facts
+        return lasting
 
     def select(
         self,
@@ -100,11 +139,7 @@ class ResultStore:
             since=since,
             fingerprint=fingerprint,
         )
-        return tuple(
-            summary
-            for summary in self.contents().results
-            if all(criterion.holds(summary) for criterion in wanted)
-        )
+        return self.contents().select(wanted)
 
     def load(self, which: ResultSummary | str) -> Result:
         """The whole of one result.
@@ -117,10 +152,10 @@ class ResultStore:
         """
         if isinstance(which, ResultSummary):
             return load_result(Path(which.path))
-        found = [summary for summary in self.contents().results if summary.id == which]
-        if not found:
+        path = self.contents().paths.get(which)
+        if path is None:
             raise DataFileError(f"no result {which!r} in {self.directory}", hint="see 'sebench list results'")
-        return load_result(Path(found[0].path))
+        return load_result(path)
 
     def derive(
         self,
@@ -128,7 +163,7 @@ class ResultStore:
         derivation: Derivation[T],
         compute: Callable[[Result], T],
         *,
-        progress: Callable[[int], None] = lambda left: None,
+        progress: Callable[[int], None] = unwatched,
     ) -> tuple[T, ...]:
         """A pure function of each result, computed once per file and version of its code.
 
@@ -143,7 +178,8 @@ class ResultStore:
         """
         named = [_name(summary) for summary in summaries]
         names = dict.fromkeys(named)
-        known, now = self._index.read(derivation), {name: stamp(self.directory / name) for name in names}
+        known = self._index.read(derivation, names)
+        now = {name: stamp(self.directory / name) for name in names}
         values = {name: known[name].value for name in names if _is_fresh(known, name, now[name])}
         missing = [name for name in names if name not in values]
         for start in range(0, len(missing), _BATCH):
@@ -156,27 +192,10 @@ class ResultStore:
             values |= {name: entry.value for name, entry in batch.items()}
         return tuple(values[name] for name in named)
 
-    def _facts(self) -> Mapping[str, _Facts]:
-        """By file name: the summary of a result, or why the file is none."""
-        # The index is read before the directory: what it holds and the directory does not has gone since.
-        known = self._index.read(_facts_derivation())
-        facts: dict[str, _Facts] = {}
-        changed: dict[str, Entry[_Facts]] = {}
-        for name, seen in stamps(self.directory).items():
-            if _is_fresh(known, name, seen):
-                facts[name] = known[name].value
-                continue
-            facts[name], lasting = _read_facts(self.directory / name)
-            if lasting:
-                changed[name] = Entry(seen, facts[name])
-        self._index.write(_facts_derivation(), changed)
-        self._index.forget(known.keys() - facts.keys())
-        return facts
-
 
 @cache
-def _facts_derivation() -> Derivation[_Facts]:
-    return Derivation(key="facts", version=sources_digest("schema", "store"), type=_Facts)
+def _table() -> Derivation[Table]:
+    return Derivation(key="contents", version=sources_digest("schema", "store"), type=Table)
 
 
 def _is_fresh(known: Mapping[str, Entry[T]], name: str, now: Stamp | None) -> bool:
@@ -187,7 +206,7 @@ def _name(summary: ResultSummary) -> str:
     return summary.path.rpartition(os.sep)[2]
 
 
-def _read_facts(path: Path) -> tuple[_Facts, bool]:
+def _read_facts(path: Path) -> tuple[Facts, bool]:
     """What a file is, and whether it stays that until it is changed (permissions are no change)."""
     try:
         return summarise(parse_result(read_file(path))), True
@@ -195,22 +214,3 @@ def _read_facts(path: Path) -> tuple[_Facts, bool]:
         return error.message, True
     except OSError as error:
         return f"cannot be read: {error.strerror}", False
-
-
-def _without_copies(
-    results: Iterable[ResultSummary],
-) -> tuple[tuple[ResultSummary, ...], list[SkippedFile]]:
-    """Each result once, newest last; a copy under another name is not a second measurement."""
-    unique: dict[str, ResultSummary] = {}
-    copies: list[SkippedFile] = []
-    for summary in sorted(results, key=lambda one: (one.created, one.id, _is_copy(one), one.path)):
-        if summary.id in unique:
-            original = Path(unique[summary.id].path).name
-            copies.append(SkippedFile(path=summary.path, reason=f"has the id of {original}"))
-        else:
-            unique[summary.id] = summary
-    return tuple(unique.values()), copies
-
-
-def _is_copy(summary: ResultSummary) -> bool:
-    return _name(summary) != f"{summary.id}.json"

@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from sebench.errors import UsageError, near_matches
 from sebench.schema import NOTHING_SAID, ResultSummary, WorkloadOption, WorkloadRequest, allows, said
 
 _DURATION = re.compile(r"(?P<number>\d{1,6})(?P<unit>[mhdw])", re.ASCII)
+About = Literal["subject", "commit", "fingerprint", "created"]
 _UNIT_S = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -21,6 +23,9 @@ class Criterion:
     text: str
     """For messages, e.g. ``model 'resnet50'``."""
     holds: Callable[[ResultSummary], bool]
+    about: About = "subject"
+    """All that `holds` looks at: networks and workloads, the commit, the set-up, or the time. What holds for
+    a time holds for all later ones."""
     wanted: tuple[str, ...] = ()
     """The names asked for, where there may be a misspelt one among them."""
     names: Callable[[ResultSummary], Iterable[str]] = lambda summary: ()
@@ -43,7 +48,7 @@ def criteria(
         *_under(workload),
         *((_at_commit(commit),) if commit else ()),
         *((_after(since),) if since else ()),
-        *_any_of("fingerprint", fingerprint, lambda summary: (summary.fingerprint,)),
+        *_any_of("fingerprint", fingerprint, lambda summary: (summary.fingerprint,), about="fingerprint"),
     )
 
 
@@ -87,13 +92,20 @@ _FEW = 8
 
 
 def _any_of(
-    what: str, wanted: str | Collection[str] | None, names: Callable[[ResultSummary], tuple[str, ...]]
+    what: str,
+    wanted: str | Collection[str] | None,
+    names: Callable[[ResultSummary], tuple[str, ...]],
+    *,
+    about: About = "subject",
 ) -> tuple[Criterion, ...]:
     values = (wanted,) if isinstance(wanted, str) else tuple(wanted or ())
     if not values:
         return ()
-    text = f"{what} {' or '.join(map(repr, values))}"
-    return (Criterion(text, lambda summary: not set(values).isdisjoint(names(summary)), values, names),)
+
+    def holds(summary: ResultSummary) -> bool:
+        return not set(values).isdisjoint(names(summary))
+
+    return (Criterion(f"{what} {' or '.join(map(repr, values))}", holds, about, values, names),)
 
 
 def _under(request: WorkloadRequest) -> tuple[Criterion, ...]:
@@ -119,16 +131,18 @@ def _with(option: WorkloadOption, wanted: object) -> Criterion:
 
     # A choice or a number that nothing was measured with is no misspelt one.
     names = (str(wanted),) if option.field == "device" else ()
-    return Criterion(f"{option.noun} {wanted!r}", holds, names, values)
+    return Criterion(f"{option.noun} {wanted!r}", holds, "subject", names, values)
 
 
 def _at_commit(prefix: str) -> Criterion:
     beginning = prefix.lower()
-    return Criterion(
-        f"commit {prefix!r}", lambda summary: (summary.commit or "").lower().startswith(beginning)
-    )
+
+    def holds(summary: ResultSummary) -> bool:
+        return (summary.commit or "").lower().startswith(beginning)
+
+    return Criterion(f"commit {prefix!r}", holds, "commit")
 
 
 def _after(moment: datetime) -> Criterion:
     text = f"a time since {moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    return Criterion(text, lambda summary: summary.created >= moment)
+    return Criterion(text, lambda summary: summary.created >= moment, "created")

@@ -24,7 +24,7 @@ from sebench.files import Unreadable, describe_damage, read_file
 from sebench.schema import SCHEMA, Result, Value
 from sebench.schema.sweep import Case, CaseOutcome, Sweep
 from sebench.store.files import write_atomic
-from sebench.store.reading import stamps
+from sebench.store.reading import load_result, stamps
 from sebench.store.results import ResultStore
 
 SWEEPS = "sweeps"
@@ -92,6 +92,17 @@ class SweepBook:
             cases=book.cases,
             outcomes=tuple(known.get(case.id, CaseOutcome(id=case.id)) for case in book.cases),
         )
+
+    def results(self, sweep: Sweep) -> Iterator[Result]:
+        """The stored results of a sweep, one by one; those that somebody has removed since are passed over.
+
+        Raises:
+            DataFileError: one cannot be read.
+        """
+        for outcome in sweep.outcomes:
+            path = self.directory / f"{outcome.result}.json"
+            if outcome.result is not None and path.exists():
+                yield load_result(path)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -238,3 +249,12 @@ def _read(path: Path, kind: type[T], *, missing: str) -> T:
         raise DataFileError(
             f"{path} is damaged: {describe_damage(error)}", hint="delete it, and what it was about runs again"
         ) from error
+
+
+def sweep_names(directory: Path) -> tuple[str, ...]:
+    """The sweeps that have a book in a directory of results, by name; none where it is no directory."""
+    try:
+        folders = sorted((directory / SWEEPS).iterdir())
+    except OSError:
+        return ()
+    return tuple(folder.name for folder in folders if (folder / "sweep.json").is_file())

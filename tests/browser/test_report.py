@@ -46,7 +46,7 @@ def hostile(tmp_path_factory):
         environment=structs.replace(result.environment, cpu={"model": HOSTILE, HOSTILE: HOSTILE}),
     )
     path = tmp_path_factory.mktemp("hostile") / "report.html"
-    path.write_text(render_report(build_report([changed], as_published=[False]), "html").text)
+    path.write_text(render_report(build_report([changed], as_published=lambda result: False), "html").text)
     return path
 
 

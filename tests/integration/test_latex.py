@@ -48,6 +48,6 @@ def test_a_report_of_everything_compiles(tmp_path):
 def test_hostile_texts_compile(tmp_path):
     result = load_result(sorted(DATA.glob("*.json"))[0])
     hostile = structs.replace(result, command=(HOSTILE, "\\end{document}", "%#$&~^_{}"), id=HOSTILE)
-    text = render_report(build_report([hostile], as_published=[False]), "latex").text
+    text = render_report(build_report([hostile], as_published=lambda result: False), "latex").text
     (tmp_path / "report.tex").write_text(text)
     assert compiled(tmp_path) > 0

@@ -1,19 +1,24 @@
 """``sebench sweep`` through the real command line, on pretended times (tests/workers/steady.py)."""
 
+import csv
 import json
 import os
 import signal
 import subprocess
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+import sebench
+from sebench.api import sweeping
 from sebench.cli import app
 from sebench.configuration.sweep import load_sweep
-from sebench.runner.measuring.context import Host
+from sebench.errors import UsageError
+from sebench.runner.measuring.context import Host, RunContext
 from sebench.runner.sweeping.expansion import expand
 from sebench.store import ResultStore
 from sebench.store.sweeps import SweepBook
@@ -75,17 +80,17 @@ def test_a_file_is_measured_case_by_case():
 def test_repeated_options_are_a_sweep():
     networks = ("-m", "nets.py:one", "-m", "nets.py:two", "-v", "se", "-v", "eca")
     cases = measured(*networks, "-b", "1", "-b", "2", "--threads", "1", "--device", "cpu", "--dry-run")
-    assert [(case["case"]["model"][-3:], case["case"]["variant"]) for case in cases] == [
+    assert [(case["model"][-3:], case["candidate"]) for case in cases] == [
         ("one", "se"), ("one", "se"), ("one", "eca"), ("one", "eca"),
         ("two", "se"), ("two", "se"), ("two", "eca"), ("two", "eca"),
     ]  # fmt: skip
-    assert [case["case"]["request"]["batch-size"] for case in cases] == [1, 2] * 4
+    assert [case["workload"]["batch_size"] for case in cases] == [1, 2] * 4
 
 
 def test_options_replace_an_axis_of_the_file():
     cases = measured("s.toml", "-b", "4", "--threads", "2", "--dry-run")
-    assert [case["case"]["request"]["batch-size"] for case in cases] == [4]
-    assert [case["case"]["request"]["threads"] for case in cases] == [2]
+    assert [case["workload"]["batch_size"] for case in cases] == [4]
+    assert [case["workload"]["threads"] for case in cases] == [2]
 
 
 def test_a_dry_run_shows_cases_and_time_and_does_nothing():
@@ -205,9 +210,54 @@ def test_the_example_is_a_sweep():
     cases = measured(example, "--dry-run")
     # 3 networks x 2 batches x 2 threads - 1 excluded + 1 included
     assert len(cases) == 12
-    assert [case["case"]["timeout_s"] for case in cases] == [300.0] * 12
+    assert [case["timeout_s"] for case in cases] == [300.0] * 12
     counted = replace(steady_host(), open_counter=samples.SameCounts(samples.cost(100, 1000)).open)
     assert [case["status"] for case in measured(example, host=counted)] == ["done"] * 12
+
+
+# --- output ---------------------------------------------------------------------------------------------
+
+
+def test_a_table_on_the_screen_and_files_beside_the_book():
+    done = sweep("s.toml")
+    assert "2 cases: 2 done" in done.stdout
+    assert "written to .sebench/results/sweeps/s: cases.csv, by-batch-size.svg" in done.stderr
+    rows = list(csv.DictReader(Path(".sebench/results/sweeps/s/cases.csv").read_text().splitlines()))
+    assert {(row["case_status"], row["batch_size"]) for row in rows if row["metric"] == "latency"} == {
+        ("done", "1"),
+        ("done", "2"),
+    }
+    assert Path(".sebench/results/sweeps/s/by-batch-size.svg").read_text().startswith("<svg")
+    Path("s.toml").write_text(FILE.replace("[1, 2]", "1"))
+    sweep("s.toml", "--resume")
+    assert sorted(path.name for path in Path(".sebench/results/sweeps/s").iterdir()) == [
+        ".lock",
+        "cases.csv",
+        "outcomes",
+        "sweep.json",
+    ]
+
+
+def test_csv_is_what_is_written_beside_the_book():
+    shown = sweep("s.toml", "--format", "csv", "--quiet")
+    assert shown.stdout == Path(".sebench/results/sweeps/s/cases.csv").read_text()
+    assert shown.stderr == ""
+
+
+def test_from_python(monkeypatch):
+    monkeypatch.setattr(sweeping, "RunContext", partial(RunContext, host=steady_host()))
+    axes = {"model": "nets.py:one", "variant": ["se", "eca"], "batch_size": 1, "device": "cpu", "threads": 1}
+    result = sebench.sweep(axes=axes, name="python", seed=1)
+    assert [(row.case.variant, row.status) for row in result.rows] == [("se", "done"), ("eca", "done")]
+    assert repr(result) == "SweepResult('python', 2 done)"
+    frame = result.to_frame()
+    assert list(frame[frame["metric"] == "latency"]["candidate_variant"]) == ["se", "eca"]
+    again = sebench.sweep("s.toml", axes={"batch_size": [2]}, timeout_s=60.0)
+    assert [(row.case.request.batch_size, row.case.timeout_s) for row in again.rows] == [(2, 60.0)]
+    with pytest.raises(UsageError, match="there is no axis 'batchsize'; did you mean 'batch_size'?"):
+        sebench.sweep(axes={"batchsize": 1})
+    with pytest.raises(UsageError, match="threads: 0 is below 1"):
+        sebench.sweep(axes={"model": "nets.py:one", "threads": 0})
 
 
 # --- interruptions --------------------------------------------------------------------------------------

@@ -90,6 +90,8 @@ def frame(chart: Chart, top: float, width: float) -> Frame:
         y_scale = Scale(low, high, top + height, top, chart.y.log)
     x_scale = Scale(*domain(chart, "x"), left, right, chart.x.log and not chart.x.categories)
     x_texts, upright = _below(chart, right - left)
+    if chart.x.ticks:
+        x_texts = _with_room(x_texts, x_scale)
     depth = _depth(x_texts, upright=upright)
     return Frame(
         x=x_scale,
@@ -119,6 +121,8 @@ def _texts(chart: Chart, direction: Direction, room: float) -> list[_Text]:
             (float(place), tuple(shorten(single_line(line), SIZE, room) for line in name.split("\n")), name)
             for place, name in enumerate(axis.categories)
         ]
+    if axis.ticks:
+        return [(value, (f"{value:g}",), f"{value:g}") for value in axis.ticks]
     values = ticks(axis, *domain(chart, direction))
     return [(value, (text,), text) for value, text in zip(values, tick_texts(values), strict=True)]
 
@@ -135,6 +139,16 @@ def _below(chart: Chart, room: float) -> tuple[list[_Text], bool]:
         (value, (shorten(single_line(name), SIZE, _LONGEST_NAME),), name) for value, _, name in texts[::every]
     ]
     return upright, True
+
+
+def _with_room(texts: Sequence[_Text], scale: Scale) -> list[_Text]:
+    """Without those that would touch the one before; the last has precedence, being the end of the axis."""
+    kept: list[_Text] = []
+    for text in reversed(texts):
+        reach = scale(text[0]) + text_width(text[2], SIZE) / 2 + _GAP
+        if not kept or reach <= scale(kept[-1][0]) - text_width(kept[-1][2], SIZE) / 2:
+            kept.append(text)
+    return kept[::-1]
 
 
 def _depth(texts: Sequence[_Text], *, upright: bool) -> float:

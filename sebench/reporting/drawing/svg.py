@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from sebench.reporting.chart import Chart, Mark, Panel, Picture
@@ -23,6 +23,8 @@ from sebench.reporting.drawing.marks import marks, series_colors, symbol
 
 WIDTH = 760.0
 _MARGIN = 20.0
+_GUTTER = 24.0
+"""Between panels side by side."""
 _TITLE_SIZE, _PANEL_SIZE = 16.0, 13.0
 _SAMPLE, _LEGEND_GAP = 22.0, 18.0
 _DASHES = "5 4"
@@ -35,8 +37,9 @@ def inline_svg(chart: Chart, description: str) -> str:
         chart: What to draw.
         description: Text alternative.
     """
-    drawn, bottom = _chart(chart, 0.0, WIDTH - 2 * _MARGIN, PAGE)
-    return _document(drawn, WIDTH - 2 * _MARGIN, bottom, description)
+    legend, top = _legend(chart, 0.0, WIDTH - 2 * _MARGIN, PAGE)
+    drawn, bottom = _plot(chart, top, WIDTH - 2 * _MARGIN, PAGE)
+    return _document([*legend, *drawn], WIDTH - 2 * _MARGIN, bottom, description)
 
 
 def picture_svg(picture: Picture) -> bytes:
@@ -50,9 +53,12 @@ def picture_svg(picture: Picture) -> bytes:
             bottom += 1.35 * size
             bold = {"font_weight": "bold"} if size == _TITLE_SIZE else {}
             drawn.append(text(0, bottom, line, size=size, fill=fill, **bold))
-    for panel in picture.panels:
-        elements, bottom = _panel(panel, bottom + LINE, room)
+    for first in range(0, len(picture.panels), picture.columns):
+        panels = picture.panels[first : first + picture.columns]
+        elements, bottom = _side_by_side(panels, bottom + LINE, room, picture.columns)
         drawn.extend(elements)
+    notes, bottom = _note_lines(picture.notes, bottom, room)
+    drawn.extend(notes)
     ground = element("rect", width=WIDTH, height=bottom + 2 * _MARGIN, fill=PAPER.ground)
     moved = element("g", "\n".join(drawn), transform=f"translate({number(_MARGIN)} {number(_MARGIN)})")
     title = f"{picture.title}, {picture.subtitle}" if picture.subtitle else picture.title
@@ -75,24 +81,51 @@ def _document(drawn: list[str], width: float, height: float, description: str) -
     )
 
 
-def _panel(panel: Panel, top: float, width: float) -> tuple[list[str], float]:
+def _side_by_side(panels: Sequence[Panel], top: float, room: float, columns: int) -> tuple[list[str], float]:
+    """One row of panels, whose plot areas begin at the same height; and where the lowest of them ends."""
+    width = (room - (columns - 1) * _GUTTER) / columns
+    heads = [_head(panel, top, width) for panel in panels]
+    begin = max(end for _, end in heads)
+    bodies = [_body(panel, begin, width) for panel in panels]
+    drawn: list[str] = []
+    for place, ((head, _), (body, _)) in enumerate(zip(heads, bodies, strict=True)):
+        if place == 0:
+            drawn += [*head, *body]
+        else:
+            moved = f"translate({number(place * (width + _GUTTER))} 0)"
+            drawn.append(element("g", "\n".join((*head, *body)), transform=moved))
+    return drawn, max(end for _, end in bodies)
+
+
+def _head(panel: Panel, top: float, width: float) -> tuple[list[str], float]:
+    """Title and legend of a panel."""
     drawn: list[str] = []
     for line in wrap(panel.title, _PANEL_SIZE * 1.06, width):
         top += 1.35 * _PANEL_SIZE
         drawn.append(text(0, top, line, size=_PANEL_SIZE, fill=PAPER.text, font_weight="bold"))
-    elements, bottom = _chart(panel.chart, top + LINE / 2, width, PAPER)
-    drawn.extend(elements)
-    for note in panel.notes:
+    legend, top = _legend(panel.chart, top + LINE / 2, width, PAPER)
+    return [*drawn, *legend], top
+
+
+def _body(panel: Panel, top: float, width: float) -> tuple[list[str], float]:
+    """Everything below the legend of a panel."""
+    drawn, bottom = _plot(panel.chart, top, width, PAPER)
+    notes, bottom = _note_lines(panel.notes, bottom, width)
+    return [*drawn, *notes], bottom
+
+
+def _note_lines(notes: Sequence[str], bottom: float, width: float) -> tuple[list[str], float]:
+    drawn: list[str] = []
+    for note in notes:
         for line in wrap(note, SMALL, width):
             bottom += LINE
             drawn.append(text(0, bottom, line, size=SMALL, fill=PAPER.muted))
     return drawn, bottom
 
 
-def _chart(chart: Chart, top: float, width: float, palette: Palette) -> tuple[list[str], float]:
-    legend, top = _legend(chart, top, width, palette)
+def _plot(chart: Chart, top: float, width: float, palette: Palette) -> tuple[list[str], float]:
     place = frame(chart, top + LINE / 2, width)
-    drawn = chain(legend, _background(chart, place, palette), _axes(chart, place, palette))
+    drawn = chain(_background(chart, place, palette), _axes(chart, place, palette))
     return [*drawn, *_levels(chart, place, palette), *marks(chart, place, palette)], place.bottom
 
 

@@ -165,7 +165,8 @@ def place(field: str, chart: Chart, direction: Direction) -> Spec:
     axis = chart.x if direction == "x" else chart.y
     if not axis.categories:
         grid = direction == chart.value_axis
-        return {**quantity(field, chart, direction), "axis": {"grid": grid, "tickCount": 8}}
+        ticks: Spec = {"values": list(axis.ticks)} if axis.ticks else {"tickCount": 8}
+        return {**quantity(field, chart, direction), "axis": {"grid": grid, **ticks}}
     names = [_lines_text(name).split("\n") for name in axis.categories]
     return {
         "field": field,

@@ -3,12 +3,13 @@
 from sebench.reporting.report.document import report_document
 from sebench.reporting.report.pictures import comparison_picture, report_picture
 from sebench.reporting.report.render import RenderedReport, render_report, report_json
-from sebench.reporting.report.values import PairReport, Report, build_report
+from sebench.reporting.report.values import PairReport, Report, SweepReport, build_report
 
 __all__ = [
     "PairReport",
     "RenderedReport",
     "Report",
+    "SweepReport",
     "build_report",
     "comparison_picture",
     "render_report",

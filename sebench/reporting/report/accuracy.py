@@ -22,6 +22,9 @@ QUOTED = (
     "has not reproduced them"
 )
 BETWEEN_RUNS = "times of different results were taken at different moments: compare within a pair first"
+ONLY_THE_LAST = "of networks that were measured several times, only the last result is shown"
+_MOST = 50
+"""Networks in one figure; of more, each is shown once."""
 _MS = 1e3
 _MARGIN = 0.25
 
@@ -46,9 +49,10 @@ class _Network:
 
 def accuracy_section(report: Report) -> Section:
     """One figure and table per workload, over all pairs that are as published."""
-    groups = _by_workload(report)
-    if not groups:
+    everything = _by_workload(report)
+    if not everything:
         return Section(TITLE, (Paragraph(NOTHING_QUOTED),))
+    groups = {workload: _at_most(networks) for workload, networks in everything.items()}
     figures = tuple(
         _figure(position, workload, networks)
         for position, (workload, networks) in enumerate(groups.items(), start=1)
@@ -60,19 +64,30 @@ def accuracy_section(report: Report) -> Section:
         for network in networks
         if network.accuracy.note
     )
-    return Section(TITLE, figures, (QUOTED, *notes, *((BETWEEN_RUNS,) if len(results) > 1 else ())))
+    further = (
+        *((BETWEEN_RUNS,) if len(results) > 1 else ()),
+        *((ONLY_THE_LAST,) if groups != everything else ()),
+    )
+    return Section(TITLE, figures, (QUOTED, *notes, *further))
 
 
 def _by_workload(report: Report) -> dict[Workload | None, list[_Network]]:
     """Networks by what was timed; None where nothing was, and MACs have to stand for cost."""
-    groups: dict[Workload | None, list[_Network]] = {}
+    groups: dict[Workload | None, dict[_Network, None]] = {}
     for pair in report.pairs:
         if pair.accuracies:
             timed = tuple(m for m in pair.comparison.metrics if m.metric == "latency" and m.status == "ok")
             for metric in timed or (None,):
-                group = groups.setdefault(metric.workload if metric else None, [])
-                group.extend(network for network in _networks(pair, metric) if network not in group)
-    return groups
+                group = groups.setdefault(metric.workload if metric else None, {})
+                group |= dict.fromkeys(_networks(pair, metric))
+    return {workload: list(networks) for workload, networks in groups.items()}
+
+
+def _at_most(networks: Sequence[_Network]) -> list[_Network]:
+    """All of them, or where they are too many to be told apart, each with its last result."""
+    if len(networks) <= _MOST:
+        return list(networks)
+    return list({(one.accuracy.model, one.accuracy.variant): one for one in networks}.values())
 
 
 def _networks(pair: PairReport, metric: MetricComparison | None) -> Iterator[_Network]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from sebench.reporting.answers import answers, attention_name, place_text, ratio_text
 from sebench.reporting.comparison import NOTHING_COMPARED, comparison_document
+from sebench.reporting.comparison_records import comparison_records
 from sebench.reporting.counts import count_document
 from sebench.reporting.document import (
     Cell,
@@ -19,6 +21,7 @@ from sebench.reporting.document import (
     Table,
     text_cell,
 )
+from sebench.reporting.records import Records
 from sebench.reporting.report.accuracy import accuracy_section
 from sebench.reporting.report.figures import blocks_figure, figure_key, ratios_figure
 from sebench.reporting.report.provenance import (
@@ -28,21 +31,24 @@ from sebench.reporting.report.provenance import (
     reproduction_section,
 )
 from sebench.reporting.report.stages import stages_section
-from sebench.reporting.report.values import PairReport, Report
+from sebench.reporting.report.values import PairReport, Report, newest
+from sebench.reporting.sweep import sweep_section
 from sebench.schema import MetricComparison, Workload, unusual_words
 from sebench.units import UNKNOWN, format_ratio
 
 NOT_MEASURED = "No latency was measured."
+DRAWN = 24
+"""So many results are put into words and drawn one by one; nobody looks through many more pictures."""
 
 
 def report_document(report: Report, change: Document | None = None) -> Document:
     """The cost report, in reading order.
 
     Args:
-        report: One entry per pair; several are summed up in a table first.
+        report: One entry per pair; several are summed up in a table first. Sweeps come after the answers.
         change: What became of these pairs since earlier results; comes before the figures of today.
     """
-    pairs = report.pairs
+    pairs, drawn = report.pairs, newest(report.pairs, DRAWN)
     comparisons = [pair.comparison for pair in pairs]
     compared = comparison_document(
         comparisons,
@@ -50,25 +56,56 @@ def report_document(report: Report, change: Document | None = None) -> Document:
         with_findings=False,
         origins=[pair.origin for pair in pairs],
     )
-    sentences = [sentence for comparison in comparisons for sentence in answers(comparison)]
-    counted = count_document(list({cost: None for pair in pairs for cost in pair.costs}))
+    sentences = [sentence for pair in drawn for sentence in answers(pair.comparison)]
+    nothing = () if report.sweeps else (NOTHING_COMPARED,)
     return Document(
-        title=_title(pairs),
+        title=_title(report),
         body=(
-            *(Paragraph(sentence, strong=True) for sentence in sentences or (NOTHING_COMPARED,)),
+            *(Paragraph(sentence, strong=True) for sentence in sentences or nothing),
+            *((Paragraph(_left_out(len(pairs))),) if len(drawn) < len(pairs) else ()),
             *((_summary_section(pairs),) if len(pairs) > 1 else ()),
             *((_change_section(change),) if change else ()),
-            Section("Comparison", compared.tables),
-            Section("Static costs", counted.tables, counted.notes),
-            stages_section(pairs),
-            Section("What was measured", tuple(_figures(pairs)) or (Paragraph(NOT_MEASURED),)),
-            accuracy_section(report),
-            environment_section(pairs),
-            findings_section(pairs),
-            method_section(pairs, compared.notes),
-            reproduction_section(pairs),
+            *(sweep_section(sweep.name, sweep.rows) for sweep in report.sweeps),
+            *(_pair_sections(report, drawn, compared) if pairs or not report.sweeps else ()),
         ),
-        records=compared.records,
+        records=partial(_records, report),
+    )
+
+
+def _pair_sections(report: Report, drawn: Sequence[PairReport], compared: Document) -> tuple[Section, ...]:
+    """What the results that belong to no sweep say, and rest on."""
+    pairs = report.pairs
+    counted = count_document(list({cost: None for pair in pairs for cost in pair.costs}))
+    return (
+        Section("Comparison", compared.tables),
+        Section("Static costs", counted.tables, counted.notes),
+        stages_section(pairs, drawn),
+        Section("What was measured", tuple(_figures(drawn)) or (Paragraph(NOT_MEASURED),)),
+        accuracy_section(report),
+        environment_section(pairs),
+        findings_section(pairs),
+        method_section(pairs, compared.notes),
+        reproduction_section(pairs),
+    )
+
+
+def _records(report: Report) -> Records:
+    """One row per result, workload and metric, those of sweeps last."""
+    found = [(pair.comparison, pair.as_published, pair.origin) for pair in report.pairs]
+    for sweep in report.sweeps:
+        cases = {row.origin: row.comparison for row in sweep.rows if row.origin and row.comparison}
+        found += [(case, origin.id in sweep.published, origin) for origin, case in cases.items()]
+    return comparison_records(
+        [comparison for comparison, _, _ in found],
+        as_published=[published for _, published, _ in found],
+        origins=[origin for _, _, origin in found],
+    )
+
+
+def _left_out(count: int) -> str:
+    return (
+        f"Of {count} results, the {DRAWN} measured last are put into words and drawn one by one; the tables "
+        "have all of them, and `sebench report ID` draws any one."
     )
 
 
@@ -77,7 +114,15 @@ def _change_section(change: Document) -> Section:
     return Section("Change", body, change.notes)
 
 
-def _title(pairs: Sequence[PairReport]) -> str:
+def _title(report: Report) -> str:
+    if not report.sweeps:
+        return _pairs_title(report.pairs)
+    names = [sweep.name for sweep in report.sweeps]
+    sweeps = f"sweep {names[0]}" if len(names) == 1 else f"{len(names)} sweeps"
+    return f"{_pairs_title(report.pairs)}, {sweeps}" if report.pairs else f"Cost report: {sweeps}"
+
+
+def _pairs_title(pairs: Sequence[PairReport]) -> str:
     if len(pairs) != 1:
         different = len({pair.pair for pair in pairs})
         results = "" if different == len(pairs) else f", {len(pairs)} results"

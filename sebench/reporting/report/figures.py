@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from sebench.analysis.distribution import Distribution, ProcessDistribution
 from sebench.reporting.answers import confidence_text, ratio_text
-from sebench.reporting.chart import Axis, Band, Chart, Level, Point, Series
+from sebench.reporting.chart import Axis, Band, Chart, Level, Panel, Point, Series
 from sebench.reporting.document import Cell, Column, Figure, Row, Table
 from sebench.reporting.ratio_picture import RatioRow, latency_panel, latency_rows, split_place
-from sebench.reporting.report.values import PairReport
+from sebench.reporting.report.values import PairReport, newest
 from sebench.schema import MetricComparison
 from sebench.units import UNKNOWN, format_share
 
@@ -183,9 +183,20 @@ def _stages_description(rows: dict[str, tuple[int, int, int]], wholes: Sequence[
 
 
 KEY = "ratios"
+ROWS = 100
+"""Of so many results the ratios are drawn; of more nobody could read the names."""
 
 
-def ratio_rows(pairs: Sequence[PairReport]) -> tuple[RatioRow, ...]:
+def headline(pairs: Sequence[PairReport]) -> tuple[str, Panel | None]:
+    """What the workloads of all rows have in common, and their ratios; None where there is none."""
+    place, rows = split_place(_ratio_rows(newest(pairs, ROWS)))
+    panel = latency_panel(rows)
+    if panel is not None and len(pairs) > ROWS:
+        panel = replace(panel, notes=(*panel.notes, f"Only the {ROWS} results measured last are drawn."))
+    return place, panel
+
+
+def _ratio_rows(pairs: Sequence[PairReport]) -> tuple[RatioRow, ...]:
     """In the order of the pairs; what was measured twice alike is told apart by the time of measurement."""
     dated = [(row, pair.created_at) for pair in pairs for row in latency_rows([pair.comparison])]
     alike = Counter((row.name, row.place) for row, _ in dated)
@@ -199,8 +210,7 @@ def ratio_rows(pairs: Sequence[PairReport]) -> tuple[RatioRow, ...]:
 
 def ratios_figure(pairs: Sequence[PairReport]) -> Figure | None:
     """All ratios with their intervals, for the head of a report that has several; otherwise None."""
-    place, rows = split_place(ratio_rows(pairs))
-    panel = latency_panel(rows)
+    place, panel = headline(pairs)
     if panel is None or len(panel.chart.y.categories) < 2:
         return None
     description = " ".join(((f"All rows: {place}.",) if place else ()) + panel.notes)

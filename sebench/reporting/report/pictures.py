@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from sebench.reporting.chart import Panel, Picture
 from sebench.reporting.document import Figure, Section
-from sebench.reporting.ratio_picture import latency_panel, machine_text, split_place
+from sebench.reporting.ratio_picture import machine_text
 from sebench.reporting.report.accuracy import accuracy_section
 from sebench.reporting.report.document import report_document
-from sebench.reporting.report.figures import KEY, ratio_rows
+from sebench.reporting.report.figures import KEY, headline
 from sebench.reporting.report.values import Report
 
 
@@ -51,11 +51,10 @@ def comparison_picture(report: Report) -> Picture:
 
 
 def _picture(report: Report, title: str, panels: Sequence[Panel]) -> Picture:
-    place, rows = split_place(ratio_rows(report.pairs))
+    place, ratios = headline(report.pairs)
     machines = dict.fromkeys(machine_text(pair.environment) for pair in report.pairs)
-    headline = latency_panel(rows)
     return Picture(
         title,
         "; ".join(part for part in (place, *machines) if part),
-        (*((headline,) if headline else ()), *panels),
+        (*((ratios,) if ratios else ()), *panels),
     )

@@ -13,6 +13,7 @@ from sebench.reporting.chart import Panel, Picture
 from sebench.reporting.contract import comparison_value, document_json, plain_value
 from sebench.reporting.report.document import report_document
 from sebench.reporting.report.values import PairReport, Report
+from sebench.reporting.sweep import sweep_value
 from sebench.schema import Change, ModelCost
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def report_json(report: Report, changes: Sequence[Change] = ()) -> str:
     content = {
         "pairs": [_pair(pair) for pair in report.pairs],
         "changes": [change_value(change) for change in changes],
+        "sweeps": [sweep_value(sweep.name, sweep.rows) for sweep in report.sweeps],
     }
     return document_json("report", content)
 

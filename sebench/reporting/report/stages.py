@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 
 from sebench.analysis.costs import StageCost
 from sebench.reporting.comparison import pair_text
@@ -18,25 +19,33 @@ _NOTE = (
 )
 
 
-def stages_section(pairs: Sequence[PairReport]) -> Section:
+def stages_section(pairs: Sequence[PairReport], drawn: Sequence[PairReport]) -> Section:
     """One figure with its table per pair, or the table alone where nothing is added.
 
     Pairs that were counted alike, under several workloads for instance, are shown once.
+
+    Args:
+        pairs: all of a report.
+        drawn: those of them that have figures; others have their table alone.
     """
     distinct: dict[tuple[ModelCost, ...], PairReport] = {}
     for pair in pairs:
         if pair.stages:
             distinct.setdefault(pair.costs, pair)
-    return Section("By stage", tuple(_parts(tuple(distinct.values()))), (_NOTE,))
+    figures = {pair.costs for pair in drawn}
+    return Section("By stage", tuple(_parts(tuple(distinct.values()), figures)), (_NOTE,))
 
 
-def _parts(pairs: Sequence[PairReport]) -> Iterator[Figure | Table]:
+def _parts(
+    pairs: Sequence[PairReport], figures: Collection[tuple[ModelCost, ...]]
+) -> Iterator[Figure | Table]:
     names = [pair_text(pair.comparison) for pair in pairs]
+    times = Counter(names)
     for position, (pair, name) in enumerate(zip(pairs, names, strict=True), start=1):
-        title, spec = name if names.count(name) == 1 else pair.label, pair.pair.candidate
+        title, spec = name if times[name] == 1 else pair.label, pair.pair.candidate
         table = _table(pair, title)
         key = figure_key("stages", position, f"{spec.model} {spec.variant}")
-        yield stages_figure(key, title, pair, table) or table
+        yield (stages_figure(key, title, pair, table) if pair.costs in figures else None) or table
 
 
 def _table(pair: PairReport, title: str) -> Table:

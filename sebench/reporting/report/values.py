@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+
+from msgspec.structs import replace
 
 from sebench.analysis.comparison import compare, origin
 from sebench.analysis.costs import StageCost, stage_costs
 from sebench.analysis.distribution import Distribution, distribution
+from sebench.analysis.sweep import SweepRow
 from sebench.paper.accuracy import QuotedAccuracy, quoted_accuracy
 from sebench.schema import (
     Comparison,
@@ -15,9 +18,11 @@ from sebench.schema import (
     Origin,
     Pair,
     Result,
+    StaticCost,
     TimingPolicy,
     Value,
     Workload,
+    moment,
     unusual_words,
 )
 
@@ -62,37 +67,52 @@ class PairReport(Value, frozen=True, kw_only=True):
         return self.origin.sebench
 
 
+class SweepReport(Value, frozen=True, kw_only=True):
+    """A sweep, whose results have no `PairReport` of their own."""
+
+    name: str
+    rows: tuple[SweepRow, ...]
+    """What became of each case."""
+    published: frozenset[str] = frozenset()
+    """Ids of results whose networks are as the paper built them."""
+
+
 class Report(Value, frozen=True, kw_only=True):
     """Everything that is known of some results, in the order in which they were named."""
 
     pairs: tuple[PairReport, ...]
+    sweeps: tuple[SweepReport, ...] = ()
 
 
-def build_report(results: Sequence[Result], *, as_published: Sequence[bool]) -> Report:
+def build_report(
+    results: Iterable[Result],
+    *,
+    as_published: Callable[[Result], bool],
+    sweeps: Sequence[SweepReport] = (),
+) -> Report:
     """Conclude what the results say.
 
     Args:
-        results: One per pair.
-        as_published: Whether the paper's own figures are about both networks, result by result.
-
-    Raises:
-        ValueError: `as_published` has not one entry per result.
+        results: One per pair; none is held on to, so that they may be read as they are needed, and memory
+            does not grow with their samples.
+        as_published: Whether the paper's own figures are about both networks of a result.
+        sweeps: Concluded already; their results are not among the others.
     """
-    labels = _labels(results)
+    # Many results are of few networks, and what a network costs is by far the largest part of a report.
+    costs: dict[StaticCost, StaticCost] = {}
+    pairs = [_pair(result, costs, as_published=as_published(result)) for result in results]
     return Report(
-        pairs=tuple(
-            _pair(result, label, native)
-            for result, label, native in zip(results, labels, as_published, strict=True)
-        )
+        pairs=tuple(replace(pair, label=label) for pair, label in zip(pairs, _labels(pairs), strict=True)),
+        sweeps=tuple(sweeps),
     )
 
 
-def _pair(result: Result, label: str, as_published: bool) -> PairReport:
+def _pair(result: Result, costs: dict[StaticCost, StaticCost], *, as_published: bool) -> PairReport:
     pair = result.pair
     quoted = [quoted_accuracy(spec.model, spec.variant) for spec in (pair.baseline, pair.candidate)]
     known = tuple(accuracy for accuracy in quoted if accuracy)
     return PairReport(
-        label=label,
+        label="",
         origin=origin(result),
         command=result.command,
         seed=result.seed,
@@ -100,7 +120,7 @@ def _pair(result: Result, label: str, as_published: bool) -> PairReport:
         as_published=as_published,
         comparison=compare(result),
         costs=tuple(
-            ModelCost(spec=spec, cost=cost)
+            ModelCost(spec=spec, cost=costs.setdefault(cost, cost))
             for spec, cost in ((pair.baseline, result.baseline_cost), (pair.candidate, result.candidate_cost))
             if cost is not None
         ),
@@ -118,32 +138,39 @@ def _stages(result: Result) -> tuple[StageCost, ...]:
     return stage_costs(result.baseline_cost, result.candidate_cost)
 
 
-def _labels(results: Sequence[Result]) -> list[str]:
+def _labels(pairs: Sequence[PairReport]) -> list[str]:
     """The shortest labels that tell the results apart: pair, then workload, time and id."""
     ways = (
         _pair_label,
-        lambda r: f"{_pair_label(r)}, {_workload_label(r)}",
-        lambda r: f"{_pair_label(r)}, {_workload_label(r)}, {r.created_at}",
+        lambda one: f"{_pair_label(one)}, {_workload_label(one)}",
+        lambda one: f"{_pair_label(one)}, {_workload_label(one)}, {one.created_at}",
     )
     for way in ways:
-        labels = [way(result) for result in results]
+        labels = [way(pair) for pair in pairs]
         if len(set(labels)) == len(labels):
             return labels
-    return [f"{_pair_label(result)}, {result.id}" for result in results]
+    return [f"{_pair_label(pair)}, {pair.result}" for pair in pairs]
 
 
-def _pair_label(result: Result) -> str:
-    pair = result.pair
+def _pair_label(report: PairReport) -> str:
+    pair = report.pair
     if pair.title == pair.model:  # two networks
         return pair.title
     return f"{pair.model}: {pair.baseline_name} -> {pair.candidate_name}"
 
 
-def _workload_label(result: Result) -> str:
-    workloads = [measurement.workload for measurement in result.measurements]
-    return ", ".join(map(_workload_text, workloads)) or "counted only"
+def _workload_label(report: PairReport) -> str:
+    return ", ".join(_workload_text(found.workload) for found in report.distributions) or "counted only"
 
 
 def _workload_text(workload: Workload) -> str:
     words = (workload.device, workload.phase, f"batch {workload.batch_size}", *unusual_words(workload))
     return " ".join(words)
+
+
+def newest(pairs: Sequence[PairReport], count: int) -> tuple[PairReport, ...]:
+    """Those measured last, in their order."""
+    if len(pairs) <= count:
+        return tuple(pairs)
+    by_time = sorted(range(len(pairs)), key=lambda place: moment(pairs[place].created_at))
+    return tuple(pairs[place] for place in sorted(by_time[-count:]))

@@ -12,13 +12,13 @@ from typing import Any
 from msgspec.structs import asdict
 
 from sebench import models
-from sebench.configuration.sweep import AXES, NAMES, Axis, Entry, MeasureSettings, SweepSettings
+from sebench.configuration.sweep import AXES, NAMES, Axis, Entry, MeasureSettings, SweepSettings, axis_key
 from sebench.errors import SebenchError, UnknownModelError, UsageError
 from sebench.files import digests
 from sebench.runner.planning.pairs import known_candidate, make_pairs, resolve_spec
 from sebench.runner.planning.plan import LONGEST_BUDGET_S, timing_policy
 from sebench.runner.planning.workloads import says_input
-from sebench.schema import Pair, WorkloadRequest, parse_variant, said, spec_identity
+from sebench.schema import ModelSpec, Pair, WorkloadRequest, parse_variant, said, spec_identity
 from sebench.schema.sweep import Case
 
 _ID_DIGITS = 12
@@ -124,7 +124,7 @@ def _included(entry: Entry, axes: Mapping[str, Axis]) -> Row:
         if len(axis.values) > 1:
             values = ", ".join(map(str, axis.values))
             raise UsageError(
-                f"{entry.place} does not say {_kebab(name)}, which is {values} in [axes]", hint="say which"
+                f"{entry.place} does not say {axis_key(name)}, which is {values} in [axes]", hint="say which"
             )
         row[name] = axis.values[0]
     if "model" not in row:
@@ -183,7 +183,7 @@ def _check_name(name: str, value: str) -> None:
         parse_variant(value.partition("@")[0])
 
 
-def _plain_spec(model: str) -> Any:  # noqa: ANN401 - a ModelSpec
+def _plain_spec(model: str) -> ModelSpec:
     return resolve_spec(model, models.source_of(model).own_variant, own_inputs=False)
 
 
@@ -241,7 +241,3 @@ def _described(pair: Pair) -> list[object]:
     sides = (pair.baseline, pair.candidate)
     files = {str(path): None for spec in sides for path in models.code_files(spec)}
     return [*map(spec_identity, sides), sorted(digests(files).values())]
-
-
-def _kebab(name: str) -> str:
-    return name.replace("_", "-")

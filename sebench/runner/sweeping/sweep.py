@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from sebench.errors import DataFileError
 from sebench.runner.sweeping.execution import Executor, Ran
 from sebench.schema.sweep import Case, Sweep
 from sebench.store.sweeps import SweepBook
+
+
+def usual_name(file: Path | None, cases: Sequence[Case]) -> str:
+    """How a sweep is called that nobody has named: as its file, or by its networks and cases.
+
+    Args:
+        file: that it was read from; None where there is none.
+        cases: all of it.
+    """
+    if file is not None:
+        return re.sub(r"[^\w.+-]", "_", file.stem, flags=re.ASCII)
+    digest = hashlib.sha256("".join(case.id for case in cases).encode()).hexdigest()[:6]
+    models = dict.fromkeys(re.sub(r"\W+", "_", case.model, flags=re.ASCII).strip("_") for case in cases)
+    return f"{'-'.join(models)[:60]}-{digest}"
 
 
 def open_run(book: SweepBook, cases: Sequence[Case], *, resume: bool, restart: bool) -> Sweep:
