@@ -220,6 +220,7 @@ def _executor(
 
 
 def _how_to_go_on(book: SweepBook) -> str:
+    book.heal()  # it may have come between a result and its outcome
     outcomes = book.read().outcomes
     kept = sum(outcome.status != "pending" for outcome in outcomes)
     return f"{kept} of {_cases(len(outcomes))} kept; go on with the same command and --resume"

@@ -51,6 +51,20 @@ def capture_environment(
     return msgspec.structs.replace(environment, findings=findings_for(environment))
 
 
+def renewed_environment(known: Environment, *, root: Path = LIVE_ROOT) -> Environment:
+    """The same machine some minutes later: load, free memory and commit are read again, and nothing else.
+
+    Args:
+        known: as `capture_environment` returned it.
+        root: as there.
+    """
+    host = Host.at(root)
+    environment = msgspec.structs.replace(
+        known, memory=read_memory(host), load=read_load(host), git=read_git(), findings=()
+    )
+    return msgspec.structs.replace(environment, findings=findings_for(environment))
+
+
 def usable_cores(root: Path = LIVE_ROOT) -> int:
     """Default number of threads: physical cores in the affinity mask, within the quota; at least 1.
 

@@ -146,7 +146,7 @@ class SweepBook:
     def go_on(self, cases: Sequence[Case]) -> Sweep:
         """Go on with a run that was begun, whose cases may have changed since.
 
-        A result whose outcome was not written any more gets it now.
+        A result whose outcome was not written any more gets it now (`heal`).
 
         Args:
             cases: of the matrix as it is today; outcomes of others are kept, but are not of the sweep.
@@ -155,13 +155,21 @@ class SweepBook:
             DataFileError: there is no book, or a file of it cannot be read or written.
         """
         self._token, self._known = self._load().token, self._outcomes()
+        self.heal()
+        self._write(cases)
+        return self.read()
+
+    def heal(self) -> None:
+        """Write the outcomes of results that were stored when the process was ended or interrupted.
+
+        Raises:
+            DataFileError: the results cannot be listed, or an outcome cannot be written.
+        """
         self._stored = self._results()
         for case_id, result in self._stored.items():
             known = self._known.get(case_id)
             if known is None or known.status != "done":
                 self._record(CaseOutcome(id=case_id, status="done", result=result))
-        self._write(cases)
-        return self.read()
 
     def left(self, cases: Sequence[Case]) -> tuple[Case, ...]:
         """Those that have to be measured: without an outcome, or failed."""

@@ -227,7 +227,7 @@ def test_a_table_on_the_screen_and_files_beside_the_book():
         ("done", "1"),
         ("done", "2"),
     }
-    assert Path(".sebench/results/sweeps/s/by-batch-size.svg").read_text().startswith("<svg")
+    assert "<svg " in Path(".sebench/results/sweeps/s/by-batch-size.svg").read_text()
     Path("s.toml").write_text(FILE.replace("[1, 2]", "1"))
     sweep("s.toml", "--resume")
     assert sorted(path.name for path in Path(".sebench/results/sweeps/s").iterdir()) == [

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sysconfig
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -96,8 +97,13 @@ def count_key(counted: Counted, edition: str) -> str:
     """
     described = msgspec.json.encode(counted._asdict())
     return " ".join(
-        (sources_digest(*_COUNTED_SOURCES), f"torch-{version('torch')}", edition, described.decode())
+        (sources_digest(*_COUNTED_SOURCES), f"torch-{_version('torch')}", edition, described.decode())
     )
+
+
+@cache
+def _version(package: str) -> str:
+    return version(package)  # reads a file each time, and a sweep asks for each of its counts
 
 
 def _own_key(counted: Counted) -> str:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from sebench.errors import SebenchError
+from sebench.profilers.environment import renewed_environment
 from sebench.runner.counting.counter import Counter
 from sebench.runner.counting.pair import count_pair, require_memory
 from sebench.runner.measuring.context import RunContext
@@ -41,6 +42,7 @@ class LocalExecutor:
         """Run them; see `Executor`."""
         plans: dict[Case, Plan] = {}
         # Before torch is imported to count: it may bind this process to one of the cores.
+        environment = self._context.host.capture_environment()
         for case in cases:
             try:
                 plans[case] = plan_case(case)
@@ -50,7 +52,11 @@ class LocalExecutor:
             if plans:
                 self._counting()
                 count_ahead((plan.sessions[0] for plan in plans.values()), counter)
-        host = replace(self._context.host, open_counter=lambda *_: counter)
+        host = replace(
+            self._context.host,
+            open_counter=lambda *_: counter,
+            capture_environment=lambda: renewed_environment(environment),
+        )
         position = _Position(self._context, self._estimate, plans)
         for case, plan in plans.items():
             observed = replace(self._context, host=host, observer=position.observer_of(case))
@@ -71,8 +77,11 @@ def titles(plans: Mapping[Case, Plan]) -> dict[Case, str]:
     """What tells cases apart, e.g. ``resnet50: se against plain, batch 8``."""
     sessions = {case: plan.sessions[0] for case, plan in plans.items()}
     workloads = [session.workload for session in sessions.values()]
+    words = {case: telling_words(session.workload, workloads) for case, session in sessions.items()}
+    # The shape of an input differs with the batch, the image in it need not.
+    common = set.intersection(*map(set, words.values())) if words else set()
     return {
-        case: ", ".join((session.pair.title, *telling_words(session.workload, workloads)))
+        case: ", ".join((session.pair.title, *(word for word in words[case] if word not in common)))
         for case, session in sessions.items()
     }
 

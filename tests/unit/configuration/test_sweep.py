@@ -92,7 +92,7 @@ def test_former_names_of_options_are_understood(load):
             '[axes]\ndtype = "float23"',
             "s.toml: [axes] dtype: unknown value 'float23'; did you mean 'float32'",
         ),
-        ("axes = 1", "s.toml: axes: expected a table, not a whole number"),
+        ("axes = 1", "s.toml: [axes] expected a table, not a whole number"),
         ("[network]\nclasses = 1", "s.toml: [network] unknown key 'classes'; did you mean 'num-classes'?"),
         ("[network]\nbatch-size = 1", "s.toml: [network] unknown key 'batch-size'; choose from num-classes"),
         ("[measure]\ntimeout = 0", "s.toml: [measure] timeout: 0 is not above 0"),

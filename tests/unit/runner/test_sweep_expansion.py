@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import sys
 
 import pytest
 
@@ -12,6 +11,7 @@ from sebench.runner.sweeping.estimate import Estimate
 from sebench.runner.sweeping.expansion import case_words, expand, shard
 from sebench.schema import NetworkOptions
 from sebench.schema.sweep import CaseOutcome
+from tests.interpreter import FRESH
 
 
 def settings(include=(), exclude=(), measure=None, options=None, **axes):
@@ -163,7 +163,7 @@ def test_an_id_is_the_same_in_every_process():
         "from tests.unit.runner.test_sweep_expansion import only; "
         "print(only(model='resnet50', batch_size=8, threads=2).id)"
     )
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run([FRESH, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.strip() == only(model="resnet50", batch_size=8, threads=2).id
 
 
