@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from sebench.configuration.sweep import SweepSettings
     from sebench.runner.measuring.context import RunContext
     from sebench.runner.sweeping.execution import Executor
+    from sebench.runner.sweeping.ray import RayExecutor
     from sebench.schema import Result
     from sebench.schema.sweep import Case, Sweep
     from sebench.store.sweeps import SweepBook
@@ -104,7 +106,6 @@ def sweep(
     from sebench.configuration.sweep import said_measure
     from sebench.runner.planning.plan import drawn_seed
     from sebench.runner.sweeping.expansion import case_words, expand
-    from sebench.runner.sweeping.ray import require_cluster
     from sebench.runner.sweeping.sweep import open_run, run_sweep, usual_name
     from sebench.store.sweeps import SweepBook
 
@@ -120,19 +121,17 @@ def sweep(
     book = SweepBook(save, (name or usual_name(file, expanded.cases)) + part)
     for note in () if quiet else expanded.notes:
         say(note)
-    labels = _labels(ray, on)
+    cluster = _cluster(context, ray, on, cache=cache, quiet=quiet)
     if dry_run:
         return _show_plan(cases, book, output_format, output)
     check_directory(save)
-    if ray is not None:
-        require_cluster(ray)  # before there is a run to go on with
-    with book.held():
+    with nullcontext() if cluster is None else cluster, book.held():  # refused before a run is begun
         known = open_run(book, cases, resume=resume, restart=restart)
         try:
             # On a cluster there is a line for each case: several run at once.
-            with progress_bar(quiet=quiet or ray is not None) as observer:
+            with progress_bar(quiet=quiet or cluster is not None) as observer:
                 running = run_context(context, observer, cache=cache, calibrations=options.CALIBRATIONS)
-                executor = _executor(running, known, ray=ray, labels=labels, quiet=quiet)
+                executor = _executor(running, known, cluster, quiet=quiet)
                 for ran in run_sweep(book, cases, executor):
                     if not quiet and ran.outcome.status != "done":
                         say(f"{ran.outcome.status}: {case_words(ran.case)}: {ran.outcome.reason}")
@@ -173,27 +172,30 @@ def _part(cases: tuple[Case, ...], asked: str | None) -> tuple[tuple[Case, ...],
     return shard(cases, index, count), f".{index}-of-{count}"
 
 
-def _labels(ray: str | None, on: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
-    """Of the nodes that take cases."""
-    from sebench.runner.sweeping.ray import labels_of
+def _cluster(
+    context: typer.Context, address: str | None, on: Sequence[str], *, cache: bool, quiet: bool
+) -> RayExecutor | None:
+    """What runs the cases on other machines, if that is asked for."""
+    from sebench.runner.sweeping.ray import RayExecutor, labels_of
 
-    if on and ray is None:
-        raise UsageError("--on picks nodes of a Ray cluster", hint="add --ray auto, or --ray HOST:PORT")
-    return labels_of(on)
+    if address is None:
+        if on:
+            raise UsageError("--on picks nodes of a Ray cluster", hint="add --ray auto, or --ray HOST:PORT")
+        return None
+    return RayExecutor(
+        address,
+        labels=labels_of(on),
+        tell=(lambda line: None) if quiet else say,
+        argv=run_context(context, cache=cache).argv,
+        cache=cache,
+        calibrations=options.CALIBRATIONS,
+    )
 
 
-def _executor(
-    running: RunContext,
-    known: Sweep,
-    *,
-    ray: str | None,
-    labels: Mapping[str, tuple[str, ...]],
-    quiet: bool,
-) -> Executor:
+def _executor(running: RunContext, known: Sweep, cluster: RayExecutor | None, *, quiet: bool) -> Executor:
     """What runs the cases; says how many that are."""
     from sebench.runner.sweeping.estimate import Estimate
     from sebench.runner.sweeping.local import LocalExecutor
-    from sebench.runner.sweeping.ray import RayExecutor
 
     status = {outcome.id: outcome.status for outcome in known.outcomes}
     left = [case for case in known.cases if status[case.id] in ("pending", "failed")]
@@ -203,20 +205,11 @@ def _executor(
         finished = len(known.cases) - len(left)
         say(
             f"sweep {known.name}: {_cases(len(left))} to measure, "
-            f"about {format_duration(estimate.whole_s(left))}{' on one machine' if ray else ''}"
+            f"about {format_duration(estimate.whole_s(left))}{' on one machine' if cluster else ''}"
             + (f"; {finished} finished before" if finished else "")
             + (f"; {failed} that failed tried again" if failed else "")
         )
-    if ray is None:
-        return LocalExecutor(running, estimate)
-    return RayExecutor(
-        ray,
-        labels=labels,
-        tell=(lambda line: None) if quiet else say,
-        argv=running.argv,
-        cache=running.cache is not None,
-        calibrations=options.CALIBRATIONS,
-    )
+    return LocalExecutor(running, estimate) if cluster is None else cluster
 
 
 def _how_to_go_on(book: SweepBook) -> str:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from sebench.errors import SebenchError, UsageError
+from sebench.errors import SebenchError
 from sebench.runner.sweeping.ray import RayExecutor
 from sebench.runner.sweeping.sweep import run_sweep
 from sebench.schema import WorkloadRequest
@@ -175,11 +175,11 @@ def test_a_case_whose_ray_process_is_killed_runs_again_on_the_same_node(cluster,
 def test_a_case_that_ends_its_process_fails_with_its_last_words_and_the_rest_goes_on(cluster, tmp_path):
     (tmp_path / "die-1").touch()
     cases = [case(1), case(2), case(3, device="cuda")]
-    run = Run(cluster, tmp_path, cases, on={"zone": ("a",)}, patience_s=15)
+    run = Run(cluster, tmp_path, cases, on={"zone": ("a",)}, pending_s=2)
     assert [(outcome.status, outcome.reason) for outcome in run()] == [
         ("failed", "its process ended with status 7: some library said no"),
         ("done", ""),
-        ("failed", "no node with 1 GPU was there to take it for 15 s"),
+        ("failed", "no node with 1 GPU was there to take it for 2 s"),
     ]
     (tmp_path / "die-1").unlink()
     (tmp_path / "steady").touch()  # measured by the real runner, what failed alone
@@ -212,18 +212,12 @@ def test_each_gpu_has_a_case_of_its_own(cluster, tmp_path):
 # --- what is refused ------------------------------------------------------------------------------------
 
 
-def refusal(cluster, folder, kind=SebenchError, **options):
+def refusal(cluster, folder, **options):
     run = Run(cluster, folder, [case(1)], **options)
-    with pytest.raises(kind) as caught:
+    with pytest.raises(SebenchError) as caught:
         list(run.executor(run.cases))
     assert not run.begun
     return str(caught.value)
-
-
-def test_labels_that_no_node_has(cluster, tmp_path):
-    said = refusal(cluster, tmp_path, UsageError, on={"zone": ("c",)})
-    assert said.startswith("no node of the Ray cluster has --on zone=c; there are pool=")
-    assert "zone=a, zone=b" in said
 
 
 def test_nodes_with_different_versions_of_torch(cluster, tmp_path):
@@ -264,6 +258,17 @@ def start_command(arguments, folder):
         text=True,
         start_new_session=True,
     )
+
+
+def test_labels_that_no_node_has_are_one_line_and_no_run_is_begun(cluster, tmp_path):
+    command = ["sweep", "-m", "cifar_resnet110", "-b", "1", "-b", "2", "--ray", cluster.address]
+    process = start_command([*command, "--on", "zone=c"], tmp_path)
+    out, error = process.communicate(timeout=60)
+    assert (process.returncode, out) == (2, "")
+    (line,) = error.splitlines()
+    assert line.startswith("sebench: error: no node of the Ray cluster has --on zone=c; there are pool=")
+    assert "zone=a, zone=b" in line
+    assert not list(tmp_path.rglob("sweep.json"))
 
 
 def test_ctrl_c_ends_the_cases_and_resuming_repeats_none_that_is_done(cluster, tmp_path):

@@ -10,16 +10,17 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import msgspec
 
-from sebench.errors import EXIT_INTERRUPTED, SebenchError, UsageError
+from sebench.errors import EXIT_INTERRUPTED, EXIT_OK, SebenchError, UsageError
 from sebench.runner.sweeping.ray import seat as seat_module
 from sebench.runner.sweeping.ray.dispatch import MOST_LOSSES, Dispatcher, Start, need_of
 from sebench.runner.sweeping.ray.messages import (
@@ -27,6 +28,7 @@ from sebench.runner.sweeping.ray.messages import (
     Began,
     CaseReply,
     CaseRequest,
+    Cases,
     Job,
     Joined,
     LeftOut,
@@ -53,7 +55,6 @@ MOST_SEATS = 3
 
 _BESIDE = 2
 """Threads of a seat besides those that run cases: one describes it, one stops cases."""
-Send = Callable[[Message], None]
 
 
 @dataclass(slots=True)
@@ -74,22 +75,55 @@ class _Run:
     stopping: bool = False
 
 
+class Runner:
+    """Whom all this is for, at the other end of two pipes.
+
+    Args:
+        requests: what it asks, one message a line.
+        replies: what it is told.
+    """
+
+    def __init__(self, requests: BinaryIO, replies: BinaryIO) -> None:
+        self._requests, self._replies = requests, replies
+        self._asked: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self.has_gone = threading.Event()
+        """Set when nobody waits for the rest."""
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def read(self) -> bytes | None:
+        """Its next message; None when it has gone."""
+        return self._asked.get()
+
+    def send(self, message: Message) -> None:
+        """Tell it something; who has gone does not hear it."""
+        with contextlib.suppress(BrokenPipeError):
+            self._replies.write(msgspec.json.encode(message) + b"\n")
+            self._replies.flush()
+
+    def _listen(self) -> None:
+        for line in self._requests:
+            self._asked.put(line)
+        self.has_gone.set()
+        self._asked.put(None)
+
+
 class Driver:
     """Runs a job on a cluster that this process has joined.
 
     Args:
         ray: the module.
         job: to run.
-        send: tells the runner.
-        asked_to_stop: whether nobody waits for the rest.
+        runner: whom it is for.
     """
 
-    def __init__(self, ray: Any, job: Job, send: Send, asked_to_stop: threading.Event) -> None:  # noqa: ANN401 - has no types
-        self._ray, self._job, self._send, self._stop = ray, job, send, asked_to_stop
+    def __init__(self, ray: Any, job: Job, runner: Runner) -> None:  # noqa: ANN401 - has no types
+        self._ray, self._job, self._runner = ray, job, runner
+        self._send, self._stop = runner.send, runner.has_gone
         # By value: nodes need not have it, and are told apart by that.
         ray.cloudpickle.register_pickle_by_value(seat_module)
         self._class = ray.remote(seat_module.Seat)
-        self._dispatcher = Dispatcher(job.cases)
+        self._dispatcher = Dispatcher(())
+        self._code: dict[str, tuple[str, ...]] = {}
         self._opening: dict[Any, _Seat] = {}
         self._seats: dict[str, _Seat] = {}
         self._runs: dict[Any, _Run] = {}
@@ -104,7 +138,10 @@ class Driver:
             SebenchError: nothing can be measured.
         """
         try:
-            self._gather()
+            facts = self._gather()
+            if (asked := self._runner.read()) is None:
+                return
+            self._take_cases(msgspec.json.decode(asked, type=Cases), facts)
             while not (self._dispatcher.is_over or self._stop.is_set()):
                 self._start()
                 self._listen()
@@ -117,7 +154,7 @@ class Driver:
 
     # --- nodes ------------------------------------------------------------------------------------------
 
-    def _gather(self) -> None:
+    def _gather(self) -> list[NodeFacts]:
         """Take all nodes that are there.
 
         Raises:
@@ -138,13 +175,12 @@ class Driver:
                     self._send(LeftOut(host=seat.host, reason=found))
             self._tell_life()
         if self._stop.is_set():
-            return
+            return []
         if not described:
             raise SebenchError(f"no node of the Ray cluster takes cases: {'; '.join(reasons)}")
         require_same_versions(described, job.own)
-        for facts in described:
-            self._dispatcher.join(facts)
         self._send(Joined(nodes=tuple(described)))
+        return described
 
     def _open(self, node: Mapping[str, Any]) -> None:
         """Take all that Ray has to give of a node, as soon as it is free."""
@@ -234,13 +270,18 @@ class Driver:
 
     # --- cases ------------------------------------------------------------------------------------------
 
+    def _take_cases(self, asked: Cases, nodes: Sequence[NodeFacts]) -> None:
+        self._dispatcher, self._code = Dispatcher(asked.cases), asked.code
+        for facts in nodes:
+            self._dispatcher.join(facts)
+
     def _start(self) -> None:
         job = self._job
         for start in self._dispatcher.starts():
             case, seat = start.case, self._seats[start.place.facts.node]
             request = CaseRequest(
                 case=case,
-                code=job.code.get(case.id, ()),
+                code=self._code.get(case.id, ()),
                 argv=job.argv,
                 cache=job.cache,
                 calibrations=job.calibrations,
@@ -312,11 +353,11 @@ class Driver:
         known = self._without_place
         self._without_place = {each: known.get(each, now_s) for each in without}
         for each, since_s in self._without_place.items():
-            if now_s - since_s < self._job.patience_s:
+            if now_s - since_s < self._job.pending_s:
                 continue
             gpus = need_of(without[each]).gpus
             has = "no node" if not self._seats else f"no node with {gpus} GPU{'' if gpus == 1 else 's'}"
-            self._fail(without[each], f"{has} was there to take it for {self._job.patience_s:g} s", "")
+            self._fail(without[each], f"{has} was there to take it for {self._job.pending_s:g} s", "")
 
     def _fail(self, case: Case, reason: str, host: str) -> None:
         if self._dispatcher.finish(case.id):
@@ -375,33 +416,21 @@ def _in_one_line(error: BaseException) -> str:
 
 def main() -> int:
     """Run the job that stands on standard input."""
-    requests, replies = _take_pipes()
-
-    def send(message: Message) -> None:
-        replies.write(msgspec.json.encode(message) + b"\n")
-        replies.flush()
-
-    job = msgspec.json.decode(requests.readline(), type=Job)
-    stop = threading.Event()
-
-    def listen() -> None:
-        while requests.read(1):
-            pass
-        stop.set()
-
-    threading.Thread(target=listen, daemon=True).start()
+    runner = Runner(*_take_pipes())
+    if (line := runner.read()) is None:
+        return EXIT_INTERRUPTED
     try:
-        _run(job, send, stop)
+        _run(msgspec.json.decode(line, type=Job), runner)
     except SebenchError as error:
-        send(Refused(message=error.message, hint=error.hint, usage=isinstance(error, UsageError)))
-    return 0
+        runner.send(Refused(message=error.message, hint=error.hint, usage=isinstance(error, UsageError)))
+    return EXIT_OK
 
 
-def _run(job: Job, send: Send, stop: threading.Event) -> None:
+def _run(job: Job, runner: Runner) -> None:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     import ray  # noqa: PLC0415 - an extra
 
-    send(Loaded())
+    runner.send(Loaded())
     try:
         # Without an address Ray would join whatever cluster it finds, or start one.
         ray.init(address=job.address, log_to_driver=False, logging_level=logging.ERROR)
@@ -412,7 +441,7 @@ def _run(job: Job, send: Send, stop: threading.Event) -> None:
             hint="start sebench on a machine of a running cluster (ray start)",
         ) from error
     try:
-        Driver(ray, job, send, stop).run()
+        Driver(ray, job, runner).run()
     finally:
         ray.shutdown()
 

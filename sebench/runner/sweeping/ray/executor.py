@@ -7,9 +7,11 @@ import platform
 import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -22,6 +24,7 @@ from sebench.runner.sweeping.ray.case import code_digests
 from sebench.runner.sweeping.ray.messages import (
     Began,
     CaseReply,
+    Cases,
     Job,
     Joined,
     LeftOut,
@@ -41,7 +44,9 @@ AUTO = "auto"
 REACH_S = 10.0
 """How long an address may take to answer."""
 PATIENCE_S = 60.0
-"""How long a node may take to answer, and a case waits where no node can take it."""
+"""How long a node may take to answer."""
+PENDING_S = 60.0
+"""How long a case waits where no node can take it."""
 JOIN_S = 30.0
 """How long Ray may take to join a cluster whose address answers."""
 IMPORT_S = 120.0
@@ -144,7 +149,8 @@ class RayExecutor:
         argv: recorded in the results.
         cache: whether nodes keep counts of networks.
         calibrations: folder of the calibrations on a node; None looks nothing up.
-        patience_s: how long a node may take to answer, and a case waits where no node can take it.
+        patience_s: how long a node may take to answer.
+        pending_s: how long a case waits where no node can take it.
         command: arguments of a node's Python that start the process of a case.
     """
 
@@ -158,11 +164,44 @@ class RayExecutor:
         cache: bool = True,
         calibrations: Path | None = None,
         patience_s: float = PATIENCE_S,
+        pending_s: float = PENDING_S,
         command: Sequence[str] = CASE,
     ) -> None:
         self._address, self._labels, self._tell = address, dict(labels or {}), tell
         self._argv, self._cache, self._calibrations = tuple(argv), cache, calibrations
-        self._patience_s, self._command = patience_s, tuple(command)
+        self._driver: Child | None = None
+        self._messages: Iterator[Message] = iter(())
+        self._patience_s, self._pending_s, self._command = patience_s, pending_s, tuple(command)
+
+    def __enter__(self) -> Self:
+        """Join the cluster. Without this, the first cases do.
+
+        Raises:
+            UsageError: Ray is not installed, the address is none, or no node has the labels.
+            SebenchError: nothing answers, no node takes cases, or their versions differ.
+            WorkerError: Ray's driver has ended.
+        """
+        require_cluster(self._address)
+        self._driver = Child(
+            [sys.executable, *DRIVER], environ={**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}, directory=None
+        )
+        self._messages = self._listen(self._driver)
+        try:
+            self._driver.write(msgspec.json.encode(self._job()) + b"\n", timeout_s=IMPORT_S)
+            for message in self._messages:
+                self._say(message, {}, 0)
+                if isinstance(message, Joined):
+                    break
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End all cases, and leave the cluster."""
+        driver, self._driver = self._driver, None
+        if driver is not None:
+            driver.end(patience_s=STOP_S)
 
     def __call__(self, cases: Sequence[Case]) -> Iterator[Ran]:
         """Run cases on whatever node is free. Each is over once, though it may have begun more than once.
@@ -171,42 +210,43 @@ class RayExecutor:
             Each case as soon as it is over.
 
         Raises:
-            UsageError: Ray is not installed, the address is none, or no node has the labels.
-            SebenchError: nothing answers, no node takes cases, or their versions differ: nothing was
-                measured.
+            SebenchError: as `__enter__`, where that was not called.
             WorkerError: Ray's driver has ended; what was yielded until then stands.
             Interrupted: after Ctrl-C; likewise.
         """
-        by_id = {case.id: case for case in cases}
-        if not by_id:
+        left = {case.id: case for case in cases}
+        if not left:
             return
-        require_cluster(self._address)
-        driver = Child(
-            [sys.executable, *DRIVER], environ={**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}, directory=None
-        )
         try:
-            for message in self._messages(driver, self._job(cases)):
-                if isinstance(message, Over):
-                    ran = _ran(message, by_id)
-                    del by_id[ran.case.id]
-                    yield ran
-                    if not by_id:
+            with nullcontext() if self._driver else self:
+                self._hand_over(cases)
+                for message in self._messages:
+                    self._say(message, left, len(cases))
+                    if isinstance(message, Over):
+                        ran = _ran(message, left)
+                        del left[ran.case.id]
+                        yield ran
+                    if not left:
                         return
-                else:
-                    for line in _lines(message, by_id, len(cases)):
-                        self._tell(line)
         except KeyboardInterrupt:
             raise Interrupted("interrupted") from None
-        finally:
-            driver.end(patience_s=STOP_S)
 
-    def _job(self, cases: Sequence[Case]) -> Job:
+    def _hand_over(self, cases: Sequence[Case]) -> None:
+        assert self._driver is not None  # noqa: S101 - it has joined
+        code = {case.id: code for case in cases if (code := code_digests(case))}
+        asked = msgspec.json.encode(Cases(cases=tuple(cases), code=code)) + b"\n"
+        with suppress(ChildGone):  # whoever listens next hears why
+            self._driver.write(asked, timeout_s=SILENCE_S)
+
+    def _say(self, message: Message, left: Mapping[str, Case], count: int) -> None:
+        for line in _lines(message, left, count):
+            self._tell(line)
+
+    def _job(self) -> Job:
         folder = self._calibrations
         return Job(
             address=self._address,
             labels=self._labels,
-            cases=tuple(cases),
-            code={case.id: code for case in cases if (code := code_digests(case))},
             own=own_versions(),
             command=self._command,
             directory=str(Path.cwd()),
@@ -214,9 +254,10 @@ class RayExecutor:
             cache=self._cache,
             calibrations=None if folder is None else str(folder),
             patience_s=self._patience_s,
+            pending_s=self._pending_s,
         )
 
-    def _messages(self, driver: Child, job: Job) -> Iterator[Message]:
+    def _listen(self, driver: Child) -> Iterator[Message]:
         """What the driver says.
 
         Raises:
@@ -225,7 +266,6 @@ class RayExecutor:
         """
         limit_s, lateness = IMPORT_S, "Ray was not imported in time"
         try:
-            driver.write(msgspec.json.encode(job) + b"\n", timeout_s=IMPORT_S)
             while line := driver.read_line(timeout_s=limit_s):
                 message = msgspec.json.decode(line, type=Message)
                 if isinstance(message, Refused):
@@ -238,7 +278,7 @@ class RayExecutor:
                 yield message
         except TimeoutError:
             raise WorkerError(f"--ray {self._address}: {lateness}") from None
-        except (ChildGone, msgspec.DecodeError):
+        except msgspec.DecodeError:
             pass
         raise WorkerError(
             f"Ray's driver {driver.cause_of_death()}",

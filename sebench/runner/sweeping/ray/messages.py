@@ -29,9 +29,6 @@ class Job(Value, frozen=True, kw_only=True):
     """``auto`` or ``HOST:PORT``."""
     labels: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     """Nodes to take: those that have one of the values of every label."""
-    cases: tuple[Case, ...]
-    code: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
-    """By case, SHA-256 (hex) of the files that networks of the user's own are written in."""
     own: Versions
     """Of the machine that the sweep was started on, which reads the results."""
     command: tuple[str, ...]
@@ -45,7 +42,17 @@ class Job(Value, frozen=True, kw_only=True):
     calibrations: str | None = None
     """Folder of the calibrations of a node; None looks nothing up."""
     patience_s: float
-    """After which a node that does not answer is left out, and a case that no node can take is given up."""
+    """After which a node that does not answer is left out."""
+    pending_s: float
+    """After which a case that no node can take has failed."""
+
+
+class Cases(Value, frozen=True, kw_only=True):
+    """What the driver hears next, as soon as it has said which nodes there are."""
+
+    cases: tuple[Case, ...]
+    code: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """By case, SHA-256 (hex) of the files that networks of the user's own are written in."""
 
 
 class CaseRequest(Value, frozen=True, kw_only=True):
