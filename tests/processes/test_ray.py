@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ import psutil
 import pytest
 
 from sebench.errors import SebenchError
-from sebench.runner.sweeping.ray import RayExecutor
+from sebench.runner.sweeping.ray import RayExecutor, executor
 from sebench.runner.sweeping.sweep import run_sweep
 from sebench.schema import WorkloadRequest
 from sebench.schema.sweep import Case
@@ -229,6 +230,14 @@ def test_nodes_with_different_versions_of_torch(cluster, tmp_path):
     said = refusal(cluster, tmp_path, on={"pool": ("main", "old")})
     assert said.startswith("nodes have different versions of torch: ")
     assert "9.9.9 on " in said
+
+
+def test_a_port_of_something_else(tmp_path, monkeypatch):
+    monkeypatch.setattr(executor, "JOIN_S", 2.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(SebenchError, match=rf"^--ray {address}: no Ray cluster answered within 2 s$"):
+            list(RayExecutor(address)([case(1)]))
 
 
 def test_a_node_whose_processors_are_taken(cluster, tmp_path):

@@ -53,6 +53,7 @@ STOP_S = 12.0
 MOST_SEATS = 3
 """How often Ray's process on a node that lives is started again."""
 
+_LONGEST_TEXT = 400
 _BESIDE = 2
 """Threads of a seat besides those that run cases: one describes it, one stops cases."""
 
@@ -435,19 +436,19 @@ def _run(job: Job, runner: Runner) -> None:
         # Without an address Ray would join whatever cluster it finds, or start one.
         ray.init(address=job.address, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:
-        text = _in_one_line(error) if not isinstance(error, ConnectionError) else _first_line(error)
+        if isinstance(error, ConnectionError) and job.address == "auto":
+            raise SebenchError(
+                "--ray auto: there is no Ray cluster on this machine",
+                hint="make one with 'ray start --head', or start sebench on a machine of one",
+            ) from error
         raise SebenchError(
-            f"--ray {job.address}: {text}",
-            hint="start sebench on a machine of a running cluster (ray start)",
+            f"--ray {job.address}: {' '.join(str(error).split())[:_LONGEST_TEXT].rstrip('.')}",
+            hint="start sebench on a machine of the cluster, with the Ray that runs there",
         ) from error
     try:
         Driver(ray, job, runner).run()
     finally:
         ray.shutdown()
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:

@@ -47,7 +47,7 @@ PATIENCE_S = 60.0
 """How long a node may take to answer."""
 PENDING_S = 60.0
 """How long a case waits where no node can take it."""
-JOIN_S = 30.0
+JOIN_S = 20.0
 """How long Ray may take to join a cluster whose address answers."""
 IMPORT_S = 120.0
 """How long importing Ray may take, from a slow disk."""
@@ -277,6 +277,7 @@ class RayExecutor:
                     limit_s, lateness = SILENCE_S, f"Ray's driver said nothing for {SILENCE_S:g} s"
                 yield message
         except TimeoutError:
+            driver.kill()  # it would not hear of its end
             raise WorkerError(f"--ray {self._address}: {lateness}") from None
         except msgspec.DecodeError:
             pass
