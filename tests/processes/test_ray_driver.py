@@ -45,8 +45,8 @@ def test_another_ray_than_that_of_the_cluster(refusal):
         address = f"127.0.0.1:{server.getsockname()[1]}"
         said = refusal("raise RuntimeError('Version mismatch:\\n  Ray: 2.60.0.')", address)
     assert said == (
-        f"--ray {address}: Version mismatch: Ray: 2.60.0; start sebench on a machine of the cluster, with the "
-        "Ray that runs there"
+        f"--ray {address}: Version mismatch: Ray: 2.60.0; start sebench on a machine of the cluster, with "
+        "the Ray that runs there"
     )
 
 
