@@ -1,8 +1,8 @@
 """How do listings and reports grow with what is stored? `sebench list results` and `sebench report`, run.
 
 Fills a directory with results, each with its own id, time, network and commit, made of real ones, then runs
-the real command: as the first one that reads the directory, then with the index, then after one more result. With
-``--against`` an older version of sebench does the same in turn, on the same files with an index of its own::
+the real command: as the first that reads the directory, then with the index, then after one more result.
+With ``--against`` an older version of sebench does the same in turn, on the same files with an index of its own::
 
     python benchmarks/store_listing.py --against v0.1 --output reports/store_listing.md
 

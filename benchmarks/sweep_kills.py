@@ -29,7 +29,6 @@ from sebench.store.sweeps import SweepBook
 
 ROOT = Path(__file__).parents[1]
 NETWORKS = "from torch import nn\n\n\ndef {name}():\n    return nn.Conv2d(3, 4, 1)\n"
-FEWEST_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +90,11 @@ def killed_sweep(
     book = SweepBook(folder / "results", "killed")
     first: dict[str, str | None] = {}
     finished: list[int] = []
-    while len(finished) < kills:
+    # Anywhere in the sweep, but so that it is not done before the last one.
+    for reached in sorted(rng.randrange(cases - 2) for _ in range(kills)):
         done = finished[-1] if finished else 0
-        # So that on average the cases last for as many kills as are left.
-        horizon_s = starting_s + 2 * case_s * (cases - done) / (kills - len(finished))
-        delay_s = rng.uniform(FEWEST_S, horizon_s)
-        if not _killed(folder, names, delay_s, python):
+        delay_s = rng.uniform(0, starting_s if reached <= done else case_s)
+        if not _killed(folder, names, max(reached, done), delay_s, python):
             break
         finished.append(_note(book, first))
     _run(folder, names, python)
@@ -159,8 +157,8 @@ def _run(folder: Path, names: Sequence[str], python: str, results: str = "result
         raise RuntimeError(f"sebench sweep ended with {done.returncode}: {done.stderr}")
 
 
-def _killed(folder: Path, names: Sequence[str], delay_s: float, python: str) -> bool:
-    """Start it and kill it; False where it came to its end before."""
+def _killed(folder: Path, names: Sequence[str], reached: int, delay_s: float, python: str) -> bool:
+    """Start it, wait for so many outcomes and then some, and kill it; False where it had ended before."""
     process = subprocess.Popen(
         _command(names, python, "results"),
         cwd=folder,
@@ -169,6 +167,9 @@ def _killed(folder: Path, names: Sequence[str], delay_s: float, python: str) -> 
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+    outcomes = folder / "results" / "sweeps" / "killed" / "outcomes"
+    while process.poll() is None and reached > len(list(outcomes.glob("*.json"))):
+        time.sleep(0.002)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(timeout=delay_s)
         return False

@@ -147,6 +147,8 @@ def _compared(row: MachineRow, highest: _Found, other: _Found, confidence: float
     """The row with the highest ratio over its own: two measurements that know nothing of each other."""
     ratios = [found.latency.ratio for found in (highest, other)]
     limits, method = _limits(highest, other, confidence)
+    if limits is not None and "C" in (highest.latency.grade, other.latency.grade):
+        limits, method = None, "a grade of C"
     quotient = Ratio(
         estimate=(ratios[0].estimate or math.nan) / (ratios[1].estimate or math.nan),
         ci_low=math.exp(limits.low) if limits else None,
@@ -164,8 +166,6 @@ def _limits(
     highest: _Found, other: _Found, confidence: float
 ) -> tuple[statistics.ConfidenceLimits | None, str]:
     """Of the logarithm of the ratio of ratios, and how they were found; or why there are none."""
-    if "C" in (highest.latency.grade, other.latency.grade):
-        return None, "a grade of C"
     blocks = [log_ratios(valid_by_process(found.measurement)) for found in (highest, other)]
     estimates = [statistics.process_estimates(each) for each in blocks]
     if min(map(len, estimates)) > 1:

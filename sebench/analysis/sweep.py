@@ -64,10 +64,10 @@ class SweepRow(Value, frozen=True, kw_only=True):
     @property
     def ratio(self) -> Ratio | None:
         """Latency of the candidate over that of the baseline; None where there is no finite figure."""
-        latency = self.latency
-        estimate = None if latency is None else latency.ratio.estimate
-        known = latency is not None and estimate is not None and math.isfinite(estimate) and estimate > 0
-        return latency.ratio if known else None
+        ratio = None if self.latency is None else self.latency.ratio
+        if ratio is None or ratio.estimate is None or not 0 < ratio.estimate < math.inf:
+            return None
+        return ratio
 
     @property
     def baseline(self) -> Quantity | None:
@@ -227,7 +227,10 @@ def _workload_axis(option: WorkloadOption) -> SweepAxis:
         return None if value == _LEFT_TO_MACHINE else value
 
     def read(row: SweepRow) -> Fact:
-        return asked(row.case) if row.workload is None else option.value(row.workload)
+        if row.workload is None:
+            return asked(row.case)
+        value = option.value(row.workload)
+        return AS_USUAL if value is None else value
 
     # What nobody can say, such as emulation by smaller batches, sets apart what must not be compared.
     return SweepAxis(
@@ -261,7 +264,7 @@ def _size(text: str) -> Fact:
 
 
 AS_USUAL = "as usual"
-"""Value of an option of networks where a case does not say it."""
+"""Stands for nothing: an option of networks that a case does not say, or a batch that is not emulated."""
 _LEFT_TO_MACHINE = "auto"
 _MACHINE = "machine"
 

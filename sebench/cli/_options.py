@@ -191,9 +191,9 @@ def takes_axes(command: Command) -> Command:
 
 
 def _axis_parameter(option: WorkloadOption) -> inspect.Parameter:
-    kind: Any = option.kind
-    if option.choices:  # an enum: Typer takes no list of literals
-        kind = StrEnum(option.parameter, {choice: choice for choice in option.choices})
+    # Of choices an enum: Typer takes no list of literals.
+    choices: Any = StrEnum("Choices", {choice: choice for choice in option.choices})  # type: ignore[misc]
+    kind: Any = choices if option.choices else option.kind
     names = filter(None, (option.option, option.short))
     return inspect.Parameter(
         option.parameter,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,13 +36,14 @@ def merge(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Merge directories of results, as of several machines or of the shards of a sweep, into one.
+    """Merge directories of results into one.
 
-    Each result is there once, and nothing is overwritten. The exit code is 1 if two results with different
-    content have the same ID; all others are merged.
+    For the results of several machines, or of the shards of a sweep, which become one sweep. Each result is
+    there once, and nothing is overwritten. The exit code is 1 if two results with different content have the
+    same ID; all others are merged.
     """
     from sebench.reporting.merging import merge_document, merge_json
-    from sebench.store import merge as merge_stores
+    from sebench.store.merging import merge as merge_stores
 
     def announce(source: Path, files: int) -> None:
         if files >= _MANY and not quiet:
@@ -63,7 +65,17 @@ def merge(
     stored.warn_skipped(damaged, quiet=quiet)
     for conflict in () if quiet else merged.conflicts:
         say(f"conflict: {conflict.path} was not merged: {conflict.existing} has its ID and other content")
+    for note in () if quiet else _of_sweeps(merged):
+        say(f"warning: {note}")
     return _status(merged)
+
+
+def _of_sweeps(merged: Merge) -> Iterator[str]:
+    for sweep in merged.sweeps:
+        for repeated in sweep.repeated:
+            yield f"sweep {sweep.name} has {repeated.kept}, not {repeated.dropped} of the same case"
+        for missing in sweep.missing:
+            yield f"sweep {sweep.name}: there is no result {missing}; its case is pending"
 
 
 def _status(merged: Merge) -> int:

@@ -1,13 +1,14 @@
-"""What `sebench merge` shows: a row per source, and every file that was left where it is."""
+"""What `sebench merge` shows: a row per source, and one per sweep."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from sebench.reporting.contract import document_json, plain_value
 from sebench.reporting.document import Cell, Column, Document, Row, Table, text_cell
-from sebench.schema import Merge, MergedSource
+from sebench.schema import Merge, MergedSource, MergedSweep
 
 CONFLICTS_NOTE = "conflict: the id is taken by another result; neither file was changed"
 DAMAGED_NOTE = "damaged: not a result, or not a whole one; named on standard error"
@@ -15,7 +16,7 @@ DRY_RUN = "--dry-run: nothing was written"
 
 
 def merge_document(merge: Merge) -> Document:
-    """One row per source, then the conflicts by name."""
+    """One row per source, then one per sweep."""
     columns = (
         Column("source", "source"),
         Column("new", "results new", "right"),
@@ -23,19 +24,32 @@ def merge_document(merge: Merge) -> Document:
         Column("conflicts", "conflicts", "right"),
         Column("damaged", "damaged", "right"),
     )
-    table = Table(f"Merged into {merge.into}", columns, tuple(map(_row, merge.sources)), tuple(_notes(merge)))
-    return Document("Merged results", (table,))
+    rows = tuple(map(_row, merge.sources))
+    results = Table(f"Merged into {merge.into}", columns, rows, tuple(_notes(merge)))
+    return Document("Merged results", (results, *((_sweeps(merge.sweeps),) if merge.sweeps else ())))
 
 
 def merge_json(merge: Merge) -> str:
     """The ``merge`` document."""
     content: dict[str, Any] = plain_value(merge)
+    for sweep, plain in zip(merge.sweeps, content["sweeps"], strict=True):
+        plain["cases"] = sweep.cases
     return document_json("merge", content)
 
 
 def _row(source: MergedSource) -> Row:
     counts = (source.new, source.present, len(source.conflicts), len(source.damaged))
     return (text_cell(source.directory), *(Cell(str(count), count) for count in counts))
+
+
+def _sweeps(sweeps: Sequence[MergedSweep]) -> Table:
+    keys = ("books", "cases", "done", "failed", "skipped", "pending")
+    columns = (Column("sweep", "sweep"), *(Column(key, key, "right") for key in keys))
+    rows = tuple(
+        (text_cell(sweep.name), *(Cell(str(count), count) for count in map(partial(getattr, sweep), keys)))
+        for sweep in sweeps
+    )
+    return Table("Sweeps", columns, rows)
 
 
 def _notes(merge: Merge) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from sebench.analysis.sweep import SweepAxis, SweepLine, SweepRow, sweep_axes, sweep_lines
+from sebench.analysis.sweep import AS_USUAL, SweepAxis, SweepLine, SweepRow, sweep_axes, sweep_lines
 from sebench.reporting.answers import ratio_text
 from sebench.reporting.chart import Axis, Chart, Level, Panel, Picture, Point, Series
 from sebench.reporting.ratio_picture import NO_DIFFERENCE, RatioRow, ratio_notes
@@ -21,6 +21,8 @@ _LOG_FROM = 8.0
 """A number line is logarithmic where its largest value is more than so many times the smallest."""
 _LARGEST_SHIFT = 0.02
 """Between marks of one value side by side, as a share of the axis."""
+_LARGEST_GAP = 0.05
+"""The same of names, where there is more room."""
 _GROUP = 0.6
 """How much of the distance between neighbouring values their marks take up."""
 _WIDEST_NAME = 20
@@ -104,7 +106,10 @@ class _Placed:
 
 
 def _placed(lines: Sequence[SweepLine]) -> list[_Placed]:
-    """A panel per network and a colour per combination of everything else; of many, a colour per variant."""
+    """A panel per network and a colour per combination of everything else; of many, a colour per variant.
+
+    Networks of one line each are the colours of one panel, as far as colours go.
+    """
     values: dict[str, set[Fact]] = {}
     for axis, value in (fixed for line in lines for fixed in line.fixed):
         values.setdefault(axis.key, set()).add(value)
@@ -112,6 +117,8 @@ def _placed(lines: Sequence[SweepLine]) -> list[_Placed]:
     placed = [_place_line(line, telling, panel={_MODEL}) for line in lines]
     if len({each.name for each in placed}) > MAX_COLORS:
         placed = [_place_line(line, telling, panel=telling - {_VARIANT}) for line in lines]
+    if len({each.name for each in placed}) == 1 and len(placed) <= MAX_COLORS:
+        placed = [_place_line(line, telling, panel=()) for line in lines]
     return placed
 
 
@@ -133,7 +140,7 @@ def _variant(line: SweepLine) -> str:
 
 def fact_text(axis: SweepAxis, value: Fact) -> str:
     """A value as it stands alone: names speak for themselves, numbers need what they count."""
-    return f"{axis.label} {value}" if axis.is_numeric else str(value)
+    return f"{axis.label} {value}" if isinstance(value, int) or value == AS_USUAL else str(value)
 
 
 def _left_out(axis: SweepAxis, placed: Sequence[_Placed], drawn: Sequence[_Placed]) -> tuple[str, ...]:
@@ -157,7 +164,7 @@ def _chart(
     log = numeric and max(numbers) / min(numbers) > _LOG_FROM
     shown = [name for name in names if any(each.name == name for each in members)]
     shifts = {name: place - (len(shown) - 1) / 2 for place, name in enumerate(shown)}
-    step = _shift(axis, len(shown), log=log) if numeric else min(0.15, _GROUP / len(shown))
+    step = _shift(axis, len(shown), log=log, numeric=numeric)
     series: list[Series] = []
     for color, name in enumerate(names):
         for each in (each for each in members if each.name == name):
@@ -187,8 +194,10 @@ def _series(name: str, color: int, points: Sequence[tuple[SweepRow, float]], *, 
     return [each for each in kinds if each.points]
 
 
-def _shift(axis: SweepAxis, count: int, *, log: bool) -> float:
+def _shift(axis: SweepAxis, count: int, *, log: bool, numeric: bool) -> float:
     """Between the marks of neighbouring lines at one value, in units of the axis or of its logarithm."""
+    if not numeric:
+        return min(_LARGEST_GAP * len(axis.values), _GROUP / count)
     places = [math.log(float(value or 1)) if log else float(value or 0) for value in axis.values]
     gaps = [after - before for before, after in pairwise(places)]
     return min(_LARGEST_SHIFT * (places[-1] - places[0]), _GROUP * min(gaps) / count)
@@ -231,4 +240,5 @@ def _notes(axis: SweepAxis, lines: Sequence[SweepLine]) -> tuple[str, ...]:
     alike = "Marks of one colour in one panel differ in nothing else that the sweep sets."
     if following:
         alike += f" What it leaves open may differ with the {axis.label}: {', '.join(following)}."
-    return (*ratio_notes(rows), alike)
+    without = ("Diamond: a ratio without an interval.",) if any(not row.interval for row in rows) else ()
+    return (*ratio_notes(rows), *without, alike)

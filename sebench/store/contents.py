@@ -56,7 +56,10 @@ class Table(msgspec.Struct):
     no_results: dict[str, tuple[Stamp, str]] = msgspec.field(default_factory=dict)
     """The files that are none: their state, and the reason."""
 
-    def stamps(self) -> dict[str, Stamp | None]:
+    scan: bytes = b""
+    """`Scan.digest` of the directory where it holds just these files in just this state; else empty."""
+
+    def stamps(self) -> dict[str, Stamp]:
         """The state in which each file was read."""
         states = zip(self.sizes, self.mtimes_ns, strict=True)
         return dict(zip(self.names, states, strict=True)) | {
@@ -71,19 +74,31 @@ class Table(msgspec.Struct):
             facts: state and facts of files that have been read.
         """
         forgotten = frozenset(without)
-        few = tuple(dict(zip(column.values, range(len(column.values)), strict=True)) for column in self._few)
+        few = [{value: place for place, value in enumerate(column.values)} for column in self._few]
         added = (
             _row(name, seen, one, few) for name, (seen, one) in facts.items() if not isinstance(one, str)
         )
         # Names differ, so no more than the first four columns are compared.
         rows = sorted(chain((row for row in self._rows if row[3] not in forgotten), added))
-        columns: Sequence[list[Any]] = [list(column) for column in zip(*rows, strict=True)] or [
-            [] for _ in range(_COLUMNS)
-        ]
+        columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(_COLUMNS)]
+        created, ids, renamed, names, sizes, mtimes_ns, created_at, *places = columns
+        subject, commit, fingerprint, circumstances = map(_in_use, map(list, few), places)
         no_results = {name: why for name, why in self.no_results.items() if name not in forgotten}
         no_results |= {name: (seen, one) for name, (seen, one) in facts.items() if isinstance(one, str)}
-        lasting, places = columns[: -len(few)], columns[-len(few) :]
-        return Table(*lasting, *map(_in_use, map(list, few), places), no_results)
+        return Table(
+            created=created,
+            ids=ids,
+            renamed=renamed,
+            names=names,
+            sizes=sizes,
+            mtimes_ns=mtimes_ns,
+            created_at=created_at,
+            subject=subject,
+            commit=commit,
+            fingerprint=fingerprint,
+            circumstances=circumstances,
+            no_results=no_results,
+        )
 
     @property
     def _few(self) -> tuple[Few[Any], ...]:

@@ -59,6 +59,8 @@ CREATE TABLE IF NOT EXISTS derived (
     PRIMARY KEY (name, key)
 ) WITHOUT ROWID
 """
+# Large pages halve the time that one large value takes.
+_PAGES = "PRAGMA page_size = 16384"
 _FIND = "SELECT name, size, mtime_ns, crc, value FROM derived WHERE name = ? AND key = ? AND version = ?"
 # The file is sound; only now or only here it cannot be used.
 _CIRCUMSTANCES = frozenset(

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from sebench.errors import DataFileError, UsageError
 from sebench.files import read_file
-from sebench.schema import Conflict, Merge, MergedSource, Result, SkippedFile
+from sebench.schema import Conflict, Merge, MergedSource, MergedSweep, Result, SkippedFile
 from sebench.store.files import check_directory, write_atomic
-from sebench.store.reading import RESULTS, parse_result, stamps
+from sebench.store.merging_sweeps import books, merge_sweeps
+from sebench.store.reading import RESULTS, names_in, parse_result
 from sebench.store.results import ResultStore
 
 
@@ -26,7 +27,7 @@ def merge(
     """Copy the results of several directories into one.
 
     Every file is copied whole or not at all, so that who is stopped may begin again: what was copied is then
-    there already.
+    there already. The books of the shards of a sweep become one book.
 
     Args:
         sources: directories of results; one that is named twice is read once.
@@ -42,24 +43,37 @@ def merge(
             merged.
         UsageError: a source is `into` itself.
     """
-    files = _files_of(sources, into)
     if into.exists() and not into.is_dir():
         raise DataFileError(f"cannot merge into {into}: it is not a directory", hint="choose another --into")
+    files = _files_of(sources, into)
     if not dry_run:
         check_directory(into)
     target = _Target(into, dry_run=dry_run)
-    merged = []
-    for source, names in files.items():
-        on_source(source, len(names))
-        tally = _Tally()
-        try:
+    tallies = {source: _Tally() for source in files}
+    sweeps: list[MergedSweep] = []
+    reason = None
+    try:
+        for source, names in files.items():
+            on_source(source, len(names))
             for name in names:
-                tally.add(source / name, target)
-        except DataFileError as error:
-            merged.append(tally.of(source))
-            return Merge(into=str(into), dry_run=dry_run, sources=tuple(merged), reason=str(error))
-        merged.append(tally.of(source))
-    return Merge(into=str(into), dry_run=dry_run, sources=tuple(merged))
+                tallies[source].add(source / name, target)
+        for sweep in merge_sweeps(
+            files,
+            into,
+            is_stored=target.has,
+            on_damage=lambda source, file: tallies[source].damaged.append(file),
+            dry_run=dry_run,
+        ):
+            sweeps.append(sweep)  # noqa: PERF402 - those before a failure are kept
+    except DataFileError as error:
+        reason = str(error)
+    return Merge(
+        into=str(into),
+        dry_run=dry_run,
+        sources=tuple(tally.of(source) for source, tally in tallies.items()),
+        sweeps=tuple(sweeps),
+        reason=reason,
+    )
 
 
 @dataclass(slots=True)
@@ -74,7 +88,7 @@ class _Tally:
     def add(self, path: Path, target: _Target) -> None:
         try:
             content = read_file(path)
-            result = None if target.has(path.name, content) else parse_result(content)
+            result = None if target.has_file(path.name, content) else parse_result(content)
         except DataFileError as error:
             self.damaged.append(SkippedFile(path=str(path), reason=error.message))
             return
@@ -110,7 +124,11 @@ class _Target:
         self._files = dict(ResultStore(directory, read_only=dry_run).contents().paths)
         """The file of each id; before something is written for good, that of the source."""
 
-    def has(self, name: str, content: bytes) -> bool:
+    def has(self, result_id: str) -> bool:
+        """Whether it has a result of this id."""
+        return result_id in self._files
+
+    def has_file(self, name: str, content: bytes) -> bool:
         """Whether it has a result of that name and content, so that need not be looked into."""
         known = self._files.get(name.removesuffix(".json"))
         return known is not None and known.name == name and _content(known) == content
@@ -167,8 +185,8 @@ def _files_of(sources: Sequence[Path], into: Path) -> Mapping[Path, list[str]]:
         identity = _identity(source)
         if identity == target:
             raise UsageError(f"{source} is where the results go", hint="name the other directories only")
-        names = sorted(stamps(source))
-        if not names:
+        names = names_in(source)
+        if not names and not books(source):
             raise DataFileError(f"there are no results in {source}", hint=_way_out(source))
         if identity not in seen:
             files[source] = names

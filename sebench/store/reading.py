@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
+from array import array
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -24,15 +27,36 @@ Stamp = tuple[int, int]
 """Size and time of change (ns): what tells an unchanged file from a changed one."""
 
 
-def stamps(directory: Path) -> dict[str, Stamp | None]:
-    """The files that may be results by name, in any order; None where one cannot be looked at.
+class Scan(NamedTuple):
+    """The files of a directory that may be results, in the order in which the system has them."""
 
-    A directory that does not exist holds none.
+    names: list[str]
+    sizes: list[int]
+    mtimes_ns: list[int]
+    unseen: list[str]
+    """Files that cannot be looked at; all other lists are of the others."""
+
+    def stamps(self) -> dict[str, Stamp | None]:
+        """The state of each file; None where it cannot be looked at."""
+        states = zip(self.sizes, self.mtimes_ns, strict=True)
+        return {**dict(zip(self.names, states, strict=True)), **dict.fromkeys(self.unseen)}
+
+    def digest(self) -> bytes:
+        """Of names and states in their order: who finds the same again need not compare file by file."""
+        digest = hashlib.blake2b(os.fsencode("\0".join((*self.names, "", *self.unseen))), digest_size=16)
+        for column in (self.sizes, self.mtimes_ns):
+            digest.update(array("q", column))
+        return digest.digest()
+
+
+def scan(directory: Path) -> Scan:
+    """Look at every file that may be a result. A directory that does not exist has none.
 
     Raises:
         DataFileError: the directory cannot be read.
     """
-    found: dict[str, Stamp | None] = {}
+    found = Scan([], [], [], [])
+    names, sizes, mtimes_ns, unseen = found
     try:
         with os.scandir(directory) as entries:
             for entry in entries:
@@ -43,15 +67,27 @@ def stamps(directory: Path) -> dict[str, Stamp | None]:
                 try:
                     status = entry.stat()
                 except OSError:
-                    found[name] = None
+                    unseen.append(name)
                     continue
                 if stat.S_ISREG(status.st_mode):
-                    found[name] = (status.st_size, status.st_mtime_ns)
+                    names.append(name)
+                    sizes.append(status.st_size)
+                    mtimes_ns.append(status.st_mtime_ns)
     except FileNotFoundError:
-        return {}
+        return found
     except OSError as error:
         raise DataFileError(f"cannot read {directory}: {error.strerror}") from error
     return found
+
+
+def names_in(directory: Path) -> list[str]:
+    """Names of the files that may be results, in ascending order.
+
+    Raises:
+        DataFileError: the directory cannot be read.
+    """
+    found = scan(directory)
+    return sorted((*found.names, *found.unseen))
 
 
 def stamp(path: Path) -> Stamp | None:

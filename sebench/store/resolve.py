@@ -44,7 +44,7 @@ def resolve_results(
         elif name and path.exists():
             found.append(path)
         else:
-            contents = contents or store.contents(progress=progress)
+            contents = store.contents(progress=progress) if contents is None else contents
             found.append(_by_id(name, contents, store.directory))
     unique: dict[Path, Path] = {}
     for path in found:

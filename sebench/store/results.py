@@ -18,7 +18,7 @@ from sebench.store.cache import sources_digest
 from sebench.store.contents import Contents, Facts, Table
 from sebench.store.files import write_atomic
 from sebench.store.index import INDEX_NAME, Derivation, Entry, Index, is_text, summarise
-from sebench.store.reading import Stamp, load_result, parse_result, stamp, stamps
+from sebench.store.reading import Stamp, load_result, names_in, parse_result, scan, stamp
 from sebench.store.selection import criteria
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ class ResultStore:
 
     def paths(self) -> tuple[Path, ...]:
         """Files of stored results, oldest first (ids begin with their UTC time); some may be damaged."""
-        return tuple(self.directory / name for name in sorted(stamps(self.directory)))
+        return tuple(self.directory / name for name in names_in(self.directory))
 
     def contents(self, *, progress: Callable[[int], None] = unwatched) -> Contents:
         """All results, newest last, and the files that are none.
@@ -82,10 +82,14 @@ class ResultStore:
         # The index is read before the directory: what it holds and the directory does not has gone since.
         known = self._index.read(_table(), [_DIRECTORY])
         table = known[_DIRECTORY].value if known else Table()
-        found, before = stamps(self.directory), table.stamps()
+        seen_now = scan(self.directory)
+        digest = seen_now.digest()
+        if table.scan == digest:
+            return Contents(self.directory, table)
+        found, before = seen_now.stamps(), table.stamps()
         changed = [name for name, seen in found.items() if seen is None or before.get(name) != seen]
         gone = before.keys() - found.keys()
-        if not changed and not gone:
+        if not found and not gone:
             return Contents(self.directory, table)
         passing: dict[str, _Read] = {}
         for start in range(0, max(1, len(changed)), _FILES):
@@ -93,8 +97,10 @@ class ResultStore:
             batch = changed[start : start + _FILES]
             lasting = self._read({name: found[name] for name in batch}, passing)
             outdated = gone.union(before.keys() & batch)
-            if lasting or outdated:
+            complete = start + _FILES >= len(changed) and not passing
+            if lasting or outdated or complete:
                 table = table.updated(outdated, lasting)
+                table.scan = digest if complete else b""
                 self._index.write(_table(), {_DIRECTORY: Entry(_UNSEEN, table)})
         self._index.forget(gone)
         return Contents(self.directory, table.updated((), passing) if passing else table)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
@@ -24,7 +24,7 @@ from sebench.files import Unreadable, describe_damage, read_file
 from sebench.schema import SCHEMA, Result, Value
 from sebench.schema.sweep import Case, CaseOutcome, Sweep
 from sebench.store.files import write_atomic
-from sebench.store.reading import load_result, stamps
+from sebench.store.reading import load_result, names_in
 from sebench.store.results import ResultStore
 
 SWEEPS = "sweeps"
@@ -92,6 +92,34 @@ class SweepBook:
             cases=book.cases,
             outcomes=tuple(known.get(case.id, CaseOutcome(id=case.id)) for case in book.cases),
         )
+
+    def healed(self) -> tuple[str, Sweep]:
+        """The token, and the sweep as `go_on` would have it: a result whose outcome was not written is done.
+
+        Raises:
+            DataFileError: there is no book, or a file of it cannot be read.
+        """
+        book, known = self._load(), self._outcomes()
+        known |= _unwritten(known, self._results(book.token))
+        outcomes = tuple(known.get(case.id, CaseOutcome(id=case.id)) for case in book.cases)
+        return book.token, Sweep(name=book.name, cases=book.cases, outcomes=outcomes)
+
+    def rewrite(self, token: str, cases: Sequence[Case], outcomes: Sequence[CaseOutcome]) -> None:
+        """All of a book at once, as of one that was put together from others. May be repeated after a kill.
+
+        Args:
+            token: of the run that a resumption goes on with.
+            cases: of the sweep.
+            outcomes: of its cases; those that are pending have no file.
+
+        Raises:
+            DataFileError: a file cannot be read or written.
+        """
+        self._token, self._known = token, self._outcomes()
+        for outcome in outcomes:
+            if outcome.status != "pending" and self._known.get(outcome.id) != outcome:
+                self._record(outcome)
+        self._write(cases)
 
     def results(self, sweep: Sweep) -> Iterator[Result]:
         """The stored results of a sweep, one by one; those that somebody has removed since are passed over.
@@ -165,11 +193,9 @@ class SweepBook:
         Raises:
             DataFileError: the results cannot be listed, or an outcome cannot be written.
         """
-        self._stored = self._results()
-        for case_id, result in self._stored.items():
-            known = self._known.get(case_id)
-            if known is None or known.status != "done":
-                self._record(CaseOutcome(id=case_id, status="done", result=result))
+        self._stored = self._results(self._token)
+        for outcome in _unwritten(self._known, self._stored).values():
+            self._record(outcome)
 
     def left(self, cases: Sequence[Case]) -> tuple[Case, ...]:
         """Those that have to be measured: without an outcome, or failed."""
@@ -239,11 +265,20 @@ class SweepBook:
             if not path.name.startswith(".")  # what killed writers left behind
         }
 
-    def _results(self) -> dict[str, str]:
-        """Ids of stored results of this run, by case: their names say whose they are."""
-        ending = re.compile(rf"-{self._token}([0-9a-f]{{12}})\Z")
-        ids = (name.removesuffix(".json") for name in stamps(self.directory))
+    def _results(self, token: str) -> dict[str, str]:
+        """Ids of stored results of a run, by case: their names say whose they are."""
+        ending = re.compile(rf"-{re.escape(token)}([0-9a-f]{{12}})\Z")
+        ids = (name.removesuffix(".json") for name in names_in(self.directory))
         return {found[1]: each for each in ids if (found := ending.search(each))}
+
+
+def _unwritten(known: Mapping[str, CaseOutcome], stored: Mapping[str, str]) -> dict[str, CaseOutcome]:
+    """Outcomes of cases whose result is stored and that are not known to be done."""
+    return {
+        case_id: CaseOutcome(id=case_id, status="done", result=result)
+        for case_id, result in stored.items()
+        if case_id not in known or known[case_id].status != "done"
+    }
 
 
 def _read(path: Path, kind: type[T], *, missing: str) -> T:

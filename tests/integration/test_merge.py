@@ -102,7 +102,7 @@ def test_conflicts_are_named_and_everything_else_is_merged(shards, invoke):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ("merge", 2, "Missing argument 'DIR...'"),
+        ("merge", 2, "missing argument 'DIR...'"),
         ("merge a nowhere", 1, "cannot read nowhere: No such file or directory; name directories"),
         ("merge a empty", 1, "there are no results in empty; leave it out"),
         ("merge a b --into b", 2, "b is where the results go; name the other directories only"),
@@ -130,12 +130,12 @@ def test_on_a_full_disk_what_was_merged_is_shown_before_the_error(shards, invoke
             raise OSError(28, "No space left on device")
         fsync(handle)
 
-    monkeypatch.setattr(os, "fsync", full)
-    done = invoke("merge a b --format json", check=False)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        done = invoke("merge a b --format json", check=False)
     assert done.exit_code == 1
     document = json.loads(done.stdout)
-    assert [one["new"] for one in document["sources"]] == [2]
+    assert [one["new"] for one in document["sources"]] == [2, 0]
     (error,) = done.stderr.splitlines()
     assert error.startswith("sebench: error: not everything was merged: cannot write .sebench/results/")
     assert error.endswith("free some space; then run it again for the rest")

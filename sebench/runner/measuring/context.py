@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -30,7 +31,9 @@ class Host:
     read_probe: Callable[[], Probe] = read_probe
     side_device: Callable[[], SideDevice] = SideDevice
     """Times the workers of two trees in turn."""
-    open_counter: Callable[[CountCache | None, Trees, Sequence[str]], Counter] = Counter
+    open_counter: Callable[[CountCache | None, Trees, Sequence[str]], AbstractContextManager[Counter]] = (
+        Counter
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +52,7 @@ class RunContext:
     """Told about every step; what it raises ends the measurement."""
     host: Host = field(default_factory=Host)
 
-    def counter(self) -> Counter:
+    def counter(self) -> AbstractContextManager[Counter]:
         """Counts the networks of a plan, in a with-statement."""
         return self.host.open_counter(self.cache, self.trees, self.host.command)
 

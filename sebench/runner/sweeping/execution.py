@@ -11,6 +11,7 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from sebench.analysis.comparison import compare
+from sebench.analysis.sampled import valid_by_process
 from sebench.errors import DeviceError, Interrupted, SebenchError, UsageError
 from sebench.lines import single_line
 from sebench.runner.measuring.context import RunContext
@@ -135,7 +136,7 @@ def plan_case(case: Case) -> Plan:
 
 def _lack(result: Result) -> str:
     """Why there is no latency; empty where there is."""
+    if all(map(valid_by_process, result.measurements)):  # conclusions are drawn where they are shown
+        return ""
     latency = next((each for each in compare(result).metrics if each.metric == "latency"), None)
-    if latency is None:
-        return "nothing was timed"
-    return latency.reason or "no latency" if latency.status == "unavailable" else ""
+    return (latency and latency.reason) or "nothing was timed"

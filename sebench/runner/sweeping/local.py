@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 
 from sebench.errors import SebenchError
@@ -48,21 +48,23 @@ class LocalExecutor:
                 plans[case] = plan_case(case)
             except CANNOT_BE_MEANT as error:
                 yield skipped(case, error)
+        if not plans:
+            return
         with self._context.counter() as counter:
-            if plans:
-                self._counting()
-                count_ahead((plan.sessions[0] for plan in plans.values()), counter)
-        host = replace(
-            self._context.host,
-            open_counter=lambda *_: counter,
-            capture_environment=lambda: renewed_environment(environment),
-        )
-        position = _Position(self._context, self._estimate, plans)
-        for case, plan in plans.items():
-            observed = replace(self._context, host=host, observer=position.observer_of(case))
-            ran = run_case(case, observed, plan)
-            position.is_over(ran)
-            yield ran
+            self._counting()
+            count_ahead((plan.sessions[0] for plan in plans.values()), counter)
+            counter.close()
+            host = replace(
+                self._context.host,
+                open_counter=lambda *_: nullcontext(counter),
+                capture_environment=lambda: renewed_environment(environment),
+            )
+            position = _Position(self._context, self._estimate, plans)
+            for case, plan in plans.items():
+                observed = replace(self._context, host=host, observer=position.observer_of(case))
+                ran = run_case(case, observed, plan)
+                position.is_over(ran)
+                yield ran
 
 
 def count_ahead(sessions: Iterable[Session], counter: Counter) -> None:

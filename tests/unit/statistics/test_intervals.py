@@ -21,6 +21,11 @@ class TestHodgesLehmann:
         assert statistics.hodges_lehmann([3.0]) == 3.0
         assert statistics.hodges_lehmann([1.0, 4.0]) == 2.5
 
+    @given(samples)
+    def test_it_is_numpys_median_to_the_last_bit(self, values):
+        averages = [(a + b) / 2 for a, b in itertools.combinations_with_replacement(values, 2)]
+        assert statistics.hodges_lehmann(values) == float(np.median(averages))
+
     def test_four_blocks_withstand_one_spike_and_three_do_not(self):
         # n = 3: 3 of 6 Walsh averages hold the spike, the median averages across; n = 4: 4 of 10 do.
         assert statistics.hodges_lehmann([0, 0, 1e6]) > 1e5

@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 
 from sebench.store.index import Derivation, Entry, Index
-from sebench.store.reading import stamp, stamps
+from sebench.store.reading import names_in, scan, stamp
 
 NUMBERS = Derivation(key="numbers", version="1", type=list[int])
 NAMES = (*(f"{number}.json" for number in range(200)), "a.json", "b.json", "b\udcff.json")
@@ -140,8 +140,29 @@ def test_the_files_that_may_be_results(tmp_path):
     (tmp_path / "folder.json").mkdir()
     os.mkfifo(tmp_path / "pipe.json")
     (tmp_path / "gone.json").symlink_to("nowhere")
-    found = stamps(tmp_path)
-    assert sorted(found) == ["a.json", "b.json", "gone.json"]
-    assert found["gone.json"] is stamp(tmp_path / "gone.json") is None
-    assert found["a.json"] == stamp(tmp_path / "a.json") == (4, (tmp_path / "a.json").stat().st_mtime_ns)
-    assert stamps(tmp_path / "nowhere") == {}
+    found = scan(tmp_path)
+    assert (sorted(found.names), found.unseen) == (["a.json", "b.json"], ["gone.json"])
+    assert names_in(tmp_path) == ["a.json", "b.json", "gone.json"]
+    assert found.stamps()["gone.json"] is stamp(tmp_path / "gone.json") is None
+    assert found.stamps()["a.json"] == stamp(tmp_path / "a.json")
+    assert stamp(tmp_path / "a.json") == (4, (tmp_path / "a.json").stat().st_mtime_ns)
+    assert names_in(tmp_path / "nowhere") == []
+
+
+def test_the_digest_of_a_directory_changes_with_each_file(tmp_path):
+    def changed(change):
+        change()
+        digests.append(scan(tmp_path).digest())
+        return digests[-1] != digests[-2]
+
+    first, second = tmp_path / "a.json", tmp_path / "b.json"
+    first.write_text("text")
+    digests = [scan(tmp_path).digest()]
+    assert not changed(lambda: (tmp_path / "notes.txt").write_text(""))
+    assert changed(lambda: second.write_text("text"))
+    assert changed(lambda: os.utime(second, ns=(0, 1)))
+    assert changed(lambda: second.write_text("text!"))
+    assert changed(lambda: second.rename(tmp_path / "c.json"))
+    assert changed(lambda: (tmp_path / "d.json").symlink_to("nowhere"))
+    assert changed((tmp_path / "c.json").unlink)
+    assert len(set(digests)) == 7

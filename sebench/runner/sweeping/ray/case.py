@@ -7,7 +7,7 @@ case is measured in fresh worker processes; what is the same for all of them, th
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
 import os
 import platform
 import queue
@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,6 +25,7 @@ from msgspec.structs import replace
 from sebench import models
 from sebench.errors import EXIT_INTERRUPTED, EXIT_OK, Interrupted, SebenchError
 from sebench.files import digests
+from sebench.profilers.environment import renewed_environment
 from sebench.runner.counting.counter import default_cache
 from sebench.runner.measuring.calibrations import Calibrations
 from sebench.runner.measuring.context import Host, RunContext
@@ -55,19 +57,40 @@ def main(host: Host | None = None) -> int:
     cpus = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
     asked: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(requests, asked), daemon=True).start()
-    host = Host() if host is None else host
+    context: RunContext | None = None
     try:
-        while line := asked.get():
-            if cpus is not None:
-                # Torch, which the case before may have imported, may have bound this thread to one core.
-                with contextlib.suppress(OSError):
-                    os.sched_setaffinity(0, cpus)
-            reply = _measure(msgspec.json.decode(line, type=CaseRequest), host)
-            replies.write(msgspec.json.encode(reply) + b"\n")
-            replies.flush()
+        with ExitStack() as kept:
+            while line := asked.get():
+                request = msgspec.json.decode(line, type=CaseRequest)
+                if context is None:
+                    context = _context(request, Host() if host is None else host, kept)
+                if cpus is not None:
+                    # Torch, which the case before may have imported, may have bound this thread to one core.
+                    with suppress(OSError):
+                        os.sched_setaffinity(0, cpus)
+                replies.write(msgspec.json.encode(_measure(request, context)) + b"\n")
+                replies.flush()
     except (KeyboardInterrupt, Interrupted, BrokenPipeError):
         return EXIT_INTERRUPTED
     return EXIT_OK
+
+
+def _context(request: CaseRequest, host: Host, kept: ExitStack) -> RunContext:
+    """What all cases of a sweep are measured with; the machine is looked at once, but for what changes."""
+    cache = default_cache() if request.cache else None
+    environment = host.capture_environment()
+    counter = kept.enter_context(host.open_counter(cache, {}, host.command))
+    folder = request.calibrations
+    return RunContext(
+        cache=cache,
+        calibrations=None if folder is None else Calibrations(Path(folder)),
+        argv=request.argv,
+        host=dataclasses.replace(
+            host,
+            open_counter=lambda *_: nullcontext(counter),
+            capture_environment=lambda: renewed_environment(environment),
+        ),
+    )
 
 
 def code_digests(case: Case) -> tuple[str, ...]:
@@ -90,20 +113,13 @@ def code_digests(case: Case) -> tuple[str, ...]:
     return tuple(sorted(digests(files).values()))
 
 
-def _measure(request: CaseRequest, host: Host) -> CaseReply:
+def _measure(request: CaseRequest, context: RunContext) -> CaseReply:
     code = code_digests(request.case) if request.code else ()
     if code and code != request.code:  # its id is that of another network
         reason = f"{request.case.model} is not the same on {platform.node()} as where the sweep was started"
         outcome = CaseOutcome(id=request.case.id, status="failed", reason=reason, machine=platform.node())
         return CaseReply(outcome=outcome)
     niced = take_back_niceness(request.nice)
-    folder = request.calibrations
-    context = RunContext(
-        cache=default_cache() if request.cache else None,
-        calibrations=None if folder is None else Calibrations(Path(folder)),
-        argv=request.argv,
-        host=host,
-    )
     ran = run_case(request.case, context)
     result = ran.result
     if result is not None and niced is not None:

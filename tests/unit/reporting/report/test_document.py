@@ -8,7 +8,16 @@ from msgspec import structs
 
 from sebench.reporting import render
 from sebench.reporting.document import Document, Figure, Paragraph, Section
-from sebench.reporting.report import build_report, render_report, report_document, report_json
+from sebench.reporting.report import (
+    accuracy,
+    build_report,
+    figures,
+    render_report,
+    report_document,
+    report_json,
+    report_picture,
+)
+from sebench.reporting.report import document as documents
 from sebench.reporting.report.provenance import shell_line
 from sebench.schema import Finding, ModelSpec, Pair
 from tests import samples
@@ -220,6 +229,79 @@ def test_json_holds_every_block():
     assert pair["command"] == list(COMMAND)
     assert pair["costs"][1]["params"] == 110
     assert pair["accuracies"][0]["top1_error"] == "24.80"
+
+
+# --- many results -----------------------------------------------------------------------------------------
+
+
+def dated(*models, first=1):
+    """Results of some networks, one a day; each network has its own ratio and costs."""
+    return [
+        result(
+            model,
+            ratio=1 + 0.01 * day,
+            params=110 + day,
+            id=f"{day:02}-{model}",
+            created_at=f"2026-01-{day:02}T00:00:00+00:00",
+        )
+        for day, model in enumerate(models, start=first)
+    ]
+
+
+@pytest.fixture
+def two_drawn(monkeypatch):
+    """As if two were many."""
+    monkeypatch.setattr(documents, "DRAWN", 2)
+    monkeypatch.setattr(figures, "ROWS", 2)
+
+
+def test_of_many_results_the_newest_are_drawn_and_the_tables_have_all(two_drawn):
+    models = ("resnet50", "resnet101", "resnet152")
+    found = report_document(report(*reversed(dated(*models))))
+    assert [part.text for part in found.body if isinstance(part, Paragraph)] == [
+        # In the order of the report, which is the reverse of that of time; 1.03 and 1.02 are ratios.
+        *(part.text for part in report_document(report(*reversed(dated(*models[1:], first=2)))).body[:2]),
+        "Of 3 results, the 2 measured last are put into words and drawn one by one; the tables have all of "
+        "them, and `sebench report ID` draws any one.",
+    ]
+    blocks = section(found, "What was measured").body
+    assert [figure.title for figure in blocks] == ["resnet152: plain -> se", "resnet101: plain -> se"]
+    stages = section(found, "By stage").body
+    assert [isinstance(part, Figure) for part in stages] == [False] * 3  # one stage is no picture
+    assert [part.title.partition(", ")[2] for part in stages] == [
+        f"{model}: plain -> se" for model in reversed(models)
+    ]
+    assert [row[0].text for row in section(found, "Summary").body[-1].rows] == [
+        f"{model}: plain -> se" for model in reversed(models)
+    ]
+
+
+def test_the_picture_of_ratios_has_the_newest_and_says_so(two_drawn):
+    models = ("resnet50", "resnet101", "resnet152")
+    (figure,) = (part for part in section(report_document(report(*dated(*models))), "Summary").body[:1])
+    assert [name.partition(":")[0] for name in figure.chart.y.categories] == ["resnet101", "resnet152"]
+    assert figure.description.endswith("Only the 2 results measured last are drawn.")
+    assert report_picture(report(*dated(*models))).panels[0].notes[-1] == (
+        "Only the 2 results measured last are drawn."
+    )
+    few = section(report_document(report(*dated(*models[:2]))), "Summary").body[0]
+    assert "Only the" not in few.description
+
+
+def test_accuracy_has_each_of_many_networks_once(monkeypatch):
+    several = report(*dated("resnet50", "resnet50", "resnet101"))
+    found = section(report_document(several), accuracy.TITLE)
+    assert len(found.body[0].table.rows) == 6  # both sides of each
+    assert accuracy.ONLY_THE_LAST not in found.notes
+    monkeypatch.setattr(accuracy, "_MOST", 5)
+    found = section(report_document(several), accuracy.TITLE)
+    assert [(row[0].text, row[1].text, row[6].text) for row in found.body[0].table.rows] == [
+        ("resnet50", "plain", "50.0"),
+        ("resnet50", "se", "51.0"),  # 1.02 * 50 ms: the second of the two
+        ("resnet101", "plain", "50.0"),
+        ("resnet101", "se", "51.5"),
+    ]
+    assert found.notes[-1] == accuracy.ONLY_THE_LAST
 
 
 # --- formats ----------------------------------------------------------------------------------------------
