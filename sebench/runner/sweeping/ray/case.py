@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -31,7 +32,8 @@ from sebench.runner.measuring.calibrations import Calibrations
 from sebench.runner.measuring.context import Host, RunContext
 from sebench.runner.planning.pairs import make_pairs
 from sebench.runner.planning.workloads import says_input
-from sebench.runner.sweeping.execution import run_case
+from sebench.runner.sweeping.execution import plan_case, run_case
+from sebench.runner.sweeping.local import count_ahead
 from sebench.runner.sweeping.ray.messages import CaseReply, CaseRequest
 from sebench.schema import Finding
 from sebench.schema.sweep import Case, CaseOutcome
@@ -54,43 +56,19 @@ def main(host: Host | None = None) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    cpus = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
     asked: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(requests, asked), daemon=True).start()
-    context: RunContext | None = None
+    run: _Cases | None = None
     try:
         with ExitStack() as kept:
             while line := asked.get():
                 request = msgspec.json.decode(line, type=CaseRequest)
-                if context is None:
-                    context = _context(request, Host() if host is None else host, kept)
-                if cpus is not None:
-                    # Torch, which the case before may have imported, may have bound this thread to one core.
-                    with suppress(OSError):
-                        os.sched_setaffinity(0, cpus)
-                replies.write(msgspec.json.encode(_measure(request, context)) + b"\n")
+                run = run or _Cases(request, Host() if host is None else host, kept)
+                replies.write(msgspec.json.encode(run(request)) + b"\n")
                 replies.flush()
     except (KeyboardInterrupt, Interrupted, BrokenPipeError):
         return EXIT_INTERRUPTED
     return EXIT_OK
-
-
-def _context(request: CaseRequest, host: Host, kept: ExitStack) -> RunContext:
-    """What all cases of a sweep are measured with; the machine is looked at once, but for what changes."""
-    cache = default_cache() if request.cache else None
-    environment = host.capture_environment()
-    counter = kept.enter_context(host.open_counter(cache, {}, host.command))
-    folder = request.calibrations
-    return RunContext(
-        cache=cache,
-        calibrations=None if folder is None else Calibrations(Path(folder)),
-        argv=request.argv,
-        host=dataclasses.replace(
-            host,
-            open_counter=lambda *_: nullcontext(counter),
-            capture_environment=lambda: renewed_environment(environment),
-        ),
-    )
 
 
 def code_digests(case: Case) -> tuple[str, ...]:
@@ -113,18 +91,67 @@ def code_digests(case: Case) -> tuple[str, ...]:
     return tuple(sorted(digests(files).values()))
 
 
-def _measure(request: CaseRequest, context: RunContext) -> CaseReply:
-    code = code_digests(request.case) if request.code else ()
-    if code and code != request.code:  # its id is that of another network
-        reason = f"{request.case.model} is not the same on {platform.node()} as where the sweep was started"
-        outcome = CaseOutcome(id=request.case.id, status="failed", reason=reason, machine=platform.node())
-        return CaseReply(outcome=outcome)
-    niced = take_back_niceness(request.nice)
-    ran = run_case(request.case, context)
-    result = ran.result
-    if result is not None and niced is not None:
-        result = replace(result, findings=(*result.findings, niced))
-    return CaseReply(outcome=ran.outcome, result=result)
+class _Cases:
+    """Runs the cases of a sweep; what is the same for all of them is found out once.
+
+    Args:
+        first: the first of them.
+        host: the machine.
+        kept: what is open as long as there are cases.
+    """
+
+    def __init__(self, first: CaseRequest, host: Host, kept: ExitStack) -> None:
+        self._cpus = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+        cache, folder = default_cache() if first.cache else None, first.calibrations
+        environment = host.capture_environment()
+        self._counter = kept.enter_context(host.open_counter(cache, {}, host.command))
+        self._counted: set[str] = set()
+        self._context = RunContext(
+            cache=cache,
+            calibrations=None if folder is None else Calibrations(Path(folder)),
+            argv=first.argv,
+            host=dataclasses.replace(
+                host,
+                open_counter=lambda *_: nullcontext(self._counter),
+                capture_environment=lambda: renewed_environment(environment),
+            ),
+        )
+
+    def __call__(self, request: CaseRequest) -> CaseReply:
+        """Run one."""
+        case = request.case
+        code = code_digests(case) if request.code else ()
+        if code and code != request.code:  # its id is that of another network
+            reason = f"{case.model} is not the same on {platform.node()} as where the sweep was started"
+            outcome = CaseOutcome(id=case.id, status="failed", reason=reason, machine=platform.node())
+            return CaseReply(outcome=outcome)
+        niced = take_back_niceness(request.nice)
+        if case.id not in self._counted:
+            self._count((case, *request.ahead))
+        self._unbind()
+        ran = run_case(case, self._context)
+        result = ran.result
+        if result is not None and niced is not None:
+            result = replace(result, findings=(*result.findings, niced))
+        return CaseReply(outcome=ran.outcome, result=result)
+
+    def _count(self, cases: Sequence[Case]) -> None:
+        """Count networks by one worker process, which takes as long to start as many of them to count."""
+        self._unbind()
+        sessions = []
+        for case in cases:
+            with suppress(SebenchError):  # is said again when it is measured
+                sessions.append(plan_case(case).sessions[0])
+            self._counted.add(case.id)
+        count_ahead(sessions, self._counter)
+        with suppress(SebenchError):
+            self._counter.close()
+
+    def _unbind(self) -> None:
+        """Torch, which counts have imported, may have bound this thread to one core."""
+        if self._cpus is not None:
+            with suppress(OSError):
+                os.sched_setaffinity(0, self._cpus)
 
 
 def take_back_niceness(nice: int | None) -> Finding | None:

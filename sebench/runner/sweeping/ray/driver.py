@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, BinaryIO
 
 import msgspec
@@ -50,6 +51,8 @@ FETCH_S = 30.0
 OVERTIME_S = 60.0
 """After its own time limit a case is ended from here."""
 STOP_S = 12.0
+AHEAD = 32
+"""Cases whose networks are counted together."""
 MOST_SEATS = 3
 """How often Ray's process on a node that lives is started again."""
 
@@ -280,8 +283,11 @@ class Driver:
         job = self._job
         for start in self._dispatcher.starts():
             case, seat = start.case, self._seats[start.place.facts.node]
+            # Those of another device may not go to this node.
+            alike = (each for each in self._dispatcher.waiting if each.request.device == case.request.device)
             request = CaseRequest(
                 case=case,
+                ahead=tuple(islice(alike, AHEAD)),
                 code=self._code.get(case.id, ()),
                 argv=job.argv,
                 cache=job.cache,

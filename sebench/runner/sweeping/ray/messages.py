@@ -61,6 +61,8 @@ class CaseRequest(Value, frozen=True, kw_only=True):
     case: Case
     code: tuple[str, ...] = ()
     """Of the files of its networks, where the sweep was started; none where they are not the user's own."""
+    ahead: tuple[Case, ...] = ()
+    """Cases that are likely to come next: their networks may be counted with that of this one."""
     argv: tuple[str, ...] = ()
     cache: bool = True
     calibrations: str | None = None
