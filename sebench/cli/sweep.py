@@ -128,7 +128,7 @@ def sweep(
         say(note)
     cluster = _cluster(context, ray, on, cache=cache, quiet=quiet)
     if dry_run:
-        return _show_plan(cases, book, output_format, output)
+        return _show_plan(cases, book, output_format, output, here=cluster is None)
     check_directory(save)
     with nullcontext() if cluster is None else cluster, book.held():  # refused before a run is begun
         known = open_run(book, cases, resume=resume, restart=restart)
@@ -228,8 +228,18 @@ def _cases(number: int) -> str:
     return f"{number} case{'' if number == 1 else 's'}"
 
 
-def _show_plan(cases: Sequence[Case], book: SweepBook, output_format: TidyFormat, output: str) -> int:
-    """What would be measured and how long that would take."""
+def _show_plan(
+    cases: Sequence[Case], book: SweepBook, output_format: TidyFormat, output: str, *, here: bool
+) -> int:
+    """What would be measured and how long that would take.
+
+    Args:
+        cases: of the sweep.
+        book: of the sweep.
+        output_format: as asked for.
+        output: likewise.
+        here: whether this machine measures them, so that it says what cannot be meant.
+    """
     if output_format == "parquet":
         raise UsageError("--dry-run has no results for --format parquet", hint="use --format csv")
     from sebench.reporting.sweep_plan import PlannedCase, plan_document, plan_json
@@ -240,7 +250,7 @@ def _show_plan(cases: Sequence[Case], book: SweepBook, output_format: TidyFormat
     estimate = Estimate(cases, known.values())
 
     def plan(case: Case) -> PlannedCase:
-        earlier, cannot = known.get(case.id), why_skipped(case)
+        earlier, cannot = known.get(case.id), why_skipped(case) if here else ""
         status = "skipped" if cannot else earlier.status if earlier else "pending"
         reason = cannot or (earlier.reason if earlier else "")
         return PlannedCase(case=case, status=status, reason=reason, expected_s=estimate.case_s(case))

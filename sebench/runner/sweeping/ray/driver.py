@@ -188,9 +188,7 @@ class Driver:
 
     def _open(self, node: Mapping[str, Any]) -> None:
         """Take all that Ray has to give of a node, as soon as it is free."""
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noqa: PLC0415 - an extra
-
-        resources, name = node["Resources"], node["NodeID"]
+        resources, name, strategies = node["Resources"], node["NodeID"], self._ray.util.scheduling_strategies
         gpus = int(resources.get("GPU", 0))
         actor = self._class.options(
             num_cpus=resources["CPU"],
@@ -199,7 +197,7 @@ class Driver:
             # Whatever was lost is started again from here, where it is known what that was.
             max_restarts=0,
             max_task_retries=0,
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node_id=name, soft=False),
+            scheduling_strategy=strategies.NodeAffinitySchedulingStrategy(node_id=name, soft=False),
         ).remote()
         self._opened[name] = self._opened.get(name, 0) + 1
         end_s = time.monotonic() + self._job.patience_s
@@ -436,6 +434,7 @@ def main() -> int:
 def _run(job: Job, runner: Runner) -> None:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     import ray  # noqa: PLC0415 - an extra
+    import ray.util.scheduling_strategies  # noqa: PLC0415
 
     runner.send(Loaded())
     try:
