@@ -58,12 +58,12 @@ def main(host: Host | None = None) -> int:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     asked: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(requests, asked), daemon=True).start()
-    run: _Cases | None = None
+    run: CaseRunner | None = None
     try:
         with ExitStack() as kept:
             while line := asked.get():
                 request = msgspec.json.decode(line, type=CaseRequest)
-                run = run or _Cases(request, Host() if host is None else host, kept)
+                run = run or CaseRunner(request, Host() if host is None else host, kept)
                 replies.write(msgspec.json.encode(run(request)) + b"\n")
                 replies.flush()
     except (KeyboardInterrupt, Interrupted, BrokenPipeError):
@@ -91,7 +91,7 @@ def code_digests(case: Case) -> tuple[str, ...]:
     return tuple(sorted(digests(files).values()))
 
 
-class _Cases:
+class CaseRunner:
     """Runs the cases of a sweep; what is the same for all of them is found out once.
 
     Args:
@@ -120,11 +120,11 @@ class _Cases:
     def __call__(self, request: CaseRequest) -> CaseReply:
         """Run one."""
         case = request.case
-        code = code_digests(case) if request.code else ()
-        if code and code != request.code:  # its id is that of another network
-            reason = f"{case.model} is not the same on {platform.node()} as where the sweep was started"
-            outcome = CaseOutcome(id=case.id, status="failed", reason=reason, machine=platform.node())
-            return CaseReply(outcome=outcome)
+        if request.code and (code := code_digests(case)) != request.code:  # its id is that of another network
+            here = platform.node()
+            lack = f"not the same on {here} as where the sweep was started" if code else f"not on {here}"
+            reason = f"{case.model} is {lack}"
+            return CaseReply(outcome=CaseOutcome(id=case.id, status="failed", reason=reason, machine=here))
         niced = take_back_niceness(request.nice)
         if case.id not in self._counted:
             self._count((case, *request.ahead))
