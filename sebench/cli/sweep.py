@@ -138,8 +138,10 @@ def sweep(
                 running = run_context(context, observer, cache=cache, calibrations=options.CALIBRATIONS)
                 executor = _executor(running, known, cluster, quiet=quiet)
                 for ran in run_sweep(book, cases, executor):
-                    if not quiet and ran.outcome.status != "done":
-                        say(f"{ran.outcome.status}: {case_words(ran.case)}: {ran.outcome.reason}")
+                    if ran.outcome.status == "failed":
+                        complain(f"{case_words(ran.case)}: {ran.outcome.reason}")
+                    elif ran.outcome.status == "skipped" and not quiet:
+                        say(f"skipped: {case_words(ran.case)}: {ran.outcome.reason}")
         except (KeyboardInterrupt, Interrupted):
             raise Interrupted("interrupted", hint=_how_to_go_on(book)) from None
         return _present(book, output_format, output, plot=plot, quiet=quiet)
@@ -295,7 +297,7 @@ def _present(
     statuses = {outcome.status for outcome in sweep.outcomes}
     if unwritten or "failed" in statuses:
         return EXIT_ERROR
-    return EXIT_OK if "done" in statuses else EXIT_INCONCLUSIVE
+    return EXIT_INCONCLUSIVE if statuses == {"skipped"} else EXIT_OK  # a part of few cases may be empty
 
 
 def _write_beside(

@@ -150,7 +150,7 @@ def _left_out(axis: SweepAxis, placed: Sequence[_Placed], drawn: Sequence[_Place
     names = [", ".join(filter(None, (each.panel, each.name))) for each in missing]
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     what = f"{len(missing)} of {len(placed)} lines against {axis.label}"
-    return (f"Left out for want of room, and in the table: {what}: {'; '.join(names[:_NAMED])}{more}.",)
+    return (f"Left out for want of room, but not of the table: {what}: {'; '.join(names[:_NAMED])}{more}.",)
 
 
 # --- one panel --------------------------------------------------------------------------------------------

@@ -183,6 +183,8 @@ class SweepBook:
             DataFileError: there is no book, or a file of it cannot be read or written.
         """
         self._token, self._known = self._load().token, self._outcomes()
+        for left in (*self.folder.glob(".*.tmp"), *self._outcomes_folder.glob(".*.tmp")):
+            left.unlink(missing_ok=True)  # by a writer that was killed: there is no other
         self.heal()
         self._write(cases)
         return self.read()
