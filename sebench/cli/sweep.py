@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sebench.configuration.sweep import SweepSettings
     from sebench.runner.measuring.context import RunContext
     from sebench.runner.sweeping.execution import Executor
+    from sebench.runner.sweeping.ray import RayExecutor
     from sebench.schema import Result
     from sebench.schema.sweep import Case, Sweep
     from sebench.store.sweeps import SweepBook
@@ -67,6 +69,14 @@ def sweep(
         str | None,
         typer.Option("--shard", metavar="I/N", help="Only part I of N, each case in one part (job arrays)."),
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option("--ray", metavar="ADDRESS", help="Measure on a Ray cluster: auto or HOST:PORT."),
+    ] = None,
+    on: Annotated[
+        list[str],
+        typer.Option("--on", metavar="LABEL=VALUE", help="With --ray: only on such nodes; repeatable."),
+    ] = [],  # noqa: B006
     name: Annotated[
         str | None,
         typer.Option("--name", metavar="NAME", help="Name of the sweep; default: that of FILE."),
@@ -116,15 +126,18 @@ def sweep(
     book = SweepBook(save, (name or usual_name(file, expanded.cases)) + part)
     for note in () if quiet else expanded.notes:
         say(note)
+    cluster = _cluster(context, ray, on, cache=cache, quiet=quiet)
     if dry_run:
-        return _show_plan(cases, book, output_format, output)
+        return _show_plan(cases, book, output_format, output, here=cluster is None)
     check_directory(save)
-    with book.held():
+    with nullcontext() if cluster is None else cluster, book.held():  # refused before a run is begun
         known = open_run(book, cases, resume=resume, restart=restart)
         try:
-            with progress_bar(quiet=quiet) as observer:
+            # On a cluster there is a line for each case: several run at once.
+            with progress_bar(quiet=quiet or cluster is not None) as observer:
                 running = run_context(context, observer, cache=cache, calibrations=options.CALIBRATIONS)
-                for ran in run_sweep(book, cases, _executor(running, known, quiet=quiet)):
+                executor = _executor(running, known, cluster, quiet=quiet)
+                for ran in run_sweep(book, cases, executor):
                     if ran.outcome.status == "failed":
                         complain(f"{case_words(ran.case)}: {ran.outcome.reason}")
                     elif ran.outcome.status == "skipped" and not quiet:
@@ -166,7 +179,27 @@ def _part(cases: tuple[Case, ...], asked: str | None) -> tuple[tuple[Case, ...],
     return shard(cases, index, count), f".{index}-of-{count}"
 
 
-def _executor(running: RunContext, known: Sweep, *, quiet: bool) -> Executor:
+def _cluster(
+    context: typer.Context, address: str | None, on: Sequence[str], *, cache: bool, quiet: bool
+) -> RayExecutor | None:
+    """What runs the cases on other machines, if that is asked for."""
+    from sebench.runner.sweeping.ray import RayExecutor, labels_of
+
+    if address is None:
+        if on:
+            raise UsageError("--on picks nodes of a Ray cluster", hint="add --ray auto, or --ray HOST:PORT")
+        return None
+    return RayExecutor(
+        address,
+        labels=labels_of(on),
+        tell=(lambda line: None) if quiet else say,
+        argv=run_context(context, cache=cache).argv,
+        cache=cache,
+        calibrations=options.CALIBRATIONS,
+    )
+
+
+def _executor(running: RunContext, known: Sweep, cluster: RayExecutor | None, *, quiet: bool) -> Executor:
     """What runs the cases; says how many that are."""
     from sebench.runner.sweeping.estimate import Estimate
     from sebench.runner.sweeping.local import LocalExecutor
@@ -179,11 +212,11 @@ def _executor(running: RunContext, known: Sweep, *, quiet: bool) -> Executor:
         finished = len(known.cases) - len(left)
         say(
             f"sweep {known.name}: {_cases(len(left))} to measure, "
-            f"about {format_duration(estimate.whole_s(left))}"
+            f"about {format_duration(estimate.whole_s(left))}{' on one machine' if cluster else ''}"
             + (f"; {finished} finished before" if finished else "")
             + (f"; {failed} that failed tried again" if failed else "")
         )
-    return LocalExecutor(running, estimate)
+    return LocalExecutor(running, estimate) if cluster is None else cluster
 
 
 def _how_to_go_on(book: SweepBook) -> str:
@@ -197,8 +230,18 @@ def _cases(number: int) -> str:
     return f"{number} case{'' if number == 1 else 's'}"
 
 
-def _show_plan(cases: Sequence[Case], book: SweepBook, output_format: TidyFormat, output: str) -> int:
-    """What would be measured and how long that would take."""
+def _show_plan(
+    cases: Sequence[Case], book: SweepBook, output_format: TidyFormat, output: str, *, here: bool
+) -> int:
+    """What would be measured and how long that would take.
+
+    Args:
+        cases: of the sweep.
+        book: of the sweep.
+        output_format: as asked for.
+        output: likewise.
+        here: whether this machine measures them, so that it says what cannot be meant.
+    """
     if output_format == "parquet":
         raise UsageError("--dry-run has no results for --format parquet", hint="use --format csv")
     from sebench.reporting.sweep_plan import PlannedCase, plan_document, plan_json
@@ -209,7 +252,7 @@ def _show_plan(cases: Sequence[Case], book: SweepBook, output_format: TidyFormat
     estimate = Estimate(cases, known.values())
 
     def plan(case: Case) -> PlannedCase:
-        earlier, cannot = known.get(case.id), why_skipped(case)
+        earlier, cannot = known.get(case.id), why_skipped(case) if here else ""
         status = "skipped" if cannot else earlier.status if earlier else "pending"
         reason = cannot or (earlier.reason if earlier else "")
         return PlannedCase(case=case, status=status, reason=reason, expected_s=estimate.case_s(case))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
+import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -55,15 +57,22 @@ def alone_on(workload: Workload, announce_waiting: Announce) -> Iterator[float]:
         yield time.monotonic() - asked_s
 
 
-def lock_file(device: str) -> Path:
-    """In this user's cache, or under this user's name where there is none to write to."""
-    name = f"{device.replace(':', '-')}.lock"
+def lock_file(device: str, environ: Mapping[str, str] = os.environ) -> Path:
+    """In this user's cache, or under this user's name where there is none to write to.
+
+    Args:
+        device: as this process numbers it.
+        environ: ``CUDA_VISIBLE_DEVICES`` in it says how everybody does.
+    """
+    name = f"{_words(_seen_by_all(device, environ))}.lock"
     folder = Path(platformdirs.user_cache_dir("sebench"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:  # no home to write to, as in many containers
         return _shared(name)
-    return folder / f"sebench-{name}" if os.access(folder, os.W_OK) else _shared(name)
+    # Several machines may have one home; each has devices of its own.
+    here = folder / f"sebench-{_words(platform.node())}-{name}"
+    return here if os.access(folder, os.W_OK) else _shared(name)
 
 
 def typed_command(arguments: Sequence[str]) -> str:
@@ -77,6 +86,20 @@ def typed_command(arguments: Sequence[str]) -> str:
         program, *rest = rest
     command = " ".join((Path(program).name, *rest))[:_COMMAND_LENGTH]
     return command.encode("utf-8", "backslashreplace").decode()  # arguments need not be proper Unicode
+
+
+def _seen_by_all(device: str, environ: Mapping[str, str]) -> str:
+    """``cuda:0`` of a process that sees GPU 2 alone is ``cuda:2``."""
+    kind, _, index = device.partition(":")
+    visible = [each.strip() for each in environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if each.strip()]
+    if kind != "cuda" or not index.isdecimal() or int(index) >= len(visible):
+        return device
+    return f"{kind}:{visible[int(index)]}"
+
+
+def _words(name: str) -> str:
+    """As part of a file's name."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", name)
 
 
 def _shared(name: str) -> Path:

@@ -55,6 +55,32 @@ def test_without_a_cache_the_lock_bears_the_name_of_its_user(tmp_path, monkeypat
     assert lock_file("cuda:1") == tmp_path / "sebench-1001-cuda-1.lock"
 
 
+def test_machines_that_share_a_home_have_locks_of_their_own(monkeypatch):
+    names = []
+    for host in ("node-1", "node-2"):
+        monkeypatch.setattr(device_lock.platform, "node", lambda host=host: host)
+        names.append(lock_file("cpu").name)
+    assert names == ["sebench-node-1-cpu.lock", "sebench-node-2-cpu.lock"]
+
+
+@pytest.mark.parametrize(
+    ("device", "visible", "same_as"),
+    [
+        ("cuda:0", "2,3", "cuda:2"),
+        ("cuda:1", "2, 3", "cuda:3"),
+        ("cuda:1", "2", "cuda:1"),  # not there: measuring will say so
+        ("cuda:0", "", "cuda:0"),
+        ("cpu", "2,3", "cpu"),
+    ],
+)
+def test_a_gpu_has_one_lock_however_a_process_numbers_it(device, visible, same_as):
+    assert lock_file(device, {"CUDA_VISIBLE_DEVICES": visible}) == lock_file(same_as, {})
+
+
+def test_a_gpu_may_be_visible_by_its_name():
+    assert lock_file("cuda:0", {"CUDA_VISIBLE_DEVICES": "GPU-5a/b"}).name.endswith("-cuda-GPU-5a-b.lock")
+
+
 def test_a_lock_that_cannot_be_opened_is_one_line():
     file = lock_file("cpu")
     file.mkdir()
