@@ -18,12 +18,14 @@ if TYPE_CHECKING:
         ProfileResult,
         Progress,
         TableResult,
+        TuningResult,
         check,
         compare,
         count,
         load,
         profile,
         table,
+        tune,
     )
 
 __version__ = "0.1.0"
@@ -37,6 +39,7 @@ __all__ = [
     "ProfileResult",
     "Progress",
     "TableResult",
+    "TuningResult",
     "__version__",
     "check",
     "compare",
@@ -44,6 +47,7 @@ __all__ = [
     "load",
     "profile",
     "table",
+    "tune",
 ]
 
 

@@ -9,6 +9,7 @@ from sebench.api.module_profile import ModuleProfileResult
 from sebench.api.overhead import Judgement, Overhead
 from sebench.api.profiling import ProfileResult, profile
 from sebench.api.tables import TableResult, table
+from sebench.api.tuning import TuningResult, tune
 from sebench.runner.progress import Progress
 from sebench.statistics import Verdict
 
@@ -23,6 +24,7 @@ __all__ = [
     "ProfileResult",
     "Progress",
     "TableResult",
+    "TuningResult",
     "Verdict",
     "check",
     "compare",
@@ -30,4 +32,5 @@ __all__ = [
     "load",
     "profile",
     "table",
+    "tune",
 ]

@@ -11,7 +11,7 @@ from sebench.schema.attention import (
     Position,
     hidden_channels,
 )
-from sebench.schema.attention_kinds import ATTENTION_KINDS, CUSTOM
+from sebench.schema.attention_kinds import ATTENTION_KINDS, CUSTOM, SEARCH_AXES
 from sebench.schema.attention_options import (
     AttentionOption,
     OptionValue,
@@ -202,7 +202,21 @@ from sebench.schema.stored import (
     require_coherence,
 )
 from sebench.schema.subjects import attributed, subject, subjects, subjects_of_checks, telling_words
-from sebench.schema.tuning import Candidate, Tuning
+from sebench.schema.tuning import (
+    EXACT_METRICS,
+    Candidate,
+    DropRanking,
+    ExactCost,
+    Fate,
+    GateCost,
+    Limit,
+    Preference,
+    Search,
+    SearchCandidate,
+    SearchRound,
+    Tuning,
+    TuningVerdict,
+)
 from sebench.schema.variants import (
     ASIS,
     PLAIN,
@@ -218,6 +232,7 @@ __all__ = [
     "COLUMN_OPTIONS",
     "COMMIT_LENGTH",
     "CUSTOM",
+    "EXACT_METRICS",
     "EXPORTED_SUFFIXES",
     "LIMIT_METRICS",
     "MAX_BLOCKS",
@@ -231,6 +246,7 @@ __all__ = [
     "REVISION",
     "RUNTIMES",
     "SCHEMA",
+    "SEARCH_AXES",
     "SHAPE_OPTION",
     "UNDIVIDED",
     "WORKLOAD_COLUMNS",
@@ -257,6 +273,7 @@ __all__ = [
     "CrossCheck",
     "DeviceState",
     "Difference",
+    "DropRanking",
     "Dtype",
     "Effort",
     "EnergyBlock",
@@ -264,8 +281,11 @@ __all__ = [
     "EnergyRun",
     "EnergyWindow",
     "Environment",
+    "ExactCost",
+    "Fate",
     "Finding",
     "Gate",
+    "GateCost",
     "GateNodes",
     "GateStatus",
     "Grade",
@@ -278,6 +298,7 @@ __all__ = [
     "Interval",
     "LatencySummary",
     "LeftOut",
+    "Limit",
     "LimitMetric",
     "ListedResult",
     "Lock",
@@ -319,6 +340,7 @@ __all__ = [
     "Phase",
     "Plan",
     "Position",
+    "Preference",
     "ProcessRun",
     "Profile",
     "ProfileSamples",
@@ -336,6 +358,9 @@ __all__ = [
     "SavedBytes",
     "SavedForBackward",
     "SavedStage",
+    "Search",
+    "SearchCandidate",
+    "SearchRound",
     "Segment",
     "Session",
     "Severity",
@@ -353,6 +378,7 @@ __all__ = [
     "Trend",
     "TrendPoint",
     "Tuning",
+    "TuningVerdict",
     "UncountedOp",
     "Value",
     "Variant",

@@ -74,7 +74,7 @@ def test_an_interruption_ends_the_command(monkeypatch):
         yield from ()
         raise Interrupted("interrupted")
 
-    monkeypatch.setattr("sebench.runner.tuning.run", interrupted)
+    monkeypatch.setattr("sebench.runner.tuning.measuring.run", interrupted)
     done = tune("--form", "fused", "--form", "pooled")
     assert (done.exit_code, done.stderr) == (130, "sebench: error: interrupted\n")
     assert len(plans) == 1
@@ -83,7 +83,8 @@ def test_an_interruption_ends_the_command(monkeypatch):
 def test_it_has_to_be_told_what_to_try():
     done = sebench("tune", "-m", NET, "--quiet")
     assert done.exit_code == 2
-    assert done.stderr == "sebench: error: tune needs to know what to try; add --forms\n"
+    expected = "tune needs to know what to try; add --max-overhead latency:1.02, --drop or --forms"
+    assert done.stderr == f"sebench: error: {expected}\n"
 
 
 @pytest.fixture
