@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from sebench.reporting.contract import document_json
-from sebench.reporting.document import EMPTY, Cell, Column, Document, Paragraph, Row, Table, text_cell
-from sebench.reporting.tuning import latency_record, ratio_text, workload_title
-from sebench.schema import DropRanking, GateCost
+from sebench.reporting.document import Cell, Column, Document, Paragraph, Row, Table, text_cell
+from sebench.reporting.tuning import filled_columns, latency_record, ratio_text, workload_title
+from sebench.schema import NOT_MEASURED, DropRanking, GateCost
 from sebench.units import format_bytes, format_count, format_duration
 
 _MOST_NAMES = 3
@@ -39,12 +39,12 @@ def drop_document(ranking: DropRanking, *, dry_run: bool = False) -> Document:
     rows = [_row(gate) for gate in ranking.gates]
     if ranking.confirmed is not None:
         first = msgspec.structs.replace(ranking.gates[0], latency=ranking.confirmed, rank=None)
-        rows.append((*_row(first)[:-1], text_cell("the same again, with another seed")))
+        rows.append((text_cell("again"), *_row(first)[1:]))
     return Document(
         title=f"Gates of {ranking.spec.model} {ranking.spec.variant}",
         body=(
             Paragraph(drop_answer(ranking, dry_run=dry_run), strong=True),
-            Table(workload_title(ranking.workload), _COLUMNS, tuple(rows)),
+            Table(workload_title(ranking.workload), filled_columns(_COLUMNS, rows), tuple(rows)),
         ),
         notes=tuple(_notes(ranking)),
     )
@@ -97,6 +97,7 @@ def drop_json(ranking: DropRanking) -> str:
 
 def _row(gate: GateCost) -> Row:
     ratio = None if gate.latency is None else gate.latency.ratio
+    is_left_out = gate.reason == NOT_MEASURED
     return (
         text_cell("" if gate.rank is None else _place(gate.rank)),
         text_cell(gate.path),
@@ -104,12 +105,14 @@ def _row(gate: GateCost) -> Row:
         Cell(format_count(gate.params), gate.params),
         Cell(format_count(gate.macs), gate.macs),
         Cell(format_bytes(gate.bytes), gate.bytes),
-        EMPTY if ratio is None else Cell(ratio_text(ratio), ratio.estimate),
+        Cell(gate.reason if is_left_out else "")
+        if ratio is None
+        else Cell(ratio_text(ratio), ratio.estimate),
         Cell("", None if ratio is None else ratio.ci_low),
         Cell("", None if ratio is None else ratio.ci_high),
         text_cell("" if gate.latency is None else gate.latency.grade or ""),
         text_cell(gate.variant),
-        text_cell(gate.reason),
+        text_cell("" if is_left_out else gate.reason),
     )
 
 
@@ -139,5 +142,5 @@ def _notes(ranking: DropRanking) -> Iterator[str]:
             f" {100 * ranking.confidence:.4g} % (Bonferroni). A place of 1 to 3 means that the intervals do"
             " not tell which of the first three it is."
         )
-    if ranking.confirmed is not None:
-        yield "The first of several was also lucky: its second measurement is the one to report."
+    if ranking.confirmed is not None and measured > 1:
+        yield "The first of several was also lucky: its second measurement, again with another seed, is the one to report."

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import msgspec
 
@@ -11,7 +10,7 @@ from sebench.analysis.tuning import preferred
 from sebench.paper.accuracy import QuotedAccuracy, quoted_accuracy
 from sebench.reporting.contract import document_json
 from sebench.reporting.document import EMPTY, Cell, Column, Document, Paragraph, Row, Table, text_cell
-from sebench.reporting.tuning import latency_record, ratio_text, workload_title
+from sebench.reporting.tuning import filled_columns, latency_record, ratio_text, workload_title
 from sebench.schema import EXACT_METRICS, ExactCost, Fate, Search, SearchCandidate
 from sebench.units import format_duration, format_ratio
 
@@ -45,7 +44,7 @@ def search_document(search: Search, *, dry_run: bool = False) -> Document:
     rows = [_plain_row(search), *(_row(search, each) for each in _in_order(search))]
     if search.confirmed is not None:
         rows.append(_confirmed_row(search))
-    table = Table(workload_title(search.workload), _columns(rows), tuple(rows))
+    table = Table(workload_title(search.workload), filled_columns(_COLUMNS, rows), tuple(rows))
     return Document(
         title=f"Variants of {search.spec.model} within {_limits(search)}",
         body=(
@@ -153,14 +152,6 @@ def _exact_ratio(search: Search, metric: str) -> str:
     return "-" if cost is None else format_ratio(cost.ratio(metric, search.plain))
 
 
-def _columns(rows: Sequence[Row]) -> tuple[Column, ...]:
-    """People see no column in which nothing stands; machine formats have them all."""
-    return tuple(
-        column if any(row[at].text for row in rows) else dataclasses.replace(column, role="data")
-        for at, column in enumerate(_COLUMNS)
-    )
-
-
 # --- rows -----------------------------------------------------------------------------------------------
 
 
@@ -266,13 +257,13 @@ def _notes(search: Search) -> Iterator[str]:
         " same weights and input, interleaved blocks, fresh processes."
     )
     finalists = sum(each.fate == "finalist" for each in search.candidates)
-    if finalists:
+    if finalists > 1:
         yield (
             f"Intervals of the last round hold together with 95 %: each of {finalists} is at"
             f" {100 * search.confidence:.4g} % (Bonferroni). Those of earlier rounds are at 95 % each and"
             " only decided who went on."
         )
-    if search.confirmed is not None:
+    if search.confirmed is not None and finalists > 1:
         yield (
             "The best of several was also lucky: its second measurement, in fresh processes with another"
             " seed, is the one to report."

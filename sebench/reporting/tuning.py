@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from sebench.reporting.contract import document_json
-from sebench.reporting.document import Cell, Column, Document, Paragraph, Table, text_cell
+from sebench.reporting.document import Cell, Column, Document, Paragraph, Row, Table, text_cell
 from sebench.schema import MetricComparison, Ratio, Tuning, Workload, parse_variant
 from sebench.schema.forms import form_named
 from sebench.schema.tuning import Candidate
@@ -143,6 +144,14 @@ def latency_record(latency: MetricComparison | None) -> dict[str, object]:
         "ratio": None if latency is None else msgspec.to_builtins(latency.ratio),
         "grade": None if latency is None else latency.grade,
     }
+
+
+def filled_columns(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[Column, ...]:
+    """People see no column in which nothing stands; machine formats have them all."""
+    return tuple(
+        column if any(row[at].text for row in rows) else dataclasses.replace(column, role="data")
+        for at, column in enumerate(columns)
+    )
 
 
 def workload_title(workload: Workload) -> str:

@@ -204,6 +204,7 @@ from sebench.schema.stored import (
 from sebench.schema.subjects import attributed, subject, subjects, subjects_of_checks, telling_words
 from sebench.schema.tuning import (
     EXACT_METRICS,
+    NOT_MEASURED,
     Candidate,
     DropRanking,
     ExactCost,
@@ -239,6 +240,7 @@ __all__ = [
     "METRICS",
     "NETWORK_OPTIONS",
     "NOTHING_SAID",
+    "NOT_MEASURED",
     "NO_OPTIONS",
     "OWN_FACTS",
     "PLAIN",

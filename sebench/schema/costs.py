@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import msgspec
-
 from sebench.schema.base import Phase, Value
 from sebench.schema.gates import Gate
 from sebench.schema.ranges import Count, Shape
@@ -73,8 +71,8 @@ class StaticCost(Value, frozen=True, kw_only=True):
     """Whether the network is a captured graph, because its attention is no module of its own."""
     gates: tuple[Gate, ...] = ()
     """Channel attention found by data flow; looked for in native networks only where it was asked for."""
-    rewritten: dict[str, Count] = msgspec.field(default_factory=dict)
-    """How many gates each form has rewritten, of forms of torch's graph and of modules."""
+    rewritten: tuple[tuple[str, Count], ...] = ()
+    """Forms of torch's graph and of modules, and how many gates each has rewritten."""
 
 
 class ModelCost(Value, frozen=True, kw_only=True):

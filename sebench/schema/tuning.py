@@ -176,6 +176,10 @@ class Search(Value, frozen=True, kw_only=True):
 # --- gates that can be dropped --------------------------------------------------------------------------
 
 
+NOT_MEASURED = "not measured"
+"""Why most gates of a long network have no latency: they move few bytes."""
+
+
 class GateCost(Value, frozen=True, kw_only=True):
     """One gate: what it costs exactly, and what the network takes without it."""
 

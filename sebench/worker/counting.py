@@ -102,12 +102,12 @@ def _count(
             sites=(*found.sites, *others),
             gates=found.gates,
             captured=built.captured,
-            rewritten=dict(rewritten_in(built.module)),
+            rewritten=tuple(rewritten_in(built.module).items()),
         )
     cost = counters.count(
         built.module, shape, phase=phase, dtype=dtype, sites=built.sites, stages=built.stages, inputs=inputs
     )
-    cost = replace(cost, rewritten=dict(rewritten_in(built.module)))
+    cost = replace(cost, rewritten=tuple(rewritten_in(built.module).items()))
     if not gates:
         return cost
     return replace(cost, gates=_in_stages_of(built, find_sites(counters.record(built.module, shape, inputs))))

@@ -98,7 +98,7 @@ def test_most_attention_within_the_limit_is_confirmed_in_fresh_processes(tune, t
     assert {json.loads(path.read_text())["measurements"][0]["policy"]["confidence"] for path in stored} == {
         0.95
     }
-    assert "round 1: 6 candidates, about 5 s each" in done.stderr
+    assert "round 1: 6 candidates, about 8 s each" in done.stderr
     assert "last round: 3 candidates, about 21 s each" in done.stderr
 
 

@@ -15,7 +15,7 @@ from sebench.models import PLAIN
 from sebench.runner.measuring.context import RunContext
 from sebench.runner.planning.plan import make_plan, timing_policy
 from sebench.runner.tuning.measuring import Asked, Keep, Tell, forget, opened, silent
-from sebench.schema import DropRanking, GateCost, ModelSpec, StaticCost, parse_variant
+from sebench.schema import NOT_MEASURED, DropRanking, GateCost, ModelSpec, StaticCost, parse_variant
 from sebench.schema.attention import WITHOUT
 from sebench.schema.gates import gate_word
 from sebench.statistics import simultaneous_confidence
@@ -146,7 +146,7 @@ def _ranked(measured: Sequence[GateCost], others: Sequence[GateCost]) -> tuple[G
     return (
         *(replace(gate, rank=places) for gate, places in zip(known, ranges, strict=True)),
         *failed,
-        *(replace(gate, reason="not measured") for gate in others),
+        *(replace(gate, reason=NOT_MEASURED) for gate in others),
     )
 
 

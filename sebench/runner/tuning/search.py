@@ -25,7 +25,7 @@ from sebench.runner.measuring.context import RunContext
 from sebench.runner.planning.plan import make_plan, resolve_spec, timing_policy
 from sebench.runner.planning.workloads import says_input
 from sebench.runner.tuning.forms import wanted_forms
-from sebench.runner.tuning.measuring import Asked, Bench, Keep, Measured, Tell, forget, opened, silent
+from sebench.runner.tuning.measuring import Asked, Bench, Keep, Tell, forget, opened, silent
 from sebench.runner.tuning.space import Axes, require_axes, search_variants
 from sebench.schema import (
     EXACT_METRICS,
@@ -49,8 +49,8 @@ _SCREENING_BLOCKS = 6
 """The fewest that give an interval of 95 % within one process."""
 _SCREENING_SHARE = 12
 """A first look takes this part of a full measurement ..."""
-_SCREENING_S = 5.0
-"""... but has time to start a process."""
+_SCREENING_S = 8.0
+"""... but has time for a process to get ready, and for the fewest blocks."""
 _LEAST_S = 2.0
 """In less, no process gets ready."""
 
@@ -267,6 +267,11 @@ def _without_variant(error: SebenchError) -> str:
     return str(error)
 
 
+def _needed_s(planned: SearchRound, scale: float) -> float:
+    """What a look of a screening round has of a hard budget, `scale` times what is planned."""
+    return max(planned.each_s * scale, _SCREENING_S)
+
+
 # --- rounds ---------------------------------------------------------------------------------------------
 
 
@@ -282,7 +287,7 @@ class _Rounds:
         """All rounds.
 
         Raises:
-            BudgetError: the budget does not cover the first one.
+            BudgetError: the budget does not cover one.
         """
         self._require_budget(self._found.planned[0])
         active, number, prefer = list(within), 0, self._request.prefer
@@ -331,11 +336,12 @@ class _Rounds:
                 PLAIN,
                 each.variant,
                 policy=policy,
-                budget_s=self._share_s(planned.each_s),
+                budget_s=self._share_s(planned),
                 confidence=confidence,
                 place=(index, len(candidates)),
             )
-            self._require_room(found, number)
+            if found.out_of_budget and index == 0:
+                raise self._too_small(2.0)  # nor would it cover the others
             done = replace(each, rounds=number, latency=found.latency)
             if found.latency is None:
                 failed.append(replace(done, fate="failed", reason=found.reason))
@@ -353,7 +359,7 @@ class _Rounds:
                 PLAIN,
                 winner.variant,
                 seed=(self._bench.plan.seed + 1) % 2**31,
-                budget_s=self._share_s(self._bench.policy.budget_s),
+                budget_s=self._share_s(self._found.planned[-1]),
             )
             confirmed = told = again.latency
             reason = again.reason
@@ -365,18 +371,27 @@ class _Rounds:
     def _leave(self, candidates: Sequence[SearchCandidate]) -> None:
         self._left |= {each.variant: each for each in candidates}
 
-    def _share_s(self, planned_s: float) -> float | None:
+    def _share_s(self, planned: SearchRound) -> float | None:
+        """What each candidate of a round has of the budget; None without one.
+
+        Screening rounds have what they need, and the last one and the second measurement the rest; where that
+        would leave them less, all is scaled down alike.
+        """
         budget_s = self._request.budget_s
-        return None if budget_s is None else planned_s * budget_s / self._found.planned_s
+        if budget_s is None:
+            return None
+        scale = budget_s / self._found.planned_s
+        *screening, last = self._found.planned
+        needed_s = sum(each.candidates * _needed_s(each, scale) for each in screening)
+        rest_s = (budget_s - needed_s) / (last.candidates + self._request.confirm)
+        if rest_s < _SCREENING_S:
+            return planned.each_s * scale
+        return rest_s if planned.is_last else _needed_s(planned, scale)
 
     def _require_budget(self, first: SearchRound) -> None:
-        share_s = self._share_s(first.each_s)
+        share_s = self._share_s(first)
         if share_s is not None and share_s < _LEAST_S:
             raise self._too_small(_LEAST_S / share_s)
-
-    def _require_room(self, found: Measured, number: int) -> None:
-        if found.out_of_budget and number == 1:
-            raise self._too_small(2.0)
 
     def _too_small(self, times: float) -> BudgetError:
         budget_s, count = self._request.budget_s or 0.0, self._found.planned[0].candidates

@@ -91,17 +91,17 @@ def test_stages_of_counts():
 def test_rounds_halve_the_candidates_and_double_the_time():
     quick = timing_policy("quick")
     rounds = planned_rounds(30, quick)
-    # 30 -> 15 -> 8 -> 4; 21 s / 12 is less than the 5 s in which a process can start
+    # 30 -> 15 -> 8 -> 4; 21 s / 12 is less than the 8 s that a process needs, and none takes more than 21 s
     assert [(each.candidates, each.each_s, each.blocks) for each in rounds] == [
-        (30, 5.0, 6),
-        (15, 10.0, 12),
-        (8, 20.0, 24),
+        (30, 8.0, 6),
+        (15, 16.0, 12),
+        (8, 21.0, 24),
         (4, 21.0, 12),
     ]
     assert [each.is_last for each in rounds] == [False, False, False, True]
-    # 150 + 150 + 160 + 84, and 21 once more
-    assert planned_seconds(rounds, quick, confirm=True) == 565.0
-    assert planned_seconds(rounds, quick, confirm=False) == 544.0
+    # 240 + 240 + 168 + 84, and 21 once more
+    assert planned_seconds(rounds, quick, confirm=True) == 753.0
+    assert planned_seconds(rounds, quick, confirm=False) == 732.0
     assert planned_rounds(0, quick) == ()
     (only,) = planned_rounds(3, timing_policy("standard"))
     assert (only.candidates, only.processes, only.each_s) == (3, 6, 80.0)
