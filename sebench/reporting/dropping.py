@@ -143,4 +143,7 @@ def _notes(ranking: DropRanking) -> Iterator[str]:
             " not tell which of the first three it is."
         )
     if ranking.confirmed is not None and measured > 1:
-        yield "The first of several was also lucky: its second measurement, again with another seed, is the one to report."
+        yield (
+            "The first of several was also lucky: its second measurement, with another seed, is the one to"
+            " report."
+        )

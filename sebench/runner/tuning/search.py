@@ -161,7 +161,7 @@ def planned_rounds(candidates: int, policy: TimingPolicy) -> tuple[SearchRound, 
         candidates: that are measured at first.
         policy: of the last round.
     """
-    found = []
+    found: list[SearchRound] = []
     while candidates > FINALISTS:
         found.append(_screening(candidates, len(found), policy))
         candidates = max(FINALISTS, math.ceil(candidates / 2))
