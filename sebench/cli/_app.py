@@ -23,7 +23,7 @@ _EXAMPLES: Mapping[str, str] = {
     "verify": "sebench verify --source 'Table 2'",
     "check": "sebench check --model resnet50 --max-overhead latency:1.10",
     "calibrate": "sebench calibrate --model resnet50",
-    "tune": "sebench tune --forms --model resnet50 --runtime onnxruntime --export fast.onnx",
+    "tune": "sebench tune --model resnet50 --max-overhead params:1.04 --dry-run",
     "report": "sebench report -o cost.html",
     "trend": "sebench trend latency --model resnet50 --device cpu",
     "env": "sebench env --format json",

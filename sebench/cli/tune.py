@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -20,6 +21,7 @@ from sebench.errors import (
     EXIT_INCONCLUSIVE,
     EXIT_OK,
     DataFileError,
+    Interrupted,
     UsageError,
 )
 from sebench.schema import NO_OPTIONS, NOTHING_SAID, Limit, NetworkOptions, Preference, WorkloadRequest
@@ -138,7 +140,7 @@ def tune(
         "confirm": confirm,
     }
     keeper = _Keeper(None if no_save else ResultStore(save))
-    with progress_bar(quiet=quiet) as observer:
+    with keeper.told_of(), progress_bar(quiet=quiet) as observer:
         job = _Job(
             asked=asked,
             running=run_context(context, observer, cache=cache, calibrations=options.CALIBRATIONS),
@@ -236,6 +238,7 @@ class _Keeper:
     def __init__(self, store: ResultStore | None) -> None:
         self._store = store
         self.not_stored: list[DataFileError] = []
+        self._kept = 0
 
     def keep(self, result: Result) -> None:
         """Store a result."""
@@ -243,8 +246,21 @@ class _Keeper:
             return
         try:
             self._store.add(result)
+            self._kept += 1
         except DataFileError as error:
             self.not_stored.append(error)
+
+    @contextmanager
+    def told_of(self) -> Iterator[None]:
+        """An interruption says where to find what was measured until then."""
+        try:
+            yield
+        except Interrupted as error:
+            if self._store is None or not self._kept:
+                raise
+            pairs = "1 pair" if self._kept == 1 else f"{self._kept} pairs"
+            hint = f"{pairs} measured until then: `sebench list results --results {self._store.directory}`"
+            raise Interrupted(error.message, hint=hint) from None
 
 
 def _search(

@@ -192,7 +192,7 @@ def _plain_row(search: Search) -> Row:
     return (
         text_cell(search.spec.variant),
         *_exact_cells(search.plain, search.plain),
-        Cell("1", 1.0),
+        Cell("1" if any(each.latency for each in search.candidates) else "", 1.0),
         EMPTY,
         EMPTY,
         EMPTY,

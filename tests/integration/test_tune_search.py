@@ -10,8 +10,10 @@ from typer.testing import CliRunner
 
 import sebench
 from sebench.cli import app
+from sebench.errors import Interrupted
 from sebench.profilers.environment import capture_environment
 from sebench.runner.measuring.context import Host
+from sebench.runner.tuning import measuring
 from tests.workers import steady, varied
 
 NET = "cifar_wrn16_8"
@@ -212,6 +214,26 @@ def test_errors_are_quoted_at_the_papers_input_alone(tune):
     arguments = ("--max-overhead", "params:1.5", "--stages", "2-5", "--dry-run", "--format", "json")
     content = found(tune(*arguments, "--image-size", 64, model="resnet50"))
     assert by_variant(content)["se"]["quoted"] is None
+
+
+def test_an_interruption_says_where_to_find_what_was_measured(tune, monkeypatch):
+    measured = measuring.run
+    plans = []
+
+    def interrupted(plan, context):
+        plans.append(plan)
+        if len(plans) > 2:
+            raise Interrupted("interrupted")
+        return measured(plan, context)
+
+    monkeypatch.setattr(measuring, "run", interrupted)
+    done = tune(
+        *("--stages", 2, "--stages", 3, "--stages", 4, "--r", 16, "--max-overhead", "latency:1.02", "-q"),
+        code=130,
+    )
+    assert done.stdout == ""
+    expected = "interrupted; 2 pairs measured until then: `sebench list results --results .sebench/results`"
+    assert done.stderr == f"sebench: error: {expected}\n"
 
 
 # --- gates that can be dropped --------------------------------------------------------------------------

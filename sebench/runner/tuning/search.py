@@ -118,7 +118,7 @@ def search(request: SearchRequest, context: RunContext, keep: Keep = forget, tel
             is_published=_is_published(planned.pair.baseline, workload),
         )
         if request.dry_run or not within:
-            return found
+            return replace(found, planned_s=request.budget_s or found.planned_s) if within else found
         return _Rounds(bench, request, found, tell).run(within)
 
 

@@ -96,6 +96,18 @@ def test_attention_that_is_put_in():
     assert built.sites == ("blocks.1.se.attention",)
 
 
+def test_attention_that_the_user_names_or_places():
+    named = surgery.build(
+        ModelSpec(model=NET, variant="asis(without=blocks.0.se)", attention_class="SE"), input_shape=SHAPE
+    )
+    assert named.sites == ("blocks.1.se",)
+    assert isinstance(named.module.blocks[0].se, Passthrough)
+    spec = ModelSpec(model=NET, variant="eca", insert_after=r"blocks\.\d\.norm2")
+    first, second = surgery.build(spec, input_shape=SHAPE).sites
+    left_out = ModelSpec(model=NET, variant=f"eca(without={first})", insert_after=spec.insert_after)
+    assert surgery.build(left_out, input_shape=SHAPE).sites == (second,)
+
+
 def test_native_networks():
     whole = build("se", model="cifar_wrn16_8", device="meta")
     left = build("se(without=stage3.1.attention)", model="cifar_wrn16_8", device="meta")
