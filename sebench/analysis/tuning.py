@@ -84,7 +84,7 @@ def survivors(
         others = (other for other in measured if other.variant not in left and other is not each)
         beaten = next((other for other in others if _beats(other, each, prefer)), None)
         if beaten is not None:
-            left[each.variant] = f"{beaten.variant} costs no more, and less time, in round {number}"
+            left[each.variant] = f"{beaten.variant} costs no more and takes less time in round {number}"
     going_on = [each for each in measured if each.variant not in left]
     room = max(FINALISTS, math.ceil(len(measured) / 2))
     ranked = sorted(going_on, key=lambda each: _standing(each, limit, prefer))

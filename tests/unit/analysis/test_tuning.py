@@ -131,7 +131,7 @@ def test_who_costs_no_more_and_takes_less_time_beats_another():
     )
     found = survivors([slow, fast, like_fast], 1.1, "attention", number=1)
     assert names(found.kept) == ["fast", "like fast"]
-    assert [each.reason for each in found.left] == ["fast costs no more, and less time, in round 1"]
+    assert [each.reason for each in found.left] == ["fast costs no more and takes less time in round 1"]
     # More parameters of attention are what is wanted: then nobody beats them.
     larger = candidate("larger", 4, 80, 1.03)
     assert names(survivors([larger, fast], 1.1, "attention", number=1).kept) == ["larger", "fast"]
