@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Progress,
         SweepResult,
         TableResult,
+        TuningResult,
         check,
         compare,
         count,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         profile,
         sweep,
         table,
+        tune,
     )
 
 __version__ = "0.1.0"
@@ -40,6 +42,7 @@ __all__ = [
     "Progress",
     "SweepResult",
     "TableResult",
+    "TuningResult",
     "__version__",
     "check",
     "compare",
@@ -48,6 +51,7 @@ __all__ = [
     "profile",
     "sweep",
     "table",
+    "tune",
 ]
 
 

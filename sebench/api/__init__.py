@@ -10,6 +10,7 @@ from sebench.api.overhead import Judgement, Overhead
 from sebench.api.profiling import ProfileResult, profile
 from sebench.api.sweeping import SweepResult, sweep
 from sebench.api.tables import TableResult, table
+from sebench.api.tuning import TuningResult, tune
 from sebench.runner.progress import Progress
 from sebench.statistics import Verdict
 
@@ -25,6 +26,7 @@ __all__ = [
     "Progress",
     "SweepResult",
     "TableResult",
+    "TuningResult",
     "Verdict",
     "check",
     "compare",
@@ -33,4 +35,5 @@ __all__ = [
     "profile",
     "sweep",
     "table",
+    "tune",
 ]

@@ -94,19 +94,23 @@ _NAMES = _Kind(_are(_is_text), "a sequence of strings")
 
 _KINDS: Mapping[str, _Kind] = {
     **{option.parameter: _TEXT for option in ASKED_OPTIONS if option.choices},
-    **dict.fromkeys(("batch_size", "threads", "world_size", "num_classes", "seed"), _WHOLE),
+    **dict.fromkeys(("batch_size", "threads", "world_size", "num_classes", "seed", "top"), _WHOLE),
     **dict.fromkeys(("device", "phase", "execution", "stride_in", "insert_after", "attention_class"), _TEXT),
-    **dict.fromkeys(("effort", "on_inconclusive", "base_ref"), _TEXT),
-    **dict.fromkeys(("memory", "energy", "measure"), _FLAG),
+    **dict.fromkeys(("effort", "on_inconclusive", "base_ref", "prefer"), _TEXT),
+    **dict.fromkeys(("memory", "energy", "measure", "drop", "dry_run", "confirm"), _FLAG),
     **dict.fromkeys(("weights", "save", "lock", "attempts", "calibrations", "results"), _PATH),
     **dict.fromkeys(("against", "names"), _PATH),
-    **dict.fromkeys(("model_args", "max_overhead", "margin", "stages"), _MAPPING),
+    **dict.fromkeys(("model_args", "max_overhead", "margin", "stages", "axes"), _MAPPING),
     **dict.fromkeys(("model", "baseline", "candidate", "example_inputs"), _NETWORK),
     "variant": _VARIANT,
     "budget_s": _NUMBER,
     "image_size": _SIZE,
     "input_shape": _SHAPE,
     "sites": _NAMES,
+    "kinds": _NAMES,
+    "forms": _Kind(
+        lambda value: isinstance(value, bool) or _are(_is_text)(value), "True, False or a sequence of strings"
+    ),
     "progress": _FUNCTION,
     "name": _Kind(lambda value: _is_text(value) or _is_whole(value), "the name of a table, e.g. '2'"),
 }

@@ -24,7 +24,7 @@ _EXAMPLES: Mapping[str, str] = {
     "check": "sebench check --model resnet50 --max-overhead latency:1.10",
     "calibrate": "sebench calibrate --model resnet50",
     "sweep": "sebench sweep -m resnet50 -m mobilenet_v1 -b 1 -b 8 --threads 1 --threads 2",
-    "tune": "sebench tune --forms --model resnet50 --runtime onnxruntime --export fast.onnx",
+    "tune": "sebench tune --model resnet50 --max-overhead params:1.04 --dry-run",
     "report": "sebench report -o cost.html",
     "trend": "sebench trend latency --model resnet50 --device cpu",
     "merge": "sebench merge shard-1 shard-2 --into .sebench/results",

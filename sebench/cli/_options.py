@@ -17,6 +17,7 @@ from sebench.schema import (
     ASKED_OPTIONS,
     COLUMN_OPTIONS,
     NETWORK_OPTIONS,
+    SEARCH_AXES,
     SHAPE_OPTION,
     Effort,
     NetworkOption,
@@ -109,7 +110,7 @@ EffortOption = Annotated[
 
 
 Command = Callable[..., int | None]
-WORKLOAD, NETWORK = "workload", "network"
+WORKLOAD, NETWORK, AXES = "workload", "network", "axes"
 """Names of the parameters that options take the place of."""
 WORKLOAD_AXES = "axes"
 """Likewise, of what is said of a workload by a list each."""
@@ -190,6 +191,32 @@ def takes_network(*, without: Collection[str] = ()) -> Callable[[Command], Comma
         return NetworkOptions(**{**values, "model_args": tuple(values["model_args"])})
 
     return _in_place(NETWORK, list(map(_network_parameter, options)), made)
+
+
+def takes_axes(command: Command) -> Command:
+    """Give a command the options of attention that a search varies; it gets values by name as its `axes`."""
+    names = {f"axis_{name}": name for name in SEARCH_AXES}
+    options = [
+        inspect.Parameter(
+            parameter,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+            default=[],
+            annotation=Annotated[
+                list[str],
+                typer.Option(
+                    f"--{name}",
+                    metavar=name.upper(),
+                    help=f"{name} to try: {SEARCH_AXES[name].meaning}; repeatable.",
+                ),
+            ],
+        )
+        for parameter, name in names.items()
+    ]
+
+    def made(values: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+        return {names[parameter]: tuple(given) for parameter, given in values.items() if given}
+
+    return _in_place(AXES, options, made)(command)
 
 
 def with_attention(variants: Sequence[str], classes: Sequence[str]) -> list[str]:

@@ -25,7 +25,7 @@ def grammar() -> tuple[GrammarRow, ...]:
     ]
     for kind in ATTENTION_KINDS.values():
         rows.append(GrammarRow(kind.name, "attention in every block, with the defaults below", ""))
-        rows += [_row(kind.name, option) for option in kind.options]
+        rows += [_row(kind.name, option) for option in Variant(kind.name).known_options]
     return tuple(rows)
 
 

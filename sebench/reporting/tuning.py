@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from sebench.reporting.contract import document_json
-from sebench.reporting.document import Cell, Column, Document, Paragraph, Table, text_cell
-from sebench.schema import Tuning, parse_variant
+from sebench.reporting.document import Cell, Column, Document, Paragraph, Row, Table, text_cell
+from sebench.schema import MetricComparison, Ratio, Tuning, Workload, parse_variant
 from sebench.schema.forms import form_named
 from sebench.schema.tuning import Candidate
 from sebench.units import seconds_scale, significant
@@ -28,14 +29,12 @@ _COLUMNS = (
 
 def tuning_document(tuning: Tuning) -> Document:
     """What `sebench tune` shows."""
-    workload = tuning.workload
-    shape = "x".join(map(str, workload.input_shape))
     return Document(
         title=f"Forms of {tuning.spec.model} {tuning.spec.variant}",
         body=(
             Paragraph(tuning_answer(tuning), strong=True),
             Table(
-                f"{workload.runtime}, {shape}, {workload.dtype}, {workload.threads} threads",
+                workload_title(tuning.workload),
                 _COLUMNS,
                 tuple(map(_row, (*tuning.candidates, *filter(None, (tuning.confirmed,))))),
             ),
@@ -47,6 +46,7 @@ def tuning_document(tuning: Tuning) -> Document:
 def tuning_json(tuning: Tuning) -> str:
     """The ``tuning`` document."""
     content = {
+        "mode": "forms",
         "model": tuning.spec.model,
         "variant": tuning.spec.variant,
         "workload": msgspec.to_builtins(tuning.workload),
@@ -94,12 +94,26 @@ def _seconds_text(value_s: float) -> str:
 def _about(candidate: Candidate) -> str:
     if not candidate.is_spelling:
         return "without attention: how far a form could get"
-    return "; ".join(form_named(name).help for name in parse_variant(candidate.variant).forms)
+    return "; ".join(
+        form_named(name).help + _in_gates(candidate.rewritten.get(name))
+        for name in parse_variant(candidate.variant).forms
+    )
+
+
+def _in_gates(number: int | None) -> str:
+    """Forms of the exported graph are not counted."""
+    if number is None:
+        return ""
+    return f" ({number} gate{'' if number == 1 else 's'})"
 
 
 def _ratio_text(candidate: Candidate) -> str:
-    ratio = None if candidate.latency is None else candidate.latency.ratio
-    if ratio is None or ratio.estimate is None:
+    return "-" if candidate.latency is None else ratio_text(candidate.latency.ratio)
+
+
+def ratio_text(ratio: Ratio) -> str:
+    """A ratio with its interval: ``1.021 [1.015, 1.027]``."""
+    if ratio.estimate is None:
         return "-"
     if ratio.ci_low is None or ratio.ci_high is None:
         return f"{ratio.estimate:.3f}"
@@ -114,12 +128,35 @@ def _notes(tuning: Tuning) -> Iterator[str]:
 
 
 def _record(candidate: Candidate) -> dict[str, object]:
-    latency = candidate.latency
     return {
         "variant": candidate.variant,
+        **latency_record(candidate.latency),
+        "reason": candidate.reason or None,
+        "spelling": candidate.is_spelling,
+        "rewritten": dict(candidate.rewritten),
+    }
+
+
+def latency_record(latency: MetricComparison | None) -> dict[str, object]:
+    """What was measured of a candidate: its latency, the ratio and the grade; null where it was not."""
+    return {
         "latency": None if latency is None else msgspec.to_builtins(latency.candidate),
         "ratio": None if latency is None else msgspec.to_builtins(latency.ratio),
         "grade": None if latency is None else latency.grade,
-        "reason": candidate.reason or None,
-        "spelling": candidate.is_spelling,
     }
+
+
+def filled_columns(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[Column, ...]:
+    """People see no column in which nothing stands; machine formats have them all."""
+    return tuple(
+        column if any(row[at].text for row in rows) else dataclasses.replace(column, role="data")
+        for at, column in enumerate(columns)
+    )
+
+
+def workload_title(workload: Workload) -> str:
+    """A workload in a few words: ``onnxruntime, 1x3x224x224, float32, 2 threads``."""
+    shape = "x".join(map(str, workload.input_shape))
+    threads = "1 thread" if workload.threads == 1 else f"{workload.threads} threads"
+    phase = "" if workload.phase == "inference" else f"{workload.phase}, "
+    return f"{workload.runtime}, {phase}{shape}, {workload.dtype}, {threads}"

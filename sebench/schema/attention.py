@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal, cast, get_args
 
 from sebench.schema.attention_numbers import WholeNumber
-from sebench.schema.attention_options import AttentionOption, Choice, OptionValue, StageSet
+from sebench.schema.attention_options import AttentionOption, Choice, OptionValue, PathSet, StageSet
 from sebench.schema.base import Phase
 from sebench.schema.forms import FormSet
 
@@ -98,6 +98,12 @@ FORM = AttentionOption(
     "form", FormSet(), (), "spelling of the same function; several joined by +", placing=True
 )
 """Of kinds whose gate can be spelt otherwise, and of networks with attention of their author's."""
+
+
+WITHOUT = AttentionOption(
+    "without", PathSet(), (), "gates left out, by their path", placing=True, case_matters=True
+)
+"""Of every attention: it says which of its gates are not there, not what they are."""
 
 
 def position_option(positions: tuple[Position, ...] = POSITIONS) -> AttentionOption:

@@ -12,6 +12,7 @@ from sebench.errors import VariantError, near_matches
 OptionValue = int | float | bool | str | tuple[int, ...] | tuple[str, ...] | None
 _REFERENCE = re.compile(r"[^:=,()]+:[^\W\d]\w*")
 _RUN = re.compile(r"(\d{1,2})(?:-(\d{1,2}))?", re.ASCII)
+_PATH = re.compile(r"[^\s:=,+()]+")
 
 
 class OptionType(Protocol):
@@ -122,6 +123,33 @@ class StageSet:
 
 
 @dataclass(frozen=True, slots=True)
+class PathSet:
+    """Some gates of a network, by the paths under which counts list them: in natural order, each once."""
+
+    @property
+    def syntax(self) -> str:
+        """What may stand behind the ``=``."""
+        return "PATH+PATH"
+
+    def parse(self, name: str, text: str) -> tuple[str, ...]:
+        """Read paths joined by ``+``; ``none`` alone is none."""
+        paths = [path.strip() for path in text.split("+")]
+        if paths == ["none"]:
+            return ()
+        for path in paths:
+            if not _PATH.fullmatch(path):
+                raise VariantError(
+                    f"{name}: {path!r} is not the path of a gate",
+                    hint=f"for example {name}=stage5.2.attention; `sebench count --by site` lists them",
+                )
+        return tuple(sorted(dict.fromkeys(paths), key=_naturally))
+
+    def render(self, value: Iterable[str]) -> str:
+        """Joined by ``+``; ``none`` where there is none."""
+        return "+".join(value) or "none"
+
+
+@dataclass(frozen=True, slots=True)
 class AttentionOption:
     """One ``name=value`` of the variant grammar."""
 
@@ -164,6 +192,15 @@ class AttentionOption:
             raise VariantError(
                 f"option {self.name!r} cannot be {value!r}", hint=f"its values are {self.type.syntax}"
             )
+
+
+def _naturally(path: str) -> tuple[str | int, ...]:
+    """A key by which numbers within paths are in their order: 2 before 10."""
+    return tuple(int(part) if number else part for number, part in _alternating(path))
+
+
+def _alternating(path: str) -> Iterable[tuple[bool, str]]:
+    return ((bool(index % 2), part) for index, part in enumerate(re.split("([0-9]+)", path)))
 
 
 def is_run_of_stages(text: str) -> bool:

@@ -71,6 +71,8 @@ class StaticCost(Value, frozen=True, kw_only=True):
     """Whether the network is a captured graph, because its attention is no module of its own."""
     gates: tuple[Gate, ...] = ()
     """Channel attention found by data flow; looked for in native networks only where it was asked for."""
+    rewritten: tuple[tuple[str, Count], ...] = ()
+    """Forms of torch's graph and of modules, and how many gates each has rewritten."""
 
 
 class ModelCost(Value, frozen=True, kw_only=True):

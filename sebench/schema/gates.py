@@ -10,6 +10,15 @@ from sebench.schema.attention_kinds.context import GLOBAL_CONTEXT
 from sebench.schema.base import Value
 from sebench.schema.ranges import Count
 
+ROOT = "(network)"
+"""Site of a gate that the network itself computes, outside of its modules."""
+
+
+def gate_word(site: str) -> str:
+    """A site as variants name it, in which parentheses have a meaning: ``.`` is the network itself."""
+    return site.replace(ROOT, ".")
+
+
 GateKind = Literal["channel", "split", "context"]
 """``channel`` multiplies by one value per channel; ``split`` weighs branches by such values (selective
 kernels, split attention); ``context`` pools by attention, or adds instead of multiplying."""

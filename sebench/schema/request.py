@@ -243,6 +243,8 @@ class Plan(Value, frozen=True, kw_only=True):
     pairs: tuple[PairPlan, ...]
     policy: TimingPolicy
     seed: Seed
+    draw: int = 0
+    """Tells plans of the same seed apart: same weights, other orders and pauses."""
     budget_shares: int = 1
     """Measurements of the command that share a hard budget: `policy` has the share of one."""
     timed: bool = True

@@ -8,12 +8,12 @@ their default, always in the same order, so equal networks have equal names.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from sebench.errors import VariantError
-from sebench.schema.attention import FORM, STAGES, AttentionKind, AttentionPart, Position
+from sebench.errors import VariantError, near_matches
+from sebench.schema.attention import FORM, STAGES, WITHOUT, AttentionKind, AttentionPart, Position
 from sebench.schema.attention_kinds import ATTENTION_KINDS, CUSTOM
 from sebench.schema.attention_options import AttentionOption, OptionValue, is_run_of_stages, unknown_word
 
@@ -70,8 +70,8 @@ class Variant:
     def known_options(self) -> tuple[AttentionOption, ...]:
         """Options that may be given, in canonical order."""
         if self.kind is not None:
-            return self.kind.options
-        return (FORM,) if self.as_built else ()
+            return (*self.kind.options, WITHOUT)
+        return (FORM, WITHOUT) if self.as_built else ()
 
     @property
     def kind(self) -> AttentionKind | None:
@@ -89,7 +89,7 @@ class Variant:
         Raises:
             VariantError: the attention has no such option, or a value is none of the option's.
         """
-        return Variant(self.attention, {**self.options, **options})
+        return Variant(self.attention, {**self.options, **options}, self.as_built)
 
     @property
     def forms(self) -> tuple[str, ...]:
@@ -104,6 +104,30 @@ class Variant:
             return self
         others = {name: value for name, value in self.options.items() if name != FORM.name}
         return Variant(self.attention, others, self.as_built)
+
+    @property
+    def without(self) -> tuple[str, ...]:
+        """Paths of the gates that are left out."""
+        return cast("tuple[str, ...]", self.options.get(WITHOUT.name, ()))
+
+    def require_gates(self, network: str, paths: Collection[str]) -> None:
+        """Refuse to leave out gates that are not there, or all of them.
+
+        Args:
+            network: what it is called in the message.
+            paths: of its gates.
+
+        Raises:
+            VariantError: names the first that is not there, or what leaves out all.
+        """
+        for path in self.without:
+            if path not in paths:
+                raise VariantError(
+                    f"variant {str(self)!r}: {network} has no gate {path!r}",
+                    hint=near_matches(path, paths) or "`sebench count --by site` lists them",
+                )
+        if self.without and not set(paths) - set(self.without):
+            raise VariantError(f"variant {str(self)!r} leaves out every gate of {network}", hint="use plain")
 
     @property
     def stages(self) -> tuple[int, ...] | None:
@@ -164,8 +188,8 @@ def _parse(text: str) -> Variant:
             raise VariantError(f"{name} has no options", hint=f"write {name}, or name an attention")
         return Variant()
     if name == ASIS:
-        return Variant(options=_parse_options(options, (FORM,)), as_built=True)
-    return Variant(name, _parse_options(options, _known_kind(name).options))
+        return Variant(options=_parse_options(options, (FORM, WITHOUT)), as_built=True)
+    return Variant(name, _parse_options(options, (*_known_kind(name).options, WITHOUT)))
 
 
 def _parse_options(text: str, options: Iterable[AttentionOption]) -> dict[str, OptionValue]:

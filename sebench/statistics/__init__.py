@@ -52,6 +52,7 @@ from sebench.statistics.intervals import (
     hodges_lehmann,
     median_interval,
     signed_rank_interval,
+    simultaneous_confidence,
     t_interval,
 )
 from sebench.statistics.paired import (
@@ -131,6 +132,7 @@ __all__ = [
     "satterthwaite",
     "series_noise",
     "signed_rank_interval",
+    "simultaneous_confidence",
     "t_interval",
     "unrest_difference",
     "welch_difference",

@@ -43,6 +43,18 @@ def tail_probability(confidence: float) -> float:
     return 1 - confidence
 
 
+def simultaneous_confidence(intervals: int, confidence: float = 0.95) -> float:
+    """Level of each of several intervals, so that all of them hold together (Bonferroni).
+
+    1 - (1 - confidence) / intervals: whatever they have in common, the chances of a miss add up to no more.
+
+    Args:
+        intervals: How many; at least one.
+        confidence: With which all hold together.
+    """
+    return 1 - tail_probability(confidence) / intervals
+
+
 def mean_and_sd(sample: FloatArray) -> tuple[float, float]:
     """Sample mean and standard deviation (0 for one value).
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from sebench.errors import BuildError
 from sebench.inputs import Inputs
 from sebench.models import BuiltModel
 from sebench.schema import ASIS, ModelSpec, Phase, Variant, parse_variant
-from sebench.schema.forms import form_named
+from sebench.schema.forms import form_named, mark_forms
 from sebench.surgery.capture import Captured, capture
 from sebench.surgery.captured_insertion import put_in_captured, replace_captured
 from sebench.surgery.forms import in_forms
@@ -31,6 +31,7 @@ from sebench.surgery.proof import prove, prove_captured, prove_same
 from sebench.surgery.recomputing import recompute
 from sebench.surgery.removal import Passthrough, replacements, take_out
 from sebench.surgery.replacing import replace_gates
+from sebench.surgery.sites import gate_words
 from sebench.surgery.trials import copy_of
 
 
@@ -83,12 +84,14 @@ def _recomputing(built: BuiltModel, spec: ModelSpec, shape: tuple[int, ...]) -> 
     """A network whose gates keep no feature map for the backward pass; changed in place."""
     _allow_late_imports(spec)
     recording = counters.record(built.module, shape, _inputs_of(spec, shape))
-    if not recompute(built.module, recording):
+    changed = recompute(built.module, recording)
+    if not changed:
         raise BuildError(
             f"form recomputed fits no gate of {type(built.module).__name__}:"
             " none is a module of its own right behind a batch norm",
             hint="leave it out, or see docs/forms.md for where it fits",
         )
+    mark_forms(built.module, ("recomputed",), {"recomputed": len(changed)})
     return dataclasses.replace(built, spec=spec)
 
 
@@ -119,7 +122,8 @@ def _build_as_written(
     network = _Network(built.module, spec, input_shape or built.input_shape, variants, phase)
     named, is_captured = network.named, network.is_captured  # before it is changed
     module = network.with_variant(variants[0], seed)
-    sites = named if spec.variant == ASIS else inserted_sites(module)
+    own = tuple(path for path in named if path not in variants[0].without)
+    sites = own if variants[0].as_built else inserted_sites(module)
     return dataclasses.replace(built, spec=spec, module=module, sites=sites, captured=is_captured)
 
 
@@ -149,7 +153,7 @@ def prove_variant(spec: ModelSpec, shape: tuple[int, ...]) -> None:
     variant = parse_variant(spec.variant)
     network = _Network(module, spec, shape, (variant,))
     if network.gates:
-        network.prove_stripped()
+        network.prove_stripped(variant)
     elif network.is_captured:
         network.prove_captured(variant)
 
@@ -205,7 +209,7 @@ class _Network:
         if self.named:
             return False
         if self.gates or self.spec.insert_after is not None:
-            return self._replaced is None
+            return any(self._replaced(variant) is None for variant in self.variants)
         return any(
             place.boundary is None
             for variant in self.variants
@@ -216,7 +220,7 @@ class _Network:
     def with_variant(self, variant: Variant, seed: int) -> nn.Module:
         """The network with other attention; changed in place where that can be done without capturing it."""
         pattern, name = self.spec.insert_after, self.spec.attention_class
-        if variant.as_built and not self.is_captured:
+        if variant.as_built and not variant.without and not self.is_captured:
             return self.module
         if variant.kind is not None and pattern is not None:
             return self._attending_after(pattern, variant, seed)
@@ -224,13 +228,15 @@ class _Network:
             return replace_named(self.module, self.recording, name, variant, seed)
         return self._as_graph(variant, seed) if self.is_captured else self._of_modules(variant, seed)
 
-    def prove_stripped(self) -> None:
+    def prove_stripped(self, variant: Variant) -> None:
         """See `prove`; nothing of the network changes."""
+        numbers = self._taken_out(variant)
         if self.is_captured:
-            stripped, asis = self._captured.without_gates(), self._captured.as_it_is()
+            stripped, asis = self._captured_without(numbers), self._captured.as_it_is()
         else:
-            stripped, asis = self._stripped(copy_of(self.module)), None
-        prove(self.module, stripped, self.inputs, self.recording, self.gates, captured=asis)
+            stripped, asis = self._stripped(copy_of(self.module), variant), None
+        gates = [self.gates[number] for number in numbers]
+        prove(self.module, stripped, self.inputs, self.recording, gates, captured=asis)
 
     def prove_captured(self, variant: Variant) -> None:
         """See `prove_captured`."""
@@ -238,25 +244,53 @@ class _Network:
         passing, _ = self._captured.with_passthroughs_at(points, copies=True)
         prove_captured(self.module, self._captured.as_it_is(), passing, self.inputs)
 
-    def _stripped(self, module: nn.Module) -> nn.Module:
-        """The network, or a copy of it, without the modules that are its attention; in place."""
+    def _taken_out(self, variant: Variant) -> tuple[int, ...]:
+        """Numbers of the gates that a variant has no more."""
+        if not variant.as_built:
+            return tuple(range(len(self.gates)))
+        words = self.named or gate_words(self.gates)
+        variant.require_gates(type(self.module).__name__, words)
+        if self.named:
+            left_out = gates_within(self.recording, variant.without, self.gates)
+            return tuple(number for number, gate in enumerate(self.gates) if gate in left_out)
+        return tuple(number for number, word in enumerate(words) if word in variant.without)
+
+    def _stripped(self, module: nn.Module, variant: Variant) -> nn.Module:
+        """The network, or a copy of it, without the modules of the gates that a variant has not; in place."""
         name = self.spec.attention_class
         if name is not None:
-            return replace_named(module, self.recording, name, Variant(), 0)
-        return take_out(module, self._replaced or {})
+            only = variant if variant.as_built else Variant()
+            return replace_named(module, self.recording, name, only, 0)
+        return take_out(module, self._replaced(variant) or {})
+
+    def _captured_without(self, numbers: Sequence[int]) -> nn.Module:
+        """The graph without some of the gates, which it has in the same order as the network.
+
+        Raises:
+            BuildError: It has others.
+        """
+        if not numbers:
+            return self._captured.as_it_is()
+        if len(numbers) == len(self.gates):
+            return self._captured.without_gates()
+        if len(self._captured.gates) != len(self.gates):
+            raise BuildError(
+                f"{type(self.module).__name__} has {len(self.gates)} gates, and as a captured graph"
+                f" {len(self._captured.gates)}, so that none can be taken out alone",
+                hint="take out all: plain",
+            )
+        return self._captured.as_it_is(without=numbers)
 
     def _as_graph(self, variant: Variant, seed: int) -> nn.Module:
-        if variant.as_built:
-            return self._captured.as_it_is()
         if variant.kind is None:
-            return self._captured.without_gates()
+            return self._captured_without(self._taken_out(variant))
         if self.gates:
             return replace_captured(self._captured, variant, seed)
         return put_in_captured(self._captured, self.recording, self._chosen(variant), variant, seed)
 
     def _of_modules(self, variant: Variant, seed: int) -> nn.Module:
         if variant.kind is None:
-            return self._stripped(self.module)
+            return self._stripped(self.module, variant)
         if self.gates:
             return replace_gates(self.module, self.recording, self.gates, variant, seed)
         return put_in(self.module, self._chosen(variant), variant, seed)
@@ -269,7 +303,7 @@ class _Network:
                 " as a captured graph, which has no modules",
                 hint=WRITE_BOTH,
             )
-        module = self._stripped(self.module)
+        module = self._stripped(self.module, Variant())
         recording = counters.record(module, self.shape, self.inputs)
         return put_in(module, insert_after(module, recording, pattern), variant, seed)
 
@@ -278,10 +312,9 @@ class _Network:
             raise no_place(self.module, self.recording)
         return selected(self.module, self._places, variant)
 
-    @cached_property
-    def _replaced(self) -> Mapping[str, Passthrough] | None:
-        """What replaces gates; None where modules cannot be replaced."""
-        return replacements(self.recording, self.gates)
+    def _replaced(self, variant: Variant) -> Mapping[str, Passthrough] | None:
+        """What replaces the gates that a variant has no more; None where modules cannot be replaced."""
+        return replacements(self.recording, [self.gates[number] for number in self._taken_out(variant)])
 
     @cached_property
     def _places(self) -> tuple[Place, ...]:

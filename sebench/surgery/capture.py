@@ -6,7 +6,7 @@ For networks that compute attention among other things of a module, so that no m
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -59,18 +59,26 @@ class Captured:
     training: bool
     """The mode."""
 
-    def as_it_is(self) -> nn.Module:
+    def as_it_is(self, without: Collection[int] = ()) -> nn.Module:
         """The network, each gate a module of its own, called after the module that computes it.
 
         A gate that shares what it computes with something else stays where it is.
 
+        Args:
+            without: Numbers of gates that are taken out, with what only fed them.
+
         Raises:
-            BuildError: A gate is in a region of its own.
+            BuildError: A gate is in a region of its own, or the graph still needs what fed one that is taken
+                out.
         """
         network = self.module()
-        nodes = {node.name: node for node in network.graph.nodes}
         names = _free_names(network, [within(path, "gate") for path in self.paths])
-        for gate, path, name in zip(self.gates, self.paths, names, strict=True):
+        if without:
+            self._strip(network, sorted(without))
+        nodes = {node.name: node for node in network.graph.nodes}
+        for number, (gate, path, name) in enumerate(zip(self.gates, self.paths, names, strict=True)):
+            if number in without:
+                continue
             drop = drop_of(self.recording, [gate])
             product = nodes[self._product(gate, path)]
             part = [*graphs.nodes_of(network.graph, self.steps, drop), product]
@@ -85,7 +93,9 @@ class Captured:
         Raises:
             BuildError: A gate is in a region of its own, or the graph still needs what fed it.
         """
-        return self._stripped(self.module())
+        network = self.module()
+        self._strip(network, range(len(self.gates)))
+        return network
 
     def with_passthroughs(self) -> tuple[nn.Module, tuple[str, ...]]:
         """As `without_gates`, with a `Passthrough` in the place of each gate.
@@ -98,7 +108,8 @@ class Captured:
         """
         network = self.module()
         paths = _free_names(network, [within(path, "gate") for path in self.paths])
-        return self._stripped(network, paths), paths
+        self._strip(network, range(len(self.gates)), paths)
+        return network, paths
 
     def with_passthroughs_at(
         self, points: Sequence[Point], *, copies: bool = False
@@ -125,14 +136,15 @@ class Captured:
         """The graph as a module, its parameters those of the network."""
         return module_of(self.program, training=self.training, name=self.name)
 
-    def _stripped(self, network: fx.GraphModule, paths: Sequence[str] = ()) -> nn.Module:
-        """Without gates; where paths are given, with a module in the place of each."""
+    def _strip(self, network: fx.GraphModule, numbers: Sequence[int], paths: Sequence[str] = ()) -> None:
+        """Take out some gates, in place; where paths are given, with a module in the place of each."""
         nodes = {node.name: node for node in network.graph.nodes}
         flow = Dataflow(self.recording)
-        drop = drop_of(self.recording, self.gates)
+        drop = drop_of(self.recording, [self.gates[number] for number in numbers])
         dead = graphs.nodes_of(network.graph, self.steps, drop)
-        for number, (gate, owner) in enumerate(zip(self.gates, self.paths, strict=True)):
-            product = nodes[self._product(gate, owner)]
+        for number in numbers:
+            gate = self.gates[number]
+            product = nodes[self._product(gate, self.paths[number])]
             feature = self._feature(product, gate)
             if has_to_be_copied(flow, gate):
                 with network.graph.inserting_before(product):
@@ -145,7 +157,6 @@ class Captured:
             network.graph.erase_node(product)
         graphs.erase(network, dead)
         network.recompile()
-        return network
 
     def product(self, number: int) -> str:
         """The node that does nothing but the product of a gate.

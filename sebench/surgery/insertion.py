@@ -52,7 +52,8 @@ def put_in(network: nn.Module, places: Sequence[Place], variant: Variant, seed: 
 
     Args:
         network: The network in which the places were found; the one that is returned.
-        places: Where. ``stages=`` of the variant selects among them by `Place.stage_number`.
+        places: Where. ``stages=`` of the variant selects among them by `Place.stage_number`, and ``without=``
+            leaves out those of these sites.
         variant: Any but the plain one.
         seed: Of the weights.
 
@@ -63,10 +64,13 @@ def put_in(network: nn.Module, places: Sequence[Place], variant: Variant, seed: 
     """
     if variant.kind is None:
         raise ValueError("the plain variant has no attention to put in")
-    made: list[tuple[Boundary, nn.Module]] = []
-    for place in selected(network, places, variant):
-        boundary = _boundary(network, place)
-        made.append((boundary, _attention(network, place, variant, boundary.site, seed)))
+    found = [(_boundary(network, place), place) for place in selected(network, places, variant)]
+    variant.require_gates(type(network).__name__, [boundary.site for boundary, _ in found])
+    made = [
+        (boundary, _attention(network, place, variant, boundary.site, seed))
+        for boundary, place in found
+        if boundary.site not in variant.without
+    ]
     modules = named_modules(network)
     for boundary, attention in made:  # not before all are known to fit
         _attach(modules, boundary, attention)

@@ -36,7 +36,8 @@ def replace_named(
         network: The network of the recording; the one that is returned.
         recording: Its forward pass.
         name: Of the class.
-        variant: What to put there; nothing if it is the plain one.
+        variant: What to put there; nothing if it is the plain one. Of the network as it was built, only those
+            are taken out that it leaves out.
         seed: Of its weights, which depend on it and on their path alone.
 
     Raises:
@@ -47,7 +48,11 @@ def replace_named(
     flow = Dataflow(recording)
     arguments: dict[str, int | str] = {}
     places: dict[str, Place] = {}
+    if variant.as_built:
+        variant.require_gates(type(network).__name__, named_sites(network, recording, name))
     for call in calls_of_class(network, recording, name):
+        if variant.as_built and call.path not in variant.without:
+            continue
         argument = _feature_argument(flow, call, name)
         if arguments.setdefault(call.path, argument) != argument:
             raise UsageError(f"--attention-class {name}: {call.path!r} is called in several ways")

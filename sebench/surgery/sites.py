@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sebench.counters.recording import Recording
 from sebench.counters.scope import OpKey, Place, longest_prefix
 from sebench.schema import SiteCost
-from sebench.schema.gates import Gate
+from sebench.schema.gates import ROOT, Gate, gate_word
 from sebench.surgery.dataflow import Dataflow
 from sebench.surgery.gates import FoundGate, gates_in
 from sebench.surgery.stages import stage_of_op, stages_of
@@ -30,8 +30,6 @@ class Sites:
     """Ops that belong elsewhere than the module that runs them."""
 
 
-ROOT = "(network)"
-"""Site of a gate that the network itself computes, outside of its modules."""
 NO_SITES = Sites(gates=(), sites=(), stages={}, modules=(), places={})
 
 
@@ -39,7 +37,7 @@ def find_sites(recording: Recording) -> Sites:
     """Find the gates of a network, and the stage of all that it does."""
     flow = Dataflow(recording)
     found = gates_in(flow)
-    paths = _unique([each.gate.path or ROOT for each in found])
+    paths = _site_paths(found)
     owned: dict[int, Place] = {}
     for path, each in zip(paths, found, strict=True):
         for index in each.ops:
@@ -110,6 +108,15 @@ def _places(flow: Dataflow, stages: Mapping[str, str], owned: Mapping[int, Place
         if place.site is not None or place.stage != usual:
             places[op.key] = place
     return places
+
+
+def gate_words(found: Sequence[FoundGate]) -> tuple[str, ...]:
+    """What variants call the gates of a network, in their order."""
+    return tuple(map(gate_word, _site_paths(found)))
+
+
+def _site_paths(found: Sequence[FoundGate]) -> list[str]:
+    return _unique([each.gate.path or ROOT for each in found])
 
 
 def _unique(paths: Sequence[str]) -> list[str]:

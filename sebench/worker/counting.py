@@ -15,6 +15,7 @@ from sebench.analysis.lock import count_entry
 from sebench.errors import BuildError, CountError, UsageError
 from sebench.files import digests
 from sebench.schema import CrossCheck, ModelSpec, Phase, StaticCost
+from sebench.schema.forms import rewritten_in
 from sebench.worker.channel import Fatal, WorkerChannel, guarded
 from sebench.worker.protocol import (
     Counted,
@@ -96,10 +97,17 @@ def _count(
         )
         # What was put in is attention, whether or not it is a gate.
         others = tuple(site for site in cost.sites if site.path not in found.modules)
-        return replace(cost, sites=(*found.sites, *others), gates=found.gates, captured=built.captured)
+        return replace(
+            cost,
+            sites=(*found.sites, *others),
+            gates=found.gates,
+            captured=built.captured,
+            rewritten=tuple(rewritten_in(built.module).items()),
+        )
     cost = counters.count(
         built.module, shape, phase=phase, dtype=dtype, sites=built.sites, stages=built.stages, inputs=inputs
     )
+    cost = replace(cost, rewritten=tuple(rewritten_in(built.module).items()))
     if not gates:
         return cost
     return replace(cost, gates=_in_stages_of(built, find_sites(counters.record(built.module, shape, inputs))))

@@ -19,6 +19,22 @@ def test_count_variants():
     assert se.split() == ["se", "16", "sites", "28,088,024", "params", "3,860,488,192", "MACs"]
 
 
+def test_tune_variants(environ, shared_cache):
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "tune_variants.py")],
+        env={**environ, "XDG_CACHE_HOME": str(shared_cache)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    rows = {line.split()[0]: line for line in done.stdout.splitlines()}
+    assert len(rows) == 10  # runs of neighbours among four stages: 4 + 3 + 2 + 1
+    # The paper's finding: 26508632 / 25557032 without the last stage, 28088024 / 25557032 with it.
+    assert rows["se(stages=2-4)"].split(maxsplit=1)[1] == "13 sites, params x 1.0372: in"
+    assert rows["se"].split(maxsplit=1)[1] == "16 sites, params x 1.0990: out"
+
+
 def test_the_network_of_the_gate_example():
     done = subprocess.run(
         [sys.executable, "-m", "sebench", "count", "-m", "nets.py:net", "-v", "asis", "--format", "csv"],

@@ -20,7 +20,7 @@ def test_the_sessions(monkeypatch):
     """One after the other, as if they were typed in the folder of the project."""
     monkeypatch.chdir(ROOT)
     names, found = {}, re.findall(r"```pycon\n(.*?)```", DOCUMENT, flags=re.DOTALL)
-    assert len(found) == 7
+    assert len(found) == 8
     for session in found:
         test = doctest.DocTestParser().get_doctest(session, names, "docs/python.md", "docs/python.md", 0)
         assert doctest.DocTestRunner().run(test, clear_globs=False).failed == 0

@@ -1,6 +1,8 @@
 """`sebench tune --forms` on a small network, and the files that it writes."""
 
 import json
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,9 +11,11 @@ from typer.testing import CliRunner
 from sebench import surgery
 from sebench.cli import app
 from sebench.errors import Interrupted, WorkerError
+from sebench.runner.measuring.context import Host
 from sebench.runner.writing import write_network
 from sebench.schema import ModelSpec, Workload
 from sebench.surgery.trials import apart
+from tests.workers import steady, varied
 
 NET = "tests.residual:network"
 SHAPE = (1, 3, 16, 16)
@@ -27,21 +31,50 @@ def tune(*arguments):
 
 
 @pytest.mark.usefixtures("fewest_blocks_measured")
-def test_table_of_candidates():
-    done = tune("--form", "fused", "--form", "pooled+fused", "--no-confirm", "--format", "json")
+def test_a_form_is_measured_against_the_network_as_written():
+    done = tune("--form", "pooled+fused", "--no-confirm", "--format", "json")
     assert (done.exit_code, done.stderr) == (0, "")
     found = json.loads(done.stdout)
     assert (found["kind"], found["variant"], found["confirmed"]) == ("tuning", "asis", None)
-    assert [(each["variant"], each["spelling"]) for each in found["candidates"]] == [
-        ("plain", False),
-        ("asis(form=fused)", True),
-        ("asis(form=pooled+fused)", True),
+    _, form = found["candidates"]
+    assert form["ratio"]["ci_low"] <= form["ratio"]["estimate"] <= form["ratio"]["ci_high"]
+    assert form["rewritten"] == {"pooled": 2, "fused": 2}  # both blocks
+
+
+@pytest.fixture
+def pretended(tmp_path):
+    """Run ``sebench tune --forms`` where steps take what `ratios` says."""
+
+    def run(*arguments, ratios):
+        (tmp_path / "steps.json").write_text(
+            json.dumps({variant: 0.2 * ratio for variant, ratio in ratios.items()})
+        )
+        host = Host(
+            command=(sys.executable, str(Path(varied.__file__)), str(tmp_path / "steps.json")),
+            read_probe=steady.quiet_probe,
+            findings_for=lambda environment, **workload: (),
+        )
+        small = ("--image-size", "16", "--threads", "1", "--device", "cpu", "--effort", "quick", "--no-save")
+        words = ("tune", "-m", NET, "-v", "asis", *small, "--quiet", *arguments)
+        return CliRunner().invoke(app, list(words), obj=host)
+
+    return run
+
+
+def test_table_of_candidates(pretended):
+    ratios = {"asis": 1.0, "plain": 0.9, "asis(form=fused)": 0.97, "asis(form=pooled+fused)": 0.95}
+    forms = ("--form", "fused", "--form", "pooled+fused", "--form", "conv1x1")
+    done = pretended(*forms, "--format", "json", ratios=ratios)
+    assert (done.exit_code, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    assert [(each["variant"], each["spelling"], each["ratio"] is None) for each in found["candidates"]] == [
+        ("plain", False, False),
+        ("asis(form=fused)", True, False),
+        ("asis(form=pooled+fused)", True, False),
+        ("asis(form=conv1x1)", True, True),  # has no time there
     ]
-    for each in found["candidates"]:
-        assert each["ratio"]["ci_low"] <= each["ratio"]["estimate"] <= each["ratio"]["ci_high"]
-    ratios = {each["variant"]: each["ratio"]["estimate"] for each in found["candidates"] if each["spelling"]}
-    best = min(ratios, key=ratios.get)
-    assert found["fastest"] == (best if ratios[best] < 1 else None)
+    assert (found["mode"], found["fastest"], found["faster"]) == ("forms", "asis(form=pooled+fused)", True)
+    assert found["confirmed"]["ratio"]["estimate"] == pytest.approx(0.95, abs=0.001)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +107,7 @@ def test_an_interruption_ends_the_command(monkeypatch):
         yield from ()
         raise Interrupted("interrupted")
 
-    monkeypatch.setattr("sebench.runner.tuning.run", interrupted)
+    monkeypatch.setattr("sebench.runner.tuning.measuring.run", interrupted)
     done = tune("--form", "fused", "--form", "pooled")
     assert (done.exit_code, done.stderr) == (130, "sebench: error: interrupted\n")
     assert len(plans) == 1
@@ -83,7 +116,8 @@ def test_an_interruption_ends_the_command(monkeypatch):
 def test_it_has_to_be_told_what_to_try():
     done = sebench("tune", "-m", NET, "--quiet")
     assert done.exit_code == 2
-    assert done.stderr == "sebench: error: tune needs to know what to try; add --forms\n"
+    expected = "tune needs to know what to try; add --max-overhead latency:1.02, --drop or --forms"
+    assert done.stderr == f"sebench: error: {expected}\n"
 
 
 @pytest.fixture

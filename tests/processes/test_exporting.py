@@ -3,10 +3,11 @@
 import importlib.util
 
 import pytest
+from msgspec.structs import replace
 
 from sebench.errors import WorkerError
 from sebench.runner.measuring.context import Host, RunContext
-from sebench.runner.measuring.exporting import exporting, folders
+from sebench.runner.measuring.exporting import exporting, folders, keys_of
 from sebench.runner.measuring.run import run
 from sebench.runner.workers.session import WORKER_COMMAND
 from sebench.schema import ModelSpec, Pair, PairPlan, Plan, Session, TimingPolicy, Workload
@@ -95,6 +96,33 @@ def test_a_network_is_exported_once_for_both_sides_and_all_sessions(place):
         assert not exports["baseline"].folder.exists()
         assert len(left(place)) == 1
     assert left(place) == []
+
+
+def test_plans_of_one_seed_share_what_is_exported(place):
+    whole = plan(Pair(baseline=spec("net"), candidate=spec("net")))
+    with exporting(whole, command=counting(place)) as exporter:
+        first = exporter.exports_of(*whole.sessions)["baseline"]
+        with exporting(whole, shared=exporter) as again:
+            assert again is exporter
+            assert again.exports_of(*whole.sessions)["baseline"] is first
+        assert len(lines(place / "starts")) == 1
+        with exporting(replace(whole, seed=4), shared=exporter):  # other weights
+            assert not first.folder.exists()
+            exporter.exports_of(*whole.sessions)
+        assert len(lines(place / "starts")) == 2
+        assert len(left(place)) == 1
+    assert left(place) == []
+
+
+def test_the_network_as_written_is_the_same_beside_all_forms():
+    def beside(variant):
+        pair = Pair(baseline=spec("net"), candidate=spec("net", variant=variant))
+        return keys_of(Session(pair=pair, workload=WORKLOAD), apart=False)["baseline"]
+
+    forms = {beside(f"asis(form={form})") for form in ("pooled", "conv1x1", "folded", "pooled+conv1x1")}
+    assert len(forms) == 1
+    assert beside("asis") not in forms  # that is no graph
+    assert beside("plain") not in forms
 
 
 def test_only_sides_whose_runtime_takes_files_are_exported(place):

@@ -104,7 +104,8 @@ class Native(Source):
             module = _factory(info)(slots, **_factory_options(spec, info))
         module.eval()
         filled = {id(attention) for attention in slots.filled}
-        sites = tuple(name for name, child in module.named_modules() if id(child) in filled)
+        filled_sites = tuple(name for name, child in module.named_modules() if id(child) in filled)
+        sites = _left(module, spec, filled_sites)
         if device.type != "meta":
             module = _materialise(module, spec, seed, device)
         elif spec.weights is not None:
@@ -117,6 +118,20 @@ class Native(Source):
             input_shape=(1, *self.published_input(spec.model)),
             device=str(device),
         )
+
+
+def _left(module: nn.Module, spec: ModelSpec, sites: tuple[str, ...]) -> tuple[str, ...]:
+    """Sites that a variant leaves, with the others emptied in place.
+
+    Raises:
+        VariantError: it leaves out what is not there, or all.
+    """
+    variant = parse_variant(spec.variant)
+    variant.require_gates(spec.model, sites)
+    for path in variant.without:
+        block, _, slot = path.rpartition(".")
+        setattr(module.get_submodule(block), slot, None)
+    return tuple(path for path in sites if path not in variant.without)
 
 
 def _factory(info: ModelInfo) -> Callable[..., nn.Module]:

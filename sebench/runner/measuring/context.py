@@ -12,6 +12,7 @@ from sebench.profilers.findings import findings_for
 from sebench.profilers.probes import Probe, read_probe
 from sebench.runner.counting.counter import Counter
 from sebench.runner.measuring.calibrations import Calibrations
+from sebench.runner.measuring.exporting import Exporter
 from sebench.runner.progress import Observer, unobserved
 from sebench.runner.repository.worktree import Trees
 from sebench.runner.workers.session import WORKER_COMMAND, OpenWorker, WorkerSession
@@ -51,6 +52,8 @@ class RunContext:
     observer: Observer = unobserved
     """Told about every step; what it raises ends the measurement."""
     host: Host = field(default_factory=Host)
+    exporter: Exporter | None = None
+    """Of a command that measures several plans, so that what they have in common is exported once."""
 
     def counter(self) -> AbstractContextManager[Counter]:
         """Counts the networks of a plan, in a with-statement."""

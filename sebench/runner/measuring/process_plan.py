@@ -60,7 +60,8 @@ def plan_process(
         attempt: counted from 1.
         exported: as in `Request`.
     """
-    rng = Random(f"{plan.seed}/{index}/{process}/{attempt}")
+    draw = f".{plan.draw}" if plan.draw else ""
+    rng = Random(f"{plan.seed}{draw}/{index}/{process}/{attempt}")
     request = draw_request(plan, session, rng, exported=exported)
     environ = worker_environ(
         session.workload,

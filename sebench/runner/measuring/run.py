@@ -46,7 +46,9 @@ def run(plan: Plan, context: RunContext | None = None) -> Iterator[Result]:
     context = RunContext() if context is None else context
     with (
         context.counter() as counter,
-        exporting(plan, command=context.host.command, trees=context.trees) as exporter,
+        exporting(
+            plan, command=context.host.command, trees=context.trees, shared=context.exporter
+        ) as exporter,
     ):
         environment = context.host.capture_environment()
         # Everything that can be refused is refused before the first minute is spent on measuring.

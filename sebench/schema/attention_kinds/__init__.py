@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sebench.schema.attention import STAGES, AttentionKind, position_option
+from sebench.schema.attention import FORM, STAGES, AttentionKind, position_option
 from sebench.schema.attention_kinds.channel import EFFECTIVE_SE, EFFICIENT_CHANNEL, SQUEEZE_EXCITATION, STYLE
 from sebench.schema.attention_kinds.context import GATHER_EXCITE, GLOBAL_CONTEXT
 from sebench.schema.attention_kinds.spatial import BOTTLENECK, CONCURRENT, CONVOLUTIONAL, COORDINATE, SIMPLE
 from sebench.schema.attention_options import AttentionOption, Reference
 
-__all__ = ["ATTENTION_KINDS", "CUSTOM"]
+__all__ = ["ATTENTION_KINDS", "CUSTOM", "SEARCH_AXES"]
 
 ATTENTION_KINDS: Mapping[str, AttentionKind] = {
     kind.name: kind
@@ -34,6 +34,19 @@ ATTENTION_KINDS: Mapping[str, AttentionKind] = {
     )
 }
 """Every kind by name, in the order in which they are listed."""
+
+
+def _axes() -> Mapping[str, AttentionOption]:
+    found: dict[str, AttentionOption] = {}
+    for kind in ATTENTION_KINDS.values():
+        for option in kind.options:
+            if option.name != FORM.name:
+                found.setdefault(option.name, option)
+    return found
+
+
+SEARCH_AXES: Mapping[str, AttentionOption] = _axes()
+"""Options that a search may vary, by name, each as the first kind has it; forms are an axis of their own."""
 
 CUSTOM = AttentionKind(
     name="custom",

@@ -9,7 +9,15 @@ import sebench
 from sebench.api.arguments import _KINDS
 from sebench.errors import UsageError
 
-FUNCTIONS = (sebench.check, sebench.compare, sebench.count, sebench.load, sebench.profile, sebench.table)
+FUNCTIONS = (
+    sebench.check,
+    sebench.compare,
+    sebench.count,
+    sebench.load,
+    sebench.profile,
+    sebench.table,
+    sebench.tune,
+)
 
 
 @pytest.mark.parametrize(

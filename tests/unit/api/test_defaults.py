@@ -7,9 +7,10 @@ from typer.main import get_command
 
 import sebench
 from sebench.cli import app
+from sebench.schema import SEARCH_AXES
 
 COMMANDS = get_command(app).commands
-CALLED = {"budget_s": "budget", "results": "directory"}
+CALLED = {"budget_s": "budget", "results": "directory", "kinds": "kind"}
 """Parameters that the command line calls differently; there is no unit in the name of an option."""
 ALONE = {
     "compare": {"progress", "execution"},
@@ -17,6 +18,7 @@ ALONE = {
     "profile": {"sites", "stages"},
     "check": {"progress"},
     "table": {"progress"},
+    "tune": {"progress", "axes"},
 }
 """What only programs have: a callback, a former name, and what describes a module object."""
 PRESENTATION = {"output_format", "output", "plot", "quiet", "debug", "cache"}
@@ -29,10 +31,13 @@ UNSAID = {
     # `attempts=None`, and `sebench.reporting.exports`
     "check": {"no_save", "junit", "dump_config", "attention"},
     "table": set(),
+    # `save` is None there; `axes` has all options of attention, `forms` the names of forms
+    "tune": {"no_save", "form", "export", *(f"axis_{name}" for name in SEARCH_AXES)},
 }
 """What only the command line has."""
 DIFFERENT = {
     ("compare", "save"): "a program's folders are left alone",
+    ("tune", "save"): "a program's folders are left alone",
     ("count", "variant"): "one network is counted, not plain and se",
     ("compare", "runtime"): "None is eager, or what reads the file",
     ("profile", "variant"): "None is no variant",
@@ -82,6 +87,6 @@ def test_every_parameter_is_described(name):
 
 
 def test_every_command_that_has_something_to_return_is_a_function():
-    without = {"calibrate", "env", "export", "list", "lock", "merge", "report", "trend", "tune", "verify"}
+    without = {"calibrate", "env", "export", "list", "lock", "merge", "report", "trend", "verify"}
     # Of a sweep the options are axes: `sebench.sweep(axes={...})`.
     assert set(COMMANDS) == set(ALONE) | without | {"sweep"}

@@ -360,7 +360,7 @@ def test_what_the_kind_or_the_network_cannot_have_is_refused_in_one_line():
     with pytest.raises(VariantError) as caught:
         parse_variant("toy(r=8)")
     assert str(caught.value) == (
-        "variant 'toy(r=8)': unknown option 'r'; choose from stages, position, gate, offset"
+        "variant 'toy(r=8)': unknown option 'r'; choose from stages, position, gate, offset, without"
     )
 
 

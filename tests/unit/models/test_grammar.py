@@ -21,6 +21,7 @@ def test_every_option_is_listed_with_its_default():
         "plain": "",
         "asis": "",
         f"asis(form={FORMS})": "standard",
+        "asis(without=PATH+PATH)": "none",
         "se": "",
         "se(r=1, 2, ...)": "16",
         "se(stages=2-4 or 2+4)": "all",
@@ -31,6 +32,7 @@ def test_every_option_is_listed_with_its_default():
         "se(fc=linear|conv1x1)": "linear",
         "se(pool=mean|avgpool)": "mean",
         f"se(form={FORMS})": "standard",
+        "se(without=PATH+PATH)": "none",
     }
 
 

@@ -89,4 +89,15 @@ def test_records():
         "grade": None,
         "reason": "form clip fits none of the 16 gates of ResNet",
         "spelling": True,
+        "rewritten": {},
     }
+    assert content["mode"] == "forms"
+
+
+@pytest.mark.parametrize(("number", "said"), [(16, "(16 gates)"), (1, "(1 gate)")])
+def test_a_row_says_how_many_gates_a_form_rewrote(number, said):
+    found = tuning((0.98, 0.01))
+    plain, pooled, _ = found.candidates
+    pooled = replace(pooled, rewritten={"pooled": number})
+    text = render_text(tuning_document(replace(found, candidates=(plain, pooled))), width=160)
+    assert f"the first layer is composed with it {said}" in text

@@ -35,6 +35,14 @@ from sebench.schema import Variant, format_stages, hidden_channels, parse_varian
         ),
         ("se(position=3X3)", "se(position=3x3)"),
         ("se(bias=True)", "se"),
+        (
+            "se(without=stage10.0.attention+stage2.0.attention)",
+            "se(without=stage2.0.attention+stage10.0.attention)",
+        ),
+        ("se(without=a.B + a.B, r=8)", "se(r=8,without=a.B)"),
+        ("se(without=none)", "se"),
+        ("asis(without=.#2)", "asis(without=.#2)"),
+        ("asis(form=pooled,without=blocks.0.se)", "asis(form=pooled,without=blocks.0.se)"),
     ],
 )
 def test_reads_and_prints_the_canonical_form(text, canonical):
@@ -157,7 +165,8 @@ KINDS = "choose from plain, asis, se, ese, eca, cbam, bam, ge, gc, srm, coord, s
         ("se(r=)", "option 'r' has no value; write r=..."),
         (
             "se(r=8,)",
-            "option missing; choose from r, stages, position, squeeze, excitation, bias, fc, pool, form",
+            "option missing; choose from r, stages, position, squeeze, excitation, bias, fc, pool, form,"
+            " without",
         ),
         ("se(stage=2)", "unknown option 'stage'; did you mean 'stages'?"),
         ("se(squeze=avg)", "unknown option 'squeze'; did you mean 'squeeze'?"),
@@ -195,3 +204,38 @@ def test_hidden_channels_are_floored_and_never_zero():
 
 def test_stage_sets_print_as_runs():
     assert format_stages((5, 2, 3)) == "2-3+5"
+
+
+def test_gates_that_are_left_out_are_no_argument_of_the_others():
+    variant = parse_variant("eca(without=a.0)")
+    assert (variant.without, variant.arguments, variant.forms) == (("a.0",), {"k": "adaptive"}, ())
+    assert parse_variant("asis(form=pooled,without=a.0)").standard == parse_variant("asis(without=a.0)")
+    assert parse_variant("se").without == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("se(without=a+)", "without: '' is not the path of a gate; for example without=stage5.2.attention"),
+        ("se(without=a b)", "without: 'a b' is not the path of a gate"),
+        ("plain(without=a)", "plain has no options"),
+    ],
+)
+def test_what_is_no_path_of_a_gate(text, message):
+    with pytest.raises(VariantError) as caught:
+        parse_variant(text)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("se(without=blocks.1.s)", "net has no gate 'blocks.1.s'; did you mean 'blocks.1.se'"),
+        ("se(without=x)", "net has no gate 'x'; `sebench count --by site` lists them"),
+        ("se(without=blocks.0.se+blocks.1.se)", "leaves out every gate of net; use plain"),
+    ],
+)
+def test_gates_that_cannot_be_left_out(text, message):
+    with pytest.raises(VariantError) as caught:
+        parse_variant(text).require_gates("net", ("blocks.0.se", "blocks.1.se"))
+    assert message in str(caught.value)

@@ -1,0 +1,1 @@
+"""Tunes a network: its spelling, which variant fits a budget, which of its gates to drop first."""
