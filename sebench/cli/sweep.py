@@ -13,7 +13,7 @@ import typer
 from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, complain, guarded, present, say
 from sebench.cli._measuring import progress_bar, run_context
-from sebench.cli._options import takes_axes, takes_network
+from sebench.cli._options import takes_network, takes_workload_axes
 from sebench.cli._pictures import check_plot, draw_plot
 from sebench.cli._tidy import TidyFormat, TidyFormatOption, present_tidy, tidy_format
 from sebench.cli._usage import is_model
@@ -37,12 +37,12 @@ _NOTHING_SAID: Mapping[str, Any] = {}
 
 @guarded
 @takes_network()
-@takes_axes
+@takes_workload_axes
 def sweep(
     context: typer.Context,
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="Sweep file (TOML) with axes, include and exclude."),
+        typer.Argument(metavar="FILE", help="Sweep file (TOML) with axes, include and exclude."),
     ] = None,
     model: options.Models = [],  # noqa: B006 - Typer reads it, nobody mutates it
     variant: Annotated[

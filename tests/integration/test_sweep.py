@@ -229,6 +229,28 @@ def test_the_example_is_a_sweep():
     assert [case["status"] for case in measured(example)] == ["done"] * 12
 
 
+PRINTED = [
+    line.partition("#")[0].split()[2:]
+    for page in ("README.md", "docs/sweeps.md")
+    for line in (ROOT / page).read_text(encoding="utf-8").splitlines()
+    if line.startswith(("sebench sweep -m", "sebench sweep examples/"))
+]
+
+
+@pytest.mark.parametrize("arguments", PRINTED, ids=" ".join)
+def test_the_commands_in_the_documentation_are_understood(arguments, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    asked = [word for word in arguments if word != "--dry-run"]
+    assert {case["status"] for case in measured(*asked, "--dry-run")} == {"pending"}
+
+
+def test_the_file_in_the_documentation_is_understood():
+    text = (ROOT / "docs" / "sweeps.md").read_text(encoding="utf-8")
+    Path("s.toml").write_text(text.partition("```toml\n")[2].partition("```")[0].replace(":net", ":one"))
+    # 2 networks x 3 variants x 2 batches - 3 excluded + 1 included
+    assert len(measured("s.toml", "--dry-run")) == 10
+
+
 # --- output ---------------------------------------------------------------------------------------------
 
 
