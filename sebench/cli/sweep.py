@@ -75,7 +75,7 @@ def sweep(
     ] = None,
     on: Annotated[
         list[str],
-        typer.Option("--on", metavar="LABEL=VALUE", help="With --ray: only on such nodes; repeatable."),
+        typer.Option("--on", metavar="LABEL", help="With --ray: nodes with this label=value; repeatable."),
     ] = [],  # noqa: B006
     name: Annotated[
         str | None,
