@@ -49,7 +49,7 @@ class FakeRay:
 
     def __init__(self, nodes, describe, measure, idle=lambda: None):
         self.known, self.describe, self.measure, self.idle = nodes, describe, measure, idle
-        self.options, self.killed, self.stopped, self.running = [], [], [], {}
+        self.options, self.killed, self.stopped, self.wanted, self.running = [], [], [], [], {}
 
     def nodes(self):
         return self.known
@@ -89,6 +89,8 @@ class Actor:
         self.describe = self._method(lambda: ray.describe(node))
         self.stop = self._method(self._stop)
         self.measure = SimpleNamespace(remote=self._measure)
+        self.watch = self._method(lambda silence_s: PENDING)
+        self.still_wanted = self._method(lambda: ray.wanted.append(node))
 
     @staticmethod
     def _method(answer):

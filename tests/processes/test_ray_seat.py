@@ -130,6 +130,19 @@ def test_a_case_that_was_stopped_before_it_began_does_not_run_to_its_end(seat, t
     assert reply == b""
 
 
+def test_a_seat_that_hears_nothing_any_more_ends_its_cases(seat, tmp_path, monkeypatch):
+    exits = []
+    monkeypatch.setattr(os, "_exit", exits.append)
+    (tmp_path / "hold-1").touch()
+    thread, outcome = in_background(seat, tmp_path, 1)
+    wait_until_begun(tmp_path)
+    seat.still_wanted()
+    seat.watch(0.2)
+    thread.join(timeout=60)
+    assert [status for status, _, _ in outcome] == [130]
+    assert exits == [1]
+
+
 def test_nothing_lives_on_when_the_process_of_the_seat_is_killed(tmp_path):
     (tmp_path / "hold-1").touch()
     program = (

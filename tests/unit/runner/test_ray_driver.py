@@ -205,6 +205,19 @@ def test_where_every_node_is_gone_the_cases_fail():
     assert heard.outcomes == [(0, "failed", "no node was there to take it for 0.01 s")]
 
 
+def test_seats_are_told_that_they_are_still_wanted(monkeypatch):
+    monkeypatch.setattr(driver_module, "WANTED_PERIOD_S", 0.0)
+    ray = FakeRay([node("a")], described, lambda *_: PENDING)
+
+    def idle():
+        if ray.wanted:
+            ray.running["a"][case(0).id].answer = done("a", case(0).id, {})
+
+    ray.idle = idle
+    assert run(ray, [case(0)]).outcomes == [(0, "done", "")]
+    assert set(ray.wanted) == {"a"}
+
+
 def test_a_case_beyond_its_time_limit_is_stopped(monkeypatch):
     monkeypatch.setattr(driver_module, "OVERTIME_S", 0.0)
     ray = FakeRay([node("a")], described, lambda *_: PENDING)

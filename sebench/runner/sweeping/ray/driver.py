@@ -53,12 +53,16 @@ OVERTIME_S = 60.0
 STOP_S = 12.0
 AHEAD = 32
 """Cases whose networks are counted together."""
+WANTED_PERIOD_S = 30.0
+"""How often seats are told that they are."""
+SILENCE_S = 150.0
+"""After which a seat that is told nothing ends its cases."""
 MOST_SEATS = 3
 """How often Ray's process on a node that lives is started again."""
 
 _LONGEST_TEXT = 400
-_BESIDE = 2
-"""Threads of a seat besides those that run cases: one describes it, one stops cases."""
+_BESIDE = 3
+"""Threads of a seat besides those that run cases: one watches, one stops cases, one hears the rest."""
 
 
 @dataclass(slots=True)
@@ -133,7 +137,7 @@ class Driver:
         self._runs: dict[Any, _Run] = {}
         self._opened: dict[str, int] = {}
         self._without_place: dict[str, float] = {}
-        self._told_s = time.monotonic()
+        self._told_s = self._wanted_s = time.monotonic()
 
     def run(self) -> None:
         """Until all cases are over, or it is asked to stop.
@@ -203,6 +207,7 @@ class Driver:
         end_s = time.monotonic() + self._job.patience_s
         seat = _Seat(name, str(node["NodeManagerHostname"]), gpus, actor, end_s)
         self._opening[actor.describe.remote()] = seat
+        actor.watch.remote(SILENCE_S)
 
     def _described(self, within_s: float) -> list[tuple[_Seat, NodeFacts | str]]:
         """Seats that were opened, each with what it says of its node, or why it cannot be taken."""
@@ -231,6 +236,10 @@ class Driver:
 
     def _look_around(self) -> None:
         """Nodes that are gone, and those that have come since."""
+        if time.monotonic() - self._wanted_s >= WANTED_PERIOD_S:
+            self._wanted_s = time.monotonic()
+            for seat in self._seats.values():
+                seat.actor.still_wanted.remote()
         nodes = self._ray.nodes()
         alive = {node["NodeID"] for node in nodes if node["Alive"]}
         for name in [name for name in self._seats if name not in alive]:

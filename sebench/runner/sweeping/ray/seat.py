@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import IO, Any
 
@@ -84,6 +85,24 @@ class Seat:
         self._servers: dict[str | None, _Server] = {}
         self._serving: dict[str, _Server] = {}
         self._stopped: set[str] = set()
+        self._heard_s = time.monotonic()
+
+    def still_wanted(self) -> None:
+        """The driver is there, and reaches this node."""
+        self._heard_s = time.monotonic()
+
+    def watch(self, silence_s: float) -> None:
+        """Wait until the driver has said nothing for too long, then end all cases and this process.
+
+        Where the head of a cluster or the way to it is gone, Ray lets actors go on, and nobody ends them.
+
+        Args:
+            silence_s: how long is too long.
+        """
+        while (left_s := self._heard_s + silence_s - time.monotonic()) > 0:
+            time.sleep(left_s)
+        self.stop()
+        os._exit(1)
 
     def describe(self) -> dict[str, Any]:
         """The fields of `NodeFacts` that the node itself knows, as JSON would have them."""
