@@ -332,7 +332,7 @@ def test_a_driver_that_is_killed_is_one_line_and_leaves_nothing_behind(cluster, 
     driver.kill()
     thread.join(timeout=60)
     assert told == [
-        "Ray's driver was killed by SIGKILL, often the kernel's out-of-memory killer; the head of the "
-        "cluster may be gone; go on with --resume when it is back"
+        "Ray's driver was killed by SIGKILL, often the kernel's out-of-memory killer; go on with --resume "
+        "when the cluster is back"
     ]
     assert_gone(note["pid"], within_s=20)

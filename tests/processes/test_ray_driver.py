@@ -82,8 +82,7 @@ def test_a_ray_that_ends_the_process_is_one_line(refusal):
         "sys.stderr.write('the head is gone\\n'); sys.stderr.flush(); os._exit(1)", kind=WorkerError
     )
     assert said == (
-        "Ray's driver ended with status 1: the head is gone; the head of the cluster may be gone; go on with "
-        "--resume when it is back"
+        "Ray's driver ended with status 1: the head is gone; go on with --resume when the cluster is back"
     )
 
 
@@ -163,6 +162,13 @@ def test_a_driver_that_ends_in_mid_run_leaves_what_came_before(said):
     with pytest.raises(WorkerError, match=r"^Ray's driver was killed by SIGKILL"):
         said(JOINED, [over(CASE, status="done")], then="os.kill(os.getpid(), 9)")
     assert [ran.case for ran in said.over] == [CASE]
+
+
+def test_a_driver_that_loses_the_head_says_no_more_than_that(said):
+    words = "[2026-11-30 E 1 2] rpc_client.h:204: Failed to connect to GCS within 60 seconds. See the log."
+    expected = "^Ray's driver lost the head of the cluster; go on with --resume when the cluster is back$"
+    with pytest.raises(WorkerError, match=expected):
+        said(JOINED, then=f"print({words!r}, file=sys.stderr, flush=True); os._exit(1)")
 
 
 def test_a_driver_that_falls_silent_is_ended(said, monkeypatch):

@@ -56,6 +56,9 @@ SILENCE_S = 90.0
 STOP_S = 20.0
 """How long the driver may take to end the cases on the nodes."""
 
+_LOST_HEAD = "Failed to connect to GCS"
+"""In what Ray says before it ends its driver."""
+
 DRIVER = ("-P", "-m", "sebench.runner.sweeping.ray.driver")
 CASE = ("-P", "-m", "sebench.runner.sweeping.ray.case")
 Tell = Callable[[str], None]
@@ -281,10 +284,10 @@ class RayExecutor:
             raise WorkerError(f"--ray {self._address}: {lateness}") from None
         except msgspec.DecodeError:
             pass
-        raise WorkerError(
-            f"Ray's driver {driver.cause_of_death()}",
-            hint="the head of the cluster may be gone; go on with --resume when it is back",
-        )
+        cause = driver.cause_of_death()
+        if _LOST_HEAD in cause:
+            cause = "lost the head of the cluster"
+        raise WorkerError(f"Ray's driver {cause}", hint="go on with --resume when the cluster is back")
 
 
 def _ran(message: Over, cases: Mapping[str, Case]) -> Ran:
