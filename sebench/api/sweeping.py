@@ -99,12 +99,14 @@ def sweep(
     measure = said_measure({"effort": effort, "budget": budget_s, "timeout": timeout_s, "seed": seed})
     said = {axis: said_axis(axis, _values(axis, given), axis) for axis, given in (axes or {}).items()}
     settings = (SweepSettings() if path is None else load_sweep(path)).updated(said, NO_OPTIONS, measure)
-    cases = expand(settings, seed=drawn_seed(settings.measure.seed)).cases
-    check_directory(save)
-    book = SweepBook(save, name or usual_name(path, cases))
     context = RunContext(
         cache=default_cache(), observer=progress or unobserved, calibrations=Calibrations(CALIBRATIONS)
     )
+    cases = expand(
+        settings, seed=drawn_seed(settings.measure.seed), usual_candidate=context.usual_candidate
+    ).cases
+    check_directory(save)
+    book = SweepBook(save, name or usual_name(path, cases))
     with guarded(), book.held():
         known = open_run(book, cases, resume=resume, restart=restart)
         for _ in run_sweep(book, cases, LocalExecutor(context, Estimate(cases, known.outcomes))):

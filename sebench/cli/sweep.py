@@ -121,7 +121,11 @@ def sweep(
     measure = said_measure({"effort": effort, "budget": budget, "timeout": timeout, "seed": seed})
     said = {"model": model, "variant": options.with_attention(variant, attention), "baseline": baseline}
     settings = _settings(file, {**said, **axes}, network, measure)
-    expanded = expand(settings, seed=drawn_seed(settings.measure.seed))
+    expanded = expand(
+        settings,
+        seed=drawn_seed(settings.measure.seed),
+        usual_candidate=run_context(context, cache=cache).usual_candidate,
+    )
     cases, part = _part(expanded.cases, shard)
     book = SweepBook(save, (name or usual_name(file, expanded.cases)) + part)
     for note in () if quiet else expanded.notes:

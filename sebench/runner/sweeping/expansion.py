@@ -16,8 +16,8 @@ from sebench import models
 from sebench.configuration.sweep import AXES, NAMES, Axis, Entry, MeasureSettings, SweepSettings, axis_key
 from sebench.errors import SebenchError, UnknownModelError, UsageError
 from sebench.files import digests
-from sebench.runner.planning.pairs import known_candidate, make_pairs, resolve_spec
-from sebench.runner.planning.plan import LONGEST_BUDGET_S, timing_policy
+from sebench.runner.planning.pairs import UsualCandidate, known_candidate, make_pairs, resolve_spec
+from sebench.runner.planning.plan import LONGEST_BUDGET_S, shape_said, timing_policy
 from sebench.runner.planning.workloads import says_input
 from sebench.schema import (
     ModelSpec,
@@ -45,7 +45,9 @@ class Expansion:
     notes: tuple[str, ...] = ()
 
 
-def expand(settings: SweepSettings, *, seed: int) -> Expansion:
+def expand(
+    settings: SweepSettings, *, seed: int, usual_candidate: UsualCandidate = known_candidate
+) -> Expansion:
     """Every case that is asked for, once, in the order of the axes.
 
     Entries of ``exclude`` take cases out of the matrix, those of ``include`` are added to what is left.
@@ -54,22 +56,25 @@ def expand(settings: SweepSettings, *, seed: int) -> Expansion:
     Args:
         settings: what is asked for.
         seed: of the sweep; each case has its own, drawn from it and the id.
+        usual_candidate: the variant of a network where none is said.
 
     Raises:
         UsageError: a model or variant that there is not, no model, an entry of ``include`` that leaves out
             what is not decided, or no case at all.
+        SebenchError: a network without a variant that cannot be built or counted.
     """
+    usual = cache(usual_candidate)  # the same networks come with every workload
     _check_times(settings.measure)
     axes = _with_defaults(settings)
     _check_names(axes)
-    rows = list(_rows(axes))
+    rows = [_with_variant(row, settings, usual) for row in _rows(axes)]
     notes = []
     for entry in settings.exclude:
         left = [row for row in rows if not _matches(row, entry)]
         if len(left) == len(rows):
             notes.append(f"warning: {entry.place} excludes nothing")
         rows = left
-    rows += [_included(entry, axes) for entry in settings.include]
+    rows += [_with_variant(_included(entry, axes), settings, usual) for entry in settings.include]
     if not rows:
         raise UsageError("the matrix is empty: every case is excluded", hint="remove an [[exclude]] entry")
     code = cache(_code)  # the same networks come with every workload
@@ -124,8 +129,18 @@ def _rows(axes: Mapping[str, Axis]) -> Iterator[Row]:
         return
     named = [name for name in AXES if name in axes]
     for values in itertools.product(*(axes[name].values for name in named)):
-        row = dict(zip(named, values, strict=True))
-        yield row if "variant" in row else {**row, "variant": known_candidate(_plain_spec(row["model"]))}
+        yield dict(zip(named, values, strict=True))
+
+
+def _with_variant(row: Row, settings: SweepSettings, usual_candidate: UsualCandidate) -> Row:
+    if "variant" in row:
+        return row
+    request, source = _request(row), models.source_of(row["model"])
+    if source.default_variant is not None:
+        return {**row, "variant": source.default_variant}
+    own_inputs = not says_input(request)
+    spec = resolve_spec(row["model"], source.own_variant, settings.options, own_inputs=own_inputs)
+    return {**row, "variant": usual_candidate(spec, shape_said(spec, request))}
 
 
 def _included(entry: Entry, axes: Mapping[str, Axis]) -> Row:
@@ -142,7 +157,7 @@ def _included(entry: Entry, axes: Mapping[str, Axis]) -> Row:
     if "model" not in row:
         raise UsageError(f"{entry.place} does not say a model", hint="name one")
     _check_names({name: Axis((row[name],), f"{entry.place} {name}:") for name in NAMES if name in row})
-    return row if "variant" in row else {**row, "variant": known_candidate(_plain_spec(row["model"]))}
+    return row
 
 
 def _matches(row: Row, entry: Entry) -> bool:
@@ -204,10 +219,7 @@ def _plain_spec(model: str) -> ModelSpec:
 
 def _case(row: Row, settings: SweepSettings, seed: int, code: Code) -> Case:
     measure = settings.measure
-    said_of_workload = {name: value for name, value in row.items() if name not in NAMES}
-    if "image_size" in said_of_workload:
-        said_of_workload["image_size"] = _size(said_of_workload["image_size"])
-    request = WorkloadRequest(**said_of_workload)
+    request = _request(row)
     pair = _pair(row, settings, request)
     described = {
         "sides": _described(pair, code)
@@ -235,6 +247,13 @@ def _case(row: Row, settings: SweepSettings, seed: int, code: Code) -> Case:
         timeout_s=measure.timeout,
         seed=(seed + int(case_id, 16)) % 2**31,
     )
+
+
+def _request(row: Row) -> WorkloadRequest:
+    said_of_workload = {name: value for name, value in row.items() if name not in NAMES}
+    if "image_size" in said_of_workload:
+        said_of_workload["image_size"] = _size(said_of_workload["image_size"])
+    return WorkloadRequest(**said_of_workload)
 
 
 def _usual(option: WorkloadOption) -> object:

@@ -47,6 +47,19 @@ def test_the_last_axis_of_the_catalogue_changes_fastest():
     ]
 
 
+def test_networks_of_others_get_the_variant_that_compare_takes():
+    asked = []
+
+    def usual(spec, shape):
+        asked.append((spec.model, shape))
+        return "asis"
+
+    given = settings(model=["alexnet", "torchvision:mobilenet_v3_large"], batch_size=[1, 8])
+    cases = expand(given, seed=1, usual_candidate=usual).cases
+    assert [case.variant for case in cases] == ["se", "se", "asis", "asis"]
+    assert asked == [("torchvision:mobilenet_v3_large", (1, 3, 224, 224))]  # once, at batch 1
+
+
 def test_spelled_differently_a_case_is_one_and_that_is_said():
     found = expand(settings(model="resnet50", variant=["se", "SE( r = 16 )", "eca"]), seed=1)
     assert [case.variant for case in found.cases] == ["se", "eca"]
