@@ -311,6 +311,7 @@ def test_ctrl_c_ends_the_cases_and_resuming_repeats_none_that_is_done(cluster, t
     again = start_command([*command, "--resume", "--format", "json"], tmp_path)
     out, error = again.communicate(timeout=120)
     assert again.returncode == 0, error
+    assert [each["status"] for each in json.loads(out)["cases"]] == ["done", "done"]
     assert [note["batch"] for note in run.begun] == [1, 2, 2]
 
 

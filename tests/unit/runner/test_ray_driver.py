@@ -1,5 +1,6 @@
 """Ray's driver on a pretended cluster: what it starts where, and what it makes of all that can go wrong."""
 
+import os
 import threading
 
 import msgspec
@@ -7,7 +8,7 @@ import pytest
 
 from sebench.errors import SebenchError
 from sebench.runner.sweeping.ray import driver as driver_module
-from sebench.runner.sweeping.ray.driver import Driver
+from sebench.runner.sweeping.ray.driver import Driver, Runner
 from sebench.runner.sweeping.ray.messages import (
     Began,
     CaseReply,
@@ -15,6 +16,7 @@ from sebench.runner.sweeping.ray.messages import (
     Job,
     Joined,
     LeftOut,
+    Loaded,
     Lost,
     Over,
     Versions,
@@ -305,6 +307,21 @@ def test_nodes_that_differ_are_refused_before_anything_is_measured():
     assert refusal(ray) == "sebench is not installed on host-b"
     assert ray.running == {}
     assert sorted(ray.killed) == ["a", "b"]
+
+
+def test_a_runner_is_heard_and_told_until_it_has_gone():
+    (asks, asked), (hears, told) = os.pipe(), os.pipe()
+    with os.fdopen(asks, "rb") as requests, os.fdopen(told, "wb", buffering=0) as replies:
+        runner = Runner(requests, replies)
+        os.write(asked, b"job\n")
+        assert runner.read() == b"job\n"
+        runner.send(Loaded())
+        assert os.read(hears, 100) == b'{"type":"Loaded"}\n'
+        os.close(hears)
+        os.close(asked)
+        assert runner.read() is None
+        assert runner.has_gone.is_set()
+        runner.send(Loaded())  # nobody hears it
 
 
 # --- the end --------------------------------------------------------------------------------------------

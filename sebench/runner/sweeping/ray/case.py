@@ -34,7 +34,7 @@ from sebench.runner.planning.pairs import make_pairs
 from sebench.runner.planning.workloads import says_input
 from sebench.runner.sweeping.execution import plan_case, run_case
 from sebench.runner.sweeping.local import count_ahead
-from sebench.runner.sweeping.ray.messages import CaseReply, CaseRequest
+from sebench.runner.sweeping.ray.messages import CaseReply, CaseRequest, take_pipes
 from sebench.schema import Finding
 from sebench.schema.sweep import Case, CaseOutcome
 
@@ -51,7 +51,7 @@ def main(host: Host | None = None) -> int:
     Returns:
         The exit status.
     """
-    requests, replies = _take_pipes()
+    requests, replies = take_pipes()
     # Ray's threads block signals, and a node that was started in the background ignores this one.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(signal, "pthread_sigmask"):
@@ -173,16 +173,6 @@ def take_back_niceness(nice: int | None) -> Finding | None:
             hint="start the node with RAY_worker_niceness=0 in its environment",
         )
     return None
-
-
-def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Requests and replies, on descriptors of their own: whatever is printed is no reply."""
-    requests, replies = os.dup(0), os.dup(1)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.dup2(2, 1)
-    os.close(null)
-    return os.fdopen(requests, "rb"), os.fdopen(replies, "wb")
 
 
 def _listen(requests: BinaryIO, asked: queue.SimpleQueue[bytes]) -> None:

@@ -39,6 +39,7 @@ from sebench.runner.sweeping.ray.messages import (
     NodeFacts,
     Over,
     Refused,
+    take_pipes,
 )
 from sebench.runner.sweeping.ray.nodes import chosen, require_nodes, require_same_versions
 from sebench.schema.sweep import Case, CaseOutcome
@@ -430,7 +431,7 @@ def _in_one_line(error: BaseException) -> str:
 
 def main() -> int:
     """Run the job that stands on standard input."""
-    runner = Runner(*_take_pipes())
+    runner = Runner(*take_pipes())
     if (line := runner.read()) is None:
         return EXIT_INTERRUPTED
     try:
@@ -463,16 +464,6 @@ def _run(job: Job, runner: Runner) -> None:
         Driver(ray, job, runner).run()
     finally:
         ray.shutdown()
-
-
-def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Requests and messages, on descriptors that Ray does not know: it prints to those that it knows."""
-    requests, replies = os.dup(0), os.dup(1)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.dup2(2, 1)
-    os.close(null)
-    return os.fdopen(requests, "rb"), os.fdopen(replies, "wb")
 
 
 if __name__ == "__main__":

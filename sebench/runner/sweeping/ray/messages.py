@@ -5,6 +5,9 @@ Ray writes to the standard output of every process that imports it, so none of t
 
 from __future__ import annotations
 
+import os
+from typing import BinaryIO
+
 import msgspec
 
 from sebench.schema import Result, Value
@@ -151,3 +154,16 @@ class Over(News, frozen=True, kw_only=True):
 
 
 Message = Loaded | Alive | Refused | Joined | LeftOut | Began | Lost | Over
+
+
+def take_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Standard input and output for messages alone, on descriptors that nobody else in this process knows.
+
+    Whatever is printed goes to standard error; whoever reads from standard input finds its end.
+    """
+    requests, replies = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(2, 1)
+    os.close(null)
+    return os.fdopen(requests, "rb"), os.fdopen(replies, "wb")
