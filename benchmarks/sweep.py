@@ -115,7 +115,7 @@ def real() -> Row:
 def _timed(name: str, words: Sequence[str], folder: Path) -> Row:
     said = folder / "said.json"
     command = [
-        *(sys.executable, "-c", TIMED, str(said), name, "sweep", *words),
+        *(sys.executable, "-c", TIMED, str(said), name, "sweep", *words, "-v", "se"),
         *("--device", "cpu", "--seed", "1", "--format", "json", "-o", str(folder / "sweep.json"), "--quiet"),
     ]
     environ = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(folder / "cache")}

@@ -12,7 +12,7 @@ models=("$@")
 data=$folder/runtimes
 mkdir -p "$data"
 
-in_all=(--runtime eager --runtime onnxruntime --runtime openvino)
+in_all=(--runtime eager --runtime compile --runtime onnxruntime --runtime openvino)
 options=(--device cpu --save "$data" --output /dev/null)
 for model in "${models[@]}"; do
   python -m sebench compare --model "$model" "${in_all[@]}" "${options[@]}"

@@ -117,7 +117,7 @@ def compare(
     dtype: Dtype = "float32",
     memory_format: MemoryFormat = "contiguous",
     threads: int | None = None,
-    runtime: Runtime = "eager",
+    runtime: Runtime | None = None,
     optimizer: Optimizer = "none",
     quantize: Quantization = "none",
     world_size: int = 1,
@@ -157,7 +157,7 @@ def compare(
         dtype: number format.
         memory_format: of input and weights.
         threads: intra-op threads on the CPU, of each process; None is every core that this process may use.
-        runtime: how steps run.
+        runtime: how steps run; None is ``eager``, or one that reads the network's file.
         optimizer: ``sgd`` includes the update of the weights in a training step.
         quantize: ``int8`` has the runtime quantize statically, calibrated on seeded inputs.
         world_size: train data-parallel over so many processes, which split the batch.

@@ -109,8 +109,10 @@ EffortOption = Annotated[
 
 
 Command = Callable[..., int | None]
-WORKLOAD, NETWORK, AXES = "workload", "network", "axes"
+WORKLOAD, NETWORK = "workload", "network"
 """Names of the parameters that options take the place of."""
+WORKLOAD_AXES = "axes"
+"""Likewise, of what is said of a workload by a list each."""
 
 FORMER_NAMES = {
     former.replace("_", "-"): option.parameter.replace("_", "-")
@@ -164,6 +166,18 @@ def takes_workload(
     return _in_place(WORKLOAD, list(map(_parameter, options)), lambda values: WorkloadRequest(**values))
 
 
+def takes_workload_axes(command: Command) -> Command:
+    """Give a command the options of a workload, each repeatable.
+
+    It gets those that were said as its `axes`: values by the names of the parameters.
+    """
+
+    def made(values: dict[str, Any]) -> dict[str, list[Any]]:
+        return {name: list(map(_plain, given)) for name, given in values.items() if given}
+
+    return _in_place(WORKLOAD_AXES, list(map(_axis_parameter, ASKED_OPTIONS)), made)(command)
+
+
 def takes_network(*, without: Collection[str] = ()) -> Callable[[Command], Command]:
     """Give a command the options that say how networks are built; it gets them as its `network`.
 
@@ -176,35 +190,6 @@ def takes_network(*, without: Collection[str] = ()) -> Callable[[Command], Comma
         return NetworkOptions(**{**values, "model_args": tuple(values["model_args"])})
 
     return _in_place(NETWORK, list(map(_network_parameter, options)), made)
-
-
-def takes_axes(command: Command) -> Command:
-    """Give a command the options of a workload, each repeatable.
-
-    It gets those that were said as its `axes`: values by the names of the parameters.
-    """
-
-    def made(values: dict[str, Any]) -> dict[str, list[Any]]:
-        return {name: list(map(_plain, given)) for name, given in values.items() if given}
-
-    return _in_place(AXES, list(map(_axis_parameter, ASKED_OPTIONS)), made)(command)
-
-
-def _axis_parameter(option: WorkloadOption) -> inspect.Parameter:
-    # Of choices an enum: Typer takes no list of literals.
-    choices: Any = StrEnum("Choices", {choice: choice for choice in option.choices})  # type: ignore[misc]
-    kind: Any = choices if option.choices else option.kind
-    names = filter(None, (option.option, option.short))
-    return inspect.Parameter(
-        option.parameter,
-        inspect.Parameter.POSITIONAL_OR_KEYWORD,
-        default=[],
-        annotation=Annotated[list[kind], typer.Option(*names, help=option.help)],
-    )
-
-
-def _plain(value: object) -> object:
-    return value.value if isinstance(value, StrEnum) else value
 
 
 def with_attention(variants: Sequence[str], classes: Sequence[str]) -> list[str]:
@@ -282,3 +267,20 @@ def _parameter(option: WorkloadOption) -> inspect.Parameter:
             kind if option.default is not None else kind | None, typer.Option(*names, help=option.help)
         ],
     )
+
+
+def _axis_parameter(option: WorkloadOption) -> inspect.Parameter:
+    # Of choices an enum: Typer takes no list of literals.
+    choices: Any = StrEnum("Choices", {choice: choice for choice in option.choices})  # type: ignore[misc]
+    kind: Any = choices if option.choices else option.kind
+    names = filter(None, (option.option, option.short))
+    return inspect.Parameter(
+        option.parameter,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        default=[],
+        annotation=Annotated[list[kind], typer.Option(*names, help=option.help)],
+    )
+
+
+def _plain(value: object) -> object:
+    return value.value if isinstance(value, StrEnum) else value

@@ -12,7 +12,8 @@ import typer
 from sebench.cli import _options as options
 from sebench.cli._boundary import check_output, complain, guarded, present, say
 from sebench.cli._measuring import progress_bar, run_context
-from sebench.cli._options import takes_axes, takes_network
+from sebench.cli._options import takes_network, takes_workload_axes
+from sebench.cli._pictures import check_plot, draw_plot
 from sebench.cli._tidy import TidyFormat, TidyFormatOption, present_tidy, tidy_format
 from sebench.cli._usage import is_model
 from sebench.errors import EXIT_ERROR, EXIT_INCONCLUSIVE, EXIT_OK, Interrupted, SebenchError, UsageError
@@ -34,12 +35,12 @@ _NOTHING_SAID: Mapping[str, Any] = {}
 
 @guarded
 @takes_network()
-@takes_axes
+@takes_workload_axes
 def sweep(
     context: typer.Context,
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="Sweep file (TOML) with axes, include and exclude."),
+        typer.Argument(metavar="FILE", help="Sweep file (TOML) with axes, include and exclude."),
     ] = None,
     model: options.Models = [],  # noqa: B006 - Typer reads it, nobody mutates it
     variant: Annotated[
@@ -84,6 +85,7 @@ def sweep(
     seed: options.Seed = None,
     cache: options.Cache = True,
     save: Annotated[Path, typer.Option("--save", help="Directory for raw results.")] = options.RESULTS,
+    plot: options.Plot = None,
     output_format: TidyFormatOption = "table",
     output: options.Output = "-",
     quiet: options.Quiet = False,
@@ -101,7 +103,10 @@ def sweep(
 
     if resume and restart:
         raise UsageError("--resume and --restart cannot be combined", hint="leave one of them out")
+    if dry_run and plot is not None:
+        raise UsageError("--plot draws results, and --dry-run has none", hint="leave one of them out")
     check_output(output)
+    check_plot(plot, output)
     output_format = tidy_format(context, output_format, output)
     measure = said_measure({"effort": effort, "budget": budget, "timeout": timeout, "seed": seed})
     said = {"model": model, "variant": options.with_attention(variant, attention), "baseline": baseline}
@@ -120,11 +125,13 @@ def sweep(
             with progress_bar(quiet=quiet) as observer:
                 running = run_context(context, observer, cache=cache, calibrations=options.CALIBRATIONS)
                 for ran in run_sweep(book, cases, _executor(running, known, quiet=quiet)):
-                    if not quiet and ran.outcome.status != "done":
-                        say(f"{ran.outcome.status}: {case_words(ran.case)}: {ran.outcome.reason}")
+                    if ran.outcome.status == "failed":
+                        complain(f"{case_words(ran.case)}: {ran.outcome.reason}")
+                    elif ran.outcome.status == "skipped" and not quiet:
+                        say(f"skipped: {case_words(ran.case)}: {ran.outcome.reason}")
         except (KeyboardInterrupt, Interrupted):
             raise Interrupted("interrupted", hint=_how_to_go_on(book)) from None
-        return _present(book, output_format, output, quiet=quiet)
+        return _present(book, output_format, output, plot=plot, quiet=quiet)
 
 
 def _settings(
@@ -217,11 +224,14 @@ def _show_plan(cases: Sequence[Case], book: SweepBook, output_format: TidyFormat
     return EXIT_OK
 
 
-def _present(book: SweepBook, output_format: TidyFormat, output: str, *, quiet: bool) -> int:
+def _present(
+    book: SweepBook, output_format: TidyFormat, output: str, *, plot: Path | None, quiet: bool
+) -> int:
     """What became of all cases, on standard output and beside the book; the exit code."""
     from sebench.analysis.sweep import sweep_rows
     from sebench.models import as_published
     from sebench.reporting.sweep import sweep_document, sweep_json
+    from sebench.reporting.sweep_pictures import sweep_picture
 
     sweep, published = book.read(), set[str]()
 
@@ -239,10 +249,12 @@ def _present(book: SweepBook, output_format: TidyFormat, output: str, *, quiet: 
         document=lambda: sweep_document(sweep.name, rows, published=published),
     )
     unwritten = _write_beside(book, rows, published, quiet=quiet)
+    if draw_plot(plot, lambda: sweep_picture(sweep.name, rows)):
+        unwritten = True
     statuses = {outcome.status for outcome in sweep.outcomes}
     if unwritten or "failed" in statuses:
         return EXIT_ERROR
-    return EXIT_OK if "done" in statuses else EXIT_INCONCLUSIVE
+    return EXIT_INCONCLUSIVE if statuses == {"skipped"} else EXIT_OK  # a part of few cases may be empty
 
 
 def _write_beside(

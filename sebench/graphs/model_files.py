@@ -298,8 +298,12 @@ def _size(path: Path, location: Path) -> int:
     return status.st_size
 
 
-def _of_openvino(path: Path) -> ModelFile:
-    """OpenVINO's own format: layers in XML, weights in the file of the same name beside it."""
+def open_openvino(path: Path) -> ElementTree.Element:
+    """An OpenVINO model as it is in its file; weights are not read.
+
+    Raises:
+        DataFileError: see `look_into`.
+    """
     _require_file(path)
     try:
         text = read_file(path)
@@ -313,7 +317,6 @@ def _of_openvino(path: Path) -> ModelFile:
     layers = root.findall("./layers/layer")
     if root.tag != "net" or not layers:
         raise DataFileError(f"{path} is no OpenVINO model: it has no layers")
-    beside = tuple(_own_weights(path)) if any(each.get("type") == "Const" for each in layers) else ()
     for layer in layers:
         version = layer.get("version", "")
         if not version.startswith("opset"):
@@ -321,6 +324,13 @@ def _of_openvino(path: Path) -> ModelFile:
                 f"{path} asks for the operator {version}:{layer.get('type')}, which no runtime has by itself",
                 hint="export it with operators of OpenVINO alone",
             )
+    return root
+
+
+def _of_openvino(path: Path) -> ModelFile:
+    """OpenVINO's own format: layers in XML, weights in the file of the same name beside it."""
+    layers = open_openvino(path).findall("./layers/layer")
+    beside = tuple(_own_weights(path)) if any(each.get("type") == "Const" for each in layers) else ()
     inputs = tuple(_parameter(layer) for layer in layers if layer.get("type") == "Parameter")
     return ModelFile(path, _fed(path, inputs), beside)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sebench.graphs.graph import REORDER, Graph, Node, Shape
 
-_NAMES = {
+NAMES = {
     "Convolution": "Conv",
     "GroupConvolution": "Conv",
     "ConvolutionBackpropData": "ConvTranspose",
@@ -86,8 +86,8 @@ def graph_of(compiled: Any, operations: Mapping[str, str]) -> tuple[Graph, froze
             found = list(_types(originals, operations)) or [kind]
             types = [each for each in found if each != BIAS] or ["Add"]
             if _GROUPED in types and len(taken) > 1:
-                shapes[taken[1]] = _flat(shapes[taken[1]], len(shapes[made[0]]))
-            ops = tuple(_NAMES.get(each, _KINDS.get(each, each)) for each in types)
+                shapes[taken[1]] = without_groups(shapes[taken[1]], len(shapes[made[0]]))
+            ops = tuple(NAMES.get(each, _KINDS.get(each, each)) for each in types)
             nodes.append(Node(name=name, op=kind, ops=ops, inputs=taken, outputs=made))
             if facts.get("execTimeMcs") == _NOT_EXECUTED:
                 idle.add(name)
@@ -119,6 +119,6 @@ def _shape(port: Any) -> Shape:  # noqa: ANN401
     return tuple(size.get_length() if size.is_static else 0 for size in port.get_partial_shape())
 
 
-def _flat(weight: Shape, dimensions: int) -> Shape:
+def without_groups(weight: Shape, dimensions: int) -> Shape:
     """A weight of groups as ONNX has it: G x O/g x I/g x window as O x I/g x window."""
     return (weight[0] * weight[1], *weight[2:]) if len(weight) == dimensions + 1 else weight

@@ -16,6 +16,7 @@ from sebench.reporting.comparison_records import comparison_records
 from sebench.reporting.contract import document_json, plain_value
 from sebench.reporting.document import EMPTY, Cell, Column, Document, Paragraph, Row, Table, text_cell
 from sebench.reporting.finite import finite_metric, finite_ratio
+from sebench.reporting.metric_row import sizes_cell
 from sebench.reporting.ratio_picture import RatioRow, ratio_chart, ratio_notes
 from sebench.reporting.records import CellValue, Field, Records
 from sebench.schema import Comparison, Quantity, Ratio, workload_words
@@ -119,6 +120,7 @@ def _shared_text(table: Across) -> str:
 
 
 def _notes(rows: Sequence[MachineRow]) -> Iterator[str]:
+    yield "baseline, candidate: median of all timed steps; n = processes x blocks"
     yield METHOD
     yield SESSIONS
     for row in rows:
@@ -151,6 +153,7 @@ def across_table(table: Across) -> Table:
         Column("candidate", "candidate", "right"),
         Column("ratio", "ratio", "right", detail="[CI]", pinned=True),
         Column("grade", "grade"),
+        Column("n", "n", role="fold"),
         Column("highest_over_this", "highest / this", "right", detail="[corrected CI]"),
     )
     title = f"{pair_name(table.pair)}, {_shared_text(table)}"
@@ -172,6 +175,7 @@ def _row(row: MachineRow, own: Sequence[str]) -> Row:
         _time(row.latency.candidate),
         _ratio(row.latency.ratio),
         text_cell(row.latency.grade or UNKNOWN),
+        sizes_cell(row.latency),
         EMPTY if row.highest_over_this is None else _ratio(row.highest_over_this),
     )
 

@@ -58,7 +58,7 @@ def row(metric: MetricComparison, *, group: str, paper: PaperPair | None, with_p
         _ratio(metric),
         *((_paper(paper, scale),) if with_paper else ()),
         Cell(_grade_text(metric), metric.grade),
-        _sizes(metric),
+        sizes_cell(metric),
     )
 
 
@@ -189,7 +189,8 @@ def _printed(figure: PaperFigure | None, scale: Scale) -> str:
     return figure.text if float(figure.scale) == scale.factor else f"{figure.text} {figure.unit}"
 
 
-def _sizes(metric: MetricComparison) -> Cell:
+def sizes_cell(metric: MetricComparison) -> Cell:
+    """Sample sizes, e.g. ``6 x 8``: processes x blocks."""
     if metric.exact:
         return EMPTY
     ratio = metric.ratio

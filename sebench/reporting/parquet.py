@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
+from importlib.util import find_spec
 
 from sebench.errors import UsageError
 from sebench.installation import extra_hint
@@ -16,7 +16,7 @@ def check_parquet() -> None:
     Raises:
         UsageError: pyarrow is not installed.
     """
-    if importlib.util.find_spec("pyarrow") is None:
+    if find_spec("pyarrow") is None:
         raise UsageError("--format parquet needs pyarrow", hint=extra_hint("parquet"))
 
 

@@ -27,10 +27,20 @@ from sebench.reporting.document import (
     Table,
     text_cell,
 )
+from sebench.reporting.metric_row import sizes_cell
 from sebench.reporting.ratio_picture import RatioRow, ratio_notes
 from sebench.reporting.records import WORKLOAD_FIELDS, CellValue, Field, Records
 from sebench.reporting.sweep_pictures import fact_text, sweep_pictures
-from sebench.schema import COLUMN_OPTIONS, Quantity, WorkloadOption, WorkloadRequest, said, workload_words
+from sebench.schema import (
+    COLUMN_OPTIONS,
+    MetricComparison,
+    Quantity,
+    Ratio,
+    WorkloadOption,
+    WorkloadRequest,
+    said,
+    workload_words,
+)
 from sebench.schema.options import Fact
 from sebench.schema.sweep import Case, CaseStatus
 from sebench.units import UNKNOWN, format_duration, format_ratio, seconds_scale, significant
@@ -92,17 +102,27 @@ def _cases(count: int) -> str:
 
 
 def _range(rows: Sequence[SweepRow]) -> Iterator[str]:
-    axes = sweep_axes([row for row in rows if row.ratio])
-    known = sorted(((row.ratio.estimate or 0.0, place) for place, row in enumerate(rows) if row.ratio))
+    """Of ratios with an interval: without one, the lowest and the highest are the least certain of all."""
+    known = [
+        (row.ratio.estimate or 0.0, place, row.ratio)
+        for place, row in enumerate(rows)
+        if row.ratio is not None and row.ratio.ci_low is not None
+    ]
     if len(known) > 1:
-        least, most = (_ratio_of(rows[place], axes) for place in (known[0][1], known[-1][1]))
+        axes = sweep_axes([rows[place] for _, place, _ in known])
+        least, most = (
+            f"{' '.join(ratio_text(ratio))} ({_where(rows[place], axes)})"
+            for _, place, ratio in (min(known, key=_by_size), max(known, key=_by_size))
+        )
         yield f"The latency ratio, candidate / baseline, lies between {least} and {most}."
 
 
-def _ratio_of(row: SweepRow, axes: Sequence[SweepAxis]) -> str:
-    estimate, interval = ratio_text(row.ratio) if row.ratio else (UNKNOWN, "")
-    where = ", ".join(fact_text(axis, value) for axis in axes if (value := axis.read(row)) is not None)
-    return f"{' '.join(filter(None, (estimate, interval)))} ({where})"
+def _by_size(known: tuple[float, int, Ratio]) -> float:
+    return known[0]
+
+
+def _where(row: SweepRow, axes: Sequence[SweepAxis]) -> str:
+    return ", ".join(fact_text(axis, value) for axis in axes if (value := axis.read(row)) is not None)
 
 
 def sweep_notes(rows: Sequence[SweepRow]) -> tuple[str, ...]:
@@ -120,7 +140,8 @@ def sweep_notes(rows: Sequence[SweepRow]) -> tuple[str, ...]:
     findings = ", ".join(f"{code} {count}" for code, count in found.most_common())
     return (
         interval.replace("Mark: ", "ratio: ").replace(" Bar: its ", " In brackets: its "),
-        "baseline, candidate: median of all timed steps; params, MACs: candidate / baseline, counted",
+        "baseline, candidate: median of all timed steps; n = processes x blocks",
+        "params, MACs: candidate / baseline, counted",
         *((f"{_SOME_FINDINGS}{findings}",) if findings else ()),
         *_origins(rows),
         ABSOLUTE_TIMES,
@@ -158,7 +179,7 @@ def _measured_table(rows: Sequence[SweepRow], axes: Sequence[SweepAxis]) -> Tabl
         Column("baseline", "baseline", "right"),
         Column("candidate", "candidate", "right"),
         Column("ratio", "ratio", "right", detail="[CI]", pinned=True),
-        Column("grade", "grade"),
+        Column("grade", "grade", detail="n"),
         Column("params_ratio", "params", "right"),
         Column("macs_ratio", "MACs", "right"),
     )
@@ -170,13 +191,12 @@ def _axis_column(axis: SweepAxis) -> Column:
 
 
 def _measured_row(row: SweepRow, axes: Sequence[SweepAxis]) -> Row:
-    latency = row.latency
     return (
         *_axis_cells(row, axes),
         _time_cell(row.baseline),
         _time_cell(row.candidate),
         _ratio_cell(row),
-        text_cell((latency and latency.grade) or UNKNOWN),
+        _grade_cell(row.latency),
         _exact_cell(row.params_ratio),
         _exact_cell(row.macs_ratio),
     )
@@ -200,6 +220,13 @@ def _ratio_cell(row: SweepRow) -> Cell:
         return Cell(UNKNOWN if row.latency is None else "unavailable")
     estimate, interval = ratio_text(row.ratio)
     return Cell(estimate, row.ratio.estimate, interval or "no interval")
+
+
+def _grade_cell(latency: MetricComparison | None) -> Cell:
+    """With the sample sizes beside it."""
+    if latency is None or latency.grade is None:
+        return Cell(UNKNOWN)
+    return Cell(latency.grade, latency.grade, sizes_cell(latency).text)
 
 
 def _exact_cell(value: float | None) -> Cell:

@@ -150,7 +150,7 @@ def _left_out(axis: SweepAxis, placed: Sequence[_Placed], drawn: Sequence[_Place
     names = [", ".join(filter(None, (each.panel, each.name))) for each in missing]
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     what = f"{len(missing)} of {len(placed)} lines against {axis.label}"
-    return (f"Left out for want of room, and in the table: {what}: {'; '.join(names[:_NAMED])}{more}.",)
+    return (f"Left out for want of room, but not of the table: {what}: {'; '.join(names[:_NAMED])}{more}.",)
 
 
 # --- one panel --------------------------------------------------------------------------------------------
@@ -240,4 +240,5 @@ def _notes(axis: SweepAxis, lines: Sequence[SweepLine]) -> tuple[str, ...]:
     alike = "Marks of one colour in one panel differ in nothing else that the sweep sets."
     if following:
         alike += f" What it leaves open may differ with the {axis.label}: {', '.join(following)}."
-    return (*ratio_notes(rows), alike)
+    without = ("Diamond: a ratio without an interval.",) if any(not row.interval for row in rows) else ()
+    return (*ratio_notes(rows), *without, alike)

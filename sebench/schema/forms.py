@@ -48,13 +48,13 @@ FORMS: tuple[Form, ...] = (
         name="pooled",
         help="squeeze before the last 1x1 convolution; the first layer is composed with it",
         level="graph",
-        runtimes=(*_TORCH, "onnxruntime", "openvino"),
+        runtimes=(*_TORCH, "onnxruntime", "openvino", "executorch"),
     ),
     Form(
         name="conv1x1",
         help="both layers as 1x1 convolutions",
         level="graph",
-        runtimes=(*_TORCH, "onnxruntime", "openvino"),
+        runtimes=(*_TORCH, "onnxruntime", "openvino", "executorch"),
     ),
     Form(
         name="clip",

@@ -113,6 +113,13 @@ RUNTIMES: tuple[RuntimeInfo, ...] = (
         quantizer="nncf",
         **{**_EXPORTED, "dtypes": ("float32", "bfloat16")},
     ),
+    RuntimeInfo(
+        name="executorch",
+        help="ExecuTorch with XNNPACK",
+        verb="export",
+        needs=("executorch",),
+        **{**_EXPORTED, "quantizations": ("none",), "has_graph": False},
+    ),
 )
 """One per `Runtime`, in its order."""
 

@@ -174,7 +174,8 @@ class SweepBook:
     def go_on(self, cases: Sequence[Case]) -> Sweep:
         """Go on with a run that was begun, whose cases may have changed since.
 
-        A result whose outcome was not written any more gets it now (`heal`).
+        A result whose outcome was not written any more gets it now (`heal`). A case whose result somebody has
+        removed is pending again.
 
         Args:
             cases: of the matrix as it is today; outcomes of others are kept, but are not of the sweep.
@@ -183,6 +184,9 @@ class SweepBook:
             DataFileError: there is no book, or a file of it cannot be read or written.
         """
         self._token, self._known = self._load().token, self._outcomes()
+        for left in (*self.folder.glob(".*.tmp"), *self._outcomes_folder.glob(".*.tmp")):
+            left.unlink(missing_ok=True)  # by a writer that was killed: there is no other
+        self._forget_removed()
         self.heal()
         self._write(cases)
         return self.read()
@@ -237,6 +241,12 @@ class SweepBook:
     @property
     def _outcomes_folder(self) -> Path:
         return self.folder / "outcomes"
+
+    def _forget_removed(self) -> None:
+        for outcome in tuple(self._known.values()):
+            if outcome.result is not None and not (self.directory / f"{outcome.result}.json").exists():
+                (self._outcomes_folder / f"{outcome.id}.json").unlink(missing_ok=True)
+                del self._known[outcome.id]
 
     def _write(self, cases: Sequence[Case]) -> None:
         book = _Book(name=self.name, token=self._token, cases=tuple(cases))

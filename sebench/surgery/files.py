@@ -21,11 +21,14 @@ from sebench.errors import BuildError, CountError, UsageError
 from sebench.graphs import Graph, GraphGate, find_gates
 from sebench.graphs.model_files import ONNX, DeclaredInput, is_optimised, look_into, open_onnx
 from sebench.graphs.onnx import graph_of
+from sebench.graphs.openvino_files import read_openvino
 from sebench.graphs.stripping import Stripped, strip
 from sebench.graphs.work import GraphWork, NodeWork, work_of
 from sebench.inputs import Inputs
+from sebench.installation import extra_hint
 from sebench.profilers.inputs import OwnInput, make_source
 from sebench.profilers.runtimes import FILE_RUNTIMES
+from sebench.profilers.runtimes.open_vino import write_reshaped
 from sebench.schema import (
     PLAIN,
     ModelSpec,
@@ -61,15 +64,15 @@ def count_file(spec: ModelSpec, shape: tuple[int, ...], phase: Phase, dtype: str
 
     Raises:
         BuildError: its attention cannot be taken out.
-        CountError: a training step, or no ONNX file.
+        CountError: a training step, or sizes that are open and cannot be fixed here.
         DataFileError: it cannot be read, or is refused.
     """
     path = Path(spec.model)
     if phase != "inference":
         raise CountError(f"{spec.model} cannot be counted in {phase}: an exported file has no backward pass")
     if path.suffix != ONNX:
-        raise CountError(f"{spec.model} cannot be counted: only {ONNX} files are")
-    if spec.variant == PLAIN:
+        graph = _openvino_graph(spec, shape)
+    elif spec.variant == PLAIN:
         graph = _proven(spec, shape, _runtime_here()).after
     else:
         model = open_onnx(path)
@@ -79,6 +82,23 @@ def count_file(spec: ModelSpec, shape: tuple[int, ...], phase: Phase, dtype: str
             )
         graph = graph_of(model, _shapes(spec, shape))
     return _cost(graph, shape, dtype)
+
+
+def _openvino_graph(spec: ModelSpec, shape: tuple[int, ...]) -> Graph:
+    """The graph of an OpenVINO file, with the shapes that it has for an input."""
+    path = Path(spec.model)
+    graph = read_openvino(path)
+    if all(0 not in graph.shape(value) for value in graph.inputs):
+        return graph
+    if find_spec("openvino") is None:
+        raise CountError(
+            f"{spec.model} leaves sizes open, and counting it for some takes OpenVINO",
+            hint=extra_hint("openvino"),
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / path.name
+        write_reshaped(path, _shapes(spec, shape), written)
+        return read_openvino(written)
 
 
 def write_file(spec: ModelSpec, folder: Path, workload: Workload) -> None:
@@ -157,9 +177,9 @@ def _shapes(spec: ModelSpec, shape: tuple[int, ...]) -> dict[str, tuple[int, ...
 
 
 def _runtime_here() -> Runtime:
-    """One that is installed."""
-    for name in FILE_RUNTIMES:
-        if find_spec(name) is not None:
+    """One that reads ONNX files and is installed."""
+    for name, runtime in FILE_RUNTIMES.items():
+        if runtime.reads_onnx and find_spec(name) is not None:
             return name
     raise CountError("attention is taken out of a file with a runtime at hand, and none is installed")
 

@@ -266,9 +266,10 @@ def export(request: ExportRequest, build: Build, device: Device, *, alive: Heart
     export_s = device.clock() - start_s
     alive()
     step = guarded(lambda: runtime.load(folder, own, workload))
-    if workload.quantize == "none":
+    count_operations = runtime.count_operations
+    if count_operations is None or workload.quantize == "none":
         return Exported(export_s=export_s)
-    counted = guarded(lambda: runtime.count_operations(folder / runtime.file, workload))
+    counted = guarded(lambda: count_operations(folder / runtime.file, workload))
     difference = cast("float", step.facts[APART])
     quantized = Quantized(**counted._asdict(), difference_from_eager=difference)
     return Exported(export_s=export_s, quantized=quantized)

@@ -102,15 +102,25 @@ def test_two_files_in_two_runtimes_are_a_pair(invoke):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("files", "fewest_blocks_measured")
-def test_openvino_files_are_timed_without_counts(invoke):
+def test_openvino_files_are_counted_and_timed(invoke):
     openvino = pytest.importorskip("openvino")
-    for name in ("se", "plain"):
+    for name in ("se", "plain"):  # with an open batch
         openvino.save_model(openvino.convert_model(f"{name}.onnx"), f"{name}.xml")
     done = invoke(f"compare --baseline plain.xml --candidate se.xml {MEASURED} --no-save")
     found = metrics(done)
     assert found["latency"]["status"] == "ok"
     assert found["latency"]["workload"]["runtime"] == "openvino"
-    assert found["params"]["reason"].startswith("plain.xml cannot be counted: only .onnx files are")
+    assert (found["params"]["baseline"]["value"], found["params"]["candidate"]["value"]) == (64, 106)
+    assert found["macs"]["difference"]["estimate"] == 2 * C * H
+    (alone,) = json.loads(invoke("count -m se.xml -v asis -b 4 --sites --format json").stdout)["models"]
+    assert alone["macs"] == 4 * (C * C * 256 + 2 * C * H)
+    (gate,) = alone["gates"]
+    assert (gate["channels"], gate["hidden"], gate["gate"], gate["macs"]) == (
+        C,
+        [H],
+        "sigmoid",
+        4 * 2 * C * H,
+    )
 
 
 @pytest.mark.slow

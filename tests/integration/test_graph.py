@@ -52,9 +52,9 @@ def nodes_by_part(entry):
 
 
 @pytest.mark.slow
-def test_the_nodes_of_onnx_runtime(sebench, net):
+def test_the_nodes_of_onnx_runtime(invoke, net):
     pytest.importorskip("onnxruntime")
-    entry = entry_of(sebench(f"count --runtime onnxruntime --graph {net}"))
+    entry = entry_of(invoke(f"count --runtime onnxruntime --graph {net}"))
     parts = nodes_by_part(entry)
     # Two gates: a mean, two convolutions that hold their activations, a product.
     assert (parts["squeeze"], parts["excite"], parts["scale"]) == ((0, 2), (0, 4), (0, 2))
@@ -70,9 +70,9 @@ def test_the_nodes_of_onnx_runtime(sebench, net):
 
 
 @pytest.mark.slow
-def test_the_nodes_of_openvino(sebench, net):
+def test_the_nodes_of_openvino(invoke, net):
     pytest.importorskip("openvino")
-    entry = entry_of(sebench(f"count --runtime openvino --graph {net}"))
+    entry = entry_of(invoke(f"count --runtime openvino --graph {net}"))
     parts = nodes_by_part(entry)
     assert (parts["squeeze"], parts["excite"], parts["scale"]) == ((0, 2), (0, 4), (0, 2))
     assert parts["layer"] == (5, 5)
@@ -82,8 +82,8 @@ def test_the_nodes_of_openvino(sebench, net):
 
 
 @pytest.mark.slow
-def test_the_kernels_of_inductor(sebench, net):
-    entry = entry_of(sebench(f"count --runtime compile --graph {net}"))
+def test_the_kernels_of_inductor(invoke, net):
+    entry = entry_of(invoke(f"count --runtime compile --graph {net}"))
     parts = nodes_by_part(entry)
     assert (parts["squeeze"], parts["scale"], parts["layer"]) == ((0, 2), (0, 2), (5, 5))
     assert [(gate["channels"], gate["hidden"]) for gate in entry["gates"]] == [(32, [16])] * 2
@@ -92,9 +92,9 @@ def test_the_kernels_of_inductor(sebench, net):
 @pytest.mark.slow
 @pytest.mark.usefixtures("fewest_blocks_measured")
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
-def test_times_of_nodes(sebench, net, runtime):
+def test_times_of_nodes(invoke, net, runtime):
     pytest.importorskip(runtime)
-    entry = entry_of(sebench(f"profile --runtime {runtime} --threads 1 --seed 1 {net}"))
+    entry = entry_of(invoke(f"profile --runtime {runtime} --threads 1 --seed 1 {net}"))
     parts = {part["part"]: part for part in entry["parts"]}
     assert all(parts[name]["candidate_s"] > 0 for name in ("squeeze", "excite", "scale", "layer"))
     assert entry["explained_s"] == pytest.approx(sum(part["difference_s"] for part in entry["parts"]))
@@ -105,10 +105,10 @@ def test_times_of_nodes(sebench, net, runtime):
 
 
 @pytest.mark.slow
-def test_resnet50_in_onnx_runtime(sebench):
+def test_resnet50_in_onnx_runtime(invoke):
     """58 nodes, 220 with SE: on every processor, as all widths are multiples of 16."""
     pytest.importorskip("onnxruntime")
-    done = sebench("count -m resnet50 -v se -v se(fc=conv1x1) --runtime onnxruntime --graph --format json -q")
+    done = invoke("count -m resnet50 -v se -v se(fc=conv1x1) --runtime onnxruntime --graph --format json -q")
     linear, convolutions = json.loads(done.stdout)["graphs"]
     assert (linear["baseline_nodes"], linear["candidate_nodes"], convolutions["candidate_nodes"]) == (
         58,

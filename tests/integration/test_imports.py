@@ -20,6 +20,7 @@ COMMANDS = (
     "compare --from .sebench/results .sebench/results",
     "export pyperf .sebench/results",
     "check --model resnet50 --max-overhead latency:1.10 --dump-config",
+    "sweep -m resnet50 -m mobilenet_v1 --device cpu -b 1 -b 8 --dry-run",
 )
 # All in one process: a module that one of them imported would still be there after the next.
 SCRIPT = """

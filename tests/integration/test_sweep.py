@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -18,7 +19,7 @@ from sebench.api import sweeping
 from sebench.cli import app
 from sebench.configuration.sweep import load_sweep
 from sebench.errors import UsageError
-from sebench.runner.measuring.context import Host, RunContext
+from sebench.runner.measuring.context import RunContext
 from sebench.runner.sweeping.expansion import expand
 from sebench.store import ResultStore
 from sebench.store.sweeps import SweepBook
@@ -46,8 +47,14 @@ def _folder(tmp_path, monkeypatch):
     Path("s.toml").write_text(FILE)
 
 
+def counted_host():
+    """Steady workers, and networks that need no process to be counted."""
+    counts = samples.SameCounts(samples.cost(100, 1000))
+    return replace(steady_host(), open_counter=counts.open)
+
+
 def sweep(*arguments, code=0, host=None):
-    done = CliRunner().invoke(app, ["sweep", *arguments], obj=host or steady_host())
+    done = CliRunner().invoke(app, ["sweep", *arguments], obj=host or counted_host())
     assert done.exit_code == code, (done.exit_code, done.stdout, done.stderr)
     return done
 
@@ -68,7 +75,7 @@ def result_ids():
 
 
 def test_a_file_is_measured_case_by_case():
-    done = sweep("s.toml", "--format", "json")
+    done = sweep("s.toml", "--format", "json", host=steady_host())
     cases = json.loads(done.stdout)["cases"]
     assert [case["status"] for case in cases] == ["done", "done"]
     assert sorted(case["result"] for case in cases) == result_ids()
@@ -122,10 +129,14 @@ def test_what_cannot_be_meant_is_skipped_and_told_and_the_rest_goes_on():
 
 
 def test_a_case_that_fails_is_recorded_and_tried_again():
-    dying = Host(command=(FRESH, "-c", "raise SystemExit(3)"))
+    dying = replace(counted_host(), command=(FRESH, "-c", "raise SystemExit(3)"))
     cases = measured("s.toml", "--timeout", "60", code=1, host=dying)
     assert [case["status"] for case in cases] == ["failed", "failed"]
     assert "ended with status 3" in cases[0]["reason"]
+    quiet = sweep("s.toml", "-b", "1", "--timeout", "60", "--name", "other", "--quiet", code=1, host=dying)
+    assert re.fullmatch(
+        r"sebench: error: nets.py:one se --device cpu --batch-size 1 --threads 1: .* status 3\n", quiet.stderr
+    )
     done = sweep("s.toml", "--resume")
     assert "sweep s: 2 cases to measure, about 42 s; 2 that failed tried again" in done.stderr
     assert [outcome.status for outcome in book().read().outcomes] == ["done", "done"]
@@ -173,6 +184,10 @@ def test_shards_share_a_directory_and_have_every_case_once():
     assert len(result_ids()) == 4
 
 
+def test_a_part_may_be_empty():
+    assert "0 cases" in sweep("s.toml", "--shard", "3/3").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
@@ -211,8 +226,29 @@ def test_the_example_is_a_sweep():
     # 3 networks x 2 batches x 2 threads - 1 excluded + 1 included
     assert len(cases) == 12
     assert [case["timeout_s"] for case in cases] == [300.0] * 12
-    counted = replace(steady_host(), open_counter=samples.SameCounts(samples.cost(100, 1000)).open)
-    assert [case["status"] for case in measured(example, host=counted)] == ["done"] * 12
+    assert [case["status"] for case in measured(example)] == ["done"] * 12
+
+
+PRINTED = [
+    line.partition("#")[0].split()[2:]
+    for page in ("README.md", "docs/sweeps.md")
+    for line in (ROOT / page).read_text(encoding="utf-8").splitlines()
+    if line.startswith(("sebench sweep -m", "sebench sweep examples/"))
+]
+
+
+@pytest.mark.parametrize("arguments", PRINTED, ids=" ".join)
+def test_the_commands_in_the_documentation_are_understood(arguments, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    asked = [word for word in arguments if word != "--dry-run"]
+    assert {case["status"] for case in measured(*asked, "--dry-run")} == {"pending"}
+
+
+def test_the_file_in_the_documentation_is_understood():
+    text = (ROOT / "docs" / "sweeps.md").read_text(encoding="utf-8")
+    Path("s.toml").write_text(text.partition("```toml\n")[2].partition("```")[0].replace(":net", ":one"))
+    # 2 networks x 3 variants x 2 batches - 3 excluded + 1 included
+    assert len(measured("s.toml", "--dry-run")) == 10
 
 
 # --- output ---------------------------------------------------------------------------------------------

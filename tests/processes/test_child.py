@@ -5,7 +5,13 @@ import os
 import psutil
 import pytest
 
-from sebench.runner.workers.child import Child, ChildGone
+from sebench.runner.workers.child import (
+    Child,
+    ChildGone,
+    TimeLimitReached,
+    leave_out_of_limit,
+    time_limit,
+)
 from tests.interpreter import FRESH
 from tests.running import assert_gone
 
@@ -95,3 +101,44 @@ def test_without_descriptors_of_processes_polling_does(child, monkeypatch):
     assert parent.read_line(timeout_s=FOR_EVER_S) == b""
     assert parent.cause_of_death() == "ended with status 3"
     assert_gone(forked, within_s=FOR_EVER_S)
+
+
+# --- a limit to all that is done ------------------------------------------------------------------------
+
+
+def test_within_a_limit_no_wait_is_longer(child):
+    silent = child("import time; time.sleep(600)")
+    with time_limit(0.05), pytest.raises(TimeLimitReached, match=r"^timed out after 0.05 s$"):
+        silent.read_line(timeout_s=FOR_EVER_S)
+
+
+def test_one_that_never_stops_talking_is_not_listened_to_for_ever(child):
+    talker = child("while True: print(1, flush=True)")
+    lines = iter(lambda: talker.read_line(timeout_s=FOR_EVER_S), b"")
+    with time_limit(0.05), pytest.raises(TimeLimitReached):
+        list(lines)
+
+
+def test_one_that_does_not_listen_is_not_written_to_for_ever(child):
+    deaf = child("import time; time.sleep(600)")
+    with time_limit(0.05), pytest.raises(TimeLimitReached):
+        deaf.write(b"x" * 2**24, timeout_s=FOR_EVER_S)
+
+
+def test_after_the_limit_a_process_is_ended_all_the_same(child):
+    forked = child("import time; time.sleep(600)")
+    with time_limit(1e-9):
+        forked.end(patience_s=FOR_EVER_S)
+    assert_gone(forked.pid, within_s=FOR_EVER_S)
+
+
+def test_time_of_others_is_left_out_and_limits_end_with_their_block(child):
+    echo = child("import sys; [print(line, flush=True) for line in sys.stdin]")
+    with time_limit(1e-9):
+        leave_out_of_limit(FOR_EVER_S)
+        echo.write(b"one\n", timeout_s=FOR_EVER_S)
+        assert echo.read_line(timeout_s=FOR_EVER_S) == b"one\n"
+    echo.write(b"two\n", timeout_s=FOR_EVER_S)
+    with time_limit(None):
+        assert echo.read_line(timeout_s=FOR_EVER_S) == b"\n"
+        assert echo.read_line(timeout_s=FOR_EVER_S) == b"two\n"

@@ -1,6 +1,7 @@
 """Cases of a sweep in real worker processes, whose times are pretended: done, failed, timed out, killed."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from sebench.store import ResultStore
 from sebench.store.sweeps import SweepBook
 from tests import samples
 from tests.interpreter import FRESH
-from tests.pretended import steady_host
+from tests.pretended import WORKER, steady_host
 from tests.running import children_of, command_of
 from tests.scripts import benchmark
 
@@ -125,6 +126,44 @@ def test_the_rest_goes_on_and_what_cannot_be_meant_comes_first():
     assert (ran[0].case, ran[0].outcome.status) == (cases[2], "skipped")
     assert told[0] == "counting"
     assert {(each.session, each.sessions) for each in told[1:]} == {(0, 2), (1, 2)}
+
+
+def test_what_cannot_be_counted_in_time_has_failed_before_the_others_are_measured():
+    talks = "import sys; sys.stdin.readline(); import time; time.sleep(600)"
+    host = Host(command=(FRESH, "-c", talks), findings_for=lambda environment, **workload: ())
+    cases = (case(1, timeout_s=0.3), case(2, timeout_s=0.3))
+    ran = list(LocalExecutor(RunContext(host=host), Estimate(cases))(cases))
+    assert [each.outcome.reason for each in ran] == ["timed out after 0.3 s"] * 2
+    assert [child for child in children_of(os.getpid()) if "readline" in command_of(child)] == []
+
+
+def test_a_network_that_ends_its_counting_process_fails_alone():
+    """Its neighbour, which the same program counts, is measured."""
+    Path("bad.py").write_text(NETWORK)
+    program = Path("picky.py")
+    program.write_text(
+        "import runpy, sys\n"
+        "line = sys.stdin.buffer.readline()\n"
+        "if b'CountRequest' in line and b'bad.py' in line:\n"
+        "    raise SystemExit(3)\n"
+        "class Again:\n"
+        "    def __init__(self): self.first = line\n"
+        "    def readline(self):\n"
+        "        told, self.first = self.first, None\n"
+        "        return told if told is not None else sys.__stdin__.buffer.readline()\n"
+        "class Input: buffer = Again()\n"
+        "sys.stdin = Input()\n"
+        f"sys.argv = ['steady.py', 'calm']\n"
+        f"runpy.run_path({str(WORKER)!r}, run_name='__main__')\n"
+    )
+    host = replace(steady_host(), command=(FRESH, str(program.resolve())))
+    cases = (case(1, model="bad.py:net"), case(2))
+    ran = list(LocalExecutor(RunContext(host=host), Estimate(cases))(cases))
+    assert [(each.case.model, each.outcome.status) for each in ran] == [
+        ("bad.py:net", "failed"),
+        ("nets.py:net", "done"),
+    ]
+    assert "ended with status 3" in ran[0].outcome.reason
 
 
 def test_progress_is_that_of_the_whole_sweep():

@@ -8,7 +8,7 @@ there, a file here, and a line in `PREPARE`.
 
 from __future__ import annotations
 
-from sebench.profilers.runtimes import compiled, cudagraph, eager, onnx_runtime, open_vino
+from sebench.profilers.runtimes import compiled, cudagraph, eager, execu_torch, onnx_runtime, open_vino
 from sebench.profilers.runtimes.eager import Batch, Prepare, PreparedStep
 from sebench.profilers.runtimes.exported import FileRuntime
 from sebench.schema import Runtime
@@ -18,6 +18,7 @@ __all__ = ["FILE_RUNTIMES", "PREPARE", "Batch", "FileRuntime", "Prepare", "Prepa
 FILE_RUNTIMES: dict[Runtime, FileRuntime] = {
     "onnxruntime": onnx_runtime.RUNTIME,
     "openvino": open_vino.RUNTIME,
+    "executorch": execu_torch.RUNTIME,
 }
 """Runtimes that take a network from a file; `RuntimeInfo.is_exported` says the same."""
 

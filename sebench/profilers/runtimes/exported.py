@@ -39,7 +39,9 @@ depends on the weights: it is told, and only what is another function altogether
 APART = "difference_from_eager"
 """Name of the fact that `require_agreement` finds."""
 _OPERATOR = re.compile(r"(?:aten|prims|torchvision)(?:::|\.)\w+")
-_UNKNOWN = re.compile(r"No (?:ONNX function|conversion rule|decompositions?)[^\n]*")
+_UNKNOWN = re.compile(
+    r"No (?:ONNX function|conversion rule|decompositions?)[^\n]*|Operator \S+ is not in Core ATen"
+)
 _OUTPUTS = "outputs.pt"
 _ELSE = "use --runtime eager or compile"
 
@@ -102,8 +104,15 @@ class FileRuntime:
     """And what one may be called that somebody else has exported."""
     write: Write
     bind: Bind
-    quantize: Quantize
-    count_operations: CountOperations
+    quantize: Quantize | None = None
+    """None where `RuntimeInfo.quantizations` has no other than ``none``."""
+    count_operations: CountOperations | None = None
+    """Of a quantized file; None likewise."""
+
+    @property
+    def reads_onnx(self) -> bool:
+        """Whether it runs ONNX files."""
+        return any(name.endswith(".onnx") for name in (self.file, *self.also))
 
     def prepare(self, module: nn.Module, batch: Batch, workload: Workload, /) -> PreparedStep:
         """See `Prepare`: exported to a temporary folder, and loaded from there."""
@@ -138,7 +147,7 @@ class FileRuntime:
             torch.save(expected, folder / _OUTPUTS)
             with silence(), torch.no_grad():
                 self.write(network, Inputs(own.tensors), folder / self.file, workload)
-                if workload.quantize != "none":
+                if self.quantize is not None and workload.quantize != "none":
                     self.quantize(folder / self.file, calibration)
         except WorkerError:
             raise

@@ -6,6 +6,7 @@ ignores that it was asked to. So the precision is said, and read back.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,24 @@ def make_compiled(file: Path, workload: Workload, own: OwnInput | None = None, *
     if found != _PRECISIONS[workload.dtype]:
         raise _other_precision(workload, found)
     return compiled
+
+
+def write_reshaped(file: Path, shapes: Mapping[str, Sequence[int]], written: Path) -> None:
+    """Write a model as it is for inputs of these shapes; nothing is compiled.
+
+    Args:
+        file: which leaves sizes open.
+        shapes: by name of the input.
+        written: ends with ``.xml``.
+    """
+    import openvino  # noqa: PLC0415
+
+    model = openvino.Core().read_model(file)
+    names = (
+        port.any_name if port.get_names() else port.get_node().get_friendly_name() for port in model.inputs
+    )
+    model.reshape({port: tuple(shapes[name]) for port, name in zip(model.inputs, names, strict=True)})
+    openvino.serialize(model, written, written.with_suffix(".bin"))
 
 
 def _other_precision(workload: Workload, found: str) -> WorkerError:

@@ -28,7 +28,7 @@ def quantize(file: Path, calibration: Sequence[tuple[torch.Tensor, ...]]) -> Non
         file: ``NAME.xml`` with its weights beside it.
         calibration: inputs whose activations set the ranges, in the order of the graph's inputs.
     """
-    import nncf  # type: ignore[import-not-found, unused-ignore] # noqa: PLC0415 - an extra
+    import nncf  # noqa: PLC0415 - an extra
     import openvino  # noqa: PLC0415
 
     core = openvino.Core()

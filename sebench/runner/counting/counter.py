@@ -12,9 +12,10 @@ import platformdirs
 from msgspec.structs import replace
 
 from sebench import models
-from sebench.errors import BuildError, CountError, SebenchError, UnknownModelError, UsageError
+from sebench.errors import BuildError, CountError, SebenchError, UnknownModelError, UsageError, WorkerError
 from sebench.runner.counting.kept import Counted as Asked
 from sebench.runner.counting.kept import KeptCounts, count_key
+from sebench.runner.workers.child import TimeLimitReached
 from sebench.runner.workers.session import (
     WORKER_COMMAND,
     Misnamed,
@@ -199,6 +200,9 @@ class Counter:
                     expect(worker, Done)
                 except WorkerSilent:  # what it was asked, it has answered
                     worker.kill()
+                except WorkerError:
+                    self._kept.drop()
+                    raise
         self._kept.keep()
 
     def __enter__(self) -> Counter:
@@ -256,7 +260,7 @@ class Counter:
         except WorkerFailed as error:
             place = "" if spec.commit is None else f"{spec.label}: "
             raise _as_counted_here(error, spec)(f"{place}{error}") from error
-        except WorkerDied:
+        except (WorkerDied, TimeLimitReached):  # an answer that comes late is one to nothing
             if worker := self._workers.pop(spec.commit, None):
                 worker.kill()
             raise

@@ -77,6 +77,10 @@ class KeptCounts:
             self._put(counted, cost, files)
         self._pending.clear()
 
+    def drop(self) -> None:
+        """Forget what was noted: a process that counted has failed."""
+        self._pending.clear()
+
     def _put(self, counted: Counted, cost: StaticCost, files: dict[str, str]) -> None:
         if self._cache is None or self._own is None or counted.spec.commit is not None:
             return

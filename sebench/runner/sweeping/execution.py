@@ -11,6 +11,7 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from sebench.analysis.comparison import compare
+from sebench.analysis.sampled import valid_by_process
 from sebench.errors import DeviceError, Interrupted, SebenchError, UsageError
 from sebench.lines import single_line
 from sebench.runner.measuring.context import RunContext
@@ -66,25 +67,25 @@ def run_case(case: Case, context: RunContext, plan: Plan | None = None) -> Ran:
         Interrupted: after Ctrl-C. No other error leaves it.
     """
     started_s = time.monotonic()
-
-    def ran(status: CaseStatus, reason: str = "", result: Result | None = None) -> Ran:
-        outcome = _outcome(case, status, reason, wall_s=time.monotonic() - started_s)
-        return Ran(case, outcome, result)
-
     try:
         plan = plan_case(case) if plan is None else plan
+    except CANNOT_BE_MEANT as error:
+        return skipped(case, error)
+    except SebenchError as error:
+        return failed(case, str(error), started_s)
+    try:
         with time_limit(case.timeout_s):
             (result,) = run(plan, context)
         reason = _lack(result)
     except Interrupted:
         raise
-    except CANNOT_BE_MEANT as error:
-        return skipped(case, error)
     except SebenchError as error:
-        return ran("failed", str(error))
+        return failed(case, str(error), started_s)
     except Exception as error:  # noqa: BLE001 - the rest of the sweep goes on
-        return ran("failed", f"internal error: {type(error).__name__}: {error}")
-    return ran("failed", reason) if reason else ran("done", result=result)
+        return failed(case, f"internal error: {type(error).__name__}: {error}", started_s)
+    if reason:
+        return failed(case, reason, started_s)
+    return Ran(case, _outcome(case, "done", started_s=started_s), result)
 
 
 def skipped(case: Case, error: SebenchError) -> Ran:
@@ -97,6 +98,17 @@ def skipped(case: Case, error: SebenchError) -> Ran:
     return Ran(case, _outcome(case, "skipped", str(error)), None)
 
 
+def failed(case: Case, reason: str, started_s: float) -> Ran:
+    """What is said of a case that was tried in vain.
+
+    Args:
+        case: that was tried.
+        reason: why it has no result.
+        started_s: when it was begun, on the monotonic clock.
+    """
+    return Ran(case, _outcome(case, "failed", reason, started_s=started_s), None)
+
+
 def why_skipped(case: Case) -> str:
     """Why a case cannot be meant on this machine, in one line; empty where it can."""
     try:
@@ -106,9 +118,15 @@ def why_skipped(case: Case) -> str:
     return ""
 
 
-def _outcome(case: Case, status: CaseStatus, reason: str, *, wall_s: float | None = None) -> CaseOutcome:
+def _outcome(
+    case: Case, status: CaseStatus, reason: str = "", *, started_s: float | None = None
+) -> CaseOutcome:
     return CaseOutcome(
-        id=case.id, status=status, reason=single_line(reason), machine=platform.node(), wall_s=wall_s
+        id=case.id,
+        status=status,
+        reason=single_line(reason),
+        machine=platform.node(),
+        wall_s=None if started_s is None else time.monotonic() - started_s,
     )
 
 
@@ -135,7 +153,7 @@ def plan_case(case: Case) -> Plan:
 
 def _lack(result: Result) -> str:
     """Why there is no latency; empty where there is."""
+    if all(map(valid_by_process, result.measurements)):  # conclusions are drawn where they are shown
+        return ""
     latency = next((each for each in compare(result).metrics if each.metric == "latency"), None)
-    if latency is None:
-        return "nothing was timed"
-    return latency.reason or "no latency" if latency.status == "unavailable" else ""
+    return (latency and latency.reason) or "nothing was timed"

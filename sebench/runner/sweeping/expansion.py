@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from msgspec.structs import asdict
@@ -18,12 +19,22 @@ from sebench.files import digests
 from sebench.runner.planning.pairs import known_candidate, make_pairs, resolve_spec
 from sebench.runner.planning.plan import LONGEST_BUDGET_S, timing_policy
 from sebench.runner.planning.workloads import says_input
-from sebench.schema import ModelSpec, Pair, WorkloadRequest, parse_variant, said, spec_identity
+from sebench.schema import (
+    ModelSpec,
+    Pair,
+    WorkloadOption,
+    WorkloadRequest,
+    parse_variant,
+    said,
+    spec_identity,
+)
 from sebench.schema.sweep import Case
 
 _ID_DIGITS = 12
 Row = Mapping[str, Any]
 """Values of one case by axis; an axis that nobody named is not in it."""
+Code = Callable[[ModelSpec], Sequence[str]]
+"""SHA-256 (hex) of the files of the user's that a network is written in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +72,11 @@ def expand(settings: SweepSettings, *, seed: int) -> Expansion:
     rows += [_included(entry, axes) for entry in settings.include]
     if not rows:
         raise UsageError("the matrix is empty: every case is excluded", hint="remove an [[exclude]] entry")
+    code = cache(_code)  # the same networks come with every workload
     found: dict[str, Case] = {}
     repeated: dict[str, None] = {}
     for row in rows:
-        case = _case(row, settings, seed)
+        case = _case(row, settings, seed, code)
         if case.id in found:
             repeated[case_words(case)] = None
         found.setdefault(case.id, case)
@@ -190,7 +202,7 @@ def _plain_spec(model: str) -> ModelSpec:
 # --- cases ----------------------------------------------------------------------------------------------
 
 
-def _case(row: Row, settings: SweepSettings, seed: int) -> Case:
+def _case(row: Row, settings: SweepSettings, seed: int, code: Code) -> Case:
     measure = settings.measure
     said_of_workload = {name: value for name, value in row.items() if name not in NAMES}
     if "image_size" in said_of_workload:
@@ -198,8 +210,14 @@ def _case(row: Row, settings: SweepSettings, seed: int) -> Case:
     request = WorkloadRequest(**said_of_workload)
     pair = _pair(row, settings, request)
     described = {
-        "sides": _described(pair) if pair else {name: row[name] for name in NAMES} | asdict(settings.options),
-        "said": {option.parameter: value for option, value in said(request)},
+        "sides": _described(pair, code)
+        if pair
+        else {name: row[name] for name in NAMES} | asdict(settings.options),
+        "said": {
+            option.parameter: value
+            for option, value in said(request)
+            if value != _usual(option) or (option.field == "runtime" and models.exported_file(row["model"]))
+        },
         "effort": measure.effort or "quick",
         "budget_s": measure.budget,
     }
@@ -219,6 +237,11 @@ def _case(row: Row, settings: SweepSettings, seed: int) -> Case:
     )
 
 
+def _usual(option: WorkloadOption) -> object:
+    """What holds where nothing is said, on every machine; files have a runtime of their own."""
+    return "inference" if option.field == "phase" else option.default
+
+
 def _pair(row: Row, settings: SweepSettings, request: WorkloadRequest) -> Pair | None:
     """Both networks; None where they do not go together, which is found again where the case is planned."""
     try:
@@ -236,8 +259,11 @@ def _pair(row: Row, settings: SweepSettings, request: WorkloadRequest) -> Pair |
     return pair
 
 
-def _described(pair: Pair) -> list[object]:
+def _described(pair: Pair, code: Code) -> list[object]:
     """Both networks with the content of the files that the user's are written in."""
     sides = (pair.baseline, pair.candidate)
-    files = {str(path): None for spec in sides for path in models.code_files(spec)}
-    return [*map(spec_identity, sides), sorted(digests(files).values())]
+    return [*map(spec_identity, sides), sorted({digest for spec in sides for digest in code(spec)})]
+
+
+def _code(spec: ModelSpec) -> tuple[str, ...]:
+    return tuple(digests(map(str, models.code_files(spec))).values())

@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 
-from sebench.errors import SebenchError
+from sebench.errors import Interrupted, SebenchError
 from sebench.profilers.environment import renewed_environment
 from sebench.runner.counting.counter import Counter
 from sebench.runner.counting.pair import count_pair, require_memory
 from sebench.runner.measuring.context import RunContext
 from sebench.runner.progress import Progress
 from sebench.runner.sweeping.estimate import Estimate
-from sebench.runner.sweeping.execution import CANNOT_BE_MEANT, Ran, plan_case, run_case, skipped
+from sebench.runner.sweeping.execution import CANNOT_BE_MEANT, Ran, failed, plan_case, run_case, skipped
+from sebench.runner.workers.child import time_limit
 from sebench.schema import Plan, Session, telling_words
 from sebench.schema.sweep import Case
 
@@ -25,7 +26,7 @@ class LocalExecutor:
     """Runs cases one after the other, so that nothing of the sweep runs beside a measurement.
 
     What cannot be meant here is skipped first of all. Then the networks of all others are counted, so that no
-    case waits for that or has to import anything for it.
+    case waits for that or has to import anything for it; what cannot be built has failed by then.
 
     Args:
         context: what measuring needs; its observer is told where the whole sweep stands.
@@ -52,8 +53,11 @@ class LocalExecutor:
             return
         with self._context.counter() as counter:
             self._counting()
-            count_ahead((plan.sessions[0] for plan in plans.values()), counter)
-            counter.close()
+            for case, plan in tuple(plans.items()):
+                if (ran := _count_case(case, plan.sessions[0], counter)) is not None:
+                    del plans[case]
+                    yield ran
+            _end_workers(counter)
             host = replace(
                 self._context.host,
                 open_counter=lambda *_: nullcontext(counter),
@@ -63,6 +67,7 @@ class LocalExecutor:
             for case, plan in plans.items():
                 observed = replace(self._context, host=host, observer=position.observer_of(case))
                 ran = run_case(case, observed, plan)
+                _end_workers(counter)
                 position.is_over(ran)
                 yield ran
 
@@ -71,8 +76,31 @@ def count_ahead(sessions: Iterable[Session], counter: Counter) -> None:
     """Count all that measuring sessions will ask for; what cannot be counted says so when it is measured."""
     for session in sessions:
         with suppress(SebenchError):
-            count_pair(session, counter)
-            require_memory(session, {"available_bytes": _ENDLESS_BYTES}, counter)
+            _count(session, counter)
+
+
+def _count(session: Session, counter: Counter) -> None:
+    count_pair(session, counter)
+    require_memory(session, {"available_bytes": _ENDLESS_BYTES}, counter)
+
+
+def _count_case(case: Case, session: Session, counter: Counter) -> Ran | None:
+    """Count what a case will ask for, within its time limit; a case that fails at that would fail again."""
+    started_s = time.monotonic()
+    try:
+        with time_limit(case.timeout_s):
+            _count(session, counter)
+    except Interrupted:
+        raise
+    except SebenchError as error:
+        return failed(case, str(error), started_s)
+    return None
+
+
+def _end_workers(counter: Counter) -> None:
+    """Nothing of the counter runs on; how code of others ends its process is no matter of another case."""
+    with suppress(SebenchError):
+        counter.close()
 
 
 def titles(plans: Mapping[Case, Plan]) -> dict[Case, str]:

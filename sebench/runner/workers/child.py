@@ -176,10 +176,14 @@ class Child:
         """
         self.close_input()
         end_s = time.monotonic() + patience_s
-        with contextlib.suppress(TimeoutError, TimeLimitReached):
+        try:
             # One that is still writing must get rid of it before it can end.
             while (left_s := end_s - time.monotonic()) > 0 and self.read_line(timeout_s=left_s):
                 pass
+        except TimeoutError:
+            pass
+        except TimeLimitReached:
+            end_s = 0.0
         self._ends_within(end_s - time.monotonic())
         self.kill()
         for stream in (self._output, self._errors):

@@ -22,7 +22,7 @@ ALONE = {
 PRESENTATION = {"output_format", "output", "plot", "quiet", "debug", "cache"}
 UNSAID = {
     # `save` is None there; stored results are for `load`; a class is a variant
-    "compare": {"no_save", "sides", "directory", "attention"},
+    "compare": {"no_save", "sides", "directory", "attention", "across", "directories"},
     # Every breakdown is an attribute. Graphs of runtimes are shown; `sebench.graphs` reads those of files.
     "count": {"by", "sites", "cross_check", "strict", "attention", "runtime", "graph"},
     "profile": {"attention", "runtime"},
@@ -34,6 +34,7 @@ UNSAID = {
 DIFFERENT = {
     ("compare", "save"): "a program's folders are left alone",
     ("count", "variant"): "one network is counted, not plain and se",
+    ("compare", "runtime"): "None is eager, or what reads the file",
     ("profile", "variant"): "None is no variant",
 }
 SHARED = [

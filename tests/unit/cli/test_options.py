@@ -15,7 +15,8 @@ UNIFORM = (
 )  # fmt: skip
 OWN_WORDS = {
     # Filters of results, and options that mean something else there.
-    ("--format", "report"), ("--format", "sweep"), ("--variant", "sweep"), ("--output", "lock"), ("--batch-size", "count"),
+    ("--format", "report"), ("--format", "sweep"), ("--variant", "sweep"), ("--output", "lock"),
+    ("--batch-size", "count"),
     *((option, "calibrate") for option in ("--model", "--variant", "--phase")),
     *((option, "tune") for option in ("--model", "--variant", "--phase")),
     *((option, command) for command in ("trend", "list") for option in ("--model", "--variant")),

@@ -16,7 +16,7 @@ from sebench.runner.planning.workloads import require_installed, require_support
 from sebench.schema import RUNTIMES as CATALOGUE
 from sebench.schema import RuntimeInfo, Workload, runtime_info
 
-NAMES = ("onnxruntime", "openvino")
+NAMES = ("onnxruntime", "openvino", "executorch")
 
 
 def runtime(name):
@@ -132,6 +132,7 @@ def test_settings_and_versions_are_told(name):
         },
         # Read back from the compiled network: its default on some CPUs is bfloat16.
         "openvino": {"inference_precision_hint": "<Type: 'float32'>", "inference_num_threads": "1"},
+        "executorch": {"backend": "XNNPACK", "threads": 1},
     }
     assert settings[name].items() <= step.facts.items()
     assert step.facts[name][0].isdigit()
@@ -169,9 +170,13 @@ def test_a_file_is_loaded_without_the_network_and_may_go_afterwards(name, tmp_pa
     own = OwnInput(lambda: make_source(load, seed=3), "cpu")
     runtime = FILE_RUNTIMES[name]
     runtime.export(module, own, load, tmp_path)
-    assert {"onnxruntime": "network.onnx", "openvino": "network.xml"}[name] == runtime.file
-    weights = {"onnxruntime": "network.onnx.data", "openvino": "network.bin"}[name]
-    assert {runtime.file, weights} <= {path.name for path in tmp_path.iterdir()}
+    files = {
+        "onnxruntime": ("network.onnx", "network.onnx.data"),
+        "openvino": ("network.xml", "network.bin"),
+        "executorch": ("network.pte",),
+    }[name]
+    assert runtime.file == files[0]
+    assert set(files) <= {path.name for path in tmp_path.iterdir()}
     with torch.inference_mode():
         expected = module(*own.tensors)
     del module
@@ -230,7 +235,7 @@ def test_bfloat16_is_asked_for_and_read_back():
 def test_an_operator_that_it_does_not_have_is_named(name):
     with pytest.raises(WorkerError) as error:
         prepared(name, Bessel())
-    operator = {"onnxruntime": "prims.bessel_j0", "openvino": "aten.special_bessel_j0"}[name]
+    operator = {"onnxruntime": "prims.bessel_j0"}.get(name, "aten.special_bessel_j0")
     assert str(error.value) == (
         f"--runtime {name} cannot take Bessel: it has no {operator}; use --runtime eager or compile"
     )

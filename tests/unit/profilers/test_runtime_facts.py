@@ -8,8 +8,10 @@ import pytest
 import torch
 from torch import nn
 
+from sebench.inputs import Inputs
 from sebench.profilers.inputs import OwnInput, make_source
 from sebench.profilers.runtimes import FILE_RUNTIMES
+from sebench.profilers.runtimes.execu_torch import lowered
 from sebench.profilers.runtimes.exported import silence
 from sebench.schema import Workload, runtime_info
 
@@ -20,9 +22,7 @@ def needs(name):
 
 
 ONNX, OPENVINO = needs("onnxruntime"), needs("openvino")
-BOTH = pytest.mark.parametrize(
-    "name", [pytest.param("onnxruntime", marks=ONNX), pytest.param("openvino", marks=OPENVINO)]
-)
+EACH = pytest.mark.parametrize("name", [pytest.param(name, marks=needs(name)) for name in FILE_RUNTIMES])
 
 
 class Residual(nn.Module):
@@ -168,7 +168,7 @@ def test_bfloat16_is_only_read_back_where_the_processor_has_it(tmp_path):
     assert (found == "bf16") == ("BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
 
 
-@BOTH
+@EACH
 def test_a_step_reads_and_writes_memory_of_torch(name, tmp_path):
     file, own, load = exported(name, Residual(), tmp_path)
     step = FILE_RUNTIMES[name].bind(file, own, load)
@@ -188,7 +188,7 @@ def cpu_s_while_waiting(waited_s=0.2):
     return time.process_time() - begun_s
 
 
-@BOTH
+@EACH
 def test_a_session_that_waits_burns_no_time(name, tmp_path):
     """Of 0.2 s in which nothing is asked for. One thread that spins would burn up to all of it."""
     file, own, load = exported(name, Residual(), tmp_path)
@@ -215,3 +215,30 @@ def test_the_scale_breaks_the_fusion_of_convolution_sum_and_relu(tmp_path):
     plain, attended = left[False], left[True]
     assert (plain["Add"], plain["Relu"], plain["Mul"]) == (0, 0, 0)  # all inside convolutions
     assert (attended["Add"], attended["Relu"], attended["Mul"], attended["ReduceMean"]) == (1, 1, 1, 1)
+
+
+@needs("executorch")
+@pytest.mark.parametrize(("kept", "calls"), [(True, {"delegate": 1}), (False, {"delegate": 2, "mean": 1})])
+def test_xnnpack_takes_a_mean_only_where_its_dimensions_are_kept(kept, calls):
+    """Otherwise every gate ends a run of its kernels, and ExecuTorch's own one computes the mean."""
+
+    class Squeezed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(8, 16, 3)
+            self.fc = nn.Conv2d(16, 16, 1) if kept else nn.Linear(16, 16)
+
+        def forward(self, x):
+            x = self.conv(x)
+            gate = self.fc(x.mean((2, 3), keepdim=kept))
+            return x * (gate if kept else gate[:, :, None, None])
+
+    with silence(), torch.no_grad():
+        program = lowered(Squeezed().eval(), Inputs((torch.randn(1, 8, 16, 16),))).exported_program()
+    targets = [str(node.target) for node in program.graph.nodes if node.op == "call_function"]
+    found = Counter(
+        "delegate" if "delegate" in target else "mean"
+        for target in targets
+        if "delegate" in target or "aten.mean" in target
+    )
+    assert found == calls

@@ -111,7 +111,7 @@ def test_forms_are_listed_below_attention():
         "level": "graph",
         "fixed_batch": False,
         "largest_batch": None,
-        "runtimes": ["eager", "cudagraph", "compile", "freezing", "onnxruntime", "openvino"],
+        "runtimes": ["eager", "cudagraph", "compile", "freezing", "onnxruntime", "openvino", "executorch"],
         "phases": ["inference"],
         "implies": [],
     }

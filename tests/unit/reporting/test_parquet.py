@@ -21,7 +21,7 @@ def test_a_file_is_read_as_it_was_written():
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr(parquet, "find_spec", lambda name: None)
     with pytest.raises(UsageError) as caught:
         parquet.records_parquet(sweep_records(()))
     assert str(caught.value) == "--format parquet needs pyarrow; pip install 'sebench-torch[parquet]'"

@@ -154,6 +154,15 @@ def test_machines_are_named_where_there_are_several():
     assert "(Sample CPU) and 1.200 [" in text
 
 
+def test_ratios_without_an_interval_are_in_no_sentence():
+    made = Making()
+    for batch in (1, 8):
+        made.done(1.1, spread=(1.0,), batch_size=batch)  # one process of two blocks
+    text = render(sweep_document("x", made.rows), "table", width=100)
+    assert "lies between" not in text
+    assert text.count("no interval") == 2
+
+
 def test_hostile_text_is_data():
     made = Making()
     made.done(1.1, batch_size=1)

@@ -69,6 +69,18 @@ def test_a_wide_number_line_is_logarithmic(batches, log):
     assert (axis.log, axis.ticks, axis.categories) == (log, tuple(map(float, batches)), ())
 
 
+def test_the_page_has_the_same_ticks():
+    from sebench.reporting.html.page import vega_spec
+
+    (picture,) = sweep_pictures("two", two().rows).values()
+    spec = vega_spec(picture.panels[0].chart, "")
+    axes = [
+        layer["encoding"]["x"]["axis"] for layer in spec["layer"] if "axis" in layer["encoding"].get("x", {})
+    ]
+    assert axes
+    assert all(axis["values"] == [1.0, 8.0] for axis in axes)
+
+
 def test_names_are_categories_in_their_order():
     made = Making()
     for variant in ("se", "eca"):
@@ -135,7 +147,7 @@ def test_what_there_is_no_room_for_is_said():
     picture = sweep_pictures("x", made.rows)["batch_size"]
     assert len(picture.panels) == MAX_PANELS
     assert picture.notes[-1] == (
-        "Left out for want of room, and in the table: 2 of 14 lines against batch: threads 13, se; "
+        "Left out for want of room, but not of the table: 2 of 14 lines against batch: threads 13, se; "
         "threads 14, se."
     )
 
@@ -168,6 +180,7 @@ def test_a_ratio_without_an_interval_is_a_diamond():
     kinds = {series.mark: series.points for series in picture.panels[0].chart.series}
     assert [len(kinds[mark]) for mark in ("line", "diamond", "dot")] == [2, 1, 1]
     assert kinds["diamond"][0].low is None
+    assert "Diamond: a ratio without an interval." in picture.notes
 
 
 def test_all_pictures_in_one():

@@ -182,6 +182,14 @@ def test_an_id_is_of_what_is_measured_and_how_hard():
     assert len({same.id, *(other.id for other in others)}) == 8
 
 
+def test_what_goes_without_saying_makes_no_other_case():
+    same = only(model="resnet50", threads=2)
+    usual = {"phase": "inference", "device": "auto", "dtype": "float32", "runtime": "eager", "world_size": 1}
+    assert only(model="resnet50", threads=2, **usual).id == same.id
+    assert only(model="resnet50", threads=2, dtype="bfloat16").id != same.id
+    assert only(model="resnet50", threads=2, device="cpu").id != same.id
+
+
 def test_an_edit_of_a_file_makes_another_case(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "nets.py").write_text("from layers import conv\n\n\ndef net():\n    return conv()\n")

@@ -111,6 +111,28 @@ def test_an_outcome_without_a_book_is_of_no_run(book):
     assert statuses(again(book).begin(CASES)) == ["pending"] * 3
 
 
+def test_a_case_whose_result_was_removed_is_measured_again(book):
+    book.begin(CASES)
+    kept = book.keep(done(CASES[0]), RESULT)
+    book.keep(done(CASES[1]), RESULT)
+    (book.directory / f"{kept.result}.json").unlink()
+    assert next(book.results(book.read())).id.endswith(CASES[1].id)
+    later = again(book)
+    assert statuses(later.go_on(CASES)) == ["pending", "done", "pending"]
+    assert later.left(CASES) == (CASES[0], CASES[2])
+    assert later.keep(done(CASES[0]), RESULT).result == kept.result
+
+
+def test_what_a_killed_writer_left_is_removed(book):
+    book.begin(CASES)
+    book.keep(done(CASES[0]), RESULT)
+    left = [book.folder / ".sweep.json.abc.tmp", book.folder / "outcomes" / ".000000000000.json.abc.tmp"]
+    for path in left:
+        path.write_text("{")
+    assert statuses(again(book).go_on(CASES)) == ["done", "pending", "pending"]
+    assert [path for path in left if path.exists()] == []
+
+
 def test_one_process_at_a_time_writes(book):
     with book.held():
         with pytest.raises(DataFileError, match="sweep 'nightly' is running already in another process"):
