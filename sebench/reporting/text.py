@@ -138,11 +138,20 @@ def _print_grid(console: Console, table: Table, layout: Layout) -> None:
     console.print(_head(table, layout))
     for position, group in enumerate(row_groups(table)):
         if position:
-            console.print()
+            console.file.write("\n")
         if group.heading:
-            console.print(_text(group.heading, "bold"))
+            _print_heading(console, group.heading)
         for row in group.rows:
             console.file.writelines(_row_lines(console, table, layout, row))
+
+
+def _print_heading(console: Console, heading: str) -> None:
+    # There may be thousands of these, too.
+    line = single_line(heading)
+    if console.no_color and line_width(line) <= console.width:
+        console.file.write(f"{line}\n")
+    else:
+        console.print(_text(heading, "bold"))
 
 
 def _head(table: Table, layout: Layout) -> RichTable:

@@ -103,7 +103,7 @@ def _by_side(order: str, values: Sequence[float]) -> tuple[float, float, float, 
             hint="measure again or drop the damaged file",
         )
     for value in values:
-        if not (math.isfinite(value) and value > 0):
+        if not 0 < value < math.inf:
             raise WorkerError(
                 f"segment time {value!r} s is not a positive number",
                 hint="the timer went backwards or did not tick; measure again with longer segments",
