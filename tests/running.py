@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import time
 
 import psutil
+
+
+def heeding_ctrl_c():
+    """For ``preexec_fn``: where tests run in the background, the shell has them ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def children_of(pid):

@@ -13,7 +13,7 @@ import pytest
 
 from sebench.store import load_result
 from tests.interpreter import FRESH
-from tests.running import children_of, command_of
+from tests.running import children_of, command_of, heeding_ctrl_c
 
 QUICK = "--device cpu --effort quick --threads 1"
 NO_LOWER_BOUND = 600.0  # seconds to wait for an event before calling it missing
@@ -220,8 +220,7 @@ def start(tmp_path, environ):
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
             text=True,
-            # Where the tests themselves run in the background, the shell has them ignore Ctrl-C.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
+            preexec_fn=heeding_ctrl_c,  # noqa: PLW1509 - no threads here
         )
         started.append(process)
         return process

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from sebench.store import ResultStore
 from tests import samples
 from tests.interpreter import FRESH
+from tests.running import heeding_ctrl_c
 
 SAMPLE = samples.result(samples.measurement([samples.process([samples.block(0.05, 0.051)])]))
 SLOWLY = """
@@ -153,6 +154,7 @@ def test_one_that_is_stopped_leaves_whole_files_and_is_finished_by_the_next(shar
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=heeding_ctrl_c,  # noqa: PLW1509 - no threads here
     )
     process.stdout.readline()
     process.stdin.write("\n")

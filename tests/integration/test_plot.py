@@ -107,6 +107,7 @@ COMMANDS = (
     ("table", "2"),
     ("trend", "latency", "-m", "resnet50"),
     ("profile", "-m", "resnet50"),
+    ("sweep", "-m", "resnet50"),
 )
 
 

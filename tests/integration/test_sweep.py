@@ -26,7 +26,7 @@ from sebench.store.sweeps import SweepBook
 from tests import samples
 from tests.interpreter import FRESH
 from tests.pretended import steady_host
-from tests.running import children_of
+from tests.running import children_of, heeding_ctrl_c
 
 ROOT = Path(__file__).parents[2]
 NETWORKS = "from torch import nn\n\n\ndef one():\n    return nn.Conv2d(3, 4, 1)\n\n\ndef two():\n    pass\n"
@@ -308,6 +308,7 @@ def start(*arguments):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=heeding_ctrl_c,  # noqa: PLW1509 - no threads here
     )
 
 

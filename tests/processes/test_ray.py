@@ -23,7 +23,7 @@ from sebench.store import ResultStore
 from sebench.store.sweeps import SweepBook
 from tests.interpreter import FRESH
 from tests.ray_cluster import RayCluster
-from tests.running import assert_gone, children_of, command_of
+from tests.running import assert_gone, children_of, command_of, heeding_ctrl_c
 from tests.workers import ray_case
 
 pytestmark = [
@@ -266,6 +266,7 @@ def start_command(arguments, folder):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=heeding_ctrl_c,  # noqa: PLW1509 - no threads here
     )
 
 
