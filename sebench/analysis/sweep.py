@@ -161,8 +161,10 @@ def _rows(
         wall_s=outcome.wall_s,
     )
     if found is None:
-        lost = f"its result {outcome.result} is not in the store" if outcome.result else ""
-        yield replace(row, reason=row.reason or lost)
+        if outcome.result:  # removed since: `sebench sweep --resume` measures it again
+            lost = f"its result {outcome.result} is not in the store"
+            row = replace(row, status="pending", reason=lost)
+        yield row
         return
     row = replace(
         row, comparison=found.comparison, origin=found.origin, machine=names[found.origin.fingerprint]

@@ -23,7 +23,7 @@ _MANY = 1000
 @guarded
 def merge(
     sources: Annotated[
-        list[Path], typer.Argument(metavar="DIR...", help="Directories of results; none is changed.")
+        list[Path], typer.Argument(metavar="DIR", help="Directories of results; none is changed.")
     ],
     into: Annotated[
         Path, typer.Option("--into", metavar="DIR", help="Directory that gets their results.")

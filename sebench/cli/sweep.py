@@ -46,7 +46,7 @@ def sweep(
     ] = None,
     model: options.Models = [],  # noqa: B006 - Typer reads it, nobody mutates it
     variant: Annotated[
-        list[str], typer.Option("--variant", "-v", help=f"{options.VARIANT_HELP}; default: se.")
+        list[str], typer.Option("--variant", "-v", help=f"{options.VARIANT_HELP}; {options.USUAL_CANDIDATE}.")
     ] = [],  # noqa: B006
     baseline: Annotated[
         list[str],
@@ -252,7 +252,7 @@ def _show_plan(
     from sebench.runner.sweeping.estimate import Estimate
     from sebench.runner.sweeping.execution import why_skipped
 
-    known = {each.id: each for each in book.read().outcomes} if book.exists else {}
+    known = {each.id: each for each in book.healed()[1].outcomes} if book.exists else {}
     estimate = Estimate(cases, known.values())
 
     def plan(case: Case) -> PlannedCase:

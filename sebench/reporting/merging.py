@@ -44,7 +44,11 @@ def _row(source: MergedSource) -> Row:
 
 def _sweeps(sweeps: Sequence[MergedSweep]) -> Table:
     keys = ("books", "cases", "done", "failed", "skipped", "pending")
-    columns = (Column("sweep", "sweep"), *(Column(key, key, "right") for key in keys))
+    headings = {"books": "merged from"}
+    columns = (
+        Column("sweep", "sweep"),
+        *(Column(key, headings.get(key, key), "right") for key in keys),
+    )
     rows = tuple(
         (text_cell(sweep.name), *(Cell(str(count), count) for count in map(partial(getattr, sweep), keys)))
         for sweep in sweeps

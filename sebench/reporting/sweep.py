@@ -33,12 +33,14 @@ from sebench.reporting.records import WORKLOAD_FIELDS, CellValue, Field, Records
 from sebench.reporting.sweep_pictures import fact_text, sweep_pictures
 from sebench.schema import (
     COLUMN_OPTIONS,
+    WORKLOAD_COLUMNS,
     MetricComparison,
     Quantity,
     Ratio,
     WorkloadOption,
     WorkloadRequest,
     said,
+    workload_values,
     workload_words,
 )
 from sebench.schema.options import Fact
@@ -321,7 +323,13 @@ def _records(row: SweepRow, published: Collection[str]) -> Iterator[tuple[CellVa
     found = comparison_records(
         [row.comparison], as_published=row.origin.id in published, origins=[row.origin]
     )
-    yield from ((*front, *record) for record in found.rows)
+    # Exact figures have no workload of their own; here they are told apart by that of their case.
+    own = dict(zip(WORKLOAD_COLUMNS, workload_values(row.workload), strict=True))
+    for record in found.rows:
+        values = dict(zip(found.keys, record, strict=True))
+        if all(values[key] is None for key in own):
+            values |= own
+        yield (*front, *values.values())
 
 
 def _asked(request: WorkloadRequest) -> dict[str, Fact]:

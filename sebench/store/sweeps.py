@@ -94,12 +94,15 @@ class SweepBook:
         )
 
     def healed(self) -> tuple[str, Sweep]:
-        """The token, and the sweep as `go_on` would have it: a result whose outcome was not written is done.
+        """The token, and the sweep as `go_on` would have it.
+
+        A result whose outcome was not written is done; a case whose result was removed is pending.
 
         Raises:
             DataFileError: there is no book, or a file of it cannot be read.
         """
-        book, known = self._load(), self._outcomes()
+        book = self._load()
+        known = {case_id: each for case_id, each in self._outcomes().items() if not self._is_removed(each)}
         known |= _unwritten(known, self._results(book.token))
         outcomes = tuple(known.get(case.id, CaseOutcome(id=case.id)) for case in book.cases)
         return book.token, Sweep(name=book.name, cases=book.cases, outcomes=outcomes)
@@ -244,9 +247,12 @@ class SweepBook:
 
     def _forget_removed(self) -> None:
         for outcome in tuple(self._known.values()):
-            if outcome.result is not None and not (self.directory / f"{outcome.result}.json").exists():
+            if self._is_removed(outcome):
                 (self._outcomes_folder / f"{outcome.id}.json").unlink(missing_ok=True)
                 del self._known[outcome.id]
+
+    def _is_removed(self, outcome: CaseOutcome) -> bool:
+        return outcome.result is not None and not (self.directory / f"{outcome.result}.json").exists()
 
     def _write(self, cases: Sequence[Case]) -> None:
         book = _Book(name=self.name, token=self._token, cases=tuple(cases))

@@ -103,7 +103,7 @@ def test_conflicts_are_named_and_everything_else_is_merged(shards, invoke):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ("merge", 2, "missing argument 'DIR...'"),
+        ("merge", 2, "missing argument 'DIR'"),
         ("merge a nowhere", 1, "cannot read nowhere: No such file or directory; name directories"),
         ("merge a empty", 1, "there are no results in empty; leave it out"),
         ("merge a b --into b", 2, "b is where the results go; name other directories, or another --into"),

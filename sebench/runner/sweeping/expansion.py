@@ -14,12 +14,13 @@ from msgspec.structs import asdict
 
 from sebench import models
 from sebench.configuration.sweep import AXES, NAMES, Axis, Entry, MeasureSettings, SweepSettings, axis_key
-from sebench.errors import SebenchError, UnknownModelError, UsageError
+from sebench.errors import Interrupted, SebenchError, UnknownModelError, UsageError
 from sebench.files import digests
 from sebench.runner.planning.pairs import UsualCandidate, known_candidate, make_pairs, resolve_spec
 from sebench.runner.planning.plan import LONGEST_BUDGET_S, shape_said, timing_policy
 from sebench.runner.planning.workloads import says_input
 from sebench.schema import (
+    ASIS,
     ModelSpec,
     Pair,
     WorkloadOption,
@@ -61,7 +62,7 @@ def expand(
     Raises:
         UsageError: a model or variant that there is not, no model, an entry of ``include`` that leaves out
             what is not decided, or no case at all.
-        SebenchError: a network without a variant that cannot be built or counted.
+        Interrupted: after Ctrl-C.
     """
     usual = cache(usual_candidate)  # the same networks come with every workload
     _check_times(settings.measure)
@@ -140,7 +141,13 @@ def _with_variant(row: Row, settings: SweepSettings, usual_candidate: UsualCandi
         return {**row, "variant": source.default_variant}
     own_inputs = not says_input(request)
     spec = resolve_spec(row["model"], source.own_variant, settings.options, own_inputs=own_inputs)
-    return {**row, "variant": usual_candidate(spec, shape_said(spec, request))}
+    try:
+        variant = usual_candidate(spec, shape_said(spec, request))
+    except Interrupted:
+        raise
+    except SebenchError:  # of this case alone, which says so when it is measured
+        variant = ASIS
+    return {**row, "variant": variant}
 
 
 def _included(entry: Entry, axes: Mapping[str, Axis]) -> Row:

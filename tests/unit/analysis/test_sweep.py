@@ -89,7 +89,7 @@ def test_a_result_that_was_deleted_is_said():
     made = Making()
     made.done(1.1)
     (row,) = sweep_rows(made.sweep, [])
-    assert (row.status, row.reason) == ("done", f"its result {made.results[0].id} is not in the store")
+    assert (row.status, row.reason) == ("pending", f"its result {made.results[0].id} is not in the store")
 
 
 def test_a_failed_case_is_of_the_set_up_of_its_host():

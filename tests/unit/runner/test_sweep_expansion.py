@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from sebench.configuration.sweep import Axis, Entry, MeasureSettings, SweepSettings
-from sebench.errors import UnknownModelError, UsageError, VariantError
+from sebench.errors import BuildError, UnknownModelError, UsageError, VariantError
 from sebench.runner.sweeping.estimate import Estimate
 from sebench.runner.sweeping.expansion import case_words, expand, shard
 from sebench.schema import NetworkOptions
@@ -58,6 +58,15 @@ def test_networks_of_others_get_the_variant_that_compare_takes():
     cases = expand(given, seed=1, usual_candidate=usual).cases
     assert [case.variant for case in cases] == ["se", "se", "asis", "asis"]
     assert asked == [("torchvision:mobilenet_v3_large", (1, 3, 224, 224))]  # once, at batch 1
+
+
+def test_a_network_that_cannot_be_counted_is_a_case_of_its_own():
+    def usual(spec, shape):
+        raise BuildError("it takes tokens")
+
+    given = settings(model=["torchvision:mobilenet_v3_large", "alexnet"])
+    cases = expand(given, seed=1, usual_candidate=usual).cases
+    assert [case.variant for case in cases] == ["asis", "se"]
 
 
 def test_spelled_differently_a_case_is_one_and_that_is_said():
