@@ -183,11 +183,14 @@ def _usual_variants(
         counter: tells whether a network of others has attention.
         as_named: of a network of others only what its name says.
     """
+    from sebench.graphs.model_files import OPENVINO
     from sebench.models import PLAIN, source_of
 
     own = spec.variant
     if source_of(spec.model).is_file and not as_named:
         as_named = not counter(spec, shape).gates
+    if spec.model.endswith(OPENVINO):  # nothing is taken out of these
+        return (own,)
     if own == PLAIN:
         return PLAIN, counter.usual_candidate(spec, shape)
     if as_named or counter.usual_candidate(spec, shape) != own:

@@ -133,7 +133,8 @@ def _quantization(comparisons: Iterable[Comparison]) -> Iterator[str]:
         for metric in comparison.metrics:
             for finding in metric.findings:
                 if finding.code == "quantized":
-                    yield f"{label(metric)}, {comparison.short_title}: {finding.message}."
+                    about = subject(comparison, metric.workload, alone=False)
+                    yield f"{label(metric)}, {about}: {finding.message}."
 
 
 def _sizes_text(sizes: Sequence[int], noun: str) -> str:

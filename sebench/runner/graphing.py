@@ -46,6 +46,8 @@ def require_graph(runtime: Runtime, hint: str) -> None:
     why = "has no graph of its own: it runs torch's ops"
     if runtime_info(runtime).verb == "compile":
         why = "compiles to code that is not read here"
+    elif runtime_info(runtime).is_exported:
+        why = "does not show the graph that it runs"
     raise UsageError(
         f"--runtime {runtime} {why}",
         hint=f"{hint}, or use --runtime {', '.join(others)} or {last}",

@@ -112,7 +112,7 @@ class ExportedFile(Source):
         """There is nothing to build."""
         raise BuildError(
             f"{spec.model} is an exported file, not a module of torch",
-            hint="count, compare, check and calibrate take it; elsewhere name the network that it comes from",
+            hint="name the network that it comes from",
         )
 
 

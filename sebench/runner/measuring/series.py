@@ -130,7 +130,7 @@ class ProcessSeries:
         """A hard one, as messages call it: ``--budget 20``, or ``20 s (its share of --budget 40)``."""
         share_s, shares = self._policy.budget_s, self._plan.budget_shares
         whole = f"--budget {share_s * shares:g}"
-        return whole if shares == 1 else f"{share_s:g} s (its share of {whole})"
+        return whole if shares == 1 else f"{share_s:.3g} s (its share of {whole})"
 
     @property
     def _shape(self) -> Schedule:
@@ -146,7 +146,7 @@ class ProcessSeries:
         try:
             self.exports = self._exporter.exports_of(self.session, within_s=within_s)
         except OutOfTime as error:
-            what = f"--budget {self._policy.budget_s:g} was spent before the networks were exported"
+            what = f"{self._budget} was spent before the networks were exported"
             raise BudgetError(what, hint=_LARGER_BUDGET) from error
 
     def _run_all(self, deadline_s: float) -> None:
