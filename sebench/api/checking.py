@@ -7,9 +7,9 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from sebench.api.arguments import require_taken
+from sebench.api.arguments import one_or_several, require_taken
 from sebench.api.display import Display
 from sebench.api.guard import guarded
 from sebench.api.naming import Attention, Network, asked_options, network_name, shape_text, variant_name
@@ -101,7 +101,7 @@ def check(
     against: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
     max_overhead: Limits | None = None,
     margin: Limits | None = None,
-    lock: Path | None = None,
+    lock: str | os.PathLike[str] | None = None,
     device: str | None = None,
     phase: Phase | None = None,
     batch_size: int | None = None,
@@ -125,8 +125,8 @@ def check(
     budget_s: float | None = None,
     seed: int | None = None,
     on_inconclusive: OnInconclusive | None = None,
-    attempts: Path | None = ATTEMPTS,
-    calibrations: Path = CALIBRATIONS,
+    attempts: str | os.PathLike[str] | None = ATTEMPTS,
+    calibrations: str | os.PathLike[str] = CALIBRATIONS,
     progress: Observer | None = None,
 ) -> GateResult:
     """Hold costs against limits. Without arguments: what sebench.toml or pyproject.toml here names.
@@ -183,14 +183,18 @@ def check(
             should be.
         KeyboardInterrupt: Ctrl-C.
     """
-    require_taken(locals(), several=("model", "variant", "against"))
+    require_taken(
+        locals(),
+        required=("model", "variant", "against", "calibrations"),
+        several=("model", "variant", "against"),
+    )
     asked = Asked(
-        models=[network_name(each) for each in _several(model)],
-        variants=[variant_name(each) for each in _several(variant)],
+        models=[network_name(each) for each in one_or_several(model)],
+        variants=[variant_name(each) for each in one_or_several(variant)],
         baseline=None if baseline is None else network_name(baseline),
         candidate=None if candidate is None else network_name(candidate),
         base_ref=base_ref,
-        against=[Path(each) for each in _several(against)],
+        against=[Path(each) for each in one_or_several(against)],
         max_overhead=_limits(max_overhead),
         margin=_limits(margin),
         workload=WorkloadRequest(
@@ -230,20 +234,13 @@ def check(
                 observer=progress or unobserved,
                 argv=("sebench", "check", *_words(asked)),
             ),
-            lock_file=lock or lock_of(configuration, asked),
+            lock_file=lock_of(configuration, asked) if lock is None else Path(lock),
             seed=seed,
             attempts=None if attempts is None else AttemptStore(Path(attempts)),
             written=written,
             not_stored=_warn,
         )
     return GateResult(gate)
-
-
-def _several(given: object) -> tuple[Any, ...]:
-    """One thing, or a sequence of them: a string is one."""
-    if isinstance(given, Sequence) and not isinstance(given, str):
-        return tuple(given)
-    return (given,)
 
 
 def _limits(limits: Limits | None) -> list[str]:

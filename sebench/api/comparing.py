@@ -133,7 +133,7 @@ def compare(
     effort: Effort = "standard",
     budget_s: float | None = None,
     seed: int | None = None,
-    save: Path | None = None,
+    save: str | os.PathLike[str] | None = None,
     progress: Observer | None = None,
     execution: Runtime | None = None,
 ) -> ComparisonResult:
@@ -190,7 +190,7 @@ def compare(
             and the result is returned.
         KeyboardInterrupt: Ctrl-C; with `save`, what was measured until then is stored.
     """
-    require_taken(locals())
+    require_taken(locals(), required=("baseline", "effort"))
     plan = make_plan(
         names=() if model is None else (network_name(model),),
         variants=() if variant is None else (variant_name(variant),),
@@ -229,7 +229,7 @@ def compare(
         usual_candidate=RunContext(cache=default_cache()).usual_candidate,
     )
     with guarded():
-        result = _measure(plan, None if save is None else ResultStore(save), progress or unobserved)
+        result = _measure(plan, None if save is None else ResultStore(Path(save)), progress or unobserved)
     return ComparisonResult(comparison=conclude(result), result=result)
 
 

@@ -65,13 +65,15 @@ class ComparisonResult(Display):
             raise UnavailableError(f"{self.comparison.title}: no {metric} overhead: {reason}")
         return Overhead(pair=self.comparison.title, metric=row, watch=self.watch)
 
-    def save(self, directory: Path) -> Path:
+    def save(self, directory: str | os.PathLike[str]) -> Path:
         """Store the raw result, as ``sebench compare --save`` does; returns the file.
 
         Raises:
+            UsageError: `directory` is no path.
             DataFileError: the directory cannot be written.
         """
-        return ResultStore(directory).add(self.result)
+        require_taken({"directory": directory}, required=("directory",))
+        return ResultStore(Path(directory)).add(self.result)
 
     def to_frame(self) -> pd.DataFrame:
         """One row per workload and metric, values in base units: the rows and columns of the CSV.
@@ -185,7 +187,7 @@ def _fits(workload: Workload | None, wanted: dict[str, object]) -> bool:
     return workload is None or all(getattr(workload, name) == value for name, value in wanted.items())
 
 
-def load(*names: str | os.PathLike[str], results: Path = RESULTS) -> ComparisonResults:
+def load(*names: str | os.PathLike[str], results: str | os.PathLike[str] = RESULTS) -> ComparisonResults:
     """Stored results, each once, with everything that follows from them; nothing is measured.
 
     Args:
@@ -197,7 +199,7 @@ def load(*names: str | os.PathLike[str], results: Path = RESULTS) -> ComparisonR
         NoResultsError: there are none in `results`, and nothing else was named.
         DataFileError: there is no such result, several ids begin so, or a file is damaged.
     """
-    require_taken(locals(), several=("names",))
+    require_taken(locals(), required=("results",), several=("names",))
     store = ResultStore(Path(results))
     if not names and not store.paths():
         raise NoResultsError(f"there are no results in {results}", hint="`sebench compare` stores them")

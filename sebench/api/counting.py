@@ -69,7 +69,7 @@ def count(
         CountError: a network that may run, but not without real data.
         WorkerError: a network's own code ended the process that counted it.
     """
-    require_taken(locals(), required=("model",))
+    require_taken(locals(), required=("model", "batch_size", "sites"))
     if is_module(model):
         by_name = {
             "variant": variant,

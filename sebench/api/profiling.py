@@ -217,7 +217,7 @@ def profile(
         WorkerError: the worker process could not measure.
         KeyboardInterrupt: Ctrl-C.
     """
-    require_taken(locals(), required=("model",))
+    require_taken(locals(), required=("model", "sites"))
     options = asked_options(
         num_classes=num_classes,
         stride_in=stride_in,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sebench.analysis.sweep import SweepRow, sweep_rows
+from sebench.api.arguments import one_or_several, require_taken
 from sebench.api.display import Display
 from sebench.api.guard import guarded
 from sebench.api.naming import network_name, variant_name
@@ -24,7 +25,7 @@ from sebench.runner.progress import Observer, unobserved
 from sebench.runner.sweeping.estimate import Estimate
 from sebench.runner.sweeping.expansion import expand
 from sebench.runner.sweeping.local import LocalExecutor
-from sebench.runner.sweeping.sweep import open_run, run_sweep, usual_name
+from sebench.runner.sweeping.sweep import open_run, require_one_way, run_sweep, usual_name
 from sebench.schema import NO_OPTIONS, Effort
 from sebench.store import CALIBRATIONS, RESULTS, check_directory
 from sebench.store.sweeps import SweepBook
@@ -67,7 +68,7 @@ def sweep(
     seed: int | None = None,
     resume: bool = False,
     restart: bool = False,
-    save: Path = RESULTS,
+    save: str | os.PathLike[str] = RESULTS,
     progress: Observer | None = None,
 ) -> SweepResult:
     """Measure a matrix of networks, variants and workloads, case by case (docs/sweeps.md).
@@ -89,13 +90,15 @@ def sweep(
         progress: called in this thread whenever something happened, see `compare`.
 
     Raises:
-        UsageError: names, axes or numbers that cannot be meant, or an empty matrix.
+        UsageError: names, axes or numbers that cannot be meant, `resume` with `restart`, or an empty matrix.
         ConfigurationError: the file cannot be read or says something that cannot be meant.
         DataFileError: an unfinished run of this name, one that another process runs, or `save` cannot be
             written.
         KeyboardInterrupt: Ctrl-C; what was done until then is kept.
     """
-    path = None if file is None else Path(file)
+    require_taken(locals(), required=("save",))
+    require_one_way(resume=resume, restart=restart)
+    path, directory = None if file is None else Path(file), Path(save)
     measure = said_measure({"effort": effort, "budget": budget_s, "timeout": timeout_s, "seed": seed})
     said = {axis: said_axis(axis, _values(axis, given), axis) for axis, given in (axes or {}).items()}
     settings = (SweepSettings() if path is None else load_sweep(path)).updated(said, NO_OPTIONS, measure)
@@ -105,8 +108,8 @@ def sweep(
     cases = expand(
         settings, seed=drawn_seed(settings.measure.seed), usual_candidate=context.usual_candidate
     ).cases
-    check_directory(save)
-    book = SweepBook(save, name or usual_name(path, cases))
+    check_directory(directory)
+    book = SweepBook(directory, usual_name(path, cases) if name is None else name)
     with guarded(), book.held():
         known = open_run(book, cases, resume=resume, restart=restart)
         for _ in run_sweep(book, cases, LocalExecutor(context, Estimate(cases, known.outcomes))):
@@ -119,7 +122,7 @@ def _values(axis: str, given: object) -> list[object]:
     """The values of an axis as the command line has them."""
     if axis not in AXES:
         raise UsageError(f"there is no axis {axis!r}", hint=near_matches(axis, AXES) or f"choose from {AXES}")
-    values = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else [given]
+    values = one_or_several(given)
     if not values:
         raise UsageError(f"axis {axis!r} is empty", hint="name a value, or leave it out")
     return [_named(axis, value) for value in values]

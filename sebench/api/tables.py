@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sebench.api.arguments import require_taken
+from sebench.api.arguments import TABLE_NAME, require_taken
 from sebench.api.display import Display
 from sebench.api.guard import guarded
 from sebench.errors import DataFileError, UsageError
@@ -50,7 +51,11 @@ class TableResult(Display):
 
 
 def table(
-    name: str, *, results: Path = RESULTS, measure: bool = False, progress: Observer | None = None
+    name: str,
+    *,
+    results: str | os.PathLike[str] = RESULTS,
+    measure: bool = False,
+    progress: Observer | None = None,
 ) -> TableResult:
     """Recompute a table of the papers.
 
@@ -66,7 +71,7 @@ def table(
         DataFileError: the installed figures are damaged, or `results` cannot be written to.
         KeyboardInterrupt: Ctrl-C.
     """
-    require_taken(locals(), required=("name",))
+    require_taken(locals(), required=("name", "results"), own={"name": TABLE_NAME})
     names = table_names(str(name))
     if measure and TIMED not in names:
         raise UsageError(

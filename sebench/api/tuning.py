@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sebench.api.arguments import require_taken
+from sebench.api.arguments import one_or_several, require_taken
 from sebench.api.display import Display
 from sebench.api.guard import guarded
-from sebench.api.naming import Network, asked_options, network_name, shape_text
+from sebench.api.naming import Attention, Network, asked_options, network_name, shape_text, variant_name
 from sebench.configuration.limits import parse_limit
-from sebench.errors import DataFileError, UsageError
+from sebench.errors import DataFileError
 from sebench.models import ImageSize, image_size_text
-from sebench.reporting.dropping import drop_document, drop_json
-from sebench.reporting.search import search_document, search_json
-from sebench.reporting.tuning import tuning_document, tuning_json
+from sebench.reporting.dropping import drop_answer, drop_document, drop_json, drop_records
+from sebench.reporting.search import search_answer, search_document, search_json, search_records
+from sebench.reporting.tuning import tuning_answer, tuning_document, tuning_json, tuning_records
 from sebench.runner.counting.counter import default_cache
 from sebench.runner.measuring.calibrations import Calibrations
 from sebench.runner.measuring.context import RunContext
@@ -27,6 +27,7 @@ from sebench.runner.planning.workloads import on_this_machine
 from sebench.runner.progress import Observer, unobserved
 from sebench.runner.tuning.dropping import DropRequest, rank_gates
 from sebench.runner.tuning.forms import TuningRequest, tune_forms
+from sebench.runner.tuning.mode import tuning_mode
 from sebench.runner.tuning.search import SearchRequest, search
 from sebench.runner.tuning.space import Axes
 from sebench.schema import (
@@ -50,6 +51,8 @@ from sebench.schema import (
 from sebench.store import CALIBRATIONS, ResultStore, check_directory
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from sebench.reporting.document import Document
 
 
@@ -81,6 +84,19 @@ class TuningResult(Display):
         """Of the limit on latency, by the second measurement; None without one."""
         return self.found.verdict if isinstance(self.found, Search) else None
 
+    def to_frame(self) -> pd.DataFrame:
+        """One row per candidate or gate: the rows and columns of the CSV, typed.
+
+        What was not measured is missing. Params, MACs and bytes are ratios to the plain network, but of gates
+        they are counts; latencies are in seconds.
+        """
+        match self.found:
+            case Search():
+                return search_records(self.found).to_frame()
+            case DropRanking():
+                return drop_records(self.found).to_frame()
+        return tuning_records(self.found).to_frame()
+
     def to_json(self) -> str:
         """As ``sebench tune --format json`` prints it."""
         match self.found:
@@ -100,7 +116,19 @@ class TuningResult(Display):
         return tuning_document(self.found)
 
     def __repr__(self) -> str:
-        return f"TuningResult(best={self.best!r}, verdict={self.verdict!r})"
+        model = self.found.spec.model
+        if self.best is None:
+            return f"TuningResult({model!r}, best=None: {self._answer()})"
+        verdict = "" if self.verdict is None else f", verdict={self.verdict!r}"
+        return f"TuningResult({model!r}, best={self.best!r}{verdict})"
+
+    def _answer(self) -> str:
+        match self.found:
+            case Search():
+                return search_answer(self.found, dry_run=self.dry_run)
+            case DropRanking():
+                return drop_answer(self.found, dry_run=self.dry_run)
+        return tuning_answer(self.found)
 
 
 def tune(
@@ -108,12 +136,12 @@ def tune(
     *,
     max_overhead: Mapping[str, float] | None = None,
     kinds: Sequence[str] = (),
-    axes: Mapping[str, Sequence[object]] | None = None,
+    axes: Mapping[str, object] | None = None,
     prefer: Preference = "attention",
     drop: bool = False,
     top: int | None = None,
     forms: bool | Sequence[str] = False,
-    variant: str | None = None,
+    variant: Attention | None = None,
     dry_run: bool = False,
     device: str = "auto",
     phase: Phase = "inference",
@@ -138,7 +166,7 @@ def tune(
     effort: Effort = "standard",
     budget_s: float | None = None,
     seed: int | None = None,
-    save: Path | None = None,
+    save: str | os.PathLike[str] | None = None,
     progress: Observer | None = None,
 ) -> TuningResult:
     """Find the variant within limits, the gate to drop first, or the fastest spelling of a network.
@@ -157,8 +185,8 @@ def tune(
         max_overhead: largest ratio to the plain network by metric: ``latency``, ``params``, ``macs``,
             ``bytes`` ...
         kinds: of attention to try; none is ``se``.
-        axes: values to try by option of attention, e.g. ``{"r": (8, 16), "stages": ("2-4", "3-5")}``; where
-            nothing is said, r is 8, 16 and 32, and stages are all runs of neighbours.
+        axes: values, or sequences of them, to try by option of attention, e.g. ``{"r": 8, "stages": ("2-4",
+            "3-5")}``; where nothing is said, r is 8, 16 and 32, and stages are all runs of neighbours.
         prefer: of what is within the limits: ``attention``, as much as fits, or ``cost``, the lowest latency.
         drop: rank gates.
         top: how many gates are measured, those with most bytes; None is 8, or as many as `budget_s` allows.
@@ -202,13 +230,16 @@ def tune(
         DataFileError: `save` cannot be written, as found before measuring. Found afterwards, it is a warning.
         KeyboardInterrupt: Ctrl-C; with `save`, what was measured until then is stored.
     """
-    require_taken(locals(), required=("model",))
-    searching = bool(max_overhead or kinds or axes)
-    if drop + searching > 1 or not (drop or searching or forms) or (drop and forms):
-        raise UsageError(
-            "tune does one thing at a time", hint="give max_overhead to search variants, drop, or forms"
-        )
-    store = None if save is None or dry_run else ResultStore(save)
+    require_taken(locals(), required=("model", "kinds", "prefer", "forms", "effort"))
+    said = {"variant": variant is not None, "top": top is not None, "dry_run": dry_run}
+    said["prefer"] = prefer != "attention"
+    mode = tuning_mode(
+        [name for name, is_said in said.items() if is_said],
+        search=bool(max_overhead or kinds or axes),
+        drop=drop,
+        forms=bool(forms),
+    )
+    store = None if save is None or dry_run else ResultStore(Path(save))
     if store is not None:
         check_directory(store.directory)
     asked: dict[str, Any] = {
@@ -249,6 +280,7 @@ def tune(
         observer=progress or unobserved,
         calibrations=Calibrations(CALIBRATIONS),
     )
+    written = None if variant is None else variant_name(variant)
     named = () if isinstance(forms, bool) else tuple(forms)
 
     def keep(result: Result) -> None:
@@ -256,12 +288,14 @@ def tune(
             _keep(result, store)
 
     with guarded():
-        if searching:
+        if mode == "search":
             request = SearchRequest(
                 **asked,
                 axes=Axes(
                     kinds=tuple(kinds),
-                    options={name: tuple(map(str, values)) for name, values in (axes or {}).items()},
+                    options={
+                        name: tuple(map(str, one_or_several(given))) for name, given in (axes or {}).items()
+                    },
                     forms=named,
                     all_forms=forms is True,
                 ),
@@ -270,12 +304,12 @@ def tune(
                 dry_run=dry_run,
             )
             return TuningResult(search(request, context, keep), dry_run)
-        if drop:
+        if mode == "drop":
             ranking = rank_gates(
-                DropRequest(**asked, variant=variant, top=top, dry_run=dry_run), context, keep
+                DropRequest(**asked, variant=written, top=top, dry_run=dry_run), context, keep
             )
             return TuningResult(ranking, dry_run)
-        return TuningResult(tune_forms(TuningRequest(**asked, variant=variant, forms=named), context, keep))
+        return TuningResult(tune_forms(TuningRequest(**asked, variant=written, forms=named), context, keep))
 
 
 def _limit(metric: str, ratio: float) -> Limit:

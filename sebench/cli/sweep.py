@@ -108,11 +108,10 @@ def sweep(
     from sebench.configuration.sweep import said_measure
     from sebench.runner.planning.plan import drawn_seed
     from sebench.runner.sweeping.expansion import case_words, expand
-    from sebench.runner.sweeping.sweep import open_run, run_sweep, usual_name
+    from sebench.runner.sweeping.sweep import open_run, require_one_way, run_sweep, usual_name
     from sebench.store.sweeps import SweepBook
 
-    if resume and restart:
-        raise UsageError("--resume and --restart cannot be combined", hint="leave one of them out")
+    require_one_way(resume=resume, restart=restart)
     if dry_run and plot is not None:
         raise UsageError("--plot draws results, and --dry-run has none", hint="leave one of them out")
     check_output(output)
@@ -127,7 +126,7 @@ def sweep(
         usual_candidate=run_context(context, cache=cache).usual_candidate,
     )
     cases, part = _part(expanded.cases, shard)
-    book = SweepBook(save, (name or usual_name(file, expanded.cases)) + part)
+    book = SweepBook(save, (usual_name(file, expanded.cases) if name is None else name) + part)
     for note in () if quiet else expanded.notes:
         say(note)
     cluster = _cluster(context, ray, on, cache=cache, quiet=quiet)

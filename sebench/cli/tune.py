@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from msgspec.structs import replace
@@ -22,7 +22,6 @@ from sebench.errors import (
     EXIT_OK,
     DataFileError,
     Interrupted,
-    UsageError,
 )
 from sebench.schema import NO_OPTIONS, NOTHING_SAID, Limit, NetworkOptions, Preference, WorkloadRequest
 from sebench.store import ResultStore, check_directory
@@ -119,11 +118,14 @@ def tune(
     """
     from sebench.runner.planning.plan import drawn_seed
     from sebench.runner.planning.workloads import on_this_machine
+    from sebench.runner.tuning.mode import tuning_mode
     from sebench.runner.tuning.space import Axes
     from sebench.runner.writing import check_written, write_network
 
     searched_for = bool(max_overhead or kind or axes)
-    mode = _mode(given(context), search=searched_for, drop=drop, forms=bool(forms or form))
+    mode = tuning_mode(
+        given(context), search=searched_for, drop=drop, forms=bool(forms or form), as_options=True
+    )
     check_output(output)
     request = on_this_machine(workload)
     if export is not None:
@@ -163,46 +165,6 @@ def tune(
             write_network(outcome.best, outcome.workload, export, seed=asked["seed"])
             say(f"{outcome.best.variant} written to {export}{outcome.doubt}")
     return EXIT_ERROR if keeper.not_stored else outcome.status
-
-
-Mode = Literal["search", "drop", "forms"]
-
-
-def _mode(said: Collection[str], *, search: bool, drop: bool, forms: bool) -> Mode:
-    """What is asked for.
-
-    Raises:
-        UsageError: nothing, or what does not go together.
-    """
-    if drop:
-        if search or forms:
-            other = "--max-overhead and what is searched with it" if search else "--forms"
-            raise UsageError(f"--drop does not go with {other}", hint="leave one of them out")
-        mode: Mode = "drop"
-    elif search or forms:
-        mode = "search" if search else "forms"
-    else:
-        raise UsageError(
-            "tune needs to know what to try", hint="add --max-overhead latency:1.02, --drop or --forms"
-        )
-    for name in _REFUSED[mode]:
-        if name in said:
-            option = f"--{name.replace('_', '-')}"
-            raise UsageError(f"{option} does not go with {_ASKING[mode]}", hint="leave it out")
-    return mode
-
-
-_REFUSED: Mapping[Mode, tuple[str, ...]] = {
-    "search": ("variant", "top"),
-    "drop": ("prefer", "export"),
-    "forms": ("prefer", "top", "dry_run"),
-}
-"""Parameters that mean nothing to a mode."""
-_ASKING: Mapping[Mode, str] = {
-    "search": "a search, whose variants are all compared with plain",
-    "drop": "--drop",
-    "forms": "--forms",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

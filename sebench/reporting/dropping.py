@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from sebench.reporting.contract import document_json
 from sebench.reporting.document import Cell, Column, Document, Paragraph, Row, Table, text_cell
-from sebench.reporting.tuning import filled_columns, latency_record, ratio_text, workload_title
+from sebench.reporting.records import Kind, Records
+from sebench.reporting.tuning import (
+    filled_columns,
+    latency_record,
+    ratio_text,
+    table_records,
+    workload_title,
+)
 from sebench.schema import NOT_MEASURED, DropRanking, GateCost
 from sebench.units import format_bytes, format_count, format_duration
 
@@ -27,6 +34,10 @@ _COLUMNS = (
     Column("variant", "variant", role="data"),
     Column("about", "about", wrap=True),
 )
+_KINDS: Mapping[str, Kind] = {
+    **dict.fromkeys(("params", "macs", "bytes"), "integer"),
+    **dict.fromkeys(("ratio", "ci_low", "ci_high"), "number"),
+}
 
 
 def drop_document(ranking: DropRanking, *, dry_run: bool = False) -> Document:
@@ -36,10 +47,7 @@ def drop_document(ranking: DropRanking, *, dry_run: bool = False) -> Document:
         ranking: what was found.
         dry_run: whether nothing was to be measured.
     """
-    rows = [_row(gate) for gate in ranking.gates]
-    if ranking.confirmed is not None:
-        first = msgspec.structs.replace(ranking.gates[0], latency=ranking.confirmed, rank=None)
-        rows.append((text_cell("again"), *_row(first)[1:]))
+    rows = _rows(ranking)
     return Document(
         title=f"Gates of {ranking.spec.model} {ranking.spec.variant}",
         body=(
@@ -48,6 +56,11 @@ def drop_document(ranking: DropRanking, *, dry_run: bool = False) -> Document:
         ),
         notes=tuple(_notes(ranking)),
     )
+
+
+def drop_records(ranking: DropRanking) -> Records:
+    """The rows of the CSV."""
+    return table_records(_COLUMNS, _rows(ranking), _KINDS)
 
 
 def drop_answer(ranking: DropRanking, *, dry_run: bool = False) -> str:
@@ -93,6 +106,14 @@ def drop_json(ranking: DropRanking) -> str:
         "confirmed": None if ranking.confirmed is None else latency_record(ranking.confirmed),
     }
     return document_json("tuning", content)
+
+
+def _rows(ranking: DropRanking) -> list[Row]:
+    rows = [_row(gate) for gate in ranking.gates]
+    if ranking.confirmed is not None:
+        first = msgspec.structs.replace(ranking.gates[0], latency=ranking.confirmed, rank=None)
+        rows.append((text_cell("again"), *_row(first)[1:]))
+    return rows
 
 
 def _row(gate: GateCost) -> Row:

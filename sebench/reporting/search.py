@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -10,7 +10,14 @@ from sebench.analysis.tuning import preferred
 from sebench.paper.accuracy import QuotedAccuracy, quoted_accuracy
 from sebench.reporting.contract import document_json
 from sebench.reporting.document import EMPTY, Cell, Column, Document, Paragraph, Row, Table, text_cell
-from sebench.reporting.tuning import filled_columns, latency_record, ratio_text, workload_title
+from sebench.reporting.records import Kind, Records
+from sebench.reporting.tuning import (
+    filled_columns,
+    latency_record,
+    ratio_text,
+    table_records,
+    workload_title,
+)
 from sebench.schema import EXACT_METRICS, ExactCost, Fate, Search, SearchCandidate
 from sebench.units import format_duration, format_ratio
 
@@ -32,6 +39,13 @@ _COLUMNS = (
     Column("fate", "fate", role="data"),
     Column("about", "about", wrap=True),
 )
+_KINDS: Mapping[str, Kind] = {
+    "sites": "integer",
+    **dict.fromkeys(
+        ("params", "macs", "bytes", "ratio", "ci_low", "ci_high", "quoted_top1", "quoted_top5"),
+        "number",
+    ),
+}
 
 
 def search_document(search: Search, *, dry_run: bool = False) -> Document:
@@ -41,9 +55,7 @@ def search_document(search: Search, *, dry_run: bool = False) -> Document:
         search: what was found.
         dry_run: whether nothing was to be measured.
     """
-    rows = [_plain_row(search), *(_row(search, each) for each in _in_order(search))]
-    if search.confirmed is not None:
-        rows.append(_confirmed_row(search))
+    rows = _rows(search)
     table = Table(workload_title(search.workload), filled_columns(_COLUMNS, rows), tuple(rows))
     return Document(
         title=f"Variants of {search.spec.model} within {_limits(search)}",
@@ -53,6 +65,11 @@ def search_document(search: Search, *, dry_run: bool = False) -> Document:
         ),
         notes=tuple(_notes(search)),
     )
+
+
+def search_records(search: Search) -> Records:
+    """The rows of the CSV."""
+    return table_records(_COLUMNS, _rows(search), _KINDS)
 
 
 def search_answer(search: Search, *, dry_run: bool = False) -> str:
@@ -153,6 +170,13 @@ def _exact_ratio(search: Search, metric: str) -> str:
 
 
 # --- rows -----------------------------------------------------------------------------------------------
+
+
+def _rows(search: Search) -> list[Row]:
+    rows = [_plain_row(search), *(_row(search, each) for each in _in_order(search))]
+    if search.confirmed is not None:
+        rows.append(_confirmed_row(search))
+    return rows
 
 
 def _row(search: Search, candidate: SearchCandidate) -> Row:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from sebench.reporting.contract import document_json
 from sebench.reporting.document import Cell, Column, Document, Paragraph, Row, Table, text_cell
+from sebench.reporting.records import Field, Kind, Records
 from sebench.schema import MetricComparison, Ratio, Tuning, Workload, parse_variant
 from sebench.schema.forms import form_named
 from sebench.schema.tuning import Candidate
@@ -25,6 +26,7 @@ _COLUMNS = (
     Column("grade", "grade"),
     Column("about", "about", wrap=True),
 )
+_KINDS: Mapping[str, Kind] = {"latency": "number", "ratio": "number"}
 
 
 def tuning_document(tuning: Tuning) -> Document:
@@ -33,14 +35,19 @@ def tuning_document(tuning: Tuning) -> Document:
         title=f"Forms of {tuning.spec.model} {tuning.spec.variant}",
         body=(
             Paragraph(tuning_answer(tuning), strong=True),
-            Table(
-                workload_title(tuning.workload),
-                _COLUMNS,
-                tuple(map(_row, (*tuning.candidates, *filter(None, (tuning.confirmed,))))),
-            ),
+            Table(workload_title(tuning.workload), _COLUMNS, _rows(tuning)),
         ),
         notes=(METHOD, *_notes(tuning)),
     )
+
+
+def tuning_records(tuning: Tuning) -> Records:
+    """The rows of the CSV."""
+    return table_records(_COLUMNS, _rows(tuning), _KINDS)
+
+
+def _rows(tuning: Tuning) -> tuple[Row, ...]:
+    return tuple(map(_row, (*tuning.candidates, *filter(None, (tuning.confirmed,)))))
 
 
 def tuning_json(tuning: Tuning) -> str:
@@ -75,13 +82,13 @@ def _row(candidate: Candidate) -> tuple[Cell, ...]:
     about = candidate.reason or _about(candidate)
     latency = candidate.latency
     if latency is None:
-        return (*map(text_cell, (candidate.variant, "-", "-", "-")), text_cell(about))
+        return (text_cell(candidate.variant), *(Cell("-"),) * 3, text_cell(about))
     value = latency.candidate.value
     return (
         text_cell(candidate.variant),
         Cell("-" if value is None else _seconds_text(value), value),
         Cell(_ratio_text(candidate), candidate.ratio),
-        text_cell(latency.grade or "-"),
+        Cell(latency.grade or "-", latency.grade),
         text_cell(about),
     )
 
@@ -152,6 +159,19 @@ def filled_columns(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[Colu
         column if any(row[at].text for row in rows) else dataclasses.replace(column, role="data")
         for at, column in enumerate(columns)
     )
+
+
+def table_records(columns: Sequence[Column], rows: Sequence[Row], kinds: Mapping[str, Kind]) -> Records:
+    """What a table has in CSV, typed; where nothing stands it is None.
+
+    Args:
+        columns: of the table.
+        rows: of the table.
+        kinds: of the columns that do not hold texts, by key.
+    """
+    fields = tuple(Field(column.key, kinds.get(column.key, "text"), "") for column in columns)
+    values = (tuple(None if cell.value == "" else cell.value for cell in row) for row in rows)
+    return Records(fields, tuple(values))
 
 
 def workload_title(workload: Workload) -> str:

@@ -198,6 +198,7 @@ def test_a_part_may_be_empty():
         (["-m", "alexnet", "--shard", "3/2"], 2, "--shard '3/2' is no part; write I/N with I from 1 to N"),
         (["-m", "alexnet", "--shard", "2"], 2, "--shard '2' is no part"),
         (["-m", "alexnet", "--resume", "--restart"], 2, "--resume and --restart cannot be combined"),
+        (["-m", "alexnet", "--name", ""], 2, "'' is not a name of a sweep; use letters"),
         (["-m", "alexnet", "--name", "../x"], 2, "'../x' is not a name of a sweep; use letters"),
         ([], 2, "the matrix has no model; name one: -m resnet50, or model = [...] in [axes]"),
         (["gone.toml"], 1, "cannot read gone.toml: No such file or directory"),
@@ -283,7 +284,8 @@ def test_csv_is_what_is_written_beside_the_book():
 def test_from_python(monkeypatch):
     monkeypatch.setattr(sweeping, "RunContext", partial(RunContext, host=steady_host()))
     axes = {"model": "nets.py:one", "variant": ["se", "eca"], "batch_size": 1, "device": "cpu", "threads": 1}
-    result = sebench.sweep(axes=axes, name="python", seed=1)
+    result = sebench.sweep(axes=axes, name="python", seed=1, save="kept")
+    assert Path("kept/sweeps/python/sweep.json").is_file()
     assert [(row.case.variant, row.status) for row in result.rows] == [("se", "done"), ("eca", "done")]
     assert repr(result) == "SweepResult('python', 2 done)"
     frame = result.to_frame()
@@ -294,6 +296,10 @@ def test_from_python(monkeypatch):
         sebench.sweep(axes={"batchsize": 1})
     with pytest.raises(UsageError, match="threads: 0 is below 1"):
         sebench.sweep(axes={"model": "nets.py:one", "threads": 0})
+    with pytest.raises(UsageError, match="'' is not a name of a sweep"):
+        sebench.sweep(axes=axes, name="")
+    with pytest.raises(UsageError, match="--resume and --restart cannot be combined; leave one of them out"):
+        sebench.sweep(axes=axes, resume=True, restart=True)
 
 
 # --- interruptions --------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sebench.errors import DataFileError
+from sebench.errors import DataFileError, UsageError
 from sebench.runner.sweeping.execution import Executor, Ran
 from sebench.schema.sweep import Case, Sweep
 from sebench.store.sweeps import SweepBook
@@ -26,6 +26,16 @@ def usual_name(file: Path | None, cases: Sequence[Case]) -> str:
     digest = hashlib.sha256("".join(case.id for case in cases).encode()).hexdigest()[:6]
     models = dict.fromkeys(re.sub(r"\W+", "_", case.model, flags=re.ASCII).strip("_") for case in cases)
     return f"{'-'.join(models)[:60]}-{digest}"
+
+
+def require_one_way(*, resume: bool, restart: bool) -> None:
+    """Refuse to go on with a run and to begin anew at once.
+
+    Raises:
+        UsageError: both are asked for.
+    """
+    if resume and restart:
+        raise UsageError("--resume and --restart cannot be combined", hint="leave one of them out")
 
 
 def open_run(book: SweepBook, cases: Sequence[Case], *, resume: bool, restart: bool) -> Sweep:

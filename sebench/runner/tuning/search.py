@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from msgspec.structs import replace
 
@@ -19,7 +20,7 @@ from sebench.analysis.tuning import (
     survivors,
     verdict,
 )
-from sebench.errors import BudgetError, Interrupted, SebenchError, UsageError, VariantError
+from sebench.errors import BudgetError, Interrupted, SebenchError, UsageError, VariantError, near_matches
 from sebench.models import PLAIN
 from sebench.runner.measuring.context import RunContext
 from sebench.runner.planning.plan import make_plan, resolve_spec, timing_policy
@@ -81,6 +82,7 @@ def search(request: SearchRequest, context: RunContext, keep: Keep = forget, tel
         Interrupted: after Ctrl-C.
     """
     require_searched(request.limits)
+    _require_preference(request.prefer)
     first, *_ = require_axes(request.axes)
     plan = make_plan(
         names=[request.model],
@@ -120,6 +122,13 @@ def search(request: SearchRequest, context: RunContext, keep: Keep = forget, tel
         if request.dry_run or not within:
             return replace(found, planned_s=request.budget_s or found.planned_s) if within else found
         return _Rounds(bench, request, found, tell).run(within)
+
+
+def _require_preference(prefer: str) -> None:
+    known = get_args(Preference)
+    if prefer not in known:
+        hint = near_matches(prefer, known) or f"choose from {', '.join(known)}"
+        raise UsageError(f"no preference {prefer!r}", hint=hint)
 
 
 def require_searched(limits: Sequence[Limit]) -> None:

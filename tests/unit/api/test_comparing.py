@@ -121,7 +121,7 @@ def test_what_the_callback_raises_ends_the_measurement(asked):
 
 
 def test_saving(asked, tmp_path):
-    result = sebench.compare("resnet50", save=tmp_path / "results")
+    result = sebench.compare("resnet50", save=str(tmp_path / "results"))
     (path,) = ResultStore(tmp_path / "results").paths()
     assert load_result(path) == result.result
 

@@ -96,7 +96,7 @@ def test_no_figure_is_an_error_with_its_reason(comparison_result):
 
 def test_saved_and_printed(comparison_result, tmp_path):
     result = comparison_result()
-    assert load_result(result.save(tmp_path)) == result.result
+    assert load_result(result.save(str(tmp_path))) == result.result
     assert str(result).startswith("resnet50: plain -> se\n\nSE makes resnet50 7.3 % slower on this CPU")
 
 
