@@ -340,6 +340,22 @@ def test_a_budget_says_how_many_gates_are_measured(tune):
     assert [each["rank"] is not None for each in content["gates"]] == [True, True, False, False, False, False]
 
 
+def test_shares_of_gates_and_of_the_second_measurement_add_up_to_the_budget(tune, monkeypatch):
+    measured, plans = measuring.run, []
+
+    def noted(plan, context):
+        plans.append(plan)
+        if len(plans) == 3:
+            raise BudgetError("no time is left")
+        return measured(plan, context)
+
+    monkeypatch.setattr(measuring, "run", noted)
+    ratios = {"se": 1.0, **{without(path): 0.99 for path in GATES}}
+    done = tune("--drop", "--top", 2, "--budget", 30, "--no-save", "--format", "json", ratios=ratios)
+    assert [plan.policy.budget_s for plan in plans] == [10, 10, 10]
+    assert (found(done)["confirmed"], found(done)["confirming"]) == (None, "no time is left")
+
+
 # --- what cannot be meant -------------------------------------------------------------------------------
 
 
