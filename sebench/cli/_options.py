@@ -99,7 +99,7 @@ RuntimeName = StrEnum("RuntimeName", {name: name for name in _RUNTIME.choices}) 
 """An enum: Typer takes no list of literals."""
 Runtimes = Annotated[
     list[RuntimeName],
-    typer.Option("--runtime", help=_RUNTIME.help),
+    typer.Option("--runtime", help=f"{_RUNTIME.help} Repeatable."),
 ]
 EffortOption = Annotated[
     Effort,

@@ -42,7 +42,7 @@ _VERDICT_EXITS: Mapping[str | None, int] = {
 
 @guarded
 @takes_network()
-@takes_workload(phase_help="All forms but recomputed are for inference.", phase_default="inference")
+@takes_workload(phase_default="inference")
 @takes_axes
 def tune(
     context: typer.Context,
@@ -68,7 +68,13 @@ def tune(
         int | None,
         typer.Option("--top", help="Gates that --drop measures; default: 8, or what --budget has time for."),
     ] = None,
-    forms: Annotated[bool, typer.Option("--forms", help="Try other spellings of the same function.")] = False,
+    forms: Annotated[
+        bool,
+        typer.Option(
+            "--forms",
+            help="Try other spellings of the same function; all but recomputed are for inference.",
+        ),
+    ] = False,
     form: Annotated[
         list[str],
         typer.Option(
@@ -99,7 +105,8 @@ def tune(
     ] = True,
     effort: options.EffortOption = "standard",
     budget: Annotated[
-        float | None, typer.Option("--budget", help="Time limit of measuring, shared by the candidates.")
+        float | None,
+        typer.Option("--budget", help="Seconds of measuring, shared by all pairs; counting is extra."),
     ] = None,
     seed: options.Seed = None,
     cache: options.Cache = True,
@@ -230,9 +237,10 @@ def _search(
 ) -> _Outcome:
     from sebench.configuration.limits import parse_limit
     from sebench.reporting.search import search_document, search_json
-    from sebench.runner.tuning.search import SearchRequest, search
+    from sebench.runner.tuning.search import SEARCHED_METRICS, SearchRequest, search
 
-    limits = tuple(Limit(metric=metric, ratio=ratio) for metric, ratio in map(parse_limit, max_overhead))
+    parsed = (parse_limit(text, taken=SEARCHED_METRICS) for text in max_overhead)
+    limits = tuple(Limit(metric=metric, ratio=ratio) for metric, ratio in parsed)
     asked = SearchRequest(**job.asked, axes=axes, limits=limits, prefer=prefer, dry_run=dry_run)
     found = search(asked, job.running, job.keep, job.tell)
     status = EXIT_OK if dry_run else _VERDICT_EXITS[found.verdict]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sebench.errors import UsageError, near_matches
@@ -30,11 +31,12 @@ class Problem(NamedTuple):
         return f"a limit is the largest ratio of new to old, from {LOWEST:g} to below {HIGHEST:g}"
 
 
-def parse_limit(text: str) -> tuple[LimitMetric, float]:
+def parse_limit(text: str, *, taken: Sequence[LimitMetric] = LIMIT_METRICS) -> tuple[LimitMetric, float]:
     """``latency:1.05`` as metric and ratio.
 
     Args:
         text: the metric's name, a colon, and the largest candidate/baseline ratio allowed.
+        taken: metrics that an error suggests.
 
     Raises:
         UsageError: no such metric, or a ratio that cannot be meant; one line.
@@ -42,7 +44,7 @@ def parse_limit(text: str) -> tuple[LimitMetric, float]:
     name, colon, number = text.partition(":")
     if not colon:
         raise UsageError(f"limit {text!r} has no ratio", hint=_FORM)
-    return _metric(name.strip(), text), _ratio(number.strip(), text)
+    return _metric(name.strip(), text, taken), _ratio(number.strip(), text)
 
 
 class MetricProblem(NamedTuple):
@@ -52,19 +54,20 @@ class MetricProblem(NamedTuple):
     hint: str
 
 
-def problem_of_metric(name: str) -> MetricProblem | None:
+def problem_of_metric(name: str, *, taken: Sequence[LimitMetric] = LIMIT_METRICS) -> MetricProblem | None:
     """Why a name is no metric to set a limit on; None where it is one.
 
     Args:
         name: as written.
+        taken: metrics that the next step suggests.
     """
     if name in LIMIT_METRICS:
         return None
-    known = f"choose from {', '.join(LIMIT_METRICS)}"
+    known = f"choose from {', '.join(taken)}"
     if name in METRICS:
         reason = METRICS[name].no_limit
         return MetricProblem(f"{name} takes no limit{f': {reason}' if reason else ''}", known)
-    return MetricProblem(f"unknown metric {name!r}", near_matches(name, LIMIT_METRICS) or known)
+    return MetricProblem(f"unknown metric {name!r}", near_matches(name, taken) or known)
 
 
 def problem_of_ratio(ratio: float) -> Problem | None:
@@ -96,8 +99,8 @@ def problem_of_text(text: str) -> Problem | None:
     return None
 
 
-def _metric(name: str, text: str) -> LimitMetric:
-    problem = problem_of_metric(name)
+def _metric(name: str, text: str, taken: Sequence[LimitMetric]) -> LimitMetric:
+    problem = problem_of_metric(name, taken=taken)
     if problem:
         raise UsageError(f"limit {text!r}: {problem.message}", hint=problem.hint)
     return name

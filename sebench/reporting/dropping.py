@@ -11,12 +11,13 @@ from sebench.reporting.document import Cell, Column, Document, Paragraph, Row, T
 from sebench.reporting.records import Kind, Records
 from sebench.reporting.tuning import (
     filled_columns,
+    has_interval,
     latency_record,
     ratio_text,
     table_records,
     workload_title,
 )
-from sebench.schema import NOT_MEASURED, DropRanking, GateCost
+from sebench.schema import NOT_MEASURED, TO_BE_MEASURED, DropRanking, GateCost
 from sebench.units import format_bytes, format_count, format_duration
 
 _MOST_NAMES = 3
@@ -67,8 +68,10 @@ def drop_answer(ranking: DropRanking, *, dry_run: bool = False) -> str:
     """Which gate to drop first, in a sentence; or which cannot be told apart."""
     if dry_run:
         count = len(ranking.gates)
+        planned = sum(gate.reason == TO_BE_MEASURED for gate in ranking.gates)
         gates = "1 gate" if count == 1 else f"{count} gates, those with most bytes first"
-        return f"{gates}; measuring takes about {format_duration(ranking.planned_s)}"
+        which = f" {planned} of them" if planned < count else ""
+        return f"{gates}; measuring{which} takes about {format_duration(ranking.planned_s)}"
     measured = [gate for gate in ranking.gates if gate.rank is not None]
     if not measured:
         return f"No gate could be measured: {ranking.gates[0].reason}"
@@ -78,7 +81,8 @@ def drop_answer(ranking: DropRanking, *, dry_run: bool = False) -> str:
     again = ", measured again in fresh processes" if ranking.confirmed is not None else ""
     high = None if told is None else told.ratio.ci_high
     if high is None or high >= 1:
-        return f"No gate is shown to cost time: without {first.path} the ratio is {ratio}{again}"
+        said = f"without {first.path} the latency ratio is {ratio}{again}"
+        return f"Dropping a gate is not shown to save time: {said}"
     alike = [gate.path for gate in measured if gate.rank is not None and gate.rank[0] == 1]
     if len(alike) == 1:
         return f"Drop {first.path} first: without it the latency ratio is {ratio}{again}"
@@ -104,6 +108,7 @@ def drop_json(ranking: DropRanking) -> str:
         "confidence": ranking.confidence,
         "gates": [_record(gate) for gate in ranking.gates],
         "confirmed": None if ranking.confirmed is None else latency_record(ranking.confirmed),
+        "confirming": ranking.confirming or None,
     }
     return document_json("tuning", content)
 
@@ -118,7 +123,7 @@ def _rows(ranking: DropRanking) -> list[Row]:
 
 def _row(gate: GateCost) -> Row:
     ratio = None if gate.latency is None else gate.latency.ratio
-    is_left_out = gate.reason == NOT_MEASURED
+    is_left_out = gate.reason in (NOT_MEASURED, TO_BE_MEASURED)
     return (
         text_cell("" if gate.rank is None else _place(gate.rank)),
         text_cell(gate.path),
@@ -157,7 +162,7 @@ def _notes(ranking: DropRanking) -> Iterator[str]:
         " as it is, measured in pairs: same weights and input, interleaved blocks, fresh processes."
     )
     measured = sum(gate.rank is not None for gate in ranking.gates)
-    if measured > 1:
+    if measured > 1 and any(gate.latency and has_interval(gate.latency.ratio) for gate in ranking.gates):
         yield (
             f"Intervals and places hold together with 95 %: each of {measured} is at"
             f" {100 * ranking.confidence:.4g} % (Bonferroni). A place of 1 to 3 means that the intervals do"
@@ -168,3 +173,5 @@ def _notes(ranking: DropRanking) -> Iterator[str]:
             "The first of several was also lucky: its second measurement, with another seed, is the one to"
             " report."
         )
+    if ranking.confirming:
+        yield f"The first could not be measured again: {ranking.confirming}."

@@ -13,6 +13,8 @@ from sebench.reporting.document import EMPTY, Cell, Column, Document, Paragraph,
 from sebench.reporting.records import Kind, Records
 from sebench.reporting.tuning import (
     filled_columns,
+    has_interval,
+    holds,
     latency_record,
     ratio_text,
     table_records,
@@ -91,7 +93,11 @@ def search_answer(search: Search, *, dry_run: bool = False) -> str:
     ratio = "-" if told is None else ratio_text(told.ratio)
     again = ", measured again in fresh processes" if search.confirmed is not None else ""
     failed = f" It could not be measured again: {search.confirming}." if search.confirming else ""
-    why = "it was not measured again" if search.confirming else "the interval holds it"
+    why = "the limit lies inside the interval"
+    if told is None or not has_interval(told.ratio):
+        why = "there is no interval"
+    elif search.confirming and latency and not holds(told.ratio, latency.ratio):
+        why = "it was not measured again"
     judged = {
         "met": f": {latency} is met",
         "not met": f": {latency} is not met",
@@ -204,12 +210,14 @@ def _place_of_finalist(search: Search, candidate: SearchCandidate) -> str:
     limit = next((each for each in search.limits if each.metric == "latency"), None)
     if limit is None or candidate.latency is None:
         return "measured in the last round"
+    if not has_interval(candidate.latency.ratio):
+        return "no interval"
     low, high = candidate.latency.ratio.ci_low, candidate.latency.ratio.ci_high
     if high is not None and high <= limit.ratio:
         return f"within {limit}"
     if low is not None and low > limit.ratio:
         return f"above {limit}"
-    return f"its interval holds {limit}"
+    return f"{limit} lies inside its interval"
 
 
 def _plain_row(search: Search) -> Row:
@@ -280,8 +288,9 @@ def _notes(search: Search) -> Iterator[str]:
         "Params, MACs and bytes are exact ratios to the plain network. Latency is measured in pairs with it:"
         " same weights and input, interleaved blocks, fresh processes."
     )
-    finalists = sum(each.fate == "finalist" for each in search.candidates)
-    if finalists > 1:
+    last = [each for each in search.candidates if each.fate == "finalist"]
+    finalists = len(last)
+    if finalists > 1 and any(each.latency and has_interval(each.latency.ratio) for each in last):
         yield (
             f"Intervals of the last round hold together with 95 %: each of {finalists} is at"
             f" {100 * search.confidence:.4g} % (Bonferroni). Those of earlier rounds are at 95 % each and"

@@ -70,12 +70,21 @@ def tuning_answer(tuning: Tuning) -> str:
     best = tuning.fastest
     if best is None:
         return f"No form is faster than {tuning.spec.variant} as written in {tuning.workload.runtime}"
-    told = tuning.confirmed or best
+    told = tuning.confirmed if tuning.confirmed and tuning.confirmed.latency else best
     measured = sum(each.is_spelling and each.latency is not None for each in tuning.candidates)
     best_of = f", the fastest of {measured}" if measured > 1 else ""
-    again = ", measured again in fresh processes" if tuning.confirmed else ""
-    shown = "" if tuning.is_faster else "; its interval holds 1, so it is not shown to be faster"
+    again = ", measured again in fresh processes" if told is tuning.confirmed else ""
+    shown = "" if tuning.is_faster else f"; {_why_not_faster(told)}"
     return f"{best.variant}{best_of}: ratio {_ratio_text(told)}{again}{shown}"
+
+
+def _why_not_faster(told: Candidate) -> str:
+    ratio = None if told.latency is None else told.latency.ratio
+    if ratio is None or not has_interval(ratio):
+        return "without an interval it is not shown to be faster"
+    if holds(ratio, 1.0):
+        return "1 lies inside its interval, so it is not shown to be faster"
+    return "it is not shown to be faster"
 
 
 def _row(candidate: Candidate) -> tuple[Cell, ...]:
@@ -119,12 +128,23 @@ def _ratio_text(candidate: Candidate) -> str:
 
 
 def ratio_text(ratio: Ratio) -> str:
-    """A ratio with its interval: ``1.021 [1.015, 1.027]``."""
+    """A ratio with its interval: ``1.021 [1.015, 1.027]``, or ``1.021 (no interval)``."""
     if ratio.estimate is None:
         return "-"
     if ratio.ci_low is None or ratio.ci_high is None:
-        return f"{ratio.estimate:.3f}"
+        return f"{ratio.estimate:.3f} (no interval)"
     return f"{ratio.estimate:.3f} [{ratio.ci_low:.3f}, {ratio.ci_high:.3f}]"
+
+
+def has_interval(ratio: Ratio) -> bool:
+    """Whether both limits are known: one process, or few blocks, may give none."""
+    return ratio.ci_low is not None and ratio.ci_high is not None
+
+
+def holds(ratio: Ratio, value: float) -> bool:
+    """Whether a value lies inside the interval; False without one."""
+    low, high = ratio.ci_low, ratio.ci_high
+    return low is not None and high is not None and low <= value <= high
 
 
 def _notes(tuning: Tuning) -> Iterator[str]:

@@ -211,6 +211,7 @@ from sebench.schema.subjects import attributed, subject, subjects, subjects_of_c
 from sebench.schema.tuning import (
     EXACT_METRICS,
     NOT_MEASURED,
+    TO_BE_MEASURED,
     Candidate,
     DropRanking,
     ExactCost,
@@ -256,6 +257,7 @@ __all__ = [
     "SCHEMA",
     "SEARCH_AXES",
     "SHAPE_OPTION",
+    "TO_BE_MEASURED",
     "UNDIVIDED",
     "WORKLOAD_COLUMNS",
     "WORKLOAD_OPTIONS",

@@ -226,8 +226,7 @@ WORKLOAD_OPTIONS: tuple[WorkloadOption, ...] = (
         lambda w: w.runtime,
         usual="eager",
         noun="runtime",
-        help=f"How steps run: {_RUNTIMES_TEXT}. Compiling and capturing are timed apart. "
-        "Repeatable in compare and sweep.",
+        help=f"How steps run: {_RUNTIMES_TEXT}. Compiling and capturing are timed apart.",
         default="eager",
         choices=tuple(runtime.name for runtime in RUNTIMES),
         former=("execution", "exec"),

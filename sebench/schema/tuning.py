@@ -178,6 +178,8 @@ class Search(Value, frozen=True, kw_only=True):
 
 NOT_MEASURED = "not measured"
 """Why most gates of a long network have no latency: they move few bytes."""
+TO_BE_MEASURED = "to be measured"
+"""Why a gate has no latency after a dry run that would measure it."""
 
 
 class GateCost(Value, frozen=True, kw_only=True):
@@ -193,7 +195,7 @@ class GateCost(Value, frozen=True, kw_only=True):
     latency: MetricComparison | None = None
     """The network without it against the network as it is: below 1 is what dropping it saves."""
     reason: str = ""
-    """Why it was not measured."""
+    """Why it was not measured; after a dry run, whether it would be."""
     rank: tuple[int, int] | None = None
     """First and last place among those measured that the intervals leave it: 1 saves most."""
 
@@ -215,3 +217,5 @@ class DropRanking(Value, frozen=True, kw_only=True):
     """With which all intervals hold together."""
     confirmed: MetricComparison | None = None
     """The first of them once more, in fresh processes with another seed and weights."""
+    confirming: str = ""
+    """Why there is no second measurement, where one was wanted."""

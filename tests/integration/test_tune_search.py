@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import sebench
 from sebench.cli import app
-from sebench.errors import Interrupted
+from sebench.errors import BudgetError, Interrupted
 from sebench.profilers.environment import capture_environment
 from sebench.runner.measuring.context import Host
 from sebench.runner.tuning import measuring
@@ -133,6 +133,36 @@ def test_what_breaks_an_exact_limit_is_not_measured(tune, tmp_path):
     assert candidates["se(stages=4)"]["ratio"] is None
     assert (content["winner"], content["verdict"]) == ("se(stages=2-3)", None)
     assert len(list((tmp_path / ".sebench" / "results").glob("*.json"))) == 4
+
+
+STAGE_4 = ("--stages", 4, "--r", 16, "--max-overhead", "latency:1.02")
+
+
+@pytest.mark.parametrize("also", [(), ("--dry-run",)], ids=["measured", "dry"])
+def test_a_budget_that_does_not_cover_all_is_refused_before_anything_is_measured(tune, monkeypatch, also):
+    monkeypatch.setattr(measuring, "run", None)  # called, it would be a TypeError
+    done = tune(*STAGE_4, "--budget", 15, "-q", *also, code=1)
+    assert done.stdout == ""
+    expected = "--budget 15 is too small to measure 1 candidate, and the best again"
+    assert done.stderr == f"sebench: error: {expected}; allow at least --budget 16, or try fewer\n"
+
+
+def test_a_second_measurement_that_does_not_fit_is_left_out(tune, monkeypatch):
+    measured, plans = measuring.run, []
+
+    def slower(plan, context):
+        plans.append(plan)
+        if len(plans) > 1:
+            raise BudgetError("10 s (its share of --budget 20) is too small")
+        return measured(plan, context)
+
+    monkeypatch.setattr(measuring, "run", slower)
+    done = tune(*STAGE_4, "--budget", 20, "--no-save", "--format", "json")
+    content = found(done)
+    assert (content["winner"], content["confirmed"], content["verdict"]) == ("se(stages=4)", None, "met")
+    assert content["confirming"] == "10 s (its share of --budget 20) is too small"
+    assert sum(plan.policy.budget_s for plan in plans) == 20
+    assert "last round: 1 candidate, about 10 s\n" in done.stderr
 
 
 def test_the_lowest_latency(tune):
@@ -276,7 +306,13 @@ def test_gates_that_cannot_be_told_apart_are_said(tune):
 def test_gates_that_cost_no_time_are_not_ranked_as_if_they_did(tune):
     ratios = {"se": 1.0, **{without(path): 1.0 for path in GATES}}
     shown = tune("--drop", "--top", 1, "--no-save", ratios=ratios).stdout
-    assert "No gate is shown to cost time: without stage2." in shown
+    assert "Dropping a gate is not shown to save time: without stage2." in shown
+
+
+def test_a_dry_run_marks_the_gates_that_are_measured(tune):
+    content = found(tune("--drop", "--top", 2, "--dry-run", "--format", "json"))
+    assert [each["reason"] for each in content["gates"]] == ["to be measured"] * 2 + ["not measured"] * 4
+    assert content["planned_s"] == 63.0  # 21 s each: two and the second measurement
 
 
 def test_exact_costs_of_gates(tune):
@@ -304,6 +340,22 @@ def test_a_budget_says_how_many_gates_are_measured(tune):
     assert [each["rank"] is not None for each in content["gates"]] == [True, True, False, False, False, False]
 
 
+def test_shares_of_gates_and_of_the_second_measurement_add_up_to_the_budget(tune, monkeypatch):
+    measured, plans = measuring.run, []
+
+    def noted(plan, context):
+        plans.append(plan)
+        if len(plans) == 3:
+            raise BudgetError("no time is left")
+        return measured(plan, context)
+
+    monkeypatch.setattr(measuring, "run", noted)
+    ratios = {"se": 1.0, **{without(path): 0.99 for path in GATES}}
+    done = tune("--drop", "--top", 2, "--budget", 30, "--no-save", "--format", "json", ratios=ratios)
+    assert [plan.policy.budget_s for plan in plans] == [10, 10, 10]
+    assert (found(done)["confirmed"], found(done)["confirming"]) == (None, "no time is left")
+
+
 # --- what cannot be meant -------------------------------------------------------------------------------
 
 
@@ -313,7 +365,12 @@ def test_a_budget_says_how_many_gates_are_measured(tune):
         ((), 2, "tune needs to know what to try; add --max-overhead latency:1.02, --drop or --forms"),
         (("--r", 8), 2, "a search needs a limit; add --max-overhead latency:1.02, or params:1.04"),
         (("--max-overhead", "latency"), 2, "limit 'latency' has no ratio"),
-        (("--max-overhead", "latncy:1.02"), 2, "unknown metric 'latncy'; did you mean 'latency'"),
+        (("--max-overhead", "latncy:1.02"), 2, "unknown metric 'latncy'; did you mean 'latency'?\n"),
+        (
+            ("--max-overhead", "throughput:1.02"),
+            2,
+            "; choose from latency, params, macs, paper_macs, flops, bytes\n",
+        ),
         (("--max-overhead", "energy:1.02"), 2, "--max-overhead energy:1.02: tune searches by latency"),
         (("--max-overhead", "latency:2%"), 2, "'2%' is a percentage, and a limit is a ratio"),
         (("--max-overhead", "latency:1.1", "-v", "se"), 2, "--variant does not go with a search"),
@@ -335,9 +392,25 @@ def test_a_budget_says_how_many_gates_are_measured(tune):
         (
             ("--max-overhead", "latency:1.1", "--budget", 3),
             1,
-            "--budget 3 is too small for one round of 18 candidates; allow at least --budget ",
+            # 8 s each: 18 + 9 + 5 + 4, and the best again
+            "--budget 3 is too small to measure 18 candidates in 4 rounds, and the best again; allow at least"
+            " --budget 296, or try fewer\n",
         ),
-        (("--drop", "--budget", 1), 1, "--budget 1 is too small to measure 1 gate; allow at least --budget "),
+        (
+            ("--drop", "--budget", 1),
+            1,
+            "--budget 1 is too small to measure 1 gate, and the first again; allow at least --budget 16\n",
+        ),
+        (
+            ("--drop", "--top", 2, "--budget", 15, "--no-confirm"),
+            1,
+            "too small to measure 2 gates; allow at least --budget 16, or measure fewer: --top\n",
+        ),
+        (
+            ("--form", "pooled", "--budget", 15),
+            1,
+            "--budget 15 is too small to measure plain and 1 form; allow at least --budget 16, or name fewer",
+        ),
     ],
 )
 def test_one_line_says_what_is_wrong(tune, arguments, code, message):

@@ -14,16 +14,22 @@ from sebench.errors import BudgetError, UsageError
 from sebench.models import PLAIN
 from sebench.runner.measuring.context import RunContext
 from sebench.runner.planning.plan import make_plan, timing_policy
-from sebench.runner.tuning.measuring import Asked, Keep, Tell, forget, opened, silent
-from sebench.schema import NOT_MEASURED, DropRanking, GateCost, ModelSpec, StaticCost, parse_variant
+from sebench.runner.tuning.measuring import LEAST_S, Asked, Keep, Tell, forget, opened, silent
+from sebench.schema import (
+    NOT_MEASURED,
+    TO_BE_MEASURED,
+    DropRanking,
+    GateCost,
+    ModelSpec,
+    StaticCost,
+    parse_variant,
+)
 from sebench.schema.attention import WITHOUT
 from sebench.schema.gates import gate_word
 from sebench.statistics import simultaneous_confidence
 
 USUAL_TOP = 8
 """Gates that are measured where neither a number nor a budget is given."""
-_LEAST_S = 2.0
-"""In less, no process gets ready."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +57,7 @@ def rank_gates(
 
     Raises:
         UsageError: a network or variant that cannot be meant, or one without gates.
-        BudgetError: the budget does not cover one gate.
+        BudgetError: the budget does not cover the gates and the second measurement.
         Interrupted: after Ctrl-C.
     """
     if request.top is not None and request.top < 1:
@@ -80,8 +86,9 @@ def rank_gates(
             )
         number = _measured_at_most(request, len(gates), bench.policy.budget_s)
         share_s = None if request.budget_s is None else request.budget_s / (number + request.confirm)
-        if share_s is not None and share_s < _LEAST_S:
-            raise _too_small(request, number)
+        least_s = LEAST_S * (number + request.confirm)
+        if request.budget_s is not None and request.budget_s < least_s:
+            raise _too_small(request, number, least_s)
         found = DropRanking(
             spec=spec,
             workload=workload,
@@ -89,7 +96,7 @@ def rank_gates(
             planned_s=(share_s or bench.policy.budget_s) * (number + request.confirm),
         )
         if request.dry_run:
-            return found
+            return replace(found, gates=_planned(gates, number))
         tell(f"measuring {number} of the {len(gates)} gates of {spec.model} {spec.variant}")
         confidence = simultaneous_confidence(number)
         measured = []
@@ -101,8 +108,9 @@ def rank_gates(
                 confidence=confidence,
                 place=(index, number),
             )
-            if done.out_of_budget:
-                raise _too_small(request, number)
+            if done.out_of_budget and index == 0:
+                # nor would it cover the others
+                raise _too_small(request, number, 2 * (request.budget_s or 0.0))
             measured.append(replace(gate, latency=done.latency, reason=done.reason))
         found = replace(found, gates=_ranked(measured, gates[number:]), confidence=confidence)
         first = found.gates[0]
@@ -111,7 +119,7 @@ def rank_gates(
         tell(f"measuring {first.path} again, in fresh processes with another seed")
         seed = (plan.seed + 1) % 2**31
         again = bench.measure(spec.variant, first.variant, seed=seed, budget_s=share_s)
-        return replace(found, confirmed=again.latency)
+        return replace(found, confirmed=again.latency, confirming=again.reason)
 
 
 def _gates(spec: ModelSpec, cost: StaticCost) -> Iterator[GateCost]:
@@ -136,6 +144,14 @@ def _measured_at_most(request: DropRequest, gates: int, each_s: float) -> int:
     return min(gates, USUAL_TOP if wanted is None else wanted)
 
 
+def _planned(gates: Sequence[GateCost], number: int) -> tuple[GateCost, ...]:
+    """All gates; each says whether it would be measured."""
+    return tuple(
+        replace(gate, reason=TO_BE_MEASURED if index < number else NOT_MEASURED)
+        for index, gate in enumerate(gates)
+    )
+
+
 def _ranked(measured: Sequence[GateCost], others: Sequence[GateCost]) -> tuple[GateCost, ...]:
     """Those measured by their ratio, each with the places that its interval leaves it; then all others."""
     known = sorted(
@@ -150,9 +166,11 @@ def _ranked(measured: Sequence[GateCost], others: Sequence[GateCost]) -> tuple[G
     )
 
 
-def _too_small(request: DropRequest, number: int) -> BudgetError:
-    least_s = math.ceil(2 * max(request.budget_s or 0.0, _LEAST_S * (number + request.confirm)))
+def _too_small(request: DropRequest, number: int, least_s: float) -> BudgetError:
+    gates = "1 gate" if number == 1 else f"{number} gates"
+    again = ", and the first again" if request.confirm else ""
+    fewer = ", or measure fewer: --top" if number > 1 else ""
     return BudgetError(
-        f"--budget {request.budget_s:g} is too small to measure {number} gate{'s' if number > 1 else ''}",
-        hint=f"allow at least --budget {least_s}, or measure fewer: --top",
+        f"--budget {request.budget_s:g} is too small to measure {gates}{again}",
+        hint=f"allow at least --budget {math.ceil(least_s)}{fewer}",
     )

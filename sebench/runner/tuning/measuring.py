@@ -33,6 +33,8 @@ from sebench.schema import (
     WorkloadRequest,
 )
 
+LEAST_S = 8.0
+"""The least of a budget for one pair: in less, a process does not get ready and measure the fewest blocks."""
 Keep = Callable[[Result], None]
 """Told each result."""
 Tell = Callable[[str], None]
@@ -56,7 +58,7 @@ class Asked:
     options: NetworkOptions = NO_OPTIONS
     effort: Effort = "standard"
     budget_s: float | None = None
-    """For all measurements together, a hard limit."""
+    """Seconds of measuring for all pairs together, preparing included, a hard limit; counting is extra."""
     seed: int | None = None
     confirm: bool = True
     """Whether the best is measured again in fresh processes."""

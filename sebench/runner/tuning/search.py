@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import NoReturn, get_args
 
 from msgspec.structs import replace
 
@@ -26,7 +26,7 @@ from sebench.runner.measuring.context import RunContext
 from sebench.runner.planning.plan import make_plan, resolve_spec, timing_policy
 from sebench.runner.planning.workloads import says_input
 from sebench.runner.tuning.forms import wanted_forms
-from sebench.runner.tuning.measuring import Asked, Bench, Keep, Tell, forget, opened, silent
+from sebench.runner.tuning.measuring import LEAST_S, Asked, Bench, Keep, Tell, forget, opened, silent
 from sebench.runner.tuning.space import Axes, require_axes, search_variants
 from sebench.schema import (
     EXACT_METRICS,
@@ -49,11 +49,7 @@ SEARCHED_METRICS: tuple[str, ...] = ("latency", *EXACT_METRICS)
 _SCREENING_BLOCKS = 6
 """The fewest that give an interval of 95 % within one process."""
 _SCREENING_SHARE = 12
-"""A first look takes this part of a full measurement ..."""
-_SCREENING_S = 8.0
-"""... but has time for a process to get ready, and for the fewest blocks."""
-_LEAST_S = 2.0
-"""In less, no process gets ready."""
+"""A first look takes this part of a full measurement, but no less than `LEAST_S`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +74,7 @@ def search(request: SearchRequest, context: RunContext, keep: Keep = forget, tel
 
     Raises:
         UsageError: a network, option or limit that cannot be meant, or none of whose variants can be built.
-        BudgetError: the budget does not cover one round.
+        BudgetError: the budget does not cover all rounds and the second measurement.
         Interrupted: after Ctrl-C.
     """
     require_searched(request.limits)
@@ -103,7 +99,7 @@ def search(request: SearchRequest, context: RunContext, keep: Keep = forget, tel
     with opened(request, plan, context, keep) as bench:
         stages = stages_in(bench.count(planned.pair.candidate, workload))
         variants = search_variants(axes, stages, forms, planned.pair.candidate)
-        tell(f"counting {len(variants)} variants of {request.model}")
+        tell(f"counting {_number(len(variants), 'variant')} of {request.model}")
         plain = exact_cost(bench.count(planned.pair.baseline, workload))
         candidates = _counted(bench, request, variants, workload, plain)
         within = [each for each in candidates if each.fate == "listed"]
@@ -119,8 +115,11 @@ def search(request: SearchRequest, context: RunContext, keep: Keep = forget, tel
             planned_s=planned_seconds(rounds, bench.policy, confirm=request.confirm),
             is_published=_is_published(planned.pair.baseline, workload),
         )
-        if request.dry_run or not within:
-            return replace(found, planned_s=request.budget_s or found.planned_s) if within else found
+        if not within:
+            return found
+        require_covered(rounds, request)
+        if request.dry_run:
+            return replace(found, planned_s=request.budget_s or found.planned_s)
         return _Rounds(bench, request, found, tell).run(within)
 
 
@@ -184,8 +183,41 @@ def planned_seconds(rounds: Sequence[SearchRound], policy: TimingPolicy, *, conf
     return sum(each.candidates * each.each_s for each in rounds) + confirm * policy.budget_s
 
 
+def require_covered(rounds: Sequence[SearchRound], asked: Asked) -> None:
+    """Refuse a budget that does not cover all rounds and the second measurement, before any is begun.
+
+    Args:
+        rounds: that are planned.
+        asked: says the budget, and whether the best is measured again.
+
+    Raises:
+        BudgetError: one line.
+    """
+    least_s = LEAST_S * _measurements(rounds, asked)
+    if asked.budget_s is not None and asked.budget_s < least_s:
+        raise _too_small(rounds, asked, least_s)
+
+
+def _measurements(rounds: Sequence[SearchRound], asked: Asked) -> int:
+    return sum(each.candidates for each in rounds) + asked.confirm
+
+
+def _too_small(rounds: Sequence[SearchRound], asked: Asked, least_s: float) -> BudgetError:
+    what = _number(rounds[0].candidates, "candidate")
+    what += f" in {len(rounds)} rounds" if len(rounds) > 1 else ""
+    what += ", and the best again" if asked.confirm else ""
+    return BudgetError(
+        f"--budget {asked.budget_s:g} is too small to measure {what}",
+        hint=f"allow at least --budget {math.ceil(least_s)}, or try fewer",
+    )
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def _screening(candidates: int, number: int, policy: TimingPolicy) -> SearchRound:
-    first_s = max(_SCREENING_S, policy.budget_s / _SCREENING_SHARE)
+    first_s = max(LEAST_S, policy.budget_s / _SCREENING_SHARE)
     return SearchRound(
         candidates=candidates,
         processes=1,
@@ -278,7 +310,7 @@ def _without_variant(error: SebenchError) -> str:
 
 def _needed_s(planned: SearchRound, scale: float) -> float:
     """What a look of a screening round has of a hard budget, `scale` times what is planned."""
-    return max(planned.each_s * scale, _SCREENING_S)
+    return max(planned.each_s * scale, LEAST_S)
 
 
 # --- rounds ---------------------------------------------------------------------------------------------
@@ -296,9 +328,8 @@ class _Rounds:
         """All rounds.
 
         Raises:
-            BudgetError: the budget does not cover one.
+            BudgetError: this machine is so slow that the budget does not cover them.
         """
-        self._require_budget(self._found.planned[0])
         active, number, prefer = list(within), 0, self._request.prefer
         while len(active) > FINALISTS:
             active = self._round(active, _screening(len(active), number, self._bench.policy), number + 1)
@@ -332,8 +363,11 @@ class _Rounds:
     ) -> list[SearchCandidate]:
         """Those that could be measured, with their ratio; the others have left."""
         which = "last round" if planned.is_last else f"round {number}"
-        self._tell(f"{which}: {len(candidates)} candidates, about {planned.each_s:.0f} s each")
-        measured, failed = [], []
+        share_s = self._share_s(planned)
+        takes = f"about {share_s or planned.each_s:.0f} s"
+        each_takes = f"{takes} each" if len(candidates) > 1 else takes
+        self._tell(f"{which}: {_number(len(candidates), 'candidate')}, {each_takes}")
+        measured, failed, spent = [], [], 0
         for index, each in enumerate(candidates):
             policy = replace(
                 self._bench.policy,
@@ -345,19 +379,25 @@ class _Rounds:
                 PLAIN,
                 each.variant,
                 policy=policy,
-                budget_s=self._share_s(planned),
+                budget_s=share_s,
                 confidence=confidence,
                 place=(index, len(candidates)),
             )
-            if found.out_of_budget and index == 0:
-                raise self._too_small(2.0)  # nor would it cover the others
+            if found.out_of_budget and number == 1 and index == 0:
+                self._refuse()  # nor would it cover the others
+            spent += found.out_of_budget
             done = replace(each, rounds=number, latency=found.latency)
             if found.latency is None:
                 failed.append(replace(done, fate="failed", reason=found.reason))
             else:
                 measured.append(done)
+        if candidates and spent == len(candidates):
+            self._refuse()
         self._leave(failed)
         return measured
+
+    def _refuse(self) -> NoReturn:
+        raise _too_small(self._found.planned, self._request, 2 * (self._request.budget_s or 0.0))
 
     def _confirmed(self, found: Search, winner: SearchCandidate) -> Search:
         told = winner.latency
@@ -370,8 +410,9 @@ class _Rounds:
                 seed=(self._bench.plan.seed + 1) % 2**31,
                 budget_s=self._share_s(self._found.planned[-1]),
             )
-            confirmed = told = again.latency
-            reason = again.reason
+            confirmed, reason = again.latency, again.reason
+            if not again.out_of_budget:  # else it is left out, as with confirm=False
+                told = confirmed
         decided = None
         if self._limit is not None:
             decided = "undecided" if told is None else verdict(told, self._limit)
@@ -384,7 +425,7 @@ class _Rounds:
         """What each candidate of a round has of the budget; None without one.
 
         Screening rounds have what they need, and the last one and the second measurement the rest; where that
-        would leave them less, all is scaled down alike.
+        would leave them too little, all measurements have the same.
         """
         budget_s = self._request.budget_s
         if budget_s is None:
@@ -393,18 +434,6 @@ class _Rounds:
         *screening, last = self._found.planned
         needed_s = sum(each.candidates * _needed_s(each, scale) for each in screening)
         rest_s = (budget_s - needed_s) / (last.candidates + self._request.confirm)
-        if rest_s < _SCREENING_S:
-            return planned.each_s * scale
+        if rest_s < LEAST_S:
+            return budget_s / _measurements(self._found.planned, self._request)
         return rest_s if planned.is_last else _needed_s(planned, scale)
-
-    def _require_budget(self, first: SearchRound) -> None:
-        share_s = self._share_s(first)
-        if share_s is not None and share_s < _LEAST_S:
-            raise self._too_small(_LEAST_S / share_s)
-
-    def _too_small(self, times: float) -> BudgetError:
-        budget_s, count = self._request.budget_s or 0.0, self._found.planned[0].candidates
-        return BudgetError(
-            f"--budget {budget_s:g} is too small for one round of {count} candidates",
-            hint=f"allow at least --budget {math.ceil(budget_s * times)}, or try fewer",
-        )

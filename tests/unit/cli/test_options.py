@@ -18,11 +18,11 @@ OWN_WORDS = {
     ("--format", "report"), ("--format", "sweep"), ("--variant", "sweep"), ("--output", "lock"),
     ("--batch-size", "count"),
     *((option, "calibrate") for option in ("--model", "--variant", "--phase")),
-    *((option, "tune") for option in ("--model", "--variant", "--phase")),
+    *((option, "tune") for option in ("--model", "--variant")),
     *((option, command) for command in ("trend", "list") for option in ("--model", "--variant")),
     *((option.option, command) for command in ("trend", "list") for option in ASKED_OPTIONS),
     ("--model", "verify"), ("--runtime", "count"), ("--variant", "count"),
-    ("--variant", "lock"), ("--phase", "compare"),
+    ("--variant", "lock"), ("--phase", "compare"), ("--runtime", "compare"),
     ("--phase", "check"),
 }  # fmt: skip
 
@@ -36,6 +36,16 @@ def test_one_option_has_one_text(option):
         if option in parameter.opts and (option, name) not in OWN_WORDS
     }
     assert len(texts) == 1
+
+
+def test_only_where_runtimes_can_be_repeated_the_help_says_so():
+    said = {
+        name
+        for name, command in COMMANDS.items()
+        for parameter in command.params
+        if "--runtime" in parameter.opts and "Repeatable" in (parameter.help or "")
+    }
+    assert said == {"compare"}  # a sweep repeats any option, and says so once
 
 
 def test_short_names_mean_one_option_each():

@@ -66,3 +66,17 @@ def test_what_cannot_be_meant_is_one_line(text, message):
         parse_limit(text)
     assert re.search(message, str(caught.value))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("latncy:1.05", "did you mean 'latency'?"),
+        ("throughput:1.05", "choose from latency, params"),
+        ("nothing:1.05", "choose from latency, params"),
+    ],
+)
+def test_the_next_step_names_only_what_is_taken(text, hint):
+    with pytest.raises(UsageError) as caught:
+        parse_limit(text, taken=("latency", "params"))
+    assert caught.value.hint == hint

@@ -104,7 +104,7 @@ def search(candidates=MEASURED, **fields):
         (
             search(confirmed=latency(1.019), verdict="undecided"),
             "se(stages=2-4) (params 1.037): latency ratio 1.019 [1.017, 1.021], measured again in fresh"
-            " processes: latency:1.02 is undecided, as the interval holds it.",
+            " processes: latency:1.02 is undecided, as the limit lies inside the interval.",
         ),
         (
             search(confirmed=latency(1.03), verdict="not met"),
@@ -153,9 +153,35 @@ def test_the_table_has_the_winner_twice_and_says_what_became_of_the_others():
     assert order[1:] == ["plain", "se(stages=2-4)", "se(stages=2-3)", "se(r=8)", "se", "se(stages=2-4)"]
     assert "eager, 1x3x224x224, float32, 2 threads" in text
     assert "above latency:1.02 in round 1" in text
-    assert "its interval holds latency:1.02" in text  # 1.0175 .. 1.0215
+    assert "latency:1.02 lies inside its interval" in text  # 1.0175 .. 1.0215
     assert "each of 3 is at 98.33 % (Bonferroni)" in text
     assert "quoted" not in text
+
+
+def without_interval(measured):
+    return replace(measured, ratio=replace(measured.ratio, ci_low=None, ci_high=None))
+
+
+def test_a_search_without_intervals_says_so():
+    measured = tuple(replace(each, latency=without_interval(each.latency)) for each in MEASURED)
+    found = search(measured, confirmed=None, verdict="undecided")
+    assert search_answer(found) == (
+        "se(stages=2-4) (params 1.037): latency ratio 1.015 (no interval): latency:1.02 is undecided, as"
+        " there is no interval."
+    )
+    text = render(search_document(found), "table", width=150)
+    assert "1.030 (no interval)" in text
+    assert "hold together" not in text
+    assert "lies inside" not in text
+
+
+def test_a_second_measurement_that_was_left_out_does_not_explain_a_limit_inside_the_interval():
+    finalists = (candidate("se(stages=2-4)", "finalist", 1.019, rounds=2), *MEASURED[2:])  # 1.017 .. 1.021
+    found = search(finalists, confirmed=None, confirming="no time is left", verdict="undecided")
+    assert search_answer(found).endswith(
+        "latency:1.02 is undecided, as the limit lies inside the interval. It could not be measured again:"
+        " no time is left."
+    )
 
 
 def test_quoted_errors_are_marked_with_their_table():
@@ -239,13 +265,13 @@ def ranking(*gates, confirmed=None):
         ),
         (
             ranking(gate("a", 0.999, (1, 2)), gate("b", 1.0, (1, 2))),
-            "No gate is shown to cost time: without a the ratio is 0.999 [0.997, 1.001]",
+            "Dropping a gate is not shown to save time: without a the latency ratio is 0.999 [0.997, 1.001]",
         ),
         # The second measurement decides, not the lucky first one.
         (
             ranking(gate("a", 0.99, (1, 1)), confirmed=0.999),
-            "No gate is shown to cost time: without a the ratio is 0.999 [0.997, 1.001], measured again in"
-            " fresh processes",
+            "Dropping a gate is not shown to save time: without a the latency ratio is 0.999 [0.997, 1.001],"
+            " measured again in fresh processes",
         ),
         (
             ranking(gate("a", reason="it could not be built")),
@@ -266,5 +292,33 @@ def test_table_and_records_of_gates():
     content = json.loads(drop_json(found))
     assert (content["mode"], [each["rank"] for each in content["gates"]]) == ("drop", [[1, 2], [1, 2], None])
     assert content["gates"][2]["reason"] == "not measured"
-    dry = render(drop_document(ranking(gate("a")), dry_run=True), "table", width=150)
+    assert content["confirming"] is None
+    dry = render(drop_document(ranking(gate("a", reason="to be measured")), dry_run=True), "table", width=150)
     assert "1 gate; measuring takes about 3.0 min" in dry
+
+
+def test_a_dry_run_marks_the_gates_to_be_measured():
+    reasons = ("to be measured", "to be measured", "not measured")
+    found = ranking(*(gate(name, reason=reason) for name, reason in zip("abc", reasons, strict=True)))
+    text = render(drop_document(found, dry_run=True), "table", width=150)
+    assert "3 gates, those with most bytes first; measuring 2 of them takes about 3.0 min" in text
+    assert (text.count("to be measured"), text.count("not measured")) == (2, 1)
+
+
+def test_gates_without_intervals_have_no_note_on_intervals():
+    gates = (gate("a", 0.82, (1, 2)), gate("b", 0.9, (1, 2)))
+    found = ranking(*(replace(each, latency=without_interval(each.latency)) for each in gates))
+    assert drop_answer(found) == (
+        "Dropping a gate is not shown to save time: without a the latency ratio is 0.820 (no interval)"
+    )
+    text = render(drop_document(found), "table", width=150)
+    assert "0.900 (no interval)" in text
+    assert "hold together" not in text
+
+
+def test_a_gate_that_could_not_be_measured_again_has_a_note():
+    found = replace(ranking(gate("a", 0.96, (1, 1))), confirming="no time is left")
+    assert drop_answer(found) == "Drop a first: without it the latency ratio is 0.960 [0.958, 0.962]"
+    text = render(drop_document(found), "table", width=150)
+    assert "The first could not be measured again: no time is left." in text
+    assert json.loads(drop_json(found))["confirming"] == "no time is left"

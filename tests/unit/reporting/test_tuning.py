@@ -57,7 +57,7 @@ def tuning(*ratios, confirmed=None):
         (
             tuning((0.98, 0.01), (0.97, 0.01), confirmed=(1, (0.995, 0.01))),
             "se(form=folded), the fastest of 2: ratio 0.995 [0.985, 1.005], measured again in fresh"
-            " processes; its interval holds 1, so it is not shown to be faster",
+            " processes; 1 lies inside its interval, so it is not shown to be faster",
         ),
         # The plain network is none of its spellings.
         (tuning((1.01, 0.005)), "No form is faster than se as written in onnxruntime"),
@@ -65,6 +65,20 @@ def tuning(*ratios, confirmed=None):
 )
 def test_answer(found, answer):
     assert tuning_answer(found) == answer
+
+
+def test_a_second_measurement_that_failed_or_has_no_interval_is_said():
+    found = tuning((0.98, 0.01), (0.97, 0.01), confirmed=(1, (0.995, 0.01)))
+    again = found.confirmed
+    ratio = replace(again.latency.ratio, ci_low=None, ci_high=None)
+    bare = replace(found, confirmed=replace(again, latency=replace(again.latency, ratio=ratio)))
+    assert tuning_answer(bare) == (
+        "se(form=folded), the fastest of 2: ratio 0.995 (no interval), measured again in fresh processes;"
+        " without an interval it is not shown to be faster"
+    )
+    failed = replace(found, confirmed=replace(again, latency=None, reason="a worker died"))
+    assert tuning_answer(failed).startswith("se(form=folded), the fastest of 2: ratio 0.970 [0.960, 0.980]")
+    assert "again" not in tuning_answer(failed)
 
 
 def test_table():

@@ -2,11 +2,26 @@
 
 import pytest
 
-from sebench.errors import UsageError
+from sebench.errors import BudgetError, UsageError
 from sebench.runner.planning.plan import timing_policy
-from sebench.runner.tuning.search import planned_rounds, planned_seconds, require_searched, stages_in
+from sebench.runner.tuning.search import (
+    SearchRequest,
+    planned_rounds,
+    planned_seconds,
+    require_covered,
+    require_searched,
+    stages_in,
+)
 from sebench.runner.tuning.space import Axes, search_variants, stage_runs
-from sebench.schema import ATTENTION_KINDS, SEARCH_AXES, Limit, ModelSpec, SiteCost, StaticCost
+from sebench.schema import (
+    ATTENTION_KINDS,
+    SEARCH_AXES,
+    Limit,
+    ModelSpec,
+    SiteCost,
+    StaticCost,
+    WorkloadRequest,
+)
 
 SPEC = ModelSpec(model="resnet50", variant="se")
 
@@ -105,6 +120,38 @@ def test_rounds_halve_the_candidates_and_double_the_time():
     assert planned_rounds(0, quick) == ()
     (only,) = planned_rounds(3, timing_policy("standard"))
     assert (only.candidates, only.processes, only.each_s) == (3, 6, 80.0)
+
+
+@pytest.mark.parametrize(
+    ("candidates", "confirm", "least_s", "what"),
+    [
+        # 8 s each: 3 + 1, 1 + 0, and 30 + 15 + 8 + 4 + 1 = 58
+        (3, True, 32, "3 candidates, and the best again"),
+        (1, False, 8, "1 candidate"),
+        (30, True, 464, "30 candidates in 4 rounds, and the best again"),
+    ],
+)
+def test_a_budget_covers_all_rounds_and_the_second_measurement(candidates, confirm, least_s, what):
+    rounds = planned_rounds(candidates, timing_policy("quick"))
+
+    def asked(budget_s):
+        return SearchRequest(
+            model="resnet50",
+            workload=WorkloadRequest(),
+            axes=Axes(),
+            limits=(),
+            confirm=confirm,
+            budget_s=budget_s,
+        )
+
+    require_covered(rounds, asked(None))
+    require_covered(rounds, asked(least_s))
+    with pytest.raises(BudgetError) as caught:
+        require_covered(rounds, asked(least_s - 1))
+    assert str(caught.value) == (
+        f"--budget {least_s - 1} is too small to measure {what};"
+        f" allow at least --budget {least_s}, or try fewer"
+    )
 
 
 @pytest.mark.parametrize(
