@@ -28,7 +28,7 @@ from sebench.runner.progress import Observer, unobserved
 from sebench.runner.tuning.dropping import DropRequest, rank_gates
 from sebench.runner.tuning.forms import TuningRequest, tune_forms
 from sebench.runner.tuning.mode import tuning_mode
-from sebench.runner.tuning.search import SearchRequest, search
+from sebench.runner.tuning.search import SEARCHED_METRICS, SearchRequest, search
 from sebench.runner.tuning.space import Axes
 from sebench.schema import (
     DropRanking,
@@ -225,7 +225,7 @@ def tune(
     Raises:
         UsageError: names, limits or numbers that cannot be meant, or nothing to try.
         BuildError: a network that cannot be built or does not accept the input.
-        BudgetError: `budget_s` does not cover one round.
+        BudgetError: `budget_s` does not cover all measurements that are planned.
         DeviceError: a device that is not there.
         DataFileError: `save` cannot be written, as found before measuring. Found afterwards, it is a warning.
         KeyboardInterrupt: Ctrl-C; with `save`, what was measured until then is stored.
@@ -313,7 +313,7 @@ def tune(
 
 
 def _limit(metric: str, ratio: float) -> Limit:
-    name, number = parse_limit(f"{metric}:{ratio!r}")
+    name, number = parse_limit(f"{metric}:{ratio!r}", taken=SEARCHED_METRICS)
     return Limit(metric=name, ratio=number)
 
 
