@@ -353,7 +353,8 @@ def test_commands_that_measure_take_every_option_that_they_can_mean(command, opt
     if option.field == "phase":
         assert found.default == ("inference" if command in ("calibrate", "profile") else None)
         return
-    assert found.help == option.help
+    repeatable = " Repeatable." if (command, option.parameter) in SEVERAL else ""
+    assert found.help == option.help + repeatable
     if (command, option.field) in SEVERAL:
         (kind,) = get_args(found.type_descriptor.annotation)
         assert ([*found.default], [*kind]) == ([option.default], [*option.choices])
