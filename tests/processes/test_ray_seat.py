@@ -125,9 +125,8 @@ def test_a_case_that_is_stopped_ends_as_after_ctrl_c_and_the_next_one_runs(seat,
 def test_a_case_that_was_stopped_before_it_began_does_not_run_to_its_end(seat, tmp_path):
     (tmp_path / "hold-1").touch()
     seat.stop(f"{1:012x}")
-    status, reply, _ = measure(seat, tmp_path, 1)
-    assert status != 0
-    assert reply == b""
+    assert measure(seat, tmp_path, 1) == (130, b"", "")
+    assert begun(tmp_path) == []
 
 
 def test_a_seat_that_hears_nothing_any_more_ends_its_cases(seat, tmp_path, monkeypatch):

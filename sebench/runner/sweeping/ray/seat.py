@@ -24,6 +24,8 @@ FACTS_TIMEOUT_S = 50.0
 STOP_S = 5.0
 """How long a case may take to clean up before it is killed."""
 _LAST_WORDS_BYTES = 2**14
+_INTERRUPTED = 130
+"""As `sebench.errors.EXIT_INTERRUPTED`, which may not be here."""
 
 # With the -P of a case: what stands in the current folder is neither sebench nor torch.
 _FACTS = """
@@ -132,13 +134,13 @@ class Seat:
             0 and what the process replied; or the status that it ended with, nothing, and the last line of
             its standard error.
         """
+        if case in self._stopped:  # before it was begun
+            return _INTERRUPTED, b"", ""
         server = self._servers.get(gpu)
         if server is None:
             server = self._servers[gpu] = _Server(command, directory, gpu)
         self._serving[case] = server
         try:
-            if case in self._stopped:  # before it was begun
-                server.interrupt()
             reply = server.ask({**request, "nice": _nice_of_node()})
             if reply:
                 return 0, reply, ""
