@@ -68,6 +68,11 @@ def format_count(value: float, digits: int = 4) -> str:
     return _scaled(value, _COUNT, digits)
 
 
+def number_of(count: int, noun: str) -> str:
+    """How many of something, e.g. ``1 case`` or ``3 cases``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def format_bytes(value: float) -> str:
     """Binary units: 1572864 -> '1.50 MiB'."""
     return _scaled(value, _BINARY, 3)

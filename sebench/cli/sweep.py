@@ -20,7 +20,7 @@ from sebench.cli._usage import is_model
 from sebench.errors import EXIT_ERROR, EXIT_INCONCLUSIVE, EXIT_OK, Interrupted, SebenchError, UsageError
 from sebench.schema import NO_OPTIONS, Effort, NetworkOptions
 from sebench.store import check_directory, write_atomic
-from sebench.units import format_duration
+from sebench.units import format_duration, number_of
 
 if TYPE_CHECKING:
     from sebench.analysis.sweep import SweepRow
@@ -214,7 +214,7 @@ def _executor(running: RunContext, known: Sweep, cluster: RayExecutor | None, *,
         failed = sum(each == "failed" for each in status.values())
         finished = len(known.cases) - len(left)
         say(
-            f"sweep {known.name}: {_cases(len(left))} to measure, "
+            f"sweep {known.name}: {number_of(len(left), 'case')} to measure, "
             f"about {format_duration(estimate.whole_s(left))}{' on one machine' if cluster else ''}"
             + (f"; {finished} finished before" if finished else "")
             + (f"; {failed} that failed tried again" if failed else "")
@@ -226,11 +226,7 @@ def _how_to_go_on(book: SweepBook) -> str:
     book.heal()  # it may have come between a result and its outcome
     outcomes = book.read().outcomes
     kept = sum(outcome.status != "pending" for outcome in outcomes)
-    return f"{kept} of {_cases(len(outcomes))} kept; go on with the same command and --resume"
-
-
-def _cases(number: int) -> str:
-    return f"{number} case{'' if number == 1 else 's'}"
+    return f"{kept} of {number_of(len(outcomes), 'case')} kept; go on with the same command and --resume"
 
 
 def _show_plan(

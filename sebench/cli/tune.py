@@ -25,6 +25,7 @@ from sebench.errors import (
 )
 from sebench.schema import NO_OPTIONS, NOTHING_SAID, Limit, NetworkOptions, Preference, WorkloadRequest
 from sebench.store import ResultStore, check_directory
+from sebench.units import number_of
 
 if TYPE_CHECKING:
     from sebench.reporting.document import Document
@@ -227,8 +228,8 @@ class _Keeper:
         except Interrupted as error:
             if self._store is None or not self._kept:
                 raise
-            pairs = "1 pair" if self._kept == 1 else f"{self._kept} pairs"
-            hint = f"{pairs} measured until then: `sebench list results --results {self._store.directory}`"
+            pairs, folder = number_of(self._kept, "pair"), self._store.directory
+            hint = f"{pairs} measured until then: `sebench list results --results {folder}`"
             raise Interrupted(error.message, hint=hint) from None
 
 

@@ -10,6 +10,7 @@ from sebench.reporting.contract import document_json
 from sebench.reporting.document import Cell, Column, Document, Paragraph, Row, Table, text_cell
 from sebench.reporting.records import Kind, Records
 from sebench.reporting.tuning import (
+    asked_record,
     filled_columns,
     has_interval,
     latency_record,
@@ -100,10 +101,7 @@ def _listed(names: Sequence[str]) -> str:
 def drop_json(ranking: DropRanking) -> str:
     """The ``tuning`` document of gates."""
     content = {
-        "mode": "drop",
-        "model": ranking.spec.model,
-        "variant": ranking.spec.variant,
-        "workload": msgspec.to_builtins(ranking.workload),
+        **asked_record("drop", ranking.spec, ranking.workload),
         "planned_s": ranking.planned_s,
         "confidence": ranking.confidence,
         "gates": [_record(gate) for gate in ranking.gates],

@@ -12,6 +12,7 @@ from sebench.reporting.contract import document_json
 from sebench.reporting.document import EMPTY, Cell, Column, Document, Paragraph, Row, Table, text_cell
 from sebench.reporting.records import Kind, Records
 from sebench.reporting.tuning import (
+    asked_record,
     filled_columns,
     has_interval,
     holds,
@@ -114,10 +115,7 @@ def search_answer(search: Search, *, dry_run: bool = False) -> str:
 def search_json(search: Search) -> str:
     """The ``tuning`` document of a search."""
     content = {
-        "mode": "search",
-        "model": search.spec.model,
-        "variant": search.spec.variant,
-        "workload": msgspec.to_builtins(search.workload),
+        **asked_record("search", search.spec, search.workload),
         "limits": msgspec.to_builtins(search.limits),
         "prefer": search.prefer,
         "planned": msgspec.to_builtins(search.planned),

@@ -45,7 +45,7 @@ from sebench.schema import (
 )
 from sebench.schema.options import Fact
 from sebench.schema.sweep import Case, CaseStatus
-from sebench.units import UNKNOWN, format_duration, format_ratio, seconds_scale, significant
+from sebench.units import UNKNOWN, format_duration, format_ratio, number_of, seconds_scale, significant
 
 _STATUSES: tuple[CaseStatus, ...] = get_args(CaseStatus)
 _DIGITS, _DAY = 4, 10
@@ -96,11 +96,7 @@ def sweep_answers(rows: Sequence[SweepRow]) -> tuple[str, ...]:
     counts = ", ".join(f"{found[status]} {status}" for status in _STATUSES if found[status])
     took = sum(row.wall_s or 0.0 for row in cases.values())
     time = f", {format_duration(took)} in all" if took else ""
-    return (f"{_cases(len(cases))}: {counts or 'nothing was run'}{time}.", *_range(rows))
-
-
-def _cases(count: int) -> str:
-    return f"{count} case{'' if count == 1 else 's'}"
+    return (f"{number_of(len(cases), 'case')}: {counts or 'nothing was run'}{time}.", *_range(rows))
 
 
 def _range(rows: Sequence[SweepRow]) -> Iterator[str]:

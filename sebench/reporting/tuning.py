@@ -10,7 +10,7 @@ import msgspec
 from sebench.reporting.contract import document_json
 from sebench.reporting.document import Cell, Column, Document, Paragraph, Row, Table, text_cell
 from sebench.reporting.records import Field, Kind, Records
-from sebench.schema import MetricComparison, Ratio, Tuning, Workload, parse_variant
+from sebench.schema import MetricComparison, ModelSpec, Ratio, Tuning, Workload, parse_variant
 from sebench.schema.forms import form_named
 from sebench.schema.tuning import Candidate
 from sebench.units import seconds_scale, significant
@@ -53,16 +53,23 @@ def _rows(tuning: Tuning) -> tuple[Row, ...]:
 def tuning_json(tuning: Tuning) -> str:
     """The ``tuning`` document."""
     content = {
-        "mode": "forms",
-        "model": tuning.spec.model,
-        "variant": tuning.spec.variant,
-        "workload": msgspec.to_builtins(tuning.workload),
+        **asked_record("forms", tuning.spec, tuning.workload),
         "candidates": [_record(each) for each in tuning.candidates],
         "fastest": None if tuning.fastest is None else tuning.fastest.variant,
         "faster": tuning.is_faster,
         "confirmed": None if tuning.confirmed is None else _record(tuning.confirmed),
     }
     return document_json("tuning", content)
+
+
+def asked_record(mode: str, spec: ModelSpec, workload: Workload) -> dict[str, object]:
+    """What every ``tuning`` document begins with."""
+    return {
+        "mode": mode,
+        "model": spec.model,
+        "variant": spec.variant,
+        "workload": msgspec.to_builtins(workload),
+    }
 
 
 def tuning_answer(tuning: Tuning) -> str:

@@ -10,11 +10,20 @@ from msgspec.structs import replace
 
 from sebench.analysis.costs import by_site
 from sebench.analysis.tuning import interval, rank_ranges
-from sebench.errors import BudgetError, UsageError
+from sebench.errors import UsageError
 from sebench.models import PLAIN
 from sebench.runner.measuring.context import RunContext
 from sebench.runner.planning.plan import make_plan, timing_policy
-from sebench.runner.tuning.measuring import LEAST_S, Asked, Keep, Tell, forget, opened, silent
+from sebench.runner.tuning.measuring import (
+    Asked,
+    Keep,
+    Tell,
+    forget,
+    opened,
+    require_time,
+    silent,
+    too_small,
+)
 from sebench.schema import (
     NOT_MEASURED,
     TO_BE_MEASURED,
@@ -27,6 +36,7 @@ from sebench.schema import (
 from sebench.schema.attention import WITHOUT
 from sebench.schema.gates import gate_word
 from sebench.statistics import simultaneous_confidence
+from sebench.units import number_of
 
 USUAL_TOP = 8
 """Gates that are measured where neither a number nor a budget is given."""
@@ -86,9 +96,9 @@ def rank_gates(
             )
         number = _measured_at_most(request, len(gates), bench.policy.budget_s)
         share_s = None if request.budget_s is None else request.budget_s / (number + request.confirm)
-        least_s = LEAST_S * (number + request.confirm)
-        if request.budget_s is not None and request.budget_s < least_s:
-            raise _too_small(request, number, least_s)
+        what = f"{number_of(number, 'gate')}{', and the first again' if request.confirm else ''}"
+        fewer = ", or measure fewer: --top" if number > 1 else ""
+        require_time(request, number + request.confirm, what, fewer=fewer)
         found = DropRanking(
             spec=spec,
             workload=workload,
@@ -110,15 +120,14 @@ def rank_gates(
             )
             if done.out_of_budget and index == 0:
                 # nor would it cover the others
-                raise _too_small(request, number, 2 * (request.budget_s or 0.0))
+                raise too_small(request, 2 * (request.budget_s or 0.0), what, fewer=fewer)
             measured.append(replace(gate, latency=done.latency, reason=done.reason))
         found = replace(found, gates=_ranked(measured, gates[number:]), confidence=confidence)
         first = found.gates[0]
         if not request.confirm or first.ratio is None or first.ratio >= 1:
             return found
         tell(f"measuring {first.path} again, in fresh processes with another seed")
-        seed = (plan.seed + 1) % 2**31
-        again = bench.measure(spec.variant, first.variant, seed=seed, budget_s=share_s)
+        again = bench.measure(spec.variant, first.variant, seed=bench.other_seed, budget_s=share_s)
         return replace(found, confirmed=again.latency, confirming=again.reason)
 
 
@@ -163,14 +172,4 @@ def _ranked(measured: Sequence[GateCost], others: Sequence[GateCost]) -> tuple[G
         *(replace(gate, rank=places) for gate, places in zip(known, ranges, strict=True)),
         *failed,
         *(replace(gate, reason=NOT_MEASURED) for gate in others),
-    )
-
-
-def _too_small(request: DropRequest, number: int, least_s: float) -> BudgetError:
-    gates = "1 gate" if number == 1 else f"{number} gates"
-    again = ", and the first again" if request.confirm else ""
-    fewer = ", or measure fewer: --top" if number > 1 else ""
-    return BudgetError(
-        f"--budget {request.budget_s:g} is too small to measure {gates}{again}",
-        hint=f"allow at least --budget {math.ceil(least_s)}{fewer}",
     )

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from sebench.errors import BudgetError, UsageError
+from sebench.errors import UsageError
 from sebench.models import PLAIN
 from sebench.runner.measuring.context import RunContext
 from sebench.runner.planning.forms import candidate_forms, in_form, require_form
 from sebench.runner.planning.plan import make_plan
-from sebench.runner.tuning.measuring import LEAST_S, Asked, Bench, Keep, forget, opened
+from sebench.runner.tuning.measuring import Asked, Bench, Keep, forget, opened, require_time
 from sebench.schema import PairPlan, Plan, Workload, parse_variant
 from sebench.schema.forms import FormSet, form_named
 from sebench.schema.tuning import Candidate, Tuning
+from sebench.units import number_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +52,9 @@ def tune_forms(request: TuningRequest, context: RunContext, keep: Keep = forget)
     variants = [in_form(written, forms) for forms in wanted]
     is_confirmed = request.confirm and len(variants) > 1
     shares = len(variants) + 1 + is_confirmed
-    if request.budget_s is not None and request.budget_s < shares * LEAST_S:
-        forms = "1 form" if len(variants) == 1 else f"{len(variants)} forms"
-        twice = ", and the fastest again" if is_confirmed else ""
-        raise BudgetError(
-            f"--budget {request.budget_s:g} is too small to measure plain and {forms}{twice}",
-            hint=f"allow at least --budget {math.ceil(shares * LEAST_S)}, or name fewer: --form",
-        )
+    again = ", and the fastest again" if is_confirmed else ""
+    forms = number_of(len(variants), "form")
+    require_time(request, shares, f"plain and {forms}{again}", fewer=", or name fewer: --form")
     budget_s = None if request.budget_s is None else request.budget_s / shares
     with opened(request, plan, context, keep) as bench:
         candidates = [
@@ -71,9 +67,9 @@ def tune_forms(request: TuningRequest, context: RunContext, keep: Keep = forget)
             raise UsageError(f"{written.label}: {candidates[1].reason}")
         if found.fastest is None or not is_confirmed:
             return found
-        seed = (plan.seed + 1) % 2**31
-        again = _candidate(bench, written.variant, found.fastest.variant, budget_s, seed=seed)
-    return replace(found, confirmed=again)
+        fastest, seed = found.fastest.variant, bench.other_seed
+        confirmed = _candidate(bench, written.variant, fastest, budget_s, seed=seed)
+    return replace(found, confirmed=confirmed)
 
 
 def wanted_forms(texts: Sequence[str], workload: Workload) -> tuple[tuple[str, ...], ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -64,6 +65,31 @@ class Asked:
     """Whether the best is measured again in fresh processes."""
 
 
+def require_time(asked: Asked, measurements: int, what: str, *, fewer: str) -> None:
+    """Refuse a budget that cannot cover all measurements, before any is begun.
+
+    Args:
+        asked: says the budget.
+        measurements: that share it.
+        what: is measured, in words.
+        fewer: how to ask for less.
+
+    Raises:
+        BudgetError: one line.
+    """
+    least_s = LEAST_S * measurements
+    if asked.budget_s is not None and asked.budget_s < least_s:
+        raise too_small(asked, least_s, what, fewer=fewer)
+
+
+def too_small(asked: Asked, least_s: float, what: str, *, fewer: str) -> BudgetError:
+    """The one line about a budget that does not suffice; arguments as for `require_time`."""
+    return BudgetError(
+        f"--budget {asked.budget_s or 0:g} is too small to measure {what}",
+        hint=f"allow at least --budget {math.ceil(least_s)}{fewer}",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
     """What came of one pair."""
@@ -106,6 +132,11 @@ class Bench:
     def policy(self) -> TimingPolicy:
         """What the effort says, without any budget."""
         return self.plan.policy
+
+    @property
+    def other_seed(self) -> int:
+        """For a second measurement: other weights and orders than in the first."""
+        return (self.plan.seed + 1) % 2**31
 
     def count(self, spec: ModelSpec, workload: Workload) -> StaticCost:
         """Exact costs per image.

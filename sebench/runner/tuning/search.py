@@ -20,13 +20,24 @@ from sebench.analysis.tuning import (
     survivors,
     verdict,
 )
-from sebench.errors import BudgetError, Interrupted, SebenchError, UsageError, VariantError, near_matches
+from sebench.errors import Interrupted, SebenchError, UsageError, VariantError, near_matches
 from sebench.models import PLAIN
 from sebench.runner.measuring.context import RunContext
 from sebench.runner.planning.plan import make_plan, resolve_spec, timing_policy
 from sebench.runner.planning.workloads import says_input
 from sebench.runner.tuning.forms import wanted_forms
-from sebench.runner.tuning.measuring import LEAST_S, Asked, Bench, Keep, Tell, forget, opened, silent
+from sebench.runner.tuning.measuring import (
+    LEAST_S,
+    Asked,
+    Bench,
+    Keep,
+    Tell,
+    forget,
+    opened,
+    require_time,
+    silent,
+    too_small,
+)
 from sebench.runner.tuning.space import Axes, require_axes, search_variants
 from sebench.schema import (
     EXACT_METRICS,
@@ -43,6 +54,7 @@ from sebench.schema import (
     network_words,
 )
 from sebench.statistics import simultaneous_confidence
+from sebench.units import number_of
 
 SEARCHED_METRICS: tuple[str, ...] = ("latency", *EXACT_METRICS)
 """Those that a search takes a limit on."""
@@ -50,6 +62,9 @@ _SCREENING_BLOCKS = 6
 """The fewest that give an interval of 95 % within one process."""
 _SCREENING_SHARE = 12
 """A first look takes this part of a full measurement, but no less than `LEAST_S`."""
+
+
+_FEWER = ", or try fewer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +114,7 @@ def search(request: SearchRequest, context: RunContext, keep: Keep = forget, tel
     with opened(request, plan, context, keep) as bench:
         stages = stages_in(bench.count(planned.pair.candidate, workload))
         variants = search_variants(axes, stages, forms, planned.pair.candidate)
-        tell(f"counting {_number(len(variants), 'variant')} of {request.model}")
+        tell(f"counting {number_of(len(variants), 'variant')} of {request.model}")
         plain = exact_cost(bench.count(planned.pair.baseline, workload))
         candidates = _counted(bench, request, variants, workload, plain)
         within = [each for each in candidates if each.fate == "listed"]
@@ -193,27 +208,17 @@ def require_covered(rounds: Sequence[SearchRound], asked: Asked) -> None:
     Raises:
         BudgetError: one line.
     """
-    least_s = LEAST_S * _measurements(rounds, asked)
-    if asked.budget_s is not None and asked.budget_s < least_s:
-        raise _too_small(rounds, asked, least_s)
+    require_time(asked, _measurements(rounds, asked), _measured_in(rounds, asked), fewer=_FEWER)
 
 
 def _measurements(rounds: Sequence[SearchRound], asked: Asked) -> int:
     return sum(each.candidates for each in rounds) + asked.confirm
 
 
-def _too_small(rounds: Sequence[SearchRound], asked: Asked, least_s: float) -> BudgetError:
-    what = _number(rounds[0].candidates, "candidate")
+def _measured_in(rounds: Sequence[SearchRound], asked: Asked) -> str:
+    what = number_of(rounds[0].candidates, "candidate")
     what += f" in {len(rounds)} rounds" if len(rounds) > 1 else ""
-    what += ", and the best again" if asked.confirm else ""
-    return BudgetError(
-        f"--budget {asked.budget_s:g} is too small to measure {what}",
-        hint=f"allow at least --budget {math.ceil(least_s)}, or try fewer",
-    )
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    return what + (", and the best again" if asked.confirm else "")
 
 
 def _screening(candidates: int, number: int, policy: TimingPolicy) -> SearchRound:
@@ -366,7 +371,7 @@ class _Rounds:
         share_s = self._share_s(planned)
         takes = f"about {share_s or planned.each_s:.0f} s"
         each_takes = f"{takes} each" if len(candidates) > 1 else takes
-        self._tell(f"{which}: {_number(len(candidates), 'candidate')}, {each_takes}")
+        self._tell(f"{which}: {number_of(len(candidates), 'candidate')}, {each_takes}")
         measured, failed, spent = [], [], 0
         for index, each in enumerate(candidates):
             policy = replace(
@@ -397,7 +402,9 @@ class _Rounds:
         return measured
 
     def _refuse(self) -> NoReturn:
-        raise _too_small(self._found.planned, self._request, 2 * (self._request.budget_s or 0.0))
+        asked = self._request
+        what = _measured_in(self._found.planned, asked)
+        raise too_small(asked, 2 * (asked.budget_s or 0.0), what, fewer=_FEWER)
 
     def _confirmed(self, found: Search, winner: SearchCandidate) -> Search:
         told = winner.latency
@@ -407,7 +414,7 @@ class _Rounds:
             again = self._bench.measure(
                 PLAIN,
                 winner.variant,
-                seed=(self._bench.plan.seed + 1) % 2**31,
+                seed=self._bench.other_seed,
                 budget_s=self._share_s(self._found.planned[-1]),
             )
             confirmed, reason = again.latency, again.reason
