@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -88,7 +89,7 @@ def latency_findings(
         _dropped(measurement),
         _steadiness(log_ratios),
         _one_sided(valid),
-        _order(blocks, log_ratios),
+        _order(measurement, blocks, log_ratios),
         _agreement(blocks, log_ratios, estimate),
         _canary(measurement),
         _resolution(blocks),
@@ -170,7 +171,13 @@ def _one_sided(valid: Sequence[Sequence[Block]]) -> Iterator[Finding]:
         yield _warning("one-sided", message, "reduce other load on the machine and measure again")
 
 
-def _order(blocks: Sequence[Block], log_ratios: Sequence[Sequence[float]]) -> Iterator[Finding]:
+def _order(
+    measurement: Measurement, blocks: Sequence[Block], log_ratios: Sequence[Sequence[float]]
+) -> Iterator[Finding]:
+    """What one side does to the other: in the order of the blocks, or to the first step after it."""
+    if not any(run.discard_steps for run in measurement.processes if run.blocks):
+        yield from _carry_over(blocks)
+        return
     effect = statistics.order_effect(
         [block.order for block in blocks], [value for process in log_ratios for value in process]
     )
@@ -179,6 +186,27 @@ def _order(blocks: Sequence[Block], log_ratios: Sequence[Sequence[float]]) -> It
             f"ABBA and BAAB blocks differ by {effect.difference * 100:+.2f} %: one side disturbs the other"
         )
         yield _warning("order-effect", message)
+
+
+def _carry_over(blocks: Sequence[Block]) -> Iterator[Finding]:
+    """The two segments in the middle of a block are of one side: the first follows the other side's steps."""
+    after_change: dict[str, list[float]] = {"baseline": [], "candidate": []}
+    for block in blocks:
+        first, second = block.segments[1:3]
+        # Of three steps or more the median leaves out the first.
+        if len(first.steps_s) < 3:
+            change = math.log(first.steps_s[0] / second.steps_s[0]) / len(first.steps_s)
+            after_change[first.side].append(change)
+    if not min(map(len, after_change.values())):
+        return
+    moved = statistics.carry_over(after_change["baseline"], after_change["candidate"])
+    if moved is not None and moved.significant:
+        message = (
+            "the first step after a change of side takes longer on one side than on the other,"
+            f" which moves the ratio by about {moved.difference * 100:+.2f} %"
+        )
+        hint = "measure again: a warm-up that shows it leaves such steps out"
+        yield _warning("carry-over", message, hint)
 
 
 def _agreement(

@@ -75,6 +75,18 @@ def usable_cores(root: Path = LIVE_ROOT) -> int:
     return usable_core_count(topology, cpu_quota_cores(host)) or 1
 
 
+def usable_places(root: Path = LIVE_ROOT) -> tuple[str, ...]:
+    """The physical cores of the affinity mask as OpenMP places, e.g. ``{0,4}``; none where they are unknown.
+
+    To be asked before torch starts its threads, as `usable_cores`.
+    """
+    host = Host.at(root)
+    topology = read_topology(host, read_cpuinfo(host))
+    allowed = set(topology.allowed or ())
+    cores = (sorted(core & allowed) for core in topology.allowed_cores or ())
+    return tuple("{" + ",".join(map(str, core)) + "}" for core in cores)
+
+
 PACKAGES = (
     "torch",
     "torchvision",

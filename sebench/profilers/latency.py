@@ -5,7 +5,9 @@ Nothing here knows what a step computes or which device runs it, so tests drive 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import Literal, TypeVar
 
@@ -21,9 +23,13 @@ Heartbeat = Callable[[], None]
 
 SIDES: dict[str, Side] = {"A": "baseline", "B": "candidate"}
 MAX_PAUSE_S = 0.005
-# Warm-up ends when the second half of it ran within 5 % of the first, or at 5 times its minimum.
+BETWEEN_BLOCKS_S = 0.003
+"""The canary, reading the counters of the host, and sending what was measured."""
+# Warm-up ends when the second half of it ran within 5 % of the first, or at twice its minimum.
 STEADY_RATIO = 0.05
-MAX_WARMUP_FACTOR = 5
+MAX_WARMUP_FACTOR = 2
+CHANGES_PER_BLOCK = 2.5
+"""Two within a block, and one before every other block, as a coin decides which side begins."""
 
 
 def no_heartbeat() -> None:
@@ -35,27 +41,47 @@ def draw_orders(blocks: int, rng: Random) -> tuple[Order, ...]:
     return tuple(rng.choice(("ABBA", "BAAB")) for _ in range(blocks))
 
 
+@dataclass(frozen=True, slots=True)
+class Warmth:
+    """What a warm-up found out; for planning, never reported."""
+
+    step_s: dict[Side, float]
+    """The fastest recent step of each side in seconds."""
+    after_change: dict[Side, tuple[float, ...]]
+    """ln(first / second) of the two steps that each side ran after each change of side, but for the first."""
+
+
 def warm_up(
     steps: Mapping[Side, S], device: Stopwatch[S], policy: TimingPolicy, *, alive: Heartbeat = no_heartbeat
-) -> dict[Side, float]:
-    """Run both sides in turn until they are structurally and thermally warm.
+) -> Warmth:
+    """Run both sides in turn, two steps each, until they are structurally and thermally warm.
+
+    Where one step of each is enough, they run one each, and nothing is learnt of changes of side.
 
     Args:
         steps: one per side, as `device` takes it.
         device: clock and barrier.
         policy: `warmup_steps` per side at least, and `warmup_busy_s` in all.
         alive: told after every step.
-
-    Returns:
-        The fastest recent step of each side in seconds, for planning segments (never reported).
     """
     times: dict[Side, list[float]] = {side: [] for side in steps}
     start = device.clock()
     while not _is_warm(times, device.clock() - start, policy):
         for side, step in steps.items():
-            times[side].extend(device.timed(step, 1).steps_s)
-            alive()
-    return {side: min(values[len(values) // 2 :]) for side, values in times.items()}
+            for _ in range(min(policy.warmup_steps, 2)):
+                times[side].extend(device.timed(step, 1).steps_s)
+                alive()
+    in_pairs = times if policy.warmup_steps > 1 else {}
+    return Warmth(
+        step_s={side: min(values[len(values) // 2 :]) for side, values in times.items()},
+        after_change={side: tuple(_first_to_second(values[2:])) for side, values in in_pairs.items()},
+    )
+
+
+def _first_to_second(values: Sequence[float]) -> Iterator[float]:
+    for first_s, second_s in zip(values[::2], values[1::2], strict=True):
+        if first_s > 0 and second_s > 0:  # a clock may not have ticked
+            yield math.log(first_s / second_s)
 
 
 def steps_per_segment(step_s: Mapping[Side, float], policy: TimingPolicy) -> int:
@@ -64,10 +90,10 @@ def steps_per_segment(step_s: Mapping[Side, float], policy: TimingPolicy) -> int
     return max(policy.min_steps, -int(-policy.segment_s // fastest_s))
 
 
-def block_seconds(step_s: Mapping[Side, float], steps: int, policy: TimingPolicy) -> float:
-    """Expected duration of one block: two segments of each side, discarded steps and canary included."""
-    per_segment = steps + policy.discard_steps
-    return sum(2 * per_segment * seconds for seconds in step_s.values()) + 2 * MAX_PAUSE_S + 0.01
+def block_seconds(step_s: Mapping[Side, float], steps: int, discard_steps: int) -> float:
+    """Expected duration of one block: two segments of each side, discarded steps, pause and canary."""
+    per_side = 2 * steps + discard_steps * CHANGES_PER_BLOCK / 2
+    return sum(per_side * seconds for seconds in step_s.values()) + MAX_PAUSE_S / 2 + BETWEEN_BLOCKS_S
 
 
 def measure_block(
@@ -75,27 +101,41 @@ def measure_block(
     order: Order,
     steps_in_segment: int,
     *,
+    discard_steps: int,
     device: Stopwatch[S],
-    policy: TimingPolicy,
     threads: int,
     rng: Random,
     probe: Callable[[], Probe] = read_probe,
+    previous: Side | None = None,
 ) -> Block:
     """Time one block of four segments.
 
-    After every switch `discard_steps` run untimed (caches and allocator belong to the other side), and
-    a random pause before each segment keeps the schedule from locking onto a periodic disturbance.
+    A random pause before it keeps the schedule from locking onto a periodic disturbance.
+
+    Args:
+        steps: one per side, as `device` takes it.
+        order: of the segments; A is the baseline.
+        steps_in_segment: timed, of each segment.
+        discard_steps: run untimed after every change of side, where caches and allocator belong to the other.
+        device: clock and barrier.
+        threads: of the workload.
+        rng: draws the pause.
+        probe: reads what the host does.
+        previous: the side that ran last.
 
     Returns:
         The block with every timed step, a canary time and what the host did meanwhile.
     """
+    device.pause(rng.uniform(0, MAX_PAUSE_S))
     before, start = probe(), device.clock()
     segments, states = [], [device.state()]
     for letter in order:
-        device.pause(rng.uniform(0, MAX_PAUSE_S))
         side = SIDES[letter]
-        segments.append(_measure_segment(steps[side], side, steps_in_segment, device, policy))
+        if side != previous and discard_steps:
+            device.timed(steps[side], discard_steps)
+        segments.append(_measure_segment(steps[side], side, steps_in_segment, device))
         states.append(device.state())
+        previous = side
     wall_s = device.clock() - start
     seen = tuple(state for state in states if state is not None)
     outside = interference(before, probe(), wall_s=wall_s, threads=threads)
@@ -116,8 +156,7 @@ def _device_reasons(states: Sequence[DeviceState]) -> tuple[str, ...]:
     return tuple(sorted({reason for state in states for reason in state.slowdowns} & EXTERNAL_SLOWDOWNS))
 
 
-def _measure_segment(step: S, side: Side, count: int, device: Stopwatch[S], policy: TimingPolicy) -> Segment:
-    device.timed(step, policy.discard_steps)
+def _measure_segment(step: S, side: Side, count: int, device: Stopwatch[S]) -> Segment:
     timing = device.timed(step, count)
     return Segment(
         side=side,

@@ -26,8 +26,8 @@ STEAL_TICKS_FLOOR = 2
 """One tick (10 ms) may have been stolen almost wholly before the block, so it never drops one alone."""
 CLOCK_JUMP_S = 0.1
 """Far above the microseconds between two clock readings, far below any suspend."""
-CANARY_ITERATIONS = 50_000
-"""3-5 ms on the CPUs of the early 2020s: long against the timer, short against a block."""
+CANARY_ITERATIONS = 12_500
+"""About 1 ms on the CPUs of the early 2020s: long against the timer, short against a block."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

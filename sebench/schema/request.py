@@ -205,15 +205,18 @@ class TimingPolicy(Value, frozen=True, kw_only=True):
     effort: Effort = "standard"
     processes: Positive = 6
     min_blocks: Positive = 4
-    budget_s: Seconds = 80.0
+    budget_s: Seconds = 40.0
     """Time to fill per pair; a hard limit only where `hard_budget` says so."""
     hard_budget: bool = False
-    segment_s: Seconds = 0.04
+    segment_s: Seconds = 0.02
     """Shortest timed part of a segment: a fine interleaving follows a restless machine best."""
     min_steps: Count = 1
     discard_steps: Count = 1
-    warmup_steps: Count = 3
+    """Steps run untimed after a change of side, where the first one after it is another on either side."""
+    warmup_steps: Count = 2
+    """Of each side at least, besides the one that checks its output."""
     warmup_busy_s: Seconds = 1.0
+    """Of the first process, and on an accelerator of each; the others find a warm machine."""
     confidence: Confidence = 0.95
     timeout_s: Seconds = 120.0
 

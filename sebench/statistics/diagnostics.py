@@ -23,6 +23,9 @@ from sebench.statistics.paired import MIN_BLOCKS, RatioEstimate
 NEGLIGIBLE_LOG_RATIO = 0.005
 """Drift and order effects below 0.5 % are never flagged, however significant."""
 
+SHARE_AFTER_CHANGE = 0.625
+"""Segments that follow a change of side: of A B B A three in four, or two if A ran last."""
+
 NEGLIGIBLE_UNREST = 0.05
 """Sides whose spreads differ by less are never flagged."""
 
@@ -153,6 +156,20 @@ def order_effect(orders: Sequence[str], log_ratios: Sequence[float]) -> Shift | 
     if baab.size != sample.size:
         raise WorkerError(f"{baab.size} block orders for {sample.size} blocks", hint="measure again")
     return _contrast(sample[~baab], sample[baab])
+
+
+def carry_over(baseline: Values, candidate: Values) -> Shift | None:
+    """What steps that follow a change of side do to the log-ratio, where they are timed like the others.
+
+    Args:
+        baseline: ln(first / second) of two steps of the baseline right after a step of the candidate.
+        candidate: the same of the candidate.
+
+    Returns:
+        `SHARE_AFTER_CHANGE` of what the candidate's Hodges-Lehmann estimate is above the baseline's; None
+        below three values of either.
+    """
+    return _contrast(*(SHARE_AFTER_CHANGE * checked(values) for values in (baseline, candidate)))
 
 
 def lag1_autocorrelation(values: Values) -> float | None:

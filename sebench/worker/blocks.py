@@ -7,7 +7,7 @@ from random import Random
 from typing import TypeVar
 
 from sebench.profilers.device import Stopwatch
-from sebench.profilers.latency import measure_block
+from sebench.profilers.latency import SIDES, measure_block
 from sebench.profilers.probes import Probe
 from sebench.schema import Block, Side
 from sebench.worker.protocol import Go, Request
@@ -28,13 +28,14 @@ def timed_blocks(
 
     Args:
         go: which blocks, and until when.
-        request: the workload, policy and seed.
+        request: the workload and seed.
         steps: one per side, as `device` takes it.
         device: clock and barrier.
         probe: reads what the host does.
         shift: what it returns is held during the block.
     """
     rng, start_s = Random(request.process_seed), device.clock()
+    previous: Side | None = None
     for index, order in enumerate(go.orders):
         if index >= go.at_least and device.clock() - start_s > go.deadline_s:
             return
@@ -43,9 +44,11 @@ def timed_blocks(
             steps,
             order,
             go.steps_per_segment,
+            discard_steps=go.discard_steps,
             device=device,
-            policy=request.policy,
             threads=request.workload.threads,
             rng=rng,
             probe=probe,
+            previous=previous,
         )
+        previous = SIDES[order[-1]]

@@ -15,6 +15,7 @@ from torch import nn
 from sebench import models, surgery
 from sebench.errors import UsageError, WorkerError
 from sebench.inputs import Inputs
+from sebench.models.initialisation import sharing_weights
 from sebench.profilers.device import Device, RestoredStep, Step
 from sebench.profilers.inputs import OwnInput, as_in_workload, make_source
 from sebench.profilers.latency import Heartbeat, no_heartbeat
@@ -27,7 +28,7 @@ from sebench.profilers.workload import (
     gradient_bytes,
     module_dtype,
 )
-from sebench.schema import OWN_FACTS, ModelSpec, Quantized, Side, Workload, runtime_info
+from sebench.schema import ASIS, OWN_FACTS, ModelSpec, Quantized, Side, Workload, runtime_info
 from sebench.surgery.files import make_file_inputs, write_file
 from sebench.worker.channel import Build, Fatal, guarded
 from sebench.worker.protocol import (
@@ -142,11 +143,20 @@ def prepare(
         if fed not in sources:
             sources[fed] = guarded(partial(source_for, spec, request, rank))
         folder = request.exported.get(side)
-        prepared[side] = prepare_side(
-            spec, sources[fed], request, build, device, exported=folder, rank=rank, alive=alive
-        )
+        drawn = next((each.module for each in prepared.values() if _draws_alike(request)), None)
+        with sharing_weights(drawn):
+            prepared[side] = prepare_side(
+                spec, sources[fed], request, build, device, exported=folder, rank=rank, alive=alive
+            )
     about("")
     return prepared
+
+
+def _draws_alike(request: Request) -> bool:
+    """Whether both networks are drawn the same weights, and the first one keeps them when it runs."""
+    pair = request.pair
+    native = models.source_of(pair.baseline.model).own_variant != ASIS
+    return native and pair.baseline.model == pair.candidate.model and request.workload.optimizer == "none"
 
 
 def own_facts(*sides: PreparedSide) -> dict[str, object]:

@@ -179,8 +179,8 @@ def measure_contrast(
         steps: one per side.
         alive: told after every step of the warm-up, and after every block.
     """
-    step_s = warm_up(steps, device, request.policy, alive=alive)
-    count = steps_per_segment(step_s, request.policy)
+    warmth = warm_up(steps, device, request.policy, alive=alive)
+    count = steps_per_segment(warmth.step_s, request.policy)
     blocks = []
     for order in draw_orders(request.policy.min_blocks, rng):
         blocks.append(
@@ -188,8 +188,8 @@ def measure_contrast(
                 steps,
                 order,
                 count,
+                discard_steps=request.policy.discard_steps,
                 device=device,
-                policy=request.policy,
                 threads=request.workload.threads,
                 rng=rng,
             )

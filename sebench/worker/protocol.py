@@ -247,7 +247,7 @@ class Span(Value, frozen=True, kw_only=True, tag=True):
 
 
 class Alive(Value, frozen=True, kw_only=True, tag=True):
-    """Worker to runner, while it prepares: something has got done, so wait for more."""
+    """Worker to runner, once it has loaded and while it prepares: wait for more."""
 
     about: str | None = None
     """The network whose code runs from now on, to be named if the process ends; None: as before."""
@@ -257,6 +257,10 @@ class Ready(Value, frozen=True, kw_only=True, tag=True):
     """Worker to runner: both sides are built, checked and warm."""
 
     step_s: dict[Side, float]
+    after_change: dict[Side, tuple[float, ...]] = msgspec.field(default_factory=dict)
+    """ln(first / second) of two steps after a change of side, from the warm-up."""
+    warm_up_s: float = 0.0
+    """What the warm-up took, both networks having run before."""
     compile_s: dict[Side, float] = msgspec.field(default_factory=dict)
     gradient_bytes: dict[Side, int] = msgspec.field(default_factory=dict)
     writes_input: tuple[Side, ...] = ()
@@ -268,6 +272,8 @@ class Go(Value, frozen=True, kw_only=True, tag=True):
     """Runner to worker: measure these blocks, but start none after `deadline_s` seconds from now."""
 
     steps_per_segment: int
+    discard_steps: int = 1
+    """Run untimed after each change of side."""
     orders: tuple[Literal["ABBA", "BAAB"], ...]
     deadline_s: float
     at_least: int = 0

@@ -105,7 +105,7 @@ def measure_energy(
     """
     counter, rng = device.energy_counter(), Random(request.pair.process_seed)
     first_idle_w = idle_power_w(device, counter)
-    step_s, before = warm_up(steps, device, request.pair.policy, alive=alive), probe()
+    step_s, before = warm_up(steps, device, request.pair.policy, alive=alive).step_s, probe()
     yield Ready(step_s=step_s, runtime={})
     for order in draw_orders(request.blocks, rng):
         block = measure_energy_block(steps, step_s, order, device=device, counter=counter, rng=rng)

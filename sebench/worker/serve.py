@@ -30,6 +30,7 @@ from sebench.worker.preparing import (
 )
 from sebench.worker.profiling import profile_pair
 from sebench.worker.protocol import (
+    Alive,
     Asked,
     CounterRequest,
     CountRequest,
@@ -71,14 +72,15 @@ def serve(
         requests: the request in one line, and after it what the request provides for: a `Go` line after a
             `Request`, `Run` lines and a `Finish` after a `SideRequest`, `Span` lines after a `Join`, more of
             its kind after a `CountRequest`.
-        replies: receives the answers, which `sebench.worker.protocol` describes, or `Failed` at any point;
-            `Alive` in between.
+        replies: receives `Alive`, then the answers, which `sebench.worker.protocol` describes, or `Failed` at
+            any point; `Alive` in between.
         build: makes a network; tests pass their own.
         select: makes the device of a workload; tests pass their own.
         cpus: what this process may run on; by default what this thread may, now that torch is here.
         exit_hooks: runs what was registered for the end of this process, before a count is given.
     """
     channel = WorkerChannel(requests, replies, build, select)
+    channel.send(Alive())
     try:
         _answer(msgspec.json.decode(channel.readline(), type=Asked), channel, cpus, exit_hooks)
     except Fatal as error:

@@ -23,7 +23,7 @@ from sebench.profilers.distributed import (
     reach_store,
     require_backend,
 )
-from sebench.profilers.latency import warm_up
+from sebench.profilers.latency import Warmth, warm_up
 from sebench.profilers.probes import read_probe
 from sebench.profilers.runtime import runtime_facts
 from sebench.schema import Side
@@ -64,8 +64,10 @@ def measure_pair(request: Request, channel: WorkerChannel, cpus: tuple[int, ...]
         sides = prepare(request, channel.build, device, alive=channel.alive, about=channel.about)
         steps = timed_steps(sides)
         set_steps(steps)
-        step_s = guarded(lambda: warm_up(steps, device, request.policy, alive=channel.alive))
-        channel.send(_ready(sides, step_s, device))
+        begun_s = device.clock()
+        warmth = guarded(lambda: warm_up(steps, device, request.policy, alive=channel.alive))
+        warm_up_s = device.clock() - begun_s
+        channel.send(replace(_ready(sides, warmth, device), warm_up_s=warm_up_s))
         if go := channel.read(Go):
             for block in timed_blocks(go, request, steps, device, probe, shift=_shift_heap):
                 channel.send(Measured(block=block))
@@ -93,11 +95,12 @@ def openmp_variables() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith(("OMP_", "MKL_", "KMP_"))}
 
 
-def _ready(sides: Mapping[Side, PreparedSide], step_s: dict[Side, float], device: Device) -> Ready:
+def _ready(sides: Mapping[Side, PreparedSide], warmth: Warmth, device: Device) -> Ready:
     compiled = {side: prepared.compile_s for side, prepared in sides.items()}
     exchanged = {side: prepared.gradient_bytes for side, prepared in sides.items()}
     return Ready(
-        step_s=step_s,
+        step_s=warmth.step_s,
+        after_change=warmth.after_change,
         compile_s={side: took_s for side, took_s in compiled.items() if took_s is not None},
         gradient_bytes={side: count for side, count in exchanged.items() if count is not None},
         writes_input=tuple(name for name, side in sides.items() if side.writes_input),

@@ -21,6 +21,7 @@ from sebench.profilers.latency import measure_block, warm_up
 from sebench.profilers.probes import Probe
 from sebench.schema import StaticCost
 from sebench.worker.protocol import (
+    Alive,
     Asked,
     Counted,
     CountRequest,
@@ -104,15 +105,15 @@ def pair(request, read, send, device, condition):
     """Both networks in this process."""
     specs = {"baseline": request.pair.baseline, "candidate": request.pair.candidate}
     steps = {side: step_of(spec, condition) for side, spec in specs.items()}
-    send(Ready(step_s=warm_up(steps, device, request.policy), runtime=RUNTIME))
+    send(Ready(step_s=warm_up(steps, device, request.policy).step_s, runtime=RUNTIME))
     go, rng = msgspec.json.decode(read(), type=Go), Random(request.process_seed)
     for order in go.orders:
         block = measure_block(
             steps,
             order,
             go.steps_per_segment,
+            discard_steps=go.discard_steps,
             device=device,
-            policy=request.policy,
             threads=1,
             rng=rng,
             probe=quiet_probe,
@@ -122,6 +123,7 @@ def pair(request, read, send, device, condition):
 
 
 def serve(read, send, condition):
+    send(Alive())
     request = msgspec.json.decode(read(), type=Asked)
     if isinstance(request, CountRequest):
         while True:

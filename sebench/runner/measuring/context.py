@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -15,7 +15,8 @@ from sebench.runner.measuring.calibrations import Calibrations
 from sebench.runner.measuring.exporting import Exporter
 from sebench.runner.progress import Observer, unobserved
 from sebench.runner.repository.worktree import Trees
-from sebench.runner.workers.session import WORKER_COMMAND, OpenWorker, WorkerSession
+from sebench.runner.workers.loading import LoadedWorkers
+from sebench.runner.workers.session import WORKER_COMMAND, Load, OpenWorker, load_none
 from sebench.runner.workers.side_by_side import SideBySide, SideDevice
 from sebench.schema import Environment, Finding, ModelSpec
 from sebench.store import CountCache
@@ -68,15 +69,24 @@ class RunContext:
         with self.counter() as counter:
             return counter.usual_candidate(spec, shape)
 
-    def worker_opener(self) -> OpenWorker:
-        """How the worker of a pair is opened: one process, or one for each side where these have trees."""
+    @contextmanager
+    def workers(self) -> Iterator[tuple[OpenWorker, Load]]:
+        """How the worker of a pair is opened, and how several are loaded before, in a with-statement.
+
+        It is one process, or one for each side where these have trees; those two load side by side anyhow.
+        """
         host = self.host
-        if not self.trees:
-            return partial(WorkerSession, command=host.command)
-        return partial(
-            SideBySide,
-            trees=self.trees,
-            command=host.command,
-            side_device=host.side_device,
-            read_probe=host.read_probe,
-        )
+        if self.trees:
+            yield (
+                partial(
+                    SideBySide,
+                    trees=self.trees,
+                    command=host.command,
+                    side_device=host.side_device,
+                    read_probe=host.read_probe,
+                ),
+                load_none,
+            )
+            return
+        with LoadedWorkers(host.command) as workers:
+            yield workers, workers.load

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from random import Random
 from types import MappingProxyType
 
+from msgspec.structs import replace
+
 from sebench.runner.workers.child import worker_environ
 from sebench.runner.workers.session import Worker, WorkerDied, WorkerFailed
 from sebench.schema import Block, Pair, Plan, ProcessRun, Session, Side, TimingPolicy, Workload, runtime_info
@@ -62,10 +64,14 @@ def plan_process(
     """
     draw = f".{plan.draw}" if plan.draw else ""
     rng = Random(f"{plan.seed}{draw}/{index}/{process}/{attempt}")
-    request = draw_request(plan, session, rng, exported=exported)
+    # A later process finds the machine warm; the clocks of an accelerator fall in between.
+    warm = process > 0 and session.workload.device == "cpu"
+    policy = replace(plan.policy, warmup_busy_s=0.0, warmup_steps=1) if warm else plan.policy
+    request = replace(draw_request(plan, session, rng, exported=exported), policy=policy)
     environ = worker_environ(
         session.workload,
         session.pair,
+        number=process,
         PYTHONHASHSEED=str(rng.getrandbits(32)),
         # The size of the environment moves the stack, which alone changes timings (Mytkowicz 2009).
         SEBENCH_PADDING="x" * rng.randrange(MAX_PADDING_BYTES),

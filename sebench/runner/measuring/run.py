@@ -125,16 +125,22 @@ class _PairRun:
         """
         plan, clock = self._plan, self._clock
         self._counter.close()  # nothing of it may run beside a measurement
-        series = ProcessSeries(
-            plan,
-            index,
-            observer=self._context.observer,
-            open_worker=self._context.worker_opener(),
-            exporter=self._exporter,
-            started_s=clock.origin_s,
-        )
-        self._builder.series.append(series)
-        self._exporter.keep_for(plan.sessions[index:])
+        with self._context.workers() as (open_worker, load):
+            series = ProcessSeries(
+                plan,
+                index,
+                observer=self._context.observer,
+                open_worker=open_worker,
+                load=load,
+                exporter=self._exporter,
+                started_s=clock.origin_s,
+            )
+            self._builder.series.append(series)
+            self._exporter.keep_for(plan.sessions[index:])
+            self._measure_series(series, index)
+
+    def _measure_series(self, series: ProcessSeries, index: int) -> None:
+        plan, clock = self._plan, self._clock
         with self._alone(series) as waited_s:
             series.leave_out(waited_s)
             leave_out_of_limit(waited_s)

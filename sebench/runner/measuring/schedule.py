@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from random import Random
 
 from sebench.profilers.latency import block_seconds, draw_orders, steps_per_segment
 from sebench.schema import MAX_BLOCKS, Side, TimingPolicy
-from sebench.statistics import MIN_BLOCKS
+from sebench.statistics import MIN_BLOCKS, carry_over
 from sebench.worker.protocol import Go
 
 # A t interval over fewer process estimates is too wide to be of use (docs/method.md).
 MIN_PROCESSES = 5
 MAX_PROCESSES = 30
-# Past this many blocks a process's own estimate is precise next to the spread between processes, and
-# further budget goes into more processes.
+SETTLED_S = 0.015
+"""What a change of side leaves in caches and allocator is gone after this time, whatever a step takes."""
+# A process that has measured this many blocks, and twice as long as it took to prepare, has an estimate that
+# is precise next to the spread between processes: further budget goes into more processes.
 GOOD_BLOCKS = 12
+GOOD_SHARE = 2.0
 # A soft budget only plans; a machine that turns out slower may take this much longer over what exceeds the
 # fewest blocks.
 SOFT_DEADLINE_FACTOR = 2.0
@@ -118,7 +122,8 @@ def remaining_s(planned: Schedule, pace: Pace, *, following: int, blocks: int) -
 
 
 def _most_processes(policy: TimingPolicy, pace: Pace, left_s: float) -> int:
-    affordable = int((left_s + pace.prepare_s) / (pace.prepare_s + GOOD_BLOCKS * pace.block_s))
+    measuring_s = max(GOOD_BLOCKS * pace.block_s, GOOD_SHARE * pace.prepare_s)
+    affordable = int((left_s + pace.prepare_s) / (pace.prepare_s + measuring_s))
     return max(policy.processes, min(affordable, MAX_PROCESSES))
 
 
@@ -134,6 +139,37 @@ class Prepared:
     step_s: Mapping[Side, float]
     prepare_s: float
     """What it took until it was ready."""
+    after_change: Mapping[Side, Sequence[float]] = field(default_factory=dict)
+    """As in `Ready`."""
+    warm_up_s: float = 0.0
+    """As in `Ready`."""
+
+    def following_s(self, device: str) -> float:
+        """What the next process will take: on the CPU it finds the machine warm, and runs one step a side."""
+        if device != "cpu":
+            return self.prepare_s
+        return self.prepare_s - max(self.warm_up_s - sum(self.step_s.values()), 0.0)
+
+
+def discard_steps(policy: TimingPolicy, device: str, first: Prepared) -> int:
+    """How many steps are run untimed after each change of side.
+
+    On the CPU none, unless the warm-up shows that the first step after a change takes longer on one side than
+    on the other, which alone moves the ratio; then as many as fit into `SETTLED_S`. An accelerator times many
+    steps as one, so that a discarded one costs little.
+
+    Args:
+        policy: the fewest, if any.
+        device: of the workload.
+        first: the first process.
+    """
+    after_change = first.after_change
+    if device != "cpu" or len(after_change) < 2:
+        return policy.discard_steps
+    apart = carry_over(after_change["baseline"], after_change["candidate"])
+    if apart is None or not apart.significant:
+        return 0
+    return max(policy.discard_steps, math.ceil(SETTLED_S / min(first.step_s.values())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,24 +177,28 @@ class Pacing:
     """The shape of a measurement, fixed by its first process before any sample is looked at."""
 
     policy: TimingPolicy
+    device: str
     steps_per_segment: int
+    discard_steps: int
     schedule: Schedule
 
     @classmethod
-    def of_first(cls, policy: TimingPolicy, first: Prepared, left_s: float) -> Pacing:
+    def of_first(cls, policy: TimingPolicy, first: Prepared, left_s: float, *, device: str) -> Pacing:
         """The pacing that the first process leads to.
 
         Args:
             policy: what was asked for.
             first: the first process.
             left_s: seconds to the end of the budget.
+            device: of the workload.
 
         Raises:
             NoBlockFits: a hard budget that does not cover one block.
         """
         steps = steps_per_segment(first.step_s, policy)
-        pace = Pace(first.prepare_s, block_seconds(first.step_s, steps, policy))
-        return cls(policy, steps, first_schedule(policy, pace, left_s))
+        discarded = discard_steps(policy, device, first)
+        pace = Pace(first.following_s(device), block_seconds(first.step_s, steps, discarded))
+        return cls(policy, device, steps, discarded, first_schedule(policy, pace, left_s))
 
     def pace(self, prepared: Prepared, latest_block_s: float) -> Pace:
         """What a process and a block cost.
@@ -168,8 +208,8 @@ class Pacing:
             latest_block_s: what a block of the process before took, 0 if there was none: more than its steps
                 on a machine that is busy.
         """
-        planned_s = block_seconds(prepared.step_s, self.steps_per_segment, self.policy)
-        return Pace(prepared.prepare_s, max(latest_block_s, planned_s))
+        planned_s = block_seconds(prepared.step_s, self.steps_per_segment, self.discard_steps)
+        return Pace(prepared.following_s(self.device), max(latest_block_s, planned_s))
 
     def go(self, process: int, pace: Pace, left_s: float, rng: Random) -> Go:
         """What a process is to measure.
@@ -190,6 +230,7 @@ class Pacing:
             deadline_s = SOFT_DEADLINE_FACTOR * count * pace.block_s
         return Go(
             steps_per_segment=self.steps_per_segment,
+            discard_steps=self.discard_steps,
             orders=draw_orders(count, rng),
             deadline_s=deadline_s,
             at_least=least,

@@ -15,7 +15,15 @@ from sebench.runner.measuring.exporting import NO_EXPORTS, Exporter, Exports, fo
 from sebench.runner.measuring.process_plan import ProcessPlan, measured_blocks, plan_process, silence_limit_s
 from sebench.runner.measuring.schedule import NoBlockFits, Pace, Pacing, Prepared, Schedule, remaining_s
 from sebench.runner.progress import Holder, Observer, Progress, Stage
-from sebench.runner.workers.session import OpenWorker, OutOfMemory, OutOfTime, WorkerDied, expect
+from sebench.runner.workers.session import (
+    Load,
+    OpenWorker,
+    OutOfMemory,
+    OutOfTime,
+    WorkerDied,
+    expect,
+    load_none,
+)
 from sebench.schema import (
     Finding,
     Measurement,
@@ -40,6 +48,7 @@ class ProcessSeries:
         index: of the session.
         observer: told about every step.
         open_worker: starts a worker process.
+        load: has several load at the same time.
         exporter: exports the networks of the plan, where a runtime takes files.
         started_s: when the whole measurement began, on the clock of the budget; now, if None.
         monotonic: the clock of the budget.
@@ -52,6 +61,7 @@ class ProcessSeries:
         *,
         observer: Observer,
         open_worker: OpenWorker,
+        load: Load = load_none,
         exporter: Exporter | None = None,
         started_s: float | None = None,
         monotonic: Callable[[], float] = time.monotonic,
@@ -64,7 +74,9 @@ class ProcessSeries:
         self._title = ", ".join((self.session.pair.title, *telling_words(self.session.workload, alike)))
         self._plan, self._index, self._policy = plan, index, plan.policy
         self._sessions = len(plan.sessions)
-        self._observer, self._open, self._monotonic = observer, open_worker, monotonic
+        self._observer, self._open, self._load, self._monotonic = observer, open_worker, load, monotonic
+        self._load_s = 0.0
+        """What loading took in the latest process, or its share of loading together with others."""
         self.exports: Exports = NO_EXPORTS
         """Files of the session's networks, once they are written."""
         self._exporter = exporter
@@ -199,8 +211,9 @@ class ProcessSeries:
 
     def _run_planned(self, planned: ProcessPlan, deadline_s: float) -> ProcessRun:
         run = planned.run
-        started_s = self._monotonic()
         self._observe("preparing", planned.process)
+        self._load_ahead(planned, deadline_s)
+        started_s = self._monotonic()
         try:
             with self._open(
                 planned.request,
@@ -213,14 +226,15 @@ class ProcessSeries:
                 self._note_inputs(ready)
                 run = replace(
                     run,
-                    prepare_s=self._monotonic() - started_s,
+                    prepare_s=self._load_s + self._monotonic() - started_s,
                     compile_s=ready.compile_s,
                     gradient_bytes=ready.gradient_bytes,
                 )
                 # Planned only now: how long a step takes is known when the worker has warmed up.
                 left_s = deadline_s - self._monotonic()
-                go = self._plan_blocks(planned, Prepared(ready.step_s, run.prepare_s), left_s)
-                run = replace(run, steps_per_segment=go.steps_per_segment)
+                prepared = Prepared(ready.step_s, run.prepare_s, ready.after_change, ready.warm_up_s)
+                go = self._plan_blocks(planned, prepared, left_s)
+                run = replace(run, steps_per_segment=go.steps_per_segment, discard_steps=go.discard_steps)
                 worker.allow_silence(self._silence_limit_s())
                 worker.go(go)
                 self._observe("measuring", planned.process, planned=len(go.orders), running=run)
@@ -242,6 +256,19 @@ class ProcessSeries:
             if run.blocks or run.error:
                 self.runs.append(run)
         return run
+
+    def _load_ahead(self, planned: ProcessPlan, deadline_s: float) -> None:
+        """Load this process together with those that follow, unless it loaded with an earlier one."""
+        begun_s = self._monotonic()
+        numbers = range(planned.process, max(self._shape.processes, planned.process + 1))
+        if planned.attempt > 1 or not numbers:
+            return
+        following = (
+            plan_process(self._plan, self._index, self.session, number, 1).environ for number in numbers[1:]
+        )
+        within_s = min(deadline_s - begun_s, self._policy.timeout_s)
+        if loaded := self._load((planned.environ, *following), within_s=within_s):
+            self._load_s = (self._monotonic() - begun_s) / loaded
 
     def _note_inputs(self, ready: Ready) -> None:
         """Say once that a network writes to its input, and what that means for its steps."""
@@ -271,7 +298,8 @@ class ProcessSeries:
 
     def _fix_pacing(self, first: Prepared, left_s: float) -> Pacing:
         try:
-            pacing = Pacing.of_first(self._policy, first, left_s)
+            device = self.session.workload.device
+            pacing = Pacing.of_first(self._policy, first, left_s, device=device)
         except NoBlockFits as error:
             pace, least_s = error.pace, error.least_s * self._plan.budget_shares
             raise BudgetError(

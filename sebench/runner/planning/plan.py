@@ -39,10 +39,10 @@ __all__ = ["drawn_seed", "item_shape", "make_plan", "resolve_spec", "shape_said"
 
 LONGEST_BUDGET_S = 30 * 86_400
 _EFFORTS: dict[Effort, dict[str, Any]] = {
-    "quick": {"processes": 1, "min_blocks": 12, "budget_s": 21.0},
+    "quick": {"processes": 1, "min_blocks": 12, "budget_s": 12.0},
     # Hodges-Lehmann of three blocks cannot withstand one spike, of four it can (reports/coverage.md).
-    "standard": {"processes": 6, "min_blocks": 4, "budget_s": 80.0},
-    "rigorous": {"processes": 12, "min_blocks": 8, "budget_s": 600.0, "warmup_busy_s": 2.0},
+    "standard": {"processes": 6, "min_blocks": 4, "budget_s": 40.0},
+    "rigorous": {"processes": 12, "min_blocks": 8, "budget_s": 300.0, "warmup_busy_s": 2.0},
 }
 
 

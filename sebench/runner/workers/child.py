@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from sebench.errors import SebenchError
+from sebench.profilers.environment import usable_places
 from sebench.schema import Pair, Workload, runtime_info
 from sebench.store import temporary_file
 from sebench.worker.channel import cause_of_death
@@ -266,12 +267,15 @@ def _exit_descriptor(pid: int) -> int | None:
 _PLACEMENT_VARIABLES = ("OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY")
 
 
-def worker_environ(workload: Workload, pair: Pair | None = None, **variables: str) -> dict[str, str]:
+def worker_environ(
+    workload: Workload, pair: Pair | None = None, *, number: int = 0, **variables: str
+) -> dict[str, str]:
     """The environment of a worker, on top of our own: how many threads, and where.
 
     Args:
         workload: its threads and ranks.
         pair: whose sides may have runtimes of their own.
+        number: of the worker among those that load at the same time or follow each other.
         variables: of this worker alone.
     """
     threads = str(workload.threads)
@@ -281,27 +285,37 @@ def worker_environ(workload: Workload, pair: Pair | None = None, **variables: st
     return {
         "OMP_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
-        **(rank_placement(workload.world_size) if bound else {}),
+        **(rank_placement(workload.world_size, number) if bound else {}),
         **variables,
     }
 
 
-def rank_placement(world_size: int) -> dict[str, str]:
+def rank_placement(world_size: int, number: int = 0) -> dict[str, str]:
     """What tells a process its place: the threads of a single one are bound, rank 0 of several is not.
 
     Bound ranks would all start on the first core. The names of the others are those that torchrun sets.
     """
     if world_size == 1:
-        return thread_placement(os.environ)
+        return thread_placement(os.environ, usable_places(), number)
     return {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": str(world_size)}
 
 
-def thread_placement(environ: Mapping[str, str]) -> dict[str, str]:
+def thread_placement(
+    environ: Mapping[str, str], places: Sequence[str] = (), number: int = 0
+) -> dict[str, str]:
     """One OpenMP thread per core, unless the user has placed them.
 
     Must be in place before torch loads. Unplaced threads may share a core for a while, on one side of a
     pair only: small operations then wait for each other.
+
+    Args:
+        environ: where the user may have placed them.
+        places: the cores, as OpenMP spells them; none leaves it to OpenMP which there are.
+        number: of the process. OpenMP binds the main thread to the first place as soon as it is loaded, so
+            each process begins with another core: those that load at the same time do so beside each other.
     """
     if any(name in environ for name in _PLACEMENT_VARIABLES):
         return {}
-    return {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
+    first = number % len(places) if places else 0
+    ordered = ",".join((*places[first:], *places[:first]))
+    return {"OMP_PROC_BIND": "true", "OMP_PLACES": ordered or "cores"}

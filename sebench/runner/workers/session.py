@@ -104,6 +104,19 @@ class OpenWorker(Protocol):
         """
 
 
+class Load(Protocol):
+    """Has workers load at the same time, before they are opened one by one."""
+
+    def __call__(self, environs: Sequence[Mapping[str, str]], /, *, within_s: float) -> int:
+        """See `sebench.runner.workers.loading.LoadedWorkers.load`."""
+
+
+def load_none(environs: Sequence[Mapping[str, str]], /, *, within_s: float) -> int:
+    """Each loads when it is opened."""
+    del environs, within_s
+    return 0
+
+
 def expect(worker: MessageSource, kind: type[R]) -> R:
     """The worker's next message, which is to be of this kind.
 
@@ -132,6 +145,7 @@ class WorkerSession:
         timeout_s: how long it may say nothing.
         directory: where it runs; None is here.
         ready_within_s: how long it may take in all until `allow_silence`; None is for ever.
+        child: the process, if it has been started before.
     """
 
     def __init__(
@@ -143,11 +157,12 @@ class WorkerSession:
         timeout_s: float,
         directory: Path | None = None,
         ready_within_s: float | None = None,
+        child: Child | None = None,
     ) -> None:
         self._timeout_s = timeout_s
         self._end_s = math.inf if ready_within_s is None else time.monotonic() + ready_within_s
         self._about = ""
-        self._child = Child(command, environ={**os.environ, **environ}, directory=directory)
+        self._child = child or Child(command, environ={**os.environ, **environ}, directory=directory)
         try:
             self.go(request)
         except WorkerDied:

@@ -171,10 +171,11 @@ class SideBySide:
         writing = tuple(side for side, worker in self._sides.items() if worker.ready.writes_input)
         for worker in self._sides.values():
             worker.restored = bool(writing)
-        step_s = warm_up(self._sides, self._device, self._request.policy)
+        warmth = warm_up(self._sides, self._device, self._request.policy)
         compile_s = {side: worker.ready.compile_s for side, worker in self._sides.items()}
         yield Ready(
-            step_s=step_s,
+            step_s=warmth.step_s,
+            after_change=warmth.after_change,
             compile_s={side: took_s for side, took_s in compile_s.items() if took_s is not None},
             writes_input=writing,
             runtime=ready[0].runtime,

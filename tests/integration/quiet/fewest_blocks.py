@@ -14,8 +14,8 @@ SEGMENT_S = 0.002
 def of_first(planned):
     """`Pacing.of_first`, `planned`, where a budget that is no hard limit is spent already."""
 
-    def fewest(policy, first, left_s):
-        return planned(policy, first, left_s if policy.hard_budget else 0.0)
+    def fewest(policy, first, left_s, **workload):
+        return planned(policy, first, left_s if policy.hard_budget else 0.0, **workload)
 
     return fewest
 

@@ -15,10 +15,18 @@ POLICY = TimingPolicy(segment_s=0.1, min_steps=2, discard_steps=1, warmup_steps=
 STILL = read_probe()
 
 
-def block(device, a, b, order="ABBA", steps=2, policy=POLICY):
+def block(device, a, b, order="ABBA", steps=2, discarded=1, previous=None):
     sides = {"baseline": device.step("A", a), "candidate": device.step("B", b)}
     return latency.measure_block(
-        sides, order, steps, device=device, policy=policy, threads=1, rng=Random(1), probe=lambda: STILL
+        sides,
+        order,
+        steps,
+        discard_steps=discarded,
+        device=device,
+        threads=1,
+        rng=Random(1),
+        probe=lambda: STILL,
+        previous=previous,
     )
 
 
@@ -29,9 +37,9 @@ def log_ratio(measured):
 def test_a_block_runs_discarded_and_timed_steps_in_its_order():
     device = FakeDevice()
     measured = block(device, 0.05, 0.06)
-    # per segment: a barrier and 1 discarded step, a barrier and 2 timed steps
-    assert "".join(c for c in device.log if c != "sync") == "AAA" + "BBB" + "BBB" + "AAA"
-    assert device.log.count("sync") == 4 * 2
+    # after each change of side a barrier and 1 discarded step; per segment a barrier and 2 timed steps
+    assert "".join(c for c in device.log if c != "sync") == "AAA" + "BBB" + "BB" + "AAA"
+    assert device.log.count("sync") == 3 + 4
     assert [segment.side for segment in measured.segments] == [
         "baseline",
         "candidate",
@@ -40,6 +48,21 @@ def test_a_block_runs_discarded_and_timed_steps_in_its_order():
     ]
     assert all(len(segment.steps_s) == 2 for segment in measured.segments)
     assert measured.invalid == ()
+
+
+@pytest.mark.parametrize(("previous", "steps"), [("baseline", "ABBBA"), ("candidate", "AABBBA")])
+def test_only_a_change_of_side_costs_a_discarded_step(previous, steps):
+    device = FakeDevice()
+    block(device, 0.05, 0.06, steps=1, previous=previous)
+    # A after A needs none; A B B A has two changes within, B and the last A
+    assert "".join(c for c in device.log if c != "sync") == steps + "A"
+
+
+def test_without_discarded_steps_every_step_is_timed():
+    device = FakeDevice()
+    measured = block(device, 0.05, 0.06, steps=1, discarded=0)
+    assert device.log == ["sync", "A", "sync", "B", "sync", "B", "sync", "A"]
+    assert sum(len(segment.steps_s) for segment in measured.segments) == 4
 
 
 @pytest.mark.parametrize("order", ["ABBA", "BAAB"])
@@ -63,7 +86,7 @@ def test_the_first_step_after_a_switch_may_be_slow_without_harm():
 
     sides = {"baseline": costing("A", 0.05), "candidate": costing("B", 0.06)}
     arguments = {"device": device, "threads": 1, "rng": Random(1), "probe": lambda: STILL}
-    measured = latency.measure_block(sides, "ABBA", 2, policy=POLICY, **arguments)
+    measured = latency.measure_block(sides, "ABBA", 2, discard_steps=1, **arguments)
     assert math.exp(log_ratio(measured)) == pytest.approx(1.2, rel=1e-12)
 
 
@@ -77,13 +100,35 @@ def test_common_exponential_drift_cancels():
 
 def test_warm_up_alternates_until_steps_and_time_are_enough():
     device = FakeDevice()
-    step_s = latency.warm_up(
+    warmth = latency.warm_up(
         {"baseline": device.step("A", 0.05), "candidate": device.step("B", 0.06)}, device, POLICY
     )
     letters = "".join(c for c in device.log if c != "sync")
-    # 0.11 s a round: 1.0 s are reached in the tenth
-    assert letters == "AB" * 10
-    assert step_s == {"baseline": pytest.approx(0.05), "candidate": pytest.approx(0.06)}
+    # 0.22 s a round: 1.0 s are reached in the fifth
+    assert letters == "AABB" * 5
+    assert warmth.step_s == {"baseline": pytest.approx(0.05), "candidate": pytest.approx(0.06)}
+
+
+def test_warm_up_tells_how_much_longer_the_first_step_after_a_change_of_side_takes():
+    device, ran = FakeDevice(), []
+
+    def cost(side, slow):
+        return lambda now: 0.05 * (slow if ran[-2] != side else 1.0)
+
+    def step(side, slow):
+        run = device.step(side, cost(side, slow))
+
+        def remembered():
+            ran.append(side)
+            run()
+
+        return remembered
+
+    ran.append("")
+    warmth = latency.warm_up({"baseline": step("A", 1.1), "candidate": step("B", 1.2)}, device, POLICY)
+    # 0.05 x (1.1 + 1 + 1.2 + 1) = 0.215 s a round, five rounds; the first is left out
+    assert warmth.after_change["baseline"] == pytest.approx([math.log(1.1)] * 4)
+    assert warmth.after_change["candidate"] == pytest.approx([math.log(1.2)] * 4)
 
 
 def test_every_step_of_the_warm_up_is_a_sign_of_life():
@@ -97,13 +142,13 @@ def test_warm_up_goes_on_while_steps_get_faster_but_not_for_ever():
     device = FakeDevice()
     cost = lambda now: 0.05 * (1 + math.exp(-now / 1.0))  # noqa: E731
     latency.warm_up({"baseline": device.step("A", cost), "candidate": device.step("B", cost)}, device, POLICY)
-    assert 1.0 < device.now_s <= 5.2
+    assert 1.0 < device.now_s <= 2.4
     device = FakeDevice()
     growing = lambda now: 0.05 + now  # noqa: E731
     latency.warm_up(
         {"baseline": device.step("A", growing), "candidate": device.step("B", growing)}, device, POLICY
     )
-    assert device.now_s > 5.0  # 5 times the minimum ends it
+    assert device.now_s > 2.0  # twice the minimum ends it
 
 
 @pytest.mark.parametrize(("fast_s", "steps"), [(0.05, 2), (0.051, 2), (0.049, 3), (0.008, 13), (3.0, 2)])
@@ -112,10 +157,13 @@ def test_both_sides_run_as_many_steps_as_the_faster_needs(fast_s, steps):
     assert latency.steps_per_segment({"baseline": fast_s, "candidate": fast_s * 1.2}, POLICY) == steps
 
 
-def test_block_duration_counts_discarded_steps():
-    # (2 + 1) steps x 2 segments x (0.05 + 0.06) + 4 pauses of 2.5 ms on average + canary 10 ms
-    expected = 3 * 2 * 0.11 + 0.01 + 0.01
-    assert latency.block_seconds({"baseline": 0.05, "candidate": 0.06}, 2, POLICY) == pytest.approx(expected)
+@pytest.mark.parametrize(("discarded", "steps"), [(0, 4), (1, 5.25)])
+def test_block_duration_counts_discarded_steps(discarded, steps):
+    # 2 segments of 2 steps a side, and 2.5 changes of side in a block: 1.25 a side; a pause of 2.5 ms on
+    # average; 3 ms for the canary and the rest
+    expected = steps * 0.11 + 0.0025 + 0.003
+    step_s = {"baseline": 0.05, "candidate": 0.06}
+    assert latency.block_seconds(step_s, 2, discarded) == pytest.approx(expected)
 
 
 def test_orders_are_a_fair_seeded_coin():
