@@ -76,16 +76,17 @@ class Collector:
         Nothing is said of what it lacks: somebody chose to have no more of it.
 
         Returns:
-            What became of what was measured; None where nothing was.
+            What became of what was measured, or counted; None where nothing was.
         """
         if not self.comparisons:
             return None
         self._write(output_format, output)
         complain_of_unstored(self._not_stored)
+        measured = any(result.has_samples for result in self._results)
         places = ["shown" if output == "-" else f"in {output}"]
-        if self._store and not self._not_stored:
+        if self._store and measured and not self._not_stored:
             places.append(f"stored in {self._store.directory}")
-        return f"what was measured until then is {' and '.join(places)}"
+        return f"what was {'measured' if measured else 'counted'} until then is {' and '.join(places)}"
 
     def _write(self, output_format: options.Format, output: str) -> None:
         from sebench.analysis.comparison import origin
