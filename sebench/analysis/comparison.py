@@ -20,6 +20,7 @@ from sebench.analysis.sampled import (
     metrics_of,
     valid_by_process,
 )
+from sebench.analysis.spread import over_processes
 from sebench.analysis.step_metrics import percentile_metrics, throughput_metric
 from sebench.schema import (
     METRICS,
@@ -69,11 +70,7 @@ def compare(result: Result) -> Comparison:
         candidate=result.pair.candidate_name,
         metrics=(
             *_static_metrics(result),
-            *(
-                metric
-                for measurement in whole
-                for metric in _sampled_metrics(measurement, machine)
-            ),
+            *(metric for measurement in whole for metric in _sampled_metrics(measurement, machine)),
             *(
                 metric
                 for measurement in last
@@ -179,9 +176,12 @@ def _sampled_metrics(measurement: Measurement, machine: Sequence[Finding]) -> It
     estimate = statistics.estimate_ratio(
         ratios, confidence=measurement.policy.confidence, sigma_process=measurement.sigma_process
     )
-    findings = (*measurement.findings, *latency_findings(measurement, valid, ratios, estimate))
+    over = over_processes(measurement, estimate)
+    findings = (*measurement.findings, *latency_findings(measurement, valid, ratios, estimate, over))
     graded = grade(estimate, (*machine, *findings))
-    latency = replace(_sampled_metric("latency", measurement, valid, graded), findings=findings)
+    latency = replace(
+        _sampled_metric("latency", measurement, valid, graded), findings=findings, over_processes=over
+    )
     yield latency
     for name in metrics_of(valid):
         if name != "latency":

@@ -32,6 +32,7 @@ def run_context(
     *,
     cache: bool,
     calibrations: Path | None = None,
+    results: Path | None = None,
 ) -> RunContext:
     """What every plan of a command is measured with.
 
@@ -41,15 +42,18 @@ def run_context(
         observer: told about every step; None where nothing is measured.
         cache: whether counts are kept and looked up in the user's cache.
         calibrations: folder of the noise of this machine; None looks nothing up.
+        results: folder of earlier results, which tell how much fresh processes differ; None likewise.
     """
     from sebench.runner.counting.counter import default_cache
     from sebench.runner.measuring.calibrations import Calibrations
     from sebench.runner.measuring.context import Host, RunContext
     from sebench.runner.progress import unobserved
+    from sebench.store import ResultStore
 
     return RunContext(
         cache=default_cache() if cache else None,
         calibrations=None if calibrations is None else Calibrations(calibrations),
+        results=None if results is None else ResultStore(results),
         argv=("sebench", *sys.argv[1:]),
         observer=observer or unobserved,
         host=context.find_object(Host) or Host(),
@@ -124,7 +128,7 @@ class Announcer:
 
 
 def exact_text(progress: Progress) -> Iterator[str]:
-    """The exact part of the answer, e.g. ``exact: params +9.94 %, MACs +0.07 %``; nothing where none is known.
+    """The exact part, e.g. ``exact: params +9.94 %, MACs +0.07 %``; nothing where nothing is known.
 
     Of several pairs each says which it is.
     """
@@ -153,7 +157,9 @@ def answer_text(progress: Progress) -> str:
         return ""
     after = f"after {format_duration(progress.elapsed_s)}"
     if ratio.scope == "within-process":
-        covers = "does not cover other processes" if has_interval(progress) else "too few blocks for an interval"
+        covers = (
+            "does not cover other processes" if has_interval(progress) else "too few blocks for an interval"
+        )
         return f"{after}, one process: {describe_ratio(progress)}, {covers}"
     of = f"{ratio.processes} of {number_of(progress.processes, 'process')}"
     return f"{after}, {of}: {describe_ratio(progress)}{', interim' if progress.is_interim else ''}"
@@ -184,7 +190,7 @@ def late_text(progress: Progress) -> str:
 
 
 def status_text(progress: Progress) -> str:
-    """Where it stands, e.g. ``process 2 of 6: 31 s elapsed, about 50 s left, so far 1.021 [1.002, 1.041]``."""
+    """Where it stands, e.g. ``process 2 of 6: 31 s elapsed, about 50 s left, so far 1.02 [1.00, 1.04]``."""
     blocks = "" if progress.stage == "measured" else f", block {progress.block} of {progress.blocks}"
     ratio = describe_ratio(progress)
     parts = (

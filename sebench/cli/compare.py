@@ -66,7 +66,8 @@ class Collector:
     def present(self, output_format: options.Format, output: str) -> int:
         """Write the comparison; the status tells whether all was measured, stored and drawn."""
         self._write(output_format, output)
-        show_findings(self._findings(), quiet=self._quiet)
+        # What an interval of one process cannot see is no warning, and yet nobody should miss it.
+        show_findings(self._findings(), quiet=self._quiet, further={"within-process"})
         status = self._status()
         return draw_plot(self._plot, self._picture) or status
 
@@ -294,9 +295,10 @@ def compare(
     collector = Collector(None if no_save else ResultStore(save), quiet=quiet, plot=plot)
     try:
         with progress_bar(quiet=quiet) as observer:
-            for result in run(
-                plan, run_context(context, observer, cache=cache, calibrations=options.CALIBRATIONS)
-            ):
+            running = run_context(
+                context, observer, cache=cache, calibrations=options.CALIBRATIONS, results=save
+            )
+            for result in run(plan, running):
                 collector.add(result)
     except (KeyboardInterrupt, Interrupted):
         hint = collector.present_interrupted(output_format, output)

@@ -154,6 +154,8 @@ def _metric(metric: MetricComparison) -> dict[str, Any]:
     plain: dict[str, Any] = plain_value(finite_metric(metric))
     if metric.workload is None:
         del plain["workload"]
+    if metric.over_processes is None:
+        del plain["over_processes"]
     return plain
 
 

@@ -61,8 +61,11 @@ class Progress:
 
     @property
     def is_interim(self) -> bool:
-        """Whether more blocks are planned. An interval is a result only when all of them are measured: their
-        number is fixed beforehand, and nobody is to stop where an interval suits."""
+        """Whether more blocks are planned.
+
+        An interval is a result only when all of them are measured: their number is fixed beforehand, and
+        nobody is to stop where an interval suits.
+        """
         if self.stage == "measured":
             return self.process + 1 < self.processes
         return self.stage not in ("memory", "energy")

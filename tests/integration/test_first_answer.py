@@ -11,7 +11,9 @@ from sebench.cli import app, compare
 from sebench.cli._measuring import Announcer
 from tests.pretended import steady_host
 
-ARGUMENTS = "compare --baseline net.py:old --candidate net.py:new --image-size 8 --threads 1 --effort standard"
+ARGUMENTS = (
+    "compare --baseline net.py:old --candidate net.py:new --image-size 8 --threads 1 --effort standard"
+)
 TITLE = "net.py:new against net.py:old"
 
 
@@ -108,7 +110,36 @@ def test_interrupted_in_the_second_process_it_says_so(run):
     assert done.exit_code == 130
     answer = " ".join(done.stdout.split())
     assert answer.startswith(f"{TITLE} Interrupted: ")
-    assert "2 processes, " in answer
+    assert "2 processes" in answer
     assert "grade C" in answer
     # The first two blocks of the second process do not replace the interval of the first one.
     assert ", 2 of 6 processes" not in done.stderr
+
+
+def said_of_processes(done):
+    (line,) = [line for line in done.stderr.splitlines() if "one process only" in line]
+    return line
+
+
+def test_every_standard_run_teaches_quick_ones(run):
+    quick = f"{ASKED} --effort quick --format json"
+    ignorant = run(quick)
+    assert ignorant.exit_code == 0, ignorant.stderr
+    assert "leaves out variation between processes (memory layout)" in said_of_processes(ignorant)
+    assert "it also teaches later quick runs" in said_of_processes(ignorant)
+    assert "over_processes" not in latency(ignorant)[1]
+    for _ in range(2):
+        assert run().exit_code == 0
+    done = run(quick)
+    found = latency(done)[1]
+    over = found["over_processes"]
+    assert (over["runs"], over["processes"], over["same_network"]) == (2, 12, True)
+    # Pretended sides differ by up to 1 % each between processes, and blocks by next to nothing.
+    assert 0.002 < over["sigma_process"] < 0.014
+    assert over["ci_low"] < found["ratio"]["ci_low"] < found["ratio"]["ci_high"] < over["ci_high"]
+    shown = f"[{over['ci_low']:.3f}, {over['ci_high']:.3f}]"
+    assert (
+        f"fresh processes of this network differ by a further {over['sigma_process'] * 100:.1f} % "
+        f"(SD, from 2 runs, 12 processes); with that, the interval is {shown}"
+    ) in said_of_processes(done)
+    assert "one process only" not in run(f"{quick} --quiet").stderr

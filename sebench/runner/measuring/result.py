@@ -16,6 +16,7 @@ from sebench.errors import DataFileError
 from sebench.runner.counting.pair import PairCosts
 from sebench.runner.measuring.calibrations import Calibrations
 from sebench.runner.measuring.context import RunContext
+from sebench.runner.measuring.learning import learnt_spread
 from sebench.runner.measuring.series import ProcessSeries
 from sebench.schema import (
     OWN_FACTS,
@@ -62,8 +63,7 @@ class ResultBuilder:
         now = datetime.now(UTC)
         environment = _with_runtime(self.environment, self.series)
         measurements = tuple(
-            _with_noise(series.measurement(), self.pair, environment, context.calibrations)
-            for series in self.series
+            _with_noise(series.measurement(), self.pair, environment, context) for series in self.series
         )
         findings: tuple[Finding, ...] = ()
         if measurements:  # before the first there is nothing that the machine could have disturbed
@@ -133,12 +133,25 @@ def _with_runtime(environment: Environment, series: Sequence[ProcessSeries]) -> 
 
 
 def _with_noise(
-    measurement: Measurement, pair: Pair, environment: Environment, calibrations: Calibrations | None
+    measurement: Measurement, pair: Pair, environment: Environment, context: RunContext
 ) -> Measurement:
-    """With the calibrated variation between processes, where there is one for this set-up."""
+    """With what is known of the variation between processes on this set-up: calibrated, else learnt."""
     # Two sides in processes of their own vary more than the two in one that were calibrated.
     apart = pair.baseline.commit != pair.candidate.commit
-    if calibrations is None or apart:
+    if apart:
+        return measurement
+    found = _calibrated(measurement, pair, environment, context.calibrations)
+    alone = sum(1 for run in found.processes if run.blocks and not run.error) == 1
+    if context.results is None or found.sigma_process is not None or not alone:
+        return found
+    learnt = learnt_spread(context.results, fingerprint(environment), pair, found.workload)
+    return replace(found, learnt_spread=learnt)
+
+
+def _calibrated(
+    measurement: Measurement, pair: Pair, environment: Environment, calibrations: Calibrations | None
+) -> Measurement:
+    if calibrations is None:
         return measurement
     try:
         known = calibrations.find(fingerprint(environment), pair.candidate, measurement.workload)
