@@ -11,10 +11,9 @@ from sebench.cli import app, compare
 from sebench.cli._measuring import Announcer
 from tests.pretended import steady_host
 
-ARGUMENTS = (
-    "compare --baseline net.py:old --candidate net.py:new --image-size 8 --threads 1 --effort standard"
-)
-TITLE = "net.py:new against net.py:old"
+ASKED = "compare --baseline old.py:net --candidate new.py:net --image-size 8 --threads 1"
+ARGUMENTS = f"{ASKED} --effort standard"
+TITLE = "new.py:net against old.py:net"
 
 
 @pytest.fixture
@@ -22,7 +21,8 @@ def run(tmp_path, monkeypatch):
     """Run ``sebench ARGUMENTS`` on a machine whose times are chosen; Ctrl-C as soon as `when` holds."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    (tmp_path / "net.py").write_text("STEP_S = 0.2\n")
+    for name in ("old.py", "new.py"):
+        (tmp_path / name).write_text("STEP_S = 0.2\n")
 
     def invoke(arguments=ARGUMENTS, when=lambda progress: False):
         @contextmanager
