@@ -69,8 +69,9 @@ def format_count(value: float, digits: int = 4) -> str:
 
 
 def number_of(count: int, noun: str) -> str:
-    """How many of something, e.g. ``1 case`` or ``3 cases``."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    """How many of something, e.g. ``1 case``, ``3 cases`` or ``6 processes``."""
+    plural = "es" if noun.endswith("s") else "s"
+    return f"{count} {noun}{'' if count == 1 else plural}"
 
 
 def format_bytes(value: float) -> str:

@@ -20,6 +20,7 @@ from sebench.analysis.sampled import (
     metrics_of,
     valid_by_process,
 )
+from sebench.analysis.spread import over_processes
 from sebench.analysis.step_metrics import percentile_metrics, throughput_metric
 from sebench.schema import (
     METRICS,
@@ -35,6 +36,7 @@ from sebench.schema import (
     Ratio,
     Result,
     Side,
+    StaticCost,
     fingerprint,
 )
 
@@ -58,16 +60,21 @@ def compare(result: Result) -> Comparison:
         One row per metric; sampled metrics carry a ratio with a confidence interval, scope and grade.
     """
     costs = [cost for cost in (result.baseline_cost, result.candidate_cost) if cost is not None]
+    machine = result.environment.findings
+    # Workloads are measured one after the other: an interruption is one of the last.
+    whole, last = result.measurements[:-1], result.measurements[-1:]
+    interruptions = tuple(finding for finding in result.findings if finding.code == "interrupted")
     comparison = Comparison(
         model=result.pair.model,
         baseline=result.pair.baseline_name,
         candidate=result.pair.candidate_name,
         metrics=(
             *_static_metrics(result),
+            *(metric for measurement in whole for metric in _sampled_metrics(measurement, machine)),
             *(
                 metric
-                for measurement in result.measurements
-                for metric in _sampled_metrics(measurement, result.environment.findings)
+                for measurement in last
+                for metric in _sampled_metrics(measurement, (*machine, *interruptions))
             ),
             *((saved_metric(result.saved),) if result.saved else ()),
             *(metric for measurement in result.memory for metric in memory_metrics(measurement)),
@@ -106,6 +113,18 @@ def latency_metric(measurement: Measurement, machine: Sequence[Finding]) -> Metr
         machine: findings of the environment, which the grade depends on.
     """
     return next(_sampled_metrics(measurement, machine))
+
+
+def exact_ratios(costs: Mapping[Side, StaticCost]) -> dict[str, float]:
+    """Candidate / baseline of every count, by metric; without those that are 0 in the baseline.
+
+    Args:
+        costs: by side; with one of them there is no ratio.
+    """
+    if len(costs) < 2:
+        return {}
+    baseline, candidate = totals(costs["baseline"]), totals(costs["candidate"])
+    return {name: read(candidate) / read(baseline) for name, read in _COUNTS.items() if read(baseline)}
 
 
 def running_ratio(measurement: Measurement) -> statistics.RatioEstimate | None:
@@ -157,9 +176,12 @@ def _sampled_metrics(measurement: Measurement, machine: Sequence[Finding]) -> It
     estimate = statistics.estimate_ratio(
         ratios, confidence=measurement.policy.confidence, sigma_process=measurement.sigma_process
     )
-    findings = (*measurement.findings, *latency_findings(measurement, valid, ratios, estimate))
+    over = over_processes(measurement, estimate)
+    findings = (*measurement.findings, *latency_findings(measurement, valid, ratios, estimate, over))
     graded = grade(estimate, (*machine, *findings))
-    latency = replace(_sampled_metric("latency", measurement, valid, graded), findings=findings)
+    latency = replace(
+        _sampled_metric("latency", measurement, valid, graded), findings=findings, over_processes=over
+    )
     yield latency
     for name in metrics_of(valid):
         if name != "latency":

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sebench import statistics
 from sebench.analysis.sampled import side_values
-from sebench.schema import Block, Finding, Grade, Measurement, Side
+from sebench.schema import Block, Finding, Grade, Measurement, OverProcesses, Side
+from sebench.units import number_of
 
 # docs/method.md, "Checks and grades"; reports/grades.md has how often the intervals of each grade miss.
 NARROW_RATIO = 0.02
@@ -73,6 +74,7 @@ def latency_findings(
     valid: Sequence[Sequence[Block]],
     log_ratios: Sequence[Sequence[float]],
     estimate: statistics.RatioEstimate,
+    over: OverProcesses | None = None,
 ) -> tuple[Finding, ...]:
     """Everything about the samples that a reader of the ratio should know.
 
@@ -81,10 +83,11 @@ def latency_findings(
         valid: the blocks that count, by process.
         log_ratios: one per valid block, by process.
         estimate: their ratio.
+        over: what its interval becomes with what is known of other processes.
     """
     blocks = [block for process in valid for block in process]
     checks: tuple[Iterator[Finding], ...] = (
-        interval_findings(estimate),
+        interval_findings(estimate, over),
         _luck(log_ratios, estimate),
         _dropped(measurement),
         _steadiness(log_ratios),
@@ -100,8 +103,15 @@ def latency_findings(
     return tuple(finding for check in checks for finding in check)
 
 
-def interval_findings(estimate: statistics.RatioEstimate) -> Iterator[Finding]:
-    """What a reader should know of an interval: that there is none, how wide it is, what it holds for."""
+def interval_findings(
+    estimate: statistics.RatioEstimate, over: OverProcesses | None = None
+) -> Iterator[Finding]:
+    """What a reader should know of an interval: that there is none, how wide it is, what it holds for.
+
+    Args:
+        estimate: with or without one.
+        over: what it becomes with what is known of other processes.
+    """
     if estimate.ci_low is None or estimate.ci_high is None or estimate.ratio is None:
         hint = "measure longer: --effort standard, or a larger --budget"
         yield _warning("no-interval", f"too few blocks: {estimate.reason or 'no interval'}", hint)
@@ -112,13 +122,31 @@ def interval_findings(estimate: statistics.RatioEstimate) -> Iterator[Finding]:
     if half_width is not None and half_width > TOO_NOISY_RATIO:
         message = f"too noisy: the interval reaches {half_width * 100:.1f} % to either side of the ratio"
         yield _warning("too-noisy", message, "reduce other load on the machine, or use --effort rigorous")
-    if estimate.scope == "within-process":
+    if estimate.scope == "within-process" and not estimate.includes_processes:
+        teaches = "" if over else "; it also teaches later quick runs how much that is"
         yield Finding(
             code="within-process",
             severity="info",
-            message="one process only: the interval leaves out variation between processes (memory layout)",
-            hint="use --effort standard for an interval over processes",
+            message=f"one process only: {_beyond(over)}",
+            hint=f"use --effort standard for an interval over processes{teaches}",
         )
+
+
+def _beyond(over: OverProcesses | None) -> str:
+    """What the interval of one process leaves out."""
+    if over is None:
+        return "the interval leaves out variation between processes (memory layout)"
+    whose = "of this network" if over.same_network else "of other networks on this set-up"
+    differ = (
+        f"differ by a further {over.sigma_process * 100:.1f} %"
+        if over.sigma_process
+        else "differ by no more than their blocks explain"
+    )
+    source = f"SD, from {number_of(over.runs, 'run')}, {number_of(over.processes, 'process')}"
+    return (
+        f"fresh processes {whose} {differ} ({source}); "
+        f"with that, the interval is [{over.ci_low:.3f}, {over.ci_high:.3f}]"
+    )
 
 
 def _luck(log_ratios: Sequence[Sequence[float]], estimate: statistics.RatioEstimate) -> Iterator[Finding]:

@@ -38,7 +38,7 @@ from sebench.schema import (
     WorkloadRequest,
     network_arguments,
 )
-from sebench.store import CALIBRATIONS, ResultStore, check_directory
+from sebench.store import CALIBRATIONS, RESULTS, ResultStore, check_directory
 
 
 def equivalent_command(plan: Plan) -> tuple[str, ...]:
@@ -243,6 +243,7 @@ def _measure(plan: Plan, store: ResultStore | None, observer: Observer) -> Resul
         argv=equivalent_command(plan),
         observer=observer,
         calibrations=Calibrations(CALIBRATIONS),
+        results=ResultStore(RESULTS) if store is None else store,
     )
     for result in run(plan, context):
         if store is not None and result.has_samples:

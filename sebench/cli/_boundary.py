@@ -6,7 +6,7 @@ import functools
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
 
@@ -161,14 +161,21 @@ def present(
     emit(render(document(), output_format, width=width, color=color), output, measured=measured)
 
 
-def show_findings(findings: Iterable[Finding], *, quiet: bool) -> None:
+def show_findings(
+    findings: Iterable[Finding], *, quiet: bool, further: Collection[str] = frozenset()
+) -> None:
     """Warnings and errors on stderr, each once; quiet keeps the errors only.
 
     What is merely good to know stands in the documents and in ``sebench env``.
+
+    Args:
+        findings: all of them.
+        quiet: whether warnings are left out.
+        further: codes of those that are merely good to know, and shown all the same.
     """
     shown = ("error",) if quiet else ("warning", "error")
     for finding in dict.fromkeys(findings):
-        if finding.severity not in shown:
+        if finding.severity not in shown and (quiet or finding.code not in further):
             continue
         hint = f" ({finding.hint})" if finding.hint else ""
         say(f"{finding.severity}: {finding.message}{hint}")

@@ -1,6 +1,7 @@
 """What a command that measures hands to the runner, and how far that is, told on stderr.
 
-One line is drawn anew on a terminal; otherwise there is a line per process.
+On a terminal two lines are drawn anew: how far it is, and the answer so far. Elsewhere there is a line for
+the first interval and one per process. The exact part has a line of its own as soon as it is known.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import typer
 
 from sebench.cli._boundary import say
 from sebench.lines import single_line
-from sebench.units import format_duration
+from sebench.units import format_duration, format_percent, number_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -31,6 +32,7 @@ def run_context(
     *,
     cache: bool,
     calibrations: Path | None = None,
+    results: Path | None = None,
 ) -> RunContext:
     """What every plan of a command is measured with.
 
@@ -40,15 +42,18 @@ def run_context(
         observer: told about every step; None where nothing is measured.
         cache: whether counts are kept and looked up in the user's cache.
         calibrations: folder of the noise of this machine; None looks nothing up.
+        results: folder of earlier results, which tell how much fresh processes differ; None likewise.
     """
     from sebench.runner.counting.counter import default_cache
     from sebench.runner.measuring.calibrations import Calibrations
     from sebench.runner.measuring.context import Host, RunContext
     from sebench.runner.progress import unobserved
+    from sebench.store import ResultStore
 
     return RunContext(
         cache=default_cache() if cache else None,
         calibrations=None if calibrations is None else Calibrations(calibrations),
+        results=None if results is None else ResultStore(results),
         argv=("sebench", *sys.argv[1:]),
         observer=observer or unobserved,
         host=context.find_object(Host) or Host(),
@@ -85,7 +90,7 @@ class Announcer:
 
     def __init__(self) -> None:
         self._session = (-1, "")  # a gate begins with session 0 for each of its pairs
-        self._warned = False
+        self._warned = self._answered = False
         self._said_s = 0.0
 
     def __call__(self, progress: Progress) -> None:
@@ -95,6 +100,9 @@ class Announcer:
             self._said_s = progress.elapsed_s
 
     def _lines(self, progress: Progress) -> Iterator[str]:
+        if progress.stage == "counted":
+            yield from exact_text(progress)
+            return
         if progress.stage == "waiting":
             yield waiting_text(progress.holder)
             return
@@ -103,14 +111,58 @@ class Announcer:
             yield f"measuring {progress.stage} of {progress.title}{takes}"
             return
         if (progress.session, progress.title) != self._session:
-            self._session, self._warned = (progress.session, progress.title), False
+            self._session = (progress.session, progress.title)
+            self._warned = self._answered = False
             yield f"measuring {progress.title} ({progress.session + 1} of {progress.sessions})"
         if not self._warned and (late := late_text(progress)):
             self._warned = True
             yield late
         goes_on = progress.stage == "measuring" and progress.block < progress.blocks
-        if progress.stage == "measured" or (goes_on and progress.elapsed_s - self._said_s >= SILENCE_S):
+        silent = progress.elapsed_s - self._said_s >= SILENCE_S
+        first = has_interval(progress) and not self._answered
+        self._answered = self._answered or has_interval(progress)
+        if goes_on and first:
+            yield answer_text(progress)
+        elif progress.stage == "measured" or (goes_on and silent):
             yield status_text(progress)
+
+
+def exact_text(progress: Progress) -> Iterator[str]:
+    """The exact part, e.g. ``exact: params +9.94 %, MACs +0.07 %``; nothing where nothing is known.
+
+    Of several pairs each says which it is.
+    """
+    told = [
+        f"{label} {format_percent(progress.exact[name])}"
+        for name, label in (("params", "params"), ("macs", "MACs"), ("bytes", "bytes moved"))
+        if name in progress.exact
+    ]
+    if told:
+        which = f" ({progress.title})" if progress.sessions > 1 else ""
+        yield f"exact{which}: {', '.join(told)}"
+
+
+def has_interval(progress: Progress) -> bool:
+    """Whether there is an interval, however wide."""
+    return progress.ratio is not None and progress.ratio.ci_low is not None
+
+
+def answer_text(progress: Progress) -> str:
+    """The ratio so far with what its interval holds for; empty before the first valid block.
+
+    E.g. ``after 12 s, one process: 1.021 [1.008, 1.036], does not cover other processes``.
+    """
+    ratio = progress.ratio
+    if ratio is None or ratio.ratio is None:
+        return ""
+    after = f"after {format_duration(progress.elapsed_s)}"
+    if ratio.scope == "within-process":
+        covers = (
+            "does not cover other processes" if has_interval(progress) else "too few blocks for an interval"
+        )
+        return f"{after}, one process: {describe_ratio(progress)}, {covers}"
+    of = f"{ratio.processes} of {number_of(progress.processes, 'process')}"
+    return f"{after}, {of}: {describe_ratio(progress)}{', interim' if progress.is_interim else ''}"
 
 
 def waiting_text(holder: Holder | None) -> str:
@@ -128,8 +180,7 @@ def late_text(progress: Progress) -> str:
     whole_s = progress.elapsed_s + left_s
     if whole_s <= LATE_RATIO * aim_s:
         return ""
-    processes = f"{progress.processes} process{'' if progress.processes == 1 else 'es'}"
-    planned = f"{processes} x {progress.blocks} blocks"
+    planned = f"{number_of(progress.processes, 'process')} x {progress.blocks} blocks"
     why = f"the fewest blocks, {planned}" if progress.blocks <= progress.least_blocks else f"up to {planned}"
     limit = " (--budget sets a limit)" if progress.least_blocks else ""
     return (
@@ -139,16 +190,21 @@ def late_text(progress: Progress) -> str:
 
 
 def status_text(progress: Progress) -> str:
-    """Where it stands, e.g. ``process 2 of 6: 31 s elapsed, about 50 s left, ratio 1.021 [1.015, 1.027]``."""
+    """Where it stands, e.g. ``process 2 of 6: 31 s elapsed, about 50 s left, so far 1.02 [1.00, 1.04]``."""
     blocks = "" if progress.stage == "measured" else f", block {progress.block} of {progress.blocks}"
     ratio = describe_ratio(progress)
     parts = (
         f"{format_duration(progress.elapsed_s)} elapsed",
         "" if progress.left_s is None else f"about {format_duration(progress.left_s)} left",
-        f"ratio {ratio}" if ratio else "",
+        f"{'so far' if progress.is_interim else 'ratio'} {ratio}" if ratio else "",
+        "does not cover other processes" if has_interval(progress) and _of_one_process(progress) else "",
     )
     process = f"process {progress.process + 1} of {progress.processes}{blocks}"
     return f"{process}: {', '.join(part for part in parts if part)}"
+
+
+def _of_one_process(progress: Progress) -> bool:
+    return progress.ratio is not None and progress.ratio.scope == "within-process"
 
 
 def describe_ratio(progress: Progress) -> str:
@@ -166,25 +222,31 @@ def describe_ratio(progress: Progress) -> str:
 
 @contextmanager
 def _bar() -> Iterator[Observer]:
-    from rich.console import Console
+    from rich.console import Console, Group
     from rich.live import Live
+    from rich.text import Text
 
     console = Console(stderr=True)
     warned: set[int] = set()
     with Live("starting", console=console, auto_refresh=False, transient=True) as live:
 
         def observe(progress: Progress) -> None:
+            if progress.stage == "counted":
+                for line in exact_text(progress):
+                    console.print(single_line(line), markup=False, highlight=False)
+                return
             late = late_text(progress)
             if late and progress.session not in warned:
                 warned.add(progress.session)
                 console.print(late, markup=False, highlight=False)
-            live.update(bar_line(progress, console.width), refresh=True)
+            answer = Text(answer_text(progress), no_wrap=True, overflow="ellipsis")
+            live.update(Group(bar_line(progress, console.width), *([answer] if answer else ())), refresh=True)
 
         yield observe
 
 
 def bar_line(progress: Progress, width: int) -> RenderableType:
-    """One line of at most `width` columns: label, bar, time left, ratio. What is too much gives way in turn.
+    """One line of at most `width` columns: label, bar, time left. What is too much gives way in turn.
 
     Args:
         progress: what it shows.
@@ -198,9 +260,8 @@ def bar_line(progress: Progress, width: int) -> RenderableType:
     if progress.stage == "waiting":
         return Text(single_line(waiting_text(progress.holder)), no_wrap=True, overflow="ellipsis")
     left = "" if progress.left_s is None else f"{format_duration(progress.left_s)} left"
-    ratio = describe_ratio(progress)
-    for bar, shown in ((_BAR, ratio), (_BAR, ratio.partition(" ")[0]), (0, ratio.partition(" ")[0]), (0, "")):
-        texts = [text for text in (left, shown) if text]
+    for bar, shown in ((_BAR, left), (0, left), (0, "")):
+        texts = [shown] if shown else []
         taken = sum(cell_len(text) + _GAP for text in texts) + (bar + _GAP if bar else 0)
         if width - 1 - taken >= _LEAST_LABEL:
             break

@@ -66,7 +66,8 @@ class Collector:
     def present(self, output_format: options.Format, output: str) -> int:
         """Write the comparison; the status tells whether all was measured, stored and drawn."""
         self._write(output_format, output)
-        show_findings(self._findings(), quiet=self._quiet)
+        # What an interval of one process cannot see is no warning, and yet nobody should miss it.
+        show_findings(self._findings(), quiet=self._quiet, further={"within-process"})
         status = self._status()
         return draw_plot(self._plot, self._picture) or status
 
@@ -76,16 +77,17 @@ class Collector:
         Nothing is said of what it lacks: somebody chose to have no more of it.
 
         Returns:
-            What became of what was measured; None where nothing was.
+            What became of what was measured, or counted; None where nothing was.
         """
         if not self.comparisons:
             return None
         self._write(output_format, output)
         complain_of_unstored(self._not_stored)
+        measured = any(result.has_samples for result in self._results)
         places = ["shown" if output == "-" else f"in {output}"]
-        if self._store and not self._not_stored:
+        if self._store and measured and not self._not_stored:
             places.append(f"stored in {self._store.directory}")
-        return f"what was measured until then is {' and '.join(places)}"
+        return f"what was {'measured' if measured else 'counted'} until then is {' and '.join(places)}"
 
     def _write(self, output_format: options.Format, output: str) -> None:
         from sebench.analysis.comparison import origin
@@ -293,9 +295,10 @@ def compare(
     collector = Collector(None if no_save else ResultStore(save), quiet=quiet, plot=plot)
     try:
         with progress_bar(quiet=quiet) as observer:
-            for result in run(
-                plan, run_context(context, observer, cache=cache, calibrations=options.CALIBRATIONS)
-            ):
+            running = run_context(
+                context, observer, cache=cache, calibrations=options.CALIBRATIONS, results=save
+            )
+            for result in run(plan, running):
                 collector.add(result)
     except (KeyboardInterrupt, Interrupted):
         hint = collector.present_interrupted(output_format, output)

@@ -13,9 +13,9 @@ from sebench.reporting.change_rows import pair_name, subject
 from sebench.reporting.chart import Panel, Picture
 from sebench.reporting.comparison_notes import ABSOLUTE_TIMES
 from sebench.reporting.comparison_records import comparison_records
-from sebench.reporting.contract import document_json, plain_value
+from sebench.reporting.contract import document_json, metric_value, plain_value
 from sebench.reporting.document import EMPTY, Cell, Column, Document, Paragraph, Row, Table, text_cell
-from sebench.reporting.finite import finite_metric, finite_ratio
+from sebench.reporting.finite import finite_ratio
 from sebench.reporting.metric_row import sizes_cell
 from sebench.reporting.ratio_picture import RatioRow, ratio_chart, ratio_notes
 from sebench.reporting.records import CellValue, Field, Records
@@ -267,7 +267,7 @@ def _machine(row: MachineRow) -> dict[str, Any]:
         "result": row.origin.id,
         "measured_at": row.origin.created_at,
         "older_results": row.older,
-        "latency": plain_value(finite_metric(row.latency)),
+        "latency": metric_value(row.latency),
         "highest_over_this": None if quotient is None else plain_value(finite_ratio(quotient)),
         "reason": row.reason,
     }

@@ -147,13 +147,16 @@ def _finite(value: Any) -> Any:  # noqa: ANN401 - JSON
 
 def comparison_value(comparison: Comparison) -> dict[str, Any]:
     """One pair as it stands in the ``comparison`` document."""
-    return {**plain_value(comparison), "metrics": [_metric(metric) for metric in comparison.metrics]}
+    return {**plain_value(comparison), "metrics": [metric_value(metric) for metric in comparison.metrics]}
 
 
-def _metric(metric: MetricComparison) -> dict[str, Any]:
+def metric_value(metric: MetricComparison) -> dict[str, Any]:
+    """One metric as it stands there; fields that are about others are left out."""
     plain: dict[str, Any] = plain_value(finite_metric(metric))
     if metric.workload is None:
         del plain["workload"]
+    if metric.over_processes is None:
+        del plain["over_processes"]
     return plain
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from sebench.statistics import RatioEstimate
 
-Stage = Literal["waiting", "preparing", "measuring", "measured", "memory", "energy"]
-"""Another run holds the device; a process starts; measures blocks; has ended; what follows the times."""
+Stage = Literal["counted", "waiting", "preparing", "measuring", "measured", "memory", "energy"]
+"""The exact part is known; another run holds the device; a process starts; measures blocks; has ended; what
+follows the times."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,25 @@ class Progress:
     process is ready that is what the effort aims at. None while memory or energy is measured."""
     aim_s: float | None = None
     """What the effort aims at, or the budget allows, for everything."""
+    exact: Mapping[str, float] = field(default_factory=dict)
+    """Candidate / baseline of what is counted, by metric (``params``, ``macs``, ...); told once for each
+    pair, at the stage ``counted``."""
     ratio: RatioEstimate | None = None
-    """Candidate / baseline so far; None until there is something to say."""
+    """Candidate / baseline so far; None until there is something to say. From its second process on, of
+    those that have ended: a few blocks say little of a process."""
     holder: Holder | None = None
     """The run that is waited for, where it says who it is."""
+
+    @property
+    def is_interim(self) -> bool:
+        """Whether more blocks are planned.
+
+        An interval is a result only when all of them are measured: their number is fixed beforehand, and
+        nobody is to stop where an interval suits.
+        """
+        if self.stage == "measured":
+            return self.process + 1 < self.processes
+        return self.stage not in ("memory", "energy")
 
     @property
     def completed(self) -> float:

@@ -40,6 +40,20 @@ class Ratio(Value, frozen=True, kw_only=True):
     blocks: int = 0
 
 
+class OverProcesses(Value, frozen=True, kw_only=True):
+    """The interval of one process with how much fresh ones differ, as earlier runs had it."""
+
+    sigma_process: float
+    """Standard deviation of the log-ratio between processes beyond the noise of their blocks."""
+    ci_low: float
+    ci_high: float
+    runs: int
+    processes: int
+    """Of all those runs."""
+    same_network: bool
+    """Else they were of other networks on the same set-up."""
+
+
 class MetricComparison(Value, frozen=True, kw_only=True):
     """One row of a comparison."""
 
@@ -56,6 +70,8 @@ class MetricComparison(Value, frozen=True, kw_only=True):
     status: Status = "ok"
     reason: str | None = None
     findings: tuple[Finding, ...] = ()
+    over_processes: OverProcesses | None = None
+    """Of a latency that one process was measured for, where something is known of others."""
 
 
 class SavedStage(Value, frozen=True, kw_only=True):

@@ -111,6 +111,21 @@ class Quantized(Value, frozen=True, kw_only=True):
     """Largest difference from the network in float32, as a share of the largest output."""
 
 
+class LearntSpread(Value, frozen=True, kw_only=True):
+    """How much fresh processes differed in earlier runs: mean squares of log-ratios (docs/method.md)."""
+
+    between: Annotated[float, Meta(ge=0, le=100)]
+    """Variance of the processes' estimates."""
+    within: Annotated[float, Meta(ge=0, le=100)]
+    """The part of it that their blocks explain."""
+    degrees_between: Positive
+    degrees_within: Positive
+    runs: Positive
+    processes: Positive
+    same_network: bool = True
+    """Of this network under this workload; else of others on the same set-up."""
+
+
 class Measurement(Value, frozen=True, kw_only=True):
     """Raw samples of one metric under one workload; statistics are derived on read."""
 
@@ -124,6 +139,8 @@ class Measurement(Value, frozen=True, kw_only=True):
     """Of the sides that `Workload.quantize` quantizes."""
     sigma_process: Annotated[float, Meta(ge=0, le=10)] | None = None
     """Calibrated standard deviation of the log-ratio between fresh processes, as it was known then."""
+    learnt_spread: LearntSpread | None = None
+    """Where one process was measured: what was known then of how much others differ."""
     processes: tuple[ProcessRun, ...] = ()
     findings: tuple[Finding, ...] = ()
 

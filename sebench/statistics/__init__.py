@@ -14,6 +14,12 @@ from sebench.statistics.change_points import (
     penalty,
     series_noise,
 )
+from sebench.statistics.components import (
+    ProcessSpread,
+    over_processes,
+    pooled_spread,
+    process_spread,
+)
 from sebench.statistics.diagnostics import (
     NEGLIGIBLE_LOG_RATIO,
     NEGLIGIBLE_UNREST,
@@ -93,6 +99,7 @@ __all__ = [
     "DifferenceEstimate",
     "Evidence",
     "OutlierCounts",
+    "ProcessSpread",
     "Quartiles",
     "RatioEstimate",
     "Shift",
@@ -124,12 +131,15 @@ __all__ = [
     "noise_floor",
     "order_effect",
     "outlier_counts",
+    "over_processes",
     "penalty",
     "percentile",
     "percentile_difference",
     "percentile_ratio",
+    "pooled_spread",
     "process_estimates",
     "process_evidence",
+    "process_spread",
     "quartiles",
     "satterthwaite",
     "series_noise",

@@ -49,6 +49,11 @@ class RatioEstimate:
     blocks: int
     reason: str | None = None
 
+    @property
+    def includes_processes(self) -> bool:
+        """Whether the interval of few processes is widened by what was calibrated."""
+        return self.method == _CALIBRATED
+
 
 @dataclass(frozen=True, slots=True)
 class DifferenceEstimate:

@@ -151,7 +151,8 @@ def test_interrupting_saves_what_was_measured_and_says_so(start, tmp_path):
     kept = "what was measured until then is shown and stored in .sebench/results"
     *before, last = err.splitlines()
     assert last == f"sebench: error: interrupted; {kept}"
-    assert all(line.startswith(("measuring ", "this will take ", "process ")) for line in before)
+    known = ("exact: ", "measuring ", "this will take ", "after ", "process ")
+    assert all(line.startswith(known) for line in before)
     assert children_of(process.pid) == []
     (path,) = (tmp_path / ".sebench" / "results").glob("*.json")
     stored = load_result(path)

@@ -19,7 +19,7 @@ from sebench.runner.workers.loading import LoadedWorkers
 from sebench.runner.workers.session import WORKER_COMMAND, Load, OpenWorker, load_none
 from sebench.runner.workers.side_by_side import SideBySide, SideDevice
 from sebench.schema import Environment, Finding, ModelSpec
-from sebench.store import CountCache
+from sebench.store import CountCache, ResultStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +46,8 @@ class RunContext:
     """Of static counts; None counts afresh."""
     calibrations: Calibrations | None = None
     """Where the noise of this machine is looked up."""
+    results: ResultStore | None = None
+    """Of earlier runs, which tell one of a single process how much others differ."""
     trees: Trees = field(default_factory=dict)
     """Working directories of the commits that specs name."""
     argv: Sequence[str] = ()

@@ -16,6 +16,7 @@ from sebench.errors import DataFileError
 from sebench.runner.counting.pair import PairCosts
 from sebench.runner.measuring.calibrations import Calibrations
 from sebench.runner.measuring.context import RunContext
+from sebench.runner.measuring.learning import learnt_spread
 from sebench.runner.measuring.series import ProcessSeries
 from sebench.schema import (
     OWN_FACTS,
@@ -29,6 +30,7 @@ from sebench.schema import (
     SavedForBackward,
     fingerprint,
 )
+from sebench.units import number_of
 
 
 @dataclass(kw_only=True)
@@ -61,11 +63,14 @@ class ResultBuilder:
         now = datetime.now(UTC)
         environment = _with_runtime(self.environment, self.series)
         measurements = tuple(
-            _with_noise(series.measurement(), self.pair, environment, context.calibrations)
-            for series in self.series
+            _with_noise(series.measurement(), self.pair, environment, context) for series in self.series
         )
-        busiest = max((m.workload for m in measurements), key=lambda w: w.threads * w.world_size)
-        findings = context.host.findings_for(environment, threads=busiest.threads, ranks=busiest.world_size)
+        findings: tuple[Finding, ...] = ()
+        if measurements:  # before the first there is nothing that the machine could have disturbed
+            busiest = max((m.workload for m in measurements), key=lambda w: w.threads * w.world_size)
+            findings = context.host.findings_for(
+                environment, threads=busiest.threads, ranks=busiest.world_size
+            )
         return Result(
             id=_identifier(self.pair, now),
             created_at=now.isoformat(timespec="seconds"),
@@ -84,7 +89,7 @@ class ResultBuilder:
             findings=(
                 *((CAPTURED,) if any(cost.captured for cost in self.costs.costs.values()) else ()),
                 *self.findings,
-                *((_INTERRUPTED,) if interrupted else ()),
+                *((_interruption(self.series),) if interrupted else ()),
             ),
         )
 
@@ -95,12 +100,27 @@ CAPTURED = Finding(
     message="attention is no module of its own, so both networks run as graphs captured by torch.export",
     hint="the ratio is that of the graphs; the author's own code has other overheads",
 )
-_INTERRUPTED = Finding(
-    code="interrupted",
-    severity="warning",
-    message="interrupted: this is what was measured until then",
-    hint="run the command again for the full measurement",
-)
+
+
+def _interruption(series: Sequence[ProcessSeries]) -> Finding:
+    """What there is of an interrupted measurement: whoever looks on may have stopped it where it suited."""
+    measured = [run for each in series for run in each.runs if run.blocks and not run.error]
+    blocks = number_of(sum(len(run.blocks) for run in measured), "block")
+    processes = number_of(sum(each.planned_processes for each in series), "process")
+    so_far = f"interrupted after {blocks} in {len(measured)} of {processes}"
+    whole = bool(measured) and all(each.complete for each in series)
+    if whole:
+        message = f"{so_far}: what was to follow is missing"
+    elif measured:
+        message = f"{so_far}: how many was not fixed beforehand, so the interval is an interim one"
+    else:
+        message = "interrupted before the first block: only what is counted is known"
+    return Finding(
+        code="interrupted",
+        severity="info" if whole else "warning",
+        message=message,
+        hint="run the command again for the full measurement",
+    )
 
 
 def _with_runtime(environment: Environment, series: Sequence[ProcessSeries]) -> Environment:
@@ -113,12 +133,25 @@ def _with_runtime(environment: Environment, series: Sequence[ProcessSeries]) -> 
 
 
 def _with_noise(
-    measurement: Measurement, pair: Pair, environment: Environment, calibrations: Calibrations | None
+    measurement: Measurement, pair: Pair, environment: Environment, context: RunContext
 ) -> Measurement:
-    """With the calibrated variation between processes, where there is one for this set-up."""
+    """With what is known of the variation between processes on this set-up: calibrated, else learnt."""
     # Two sides in processes of their own vary more than the two in one that were calibrated.
     apart = pair.baseline.commit != pair.candidate.commit
-    if calibrations is None or apart:
+    if apart:
+        return measurement
+    found = _calibrated(measurement, pair, environment, context.calibrations)
+    alone = sum(1 for run in found.processes if run.blocks and not run.error) == 1
+    if context.results is None or found.sigma_process is not None or not alone:
+        return found
+    learnt = learnt_spread(context.results, fingerprint(environment), pair, found.workload)
+    return replace(found, learnt_spread=learnt)
+
+
+def _calibrated(
+    measurement: Measurement, pair: Pair, environment: Environment, calibrations: Calibrations | None
+) -> Measurement:
+    if calibrations is None:
         return measurement
     try:
         known = calibrations.find(fingerprint(environment), pair.candidate, measurement.workload)

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 
+from sebench.analysis.comparison import exact_ratios
 from sebench.errors import CountError, Interrupted
 from sebench.runner.counting.counter import Counter, counted_dtype
 from sebench.runner.counting.pair import count_pair, count_saved, require_memory
@@ -35,7 +36,7 @@ def run(plan: Plan, context: RunContext | None = None) -> Iterator[Result]:
 
     Yields:
         One result per pair as soon as it is complete. Interrupted, the pair at hand is yielded with what
-        it has.
+        it has: before its first block, its counts.
 
     Raises:
         Interrupted: after Ctrl-C.
@@ -67,8 +68,7 @@ def run(plan: Plan, context: RunContext | None = None) -> Iterator[Result]:
                 for index in islice(numbers, len(planned.workloads)):
                     measuring.measure(index)
             except KeyboardInterrupt:
-                if builder.has_samples:
-                    yield builder.build(context, interrupted=True)
+                yield builder.build(context, interrupted=True)
                 raise Interrupted("interrupted") from None
             yield builder.build(context)
 
@@ -135,6 +135,8 @@ class _PairRun:
                 exporter=self._exporter,
                 started_s=clock.origin_s,
             )
+            if plan.timed and not self._builder.series:
+                series.announce_counts(exact_ratios(self._builder.costs.costs))
             self._builder.series.append(series)
             self._exporter.keep_for(plan.sessions[index:])
             self._measure_series(series, index)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -79,6 +79,8 @@ class ProcessSeries:
         """What loading took in the latest process, or its share of loading together with others."""
         self.exports: Exports = NO_EXPORTS
         """Files of the session's networks, once they are written."""
+        self.complete = False
+        """Whether all processes that were planned have been measured."""
         self._exporter = exporter
         self._findings: list[Finding] = []
         self._pacing: Pacing | None = None
@@ -110,6 +112,14 @@ class ProcessSeries:
         except WorkerError as error:
             self._note("worker-failed", "error", str(error))
 
+    def announce_counts(self, ratios: Mapping[str, float]) -> None:
+        """Tell the observer the exact part of the answer.
+
+        Args:
+            ratios: candidate / baseline, by metric.
+        """
+        self._observe("counted", 0, exact=ratios)
+
     def announce_waiting(self, holder: Holder | None) -> None:
         """Tell the observer that nothing happens until another run has ended."""
         self._observe("waiting", 0, holder=holder)
@@ -121,6 +131,11 @@ class ProcessSeries:
     def announce(self, stage: Stage) -> None:
         """Tell the observer that something else than times is measured now."""
         self._observe(stage, self._shape.processes if self._pacing else 0)
+
+    @property
+    def planned_processes(self) -> int:
+        """How many there are to be, as far as it is known."""
+        return self._shape.processes
 
     def measurement(self) -> Measurement:
         """All that was recorded so far."""
@@ -176,6 +191,7 @@ class ProcessSeries:
                 return
             self._observe("measured", process, planned=len(run.blocks))
             process += 1
+        self.complete = True
 
     def _emulate(self) -> bool:
         """Halve the micro-batch for both sides before anything is measured; False if that is no way out."""
@@ -328,9 +344,11 @@ class ProcessSeries:
         planned: int = 0,
         running: ProcessRun | None = None,
         holder: Holder | None = None,
+        exact: Mapping[str, float] | None = None,
     ) -> None:
         measurement, policy = self.measurement(), self._policy
-        if running is not None:
+        # Beside whole processes the first blocks of another would count as much as any of them.
+        if running is not None and not any(run.blocks and not run.error for run in self.runs):
             measurement = replace(measurement, processes=(*measurement.processes, running))
         blocks = planned or self._shape.blocks
         block = blocks if stage == "measured" else len(running.blocks) if running else 0
@@ -348,6 +366,7 @@ class ProcessSeries:
                 elapsed_s=self._monotonic() - self._started_s,
                 left_s=self._left_s(stage, process, blocks - block),
                 aim_s=policy.budget_s * self._sessions if self._plan.timed else None,
+                exact=exact or {},
                 ratio=running_ratio(measurement),
                 holder=holder,
             )

@@ -11,7 +11,16 @@ from rich.console import Console
 from typer.core import TyperCommand
 
 from sebench.cli import _measuring
-from sebench.cli._measuring import Announcer, bar_label, bar_line, late_text, run_context, status_text
+from sebench.cli._measuring import (
+    Announcer,
+    answer_text,
+    bar_label,
+    bar_line,
+    late_text,
+    progress_bar,
+    run_context,
+    status_text,
+)
 from sebench.runner.measuring.context import Host
 from sebench.runner.progress import Holder, Progress, unobserved
 from sebench.statistics import RatioEstimate
@@ -83,8 +92,63 @@ def test_a_line_per_process_has_elapsed_left_and_ratio(said):
     assert said(START, READY, *blocks, first, SECOND) == [
         "measuring resnet50: se against plain (1 of 1)",
         "process 1 of 6: 18 s elapsed, about 62 s left",
-        "process 2 of 6: 31 s elapsed, about 50 s left, ratio 1.021 [1.015, 1.027]",
+        "process 2 of 6: 31 s elapsed, about 50 s left, so far 1.021 [1.015, 1.027]",
     ]
+
+
+def test_the_exact_part_comes_first_and_has_a_line(said):
+    counted = replace(START, stage="counted", exact={"params": 1.0994, "macs": 1.0007, "flops": 1.1})
+    assert said(counted, START) == [
+        "exact: params +9.94 %, MACs +0.07 %",
+        "measuring resnet50: se against plain (1 of 1)",
+    ]
+    assert said(replace(counted, sessions=2, exact={"bytes": 1.031})) == [
+        "exact (resnet50: se against plain): bytes moved +3.10 %"
+    ]
+    assert said(replace(counted, exact={})) == []  # neither network can be counted
+
+
+ONE = replace(RATIO, scope="within-process", processes=1, blocks=6)
+
+
+def test_the_first_interval_has_a_line_and_says_what_it_is_of(said):
+    point = replace(ONE, ci_low=None, ci_high=None, blocks=5)
+    fifth = replace(READY, block=5, elapsed_s=11.0, ratio=point)
+    sixth = replace(READY, block=6, elapsed_s=12.0, ratio=ONE)
+    ended = replace(SECOND, process=0, ratio=ONE, elapsed_s=14.0)
+    assert said(READY, fifth, sixth, replace(sixth, block=7, elapsed_s=13.0), ended, SECOND)[1:] == [
+        "after 12 s, one process: 1.021 [1.015, 1.027], does not cover other processes",
+        "process 1 of 6: 14 s elapsed, about 50 s left, so far 1.021 [1.015, 1.027], "
+        "does not cover other processes",
+        "process 2 of 6: 31 s elapsed, about 50 s left, so far 1.021 [1.015, 1.027]",
+    ]
+
+
+def test_the_interval_of_all_that_was_planned_is_the_ratio():
+    last = replace(SECOND, process=5, left_s=0.0)
+    assert status_text(last) == "process 6 of 6: 31 s elapsed, about 0 s left, ratio 1.021 [1.015, 1.027]"
+    assert (SECOND.is_interim, last.is_interim, replace(last, stage="memory").is_interim) == (
+        *(True, False, False),
+    )
+
+
+@pytest.mark.parametrize(
+    ("progress", "text"),
+    [
+        (READY, ""),
+        (SECOND, "after 31 s, 2 of 6 processes: 1.021 [1.015, 1.027], interim"),
+        (
+            replace(READY, ratio=replace(ONE, ci_low=None, ci_high=None)),
+            "after 6 s, one process: 1.021, too few blocks for an interval",
+        ),
+        (
+            replace(SECOND, process=5, ratio=replace(RATIO, processes=6)),
+            "after 31 s, 6 of 6 processes: 1.021 [1.015, 1.027]",
+        ),
+    ],
+)
+def test_the_answer_so_far(progress, text):
+    assert answer_text(progress) == text
 
 
 def test_a_process_that_takes_minutes_is_not_silent(said):
@@ -160,7 +224,7 @@ def test_the_bar_fits_eighty_columns():
     # 1 + 8/8 of 6 processes: a third of a bar of 10
     assert drawn(SECOND, 80).split() == [
         *("resnet50:", "se", "against", "plain", "2/6"),
-        *("━━━", "50", "s", "left", "1.021", "[1.015,", "1.027]"),
+        *("━━━", "50", "s", "left"),
     ]
     assert SECOND.completed == pytest.approx(2 / 6)
 
@@ -188,5 +252,29 @@ def test_a_long_title_keeps_both_ends():
 
 def test_status_of_a_process_that_goes_on():
     assert status_text(replace(SECOND, stage="measuring", block=3)) == (
-        "process 2 of 6, block 3 of 8: 31 s elapsed, about 50 s left, ratio 1.021 [1.015, 1.027]"
+        "process 2 of 6, block 3 of 8: 31 s elapsed, about 50 s left, so far 1.021 [1.015, 1.027]"
     )
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_terminal_keeps_the_exact_part_and_draws_the_answer_anew(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    with progress_bar(quiet=False) as observe:
+        observe(replace(START, stage="counted", exact={"params": 1.0994}))
+        observe(replace(READY, block=6, elapsed_s=12.0, ratio=ONE))
+        observe(SECOND)
+    lines = [line.split("\x1b[2K")[-1] for line in terminal.getvalue().splitlines()]
+    kept = [line for line in lines if line.startswith("exact")]
+    assert kept == ["exact: params +9.94 %"]
+    drawn_anew = dict.fromkeys(line.rstrip() for line in lines if line.startswith("after"))
+    assert list(drawn_anew) == [
+        "after 12 s, one process: 1.021 [1.015, 1.027], does not cover other processes",
+        "after 31 s, 2 of 6 processes: 1.021 [1.015, 1.027], interim",
+    ]

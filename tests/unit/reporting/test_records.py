@@ -159,6 +159,7 @@ def test_every_field_of_a_metric_has_a_column():
         "difference",
         "ratio",
         "findings",
+        "over_processes",  # of a run of one process alone, where a finding has it, too
     }
     renamed = {"id": "result", "created_at": "measured_at"}
     where = {renamed.get(name, name) for name in leaves(Origin)}
