@@ -1,8 +1,8 @@
 """How often does the printed interval contain the truth? Simulated clocks, the library's own functions.
 
 Each cell simulates every step in the order it would be taken, on a machine with one kind of noise: blocks of
-ABBA or BAAB whose segments are as short as `sebench` makes them, a random pause before each, and a step that
-does not count after every change of side. A fast and a slow network are simulated: the segments of one hold
+ABBA or BAAB whose segments are as short as `sebench` makes them, a random pause before each, and, after every
+change of side, a step that does not count. A fast and a slow network are simulated: the segments of one hold
 several steps, those of the other one. Noise is multiplicative and common to both sides unless its name says
 otherwise, so that the true ratio is known. The intervals are those of `sebench.statistics.estimate_ratio`,
 computed for all runs of a cell at once and compared with it in the first runs of every cell. Run:
@@ -46,7 +46,8 @@ Builder = Callable[[np.random.Generator, Shape, float], Machine]
 
 FAST_S, SLOW_S = NETWORKS = (0.005, 0.05)
 """A step of the baseline."""
-SEGMENT_S = TimingPolicy().segment_s
+POLICY = TimingPolicy()
+"""How long segments are, and how many steps after a change of side do not count."""
 CANARY_S = 0.004  # after each block
 WANDER_S = 0.05  # in which a wander keeps 0.9 of its correlation
 # What refilling caches takes after a change to the baseline and to the candidate. In stored runs the first
@@ -249,14 +250,14 @@ def segment_times(
     slow = rng.random(shape) < noise.slow_processes
     effect = sd * rng.standard_normal(shape) + 0.03 * (slow - noise.slow_processes) * (sd > 0)  # mean 0
     machine, now, taken = noise.machine(rng, shape, step_s), np.zeros(shape), np.empty(sides.shape)
-    count = steps_per_segment({"baseline": step_s, "candidate": step_s}, TimingPolicy())
+    count = steps_per_segment({"baseline": step_s}, POLICY)
     times = np.empty((*shape, count))
     for slot in range(sides.shape[2]):
         side = sides[:, :, slot]
         ideal = step_s * np.where(side, ratio * np.exp(effect), 1.0)
         changed = side != sides[:, :, slot - 1] if slot else np.ones(shape, dtype=bool)
         now += rng.uniform(0, MAX_PAUSE_S, shape) + (CANARY_S if slot and slot % 4 == 0 else 0)
-        if changed.any():  # a step that does not count
+        for _ in range(POLICY.discard_steps if changed.any() else 0):
             now += np.where(changed, machine(now, np.where(changed, ideal, 0.0), side), 0.0)
         for step in range(count):
             times[:, :, step] = machine(now, ideal, side)
@@ -492,7 +493,7 @@ def by_network(groups: list[list[Cell]], head: str) -> str:
 def page(cells: list[list[Cell]], few: list[list[Cell]], rivals: list[Rival], made: str, n: int) -> str:
     """The whole report; `made` says when and with what, `n` the runs per cell."""
     realistic = [cell for group in cells for cell in group if cell.noise.realistic]
-    counts = [steps_per_segment({"baseline": step_s}, TimingPolicy()) for step_s in NETWORKS]
+    counts = [steps_per_segment({"baseline": step_s}, POLICY) for step_s in NETWORKS]
     return PAGE.format(
         made=made,
         error=math.sqrt(0.95 * 0.05 / n),
