@@ -101,7 +101,7 @@ def machine_text(setups: list[Record]) -> str:
     first, dates = setups[0], sorted({setup["started_at"][:10] for setup in setups})
     when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
     loads = [f"{setup['load1']:.1f}" for setup in setups if setup["load1"] is not None]
-    virtual = f" ({first['virtualization']} virtual machine)" if first["virtualization"] else ""
+    virtual = ", virtual machine" if first["virtualization"] else ""
     return (
         f"{when}, {first['cpu']}, {first['cores']} cores{virtual}, Python {first['python']}, "
         f"torch {first['torch']}; load average at the start {', '.join(loads) or 'unknown'}"

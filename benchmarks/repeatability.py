@@ -152,7 +152,7 @@ def _measure_here(options: argparse.Namespace) -> Record:
         for step in steps:
             for _ in range(5):
                 step()
-        each_s = (options.budget - (time.monotonic() - STARTED_S)) / 2
+        each_s = max(options.budget - (time.monotonic() - STARTED_S), 0.0) / 2
         if options.child == "torch":
             plain_s, se_s = (_blocked_autorange(step, each_s, options.threads) for step in steps)
         else:
@@ -215,7 +215,7 @@ def _blocked_autorange(step: Step, duration_s: float, threads: int) -> float:
 
 def _mean_of_many(step: Step, duration_s: float) -> float:
     start, count = time.perf_counter(), 0
-    while time.perf_counter() - start < duration_s:
+    while not count or time.perf_counter() - start < duration_s:
         step()
         count += 1
     return (time.perf_counter() - start) / count

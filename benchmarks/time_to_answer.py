@@ -117,6 +117,7 @@ def measure(
         **spent,
         "count_s": counted["wall_s"],
         "ratio": [metric["ratio"][name] for name in ("estimate", "ci_low", "ci_high")],
+        "scope": metric["ratio"]["scope"],
         "processes": [process_facts(run) for run in result["measurements"][0]["processes"]],
     }
 
@@ -219,9 +220,13 @@ class Run:
 
     @property
     def half_width(self) -> float:
-        """Of the interval of the log-ratio; infinite where there is none."""
+        """Of the interval of the log-ratio; infinite where there is none that speaks for fresh processes."""
         _, low, high = self.record["ratio"]
-        return math.inf if low is None else math.log(float(high) / float(low)) / 2
+        return (
+            math.inf
+            if low is None or self.record["scope"] != "process"
+            else math.log(float(high) / float(low)) / 2
+        )
 
     @property
     def holds_1(self) -> bool:
@@ -245,10 +250,12 @@ class Run:
         return sum(len(process["effects"]) for process in self.processes)
 
     def components(self) -> Components:
-        """Of this run alone; from a handful of processes they are rough."""
+        """Of this run alone; from a handful of processes they are rough, from one unknown (infinite)."""
         groups = [p["effects"] for p in self.processes if len(p["effects"]) >= statistics.MIN_BLOCKS]
+        if len(groups) < 2:
+            return Components(*[math.inf] * len(Components._fields))
         errors = [statistics.block_error(effects) ** 2 for effects in groups]
-        between = stdlib_statistics.variance(statistics.process_estimates(groups)) if len(groups) > 1 else 0.0
+        between = stdlib_statistics.variance(statistics.process_estimates(groups))
         measured = sum(process["blocks"] for process in self.processes)
         preparing_s = sum(process["prepare_s"] for process in self.processes)
         fixed_s = float(self.record["count_s"])
@@ -267,7 +274,8 @@ def time_to(half_width: float, parts: Components) -> float:
     """Shortest time in which a run is expected to reach a half-width, with the best processes and blocks.
 
     The half-width of P processes of B blocks is t(P - 1) sqrt((process variance + block variance / B) / P) on
-    the log scale. Infinite where 200 processes are too few.
+    the log scale. Infinite where 200 processes are too few, or the
+    variances unknown.
     """
     times = [math.inf]
     for processes in PROCESSES:
@@ -337,7 +345,7 @@ def report(setups: list[Record], runs: Sequence[Record]) -> str:
         "",
         "Half-widths are of the 95 % interval of the ratio, on the log scale. Values are medians over rounds "
         "with their 95 % intervals by order statistics; new / old is the geometric mean over rounds with its "
-        "95 % interval by Student's t.",
+        "95 % interval by Student's t. A run that was cut down to one process has no interval here.",
     ]
     if networks:
         lines += ["", "## Runs", "", *tables(_run_rows(networks), "network", "", *TREES, "new / old")]
@@ -348,8 +356,11 @@ def report(setups: list[Record], runs: Sequence[Record]) -> str:
         lines += ["", "## A network against itself", "", _ABOUT_AA, ""]
         head = ("network", "version", "intervals with 1", "95 % interval of the share", "half-width")
         lines += tables(_aa_rows(repeated), *head)
-    more_budget = f"--budgets {budgets[OLD]:g} {budgets[NEW]:g}"
-    lines += ["", f"Made by `python benchmarks/time_to_answer.py --against TREE {more_budget}`."]
+    options = f"--budgets {budgets[OLD]:g} {budgets[NEW]:g}"
+    if runs:
+        options += f" --rounds {max(run['round'] for run in runs) + 1}"
+    made = f"python benchmarks/time_to_answer.py --against TREE {options}"
+    lines += ["", f"Made by `{made}`" + (", and the same with `--aa`." if repeated else ".")]
     return "\n".join(lines)
 
 
@@ -480,8 +491,10 @@ def _estimates(runs: Sequence[Run]) -> str:
 
 
 def median_text(values: Sequence[float], text: Callable[[float], str]) -> str:
-    """``1.9 s [1.7, 2.2]``; with fewer than six values the smallest and the largest, in round brackets."""
+    """``1.9 s [1.7 s, 2.2 s]``; of fewer than six values the smallest and the largest, in round brackets."""
     middle, finite = text(stdlib_statistics.median(values)), all(map(math.isfinite, values))
+    if len(set(map(text, values))) == 1:
+        return middle
     limits = statistics.median_interval(values) if finite else None
     if limits is None:
         return f"{middle} ({text(min(values))} to {text(max(values))})"

@@ -85,7 +85,7 @@ def test_report_is_of_complete_rounds(study):
     assert "| `sebench compare --effort quick` | 1.0100 | 1.41 [" in text
     assert "- timm: 1.0000, 1.0200" in text
     assert "pyperf's way per side: 2 to 3 of the 20" in text
-    assert "kvm virtual machine" in text
+    assert "2 cores, virtual machine" in text
 
 
 def test_one_round_is_no_report(study):
