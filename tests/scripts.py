@@ -14,7 +14,9 @@ def script(name, folder="scripts"):
     spec = importlib.util.spec_from_file_location(f"{folder}_{name}", ROOT / folder / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
+    sys.path.append(str(ROOT / folder))  # last: what it imports of its own folder, and nothing else
     spec.loader.exec_module(module)
+    sys.path.pop()
     yield module
     del sys.modules[spec.name]
 

@@ -1,23 +1,15 @@
 """A slice of the simulated coverage study, through the study's own simulator."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
+import numpy as np
 import pytest
 
-BENCHMARK = Path(__file__).parents[3] / "benchmarks" / "coverage.py"
+from tests.scripts import benchmark
 
 
 @pytest.fixture(scope="module")
 def simulation():
-    # By path and under another name: `coverage` is also a package that test runners import.
-    spec = importlib.util.spec_from_file_location("benchmarks_coverage", BENCHMARK)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+    with benchmark("coverage") as module:
+        yield module
 
 
 class TestCoverage:
@@ -25,6 +17,7 @@ class TestCoverage:
 
     N, FLOOR, SEED = 1000, 0.923, 11
 
+    @pytest.mark.parametrize("network", ["FAST_S", "SLOW_S"])
     @pytest.mark.parametrize(
         ("noise", "design", "ratio"),
         [
@@ -39,9 +32,10 @@ class TestCoverage:
             ("wander + spikes + warm-up", (6, 8), 1.018),
         ],
     )
-    def test_headline_covers(self, simulation, noise, design, ratio):
+    def test_headline_covers(self, simulation, noise, design, ratio, network):
         plan = simulation.Design(*design)
-        cell = simulation.measure(simulation.NOISES[noise], plan, ratio, self.N, self.SEED)
+        step_s = getattr(simulation, network)
+        cell = simulation.measure(simulation.NOISES[noise], plan, ratio, self.N, self.SEED, step_s=step_s)
         assert cell.noise.realistic
         assert cell.coverage >= self.FLOOR
 
@@ -61,3 +55,33 @@ class TestCoverage:
         first, again = (simulation.simulate(noise, design, 1.0, 5, 3) for _ in range(2))
         assert first.tobytes() == again.tobytes()
         assert first.tobytes() != simulation.simulate(noise, design, 1.0, 5, 4).tobytes()
+
+
+class TestSchedule:
+    """Which steps are simulated, seen by a machine that keeps a list of them."""
+
+    def steps(self, simulation, sides, step_s):
+        seen = []
+
+        def machine(rng, shape, _):
+            def elapsed(t, ideal, side):
+                seen.append("-" if ideal[0, 0] == 0 else "AB"[int(side[0, 0])])
+                return ideal
+
+            return elapsed
+
+        segments = np.array([[side == "B" for side in sides.replace(" ", "")]])[:, None]
+        rng = np.random.default_rng(1)
+        noise = simulation.Noise("none", machine)
+        simulation.segment_times(rng, noise, segments, ratio=1.0, sd=0.0, step_s=step_s)
+        return "".join(seen).replace("-", "")
+
+    def test_a_step_after_a_change_does_not_count(self, simulation):
+        # A segment is one step of 50 ms. None is left out within BB, nor where a block begins with the side that
+        # ran last.
+        assert self.steps(simulation, "ABBA ABBA", 0.05) == "AABBBAA" + "ABBBAA"
+        assert self.steps(simulation, "ABBA BAAB", 0.05) == "AABBBAA" + "BBAAABB"
+
+    def test_a_segment_takes_40_ms(self, simulation):
+        # 8 steps of 5 ms count, and one before them does not
+        assert self.steps(simulation, "AB", 0.005) == "A" * 9 + "B" * 9
