@@ -1,3 +1,4 @@
+# ruff: noqa: D101, D102, D103 - names and arguments are those of torch.nn; images have four dimensions
 """Layers on shapes, in evaluation mode; constructors and calls as those of `torch.nn`."""
 
 from __future__ import annotations
@@ -60,6 +61,9 @@ class Module:
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """Each once, by its first name; the module itself as ``""``."""
         return self._named("", set())
+
+    def modules(self) -> Iterator[Module]:
+        return (module for _, module in self.named_modules())
 
     def _named(self, name: str, seen: set[int]) -> Iterator[tuple[str, Module]]:
         if id(self) in seen:
@@ -127,7 +131,7 @@ class Conv2d(Module):
         super().__init__()
         require(not (in_channels % groups or out_channels % groups), "convolution")
         self.kernel_size, self.stride, self.padding = map(_pair, (kernel_size, stride, padding))
-        self.in_channels, self.groups = in_channels, groups
+        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.weight = Parameter((out_channels, in_channels // groups, *self.kernel_size))
         self.bias = Parameter((out_channels,)) if bias else None
 
@@ -142,6 +146,7 @@ class Conv2d(Module):
 class Linear(Module):
     def __init__(self, in_features: int, out_features: int, *, bias: bool = True) -> None:
         super().__init__()
+        self.in_features, self.out_features = in_features, out_features
         self.weight = Parameter((out_features, in_features))
         self.bias = Parameter((out_features,)) if bias else None
 
@@ -149,7 +154,11 @@ class Linear(Module):
         require(x.dim() == 2 and x.shape[1] == self.weight.shape[1], "linear")
         factors = x, self.weight.transpose(0, 1)
         result = Tensor((x.shape[0], self.weight.shape[0]), x.dtype)
-        return ran(ops.MM, factors, result) if self.bias is None else ran(ops.ADDMM, (self.bias, *factors), result)
+        return (
+            ran(ops.MM, factors, result)
+            if self.bias is None
+            else ran(ops.ADDMM, (self.bias, *factors), result)
+        )
 
 
 class BatchNorm2d(Module):
@@ -201,26 +210,19 @@ class _Pool2d(Module):
         self, kernel_size: int, stride: int | None = None, padding: int = 0, *, count_include_pad: bool = True
     ) -> None:
         super().__init__()
-        self.kernel_size, self.padding = _pair(kernel_size), _pair(padding)
-        self.stride = self.kernel_size if stride is None else _pair(stride)
-
-    def _pooled(self, x: Tensor) -> Tensor:
-        require(x.dim() == 4, "pool")
-        return Tensor((*x.shape[:2], *_grid(x, self.kernel_size, self.stride, self.padding)), x.dtype)
-
-    def _said(self, x: Tensor) -> tuple[object, ...]:
-        return x, list(self.kernel_size), list(self.stride), list(self.padding)
+        self.kernel_size, self.padding = kernel_size, padding
+        self.stride = kernel_size if stride is None else stride
 
 
 class MaxPool2d(_Pool2d):
     def forward(self, x: Tensor) -> Tensor:
-        pooled = self._pooled(x)
-        return ran(ops.MAX_POOL, self._said(x), (pooled, Tensor(pooled.shape, INT64)))[0]
+        return max_pool2d(x, self.kernel_size, self.stride, self.padding)
 
 
 class AvgPool2d(_Pool2d):
     def forward(self, x: Tensor) -> Tensor:
-        return ran(ops.AVG_POOL, self._said(x), self._pooled(x))
+        window = self.kernel_size, self.stride, self.padding
+        return ran(ops.AVG_POOL, _windowed(x, *window), _pooled(x, *window))
 
 
 class AdaptiveAvgPool2d(Module):
@@ -230,6 +232,22 @@ class AdaptiveAvgPool2d(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return adaptive_avg_pool2d(x, self.output_size)
+
+
+def max_pool2d(x: Tensor, kernel_size: int, stride: int, padding: int) -> Tensor:
+    window = kernel_size, stride, padding
+    pooled = _pooled(x, *window)
+    return ran(ops.MAX_POOL, _windowed(x, *window), (pooled, Tensor(pooled.shape, INT64)))[0]
+
+
+def _pooled(x: Tensor, kernel_size: int, stride: int, padding: int) -> Tensor:
+    require(x.dim() == 4 and 2 * padding <= kernel_size, "pool")
+    grid = _grid(x, _pair(kernel_size), _pair(stride), _pair(padding))
+    return Tensor((*x.shape[:2], *grid), x.dtype)
+
+
+def _windowed(x: Tensor, *window: int) -> tuple[object, ...]:
+    return x, *(list(_pair(size)) for size in window)
 
 
 def adaptive_avg_pool2d(x: Tensor, size: int) -> Tensor:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import builtins
-import importlib.util
+import importlib
 import sys
 from functools import cache
+from importlib.abc import InspectLoader
+from importlib.machinery import PathFinder
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from sebench.shapes import layers, tensors
-from sebench.shapes.tensors import NotShaped
+from sebench.shapes import detection, layers, tensors
+from sebench.shapes.tensors import NotShapedError
 
 _PACKAGES = ("sebench.models", "sebench.counters")
 
@@ -24,7 +26,7 @@ class _Unknown(type):
         return _UNKNOWN
 
     def __call__(cls, *args: object, **kwargs: object) -> Any:  # noqa: ANN401 - never returns
-        raise NotShaped(cls.__name__)
+        raise NotShapedError(cls.__name__)
 
 
 _UNKNOWN = _Unknown("Unknown", (), {})
@@ -43,17 +45,32 @@ class _Stand(ModuleType):
         return _UNKNOWN
 
 
-_functional = _Stand(
-    "torch.nn.functional", pad=layers.pad, adaptive_avg_pool2d=layers.adaptive_avg_pool2d
-)
+_functional = _Stand("torch.nn.functional", pad=layers.pad, adaptive_avg_pool2d=layers.adaptive_avg_pool2d)
 _nn = _Stand(
     "torch.nn",
     functional=_functional,
     Parameter=tensors.Parameter,
     **{kind.__name__: kind for kind in layers.LAYERS},
 )
-_torch = _Stand("torch", nn=_nn, Tensor=tensors.Tensor, add=tensors.add, cat=tensors.cat)
-_STANDS = {"torch": _torch, "torch.nn": _nn, "torch.nn.functional": _functional}
+_torch = _Stand(
+    "torch",
+    nn=_nn,
+    Tensor=tensors.Tensor,
+    **{
+        each.__name__: each
+        for each in (tensors.add, tensors.arange, tensors.cat, tensors.linspace, tensors.stack)
+    },
+)
+_detection = _Stand("torchvision", **{each.__name__: each for each in detection.PARTS})
+_STANDS = {
+    "torch": _torch,
+    "torch.nn": _nn,
+    "torch.nn.functional": _functional,
+    "torchvision.models.detection.faster_rcnn": _detection,
+    "torchvision.models.detection.rpn": _detection,
+    "torchvision.ops": _detection,
+    "torchvision.ops.feature_pyramid_network": _detection,
+}
 
 
 @cache
@@ -64,10 +81,11 @@ def load(name: str) -> ModuleType:
         name: its full name.
 
     Raises:
-        NotShaped: it asks for something else that needs torch.
+        NotShapedError: it asks for something else that needs torch.
     """
-    spec = importlib.util.find_spec(name)
-    code = spec and spec.loader and spec.loader.get_code(name)  # type: ignore[attr-defined]
+    package = importlib.import_module(name.rpartition(".")[0])
+    spec = PathFinder.find_spec(name, package.__path__)
+    code = spec and isinstance(spec.loader, InspectLoader) and spec.loader.get_code(name)
     if not code:
         raise ImportError(f"{name} has no source")
     module = ModuleType(f"{name} (shapes)")
@@ -89,8 +107,8 @@ def _import(
         return _STANDS[name] if wanted else _torch
     if name == "importlib":
         return SimpleNamespace(import_module=load)
-    if name.split(".")[0] in {"torch", "torchvision"}:
-        raise NotShaped(name)
+    if name.split(".", maxsplit=1)[0] in {"torch", "torchvision"}:
+        raise NotShapedError(name)
     if name in _PACKAGES:
         return SimpleNamespace(**{each: load(f"{name}.{each}") for each in wanted})
     if name.startswith(tuple(f"{package}." for package in _PACKAGES)):

@@ -1,3 +1,4 @@
+# ruff: noqa: D102, D103 - methods and functions are those of torch
 """Tensors that are a shape, and the ops on them: each says what it gives, and tells the watcher."""
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ Shape = tuple[int, ...]
 R = TypeVar("R")
 
 
-class NotShaped(Exception):
+class NotShapedError(Exception):
     """Something that only torch can do, or that does not fit."""
 
 
@@ -61,9 +62,12 @@ class Op:
 
 
 def _op(name: str, arguments: str) -> Op:
-    """An op by its name and the names of its arguments; ``!`` marks one that it writes to."""
+    """An op by its name, aten's where no other library is said, and the names of its arguments.
+
+    ``!`` marks one that it writes to.
+    """
     schema = (_Argument(each.rstrip("!"), _Alias() if "!" in each else None) for each in arguments.split())
-    return Op(_Schema(f"aten::{name}", tuple(schema)))
+    return Op(_Schema(name if "::" in name else f"aten::{name}", tuple(schema)))
 
 
 class Watcher(Protocol):
@@ -76,10 +80,22 @@ class Watcher(Protocol):
         """Its call is over."""
 
     def note(self, op: Op, arguments: tuple[Any, ...], result: object) -> None:
-        """An op that is not free has run."""
+        """An op has run; some that are free are left out."""
 
 
-_watcher: ContextVar[Watcher] = ContextVar("watcher")
+class _Nobody:
+    def enter(self, module: object) -> object:
+        return None
+
+    def leave(self, outer: object) -> None:
+        pass
+
+    def note(self, op: Op, arguments: tuple[Any, ...], result: object) -> None:
+        pass
+
+
+_NOBODY = _Nobody()
+_watcher: ContextVar[Watcher] = ContextVar("watcher", default=_NOBODY)
 watcher = _watcher.get
 
 
@@ -103,10 +119,12 @@ class Tensor:
         self.dtype = dtype
         self._strides = _contiguous(self.shape) if strides is None else strides
 
+    device = None
+
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - never returns
         if name.startswith("__"):
             raise AttributeError(name)
-        raise NotShaped(f"Tensor.{name}")
+        raise NotShapedError(f"Tensor.{name}")
 
     def numel(self) -> int:
         return prod(self.shape)
@@ -132,16 +150,27 @@ class Tensor:
     def amax(self, dim: Sequence[int], *, keepdim: bool = False) -> Tensor:
         return _reduced(AMAX, self, dim, keepdim=keepdim)
 
-    def __add__(self, other: Tensor) -> Tensor:
+    def to(self, dtype: Dtype) -> Tensor:
+        return self if dtype == self.dtype else ran(TO_COPY, (self,), Tensor(self.shape, dtype))
+
+    def repeat(self, times: int) -> Tensor:
+        require(self.dim() == 1, "repeat")
+        return ran(REPEAT, (self, [times]), Tensor((times * self.numel(),), self.dtype))
+
+    def repeat_interleave(self, times: int, *, output_size: int) -> Tensor:
+        require(self.dim() == 1 and output_size == times * self.numel(), "repeat_interleave")
+        expanded = Tensor((self.numel(), times), self.dtype, (1, 0))
+        return ran(CLONE, (expanded,), Tensor(expanded.shape, self.dtype)).view(output_size)
+
+    def __add__(self, other: Tensor | float) -> Tensor:
         return add(self, other)
 
-    def __iadd__(self, other: Tensor) -> Tensor:
+    def __iadd__(self, other: Tensor | float) -> Tensor:
         require(_broadcast(self, other) == self.shape, "add_")
         return ran(ADD_, (self, other), self)
 
     def __mul__(self, other: Tensor | float) -> Tensor:
-        shape = _broadcast(self, other) if isinstance(other, Tensor) else self.shape
-        return ran(MUL, (self, other), Tensor(shape, self.dtype))
+        return ran(MUL, (self, other), Tensor(_broadcast(self, other), self.dtype))
 
     def view(self, *shape: int) -> Tensor:
         require(self._is_contiguous() and prod(shape) == self.numel(), "view")
@@ -176,14 +205,14 @@ class Parameter(Tensor):
     __slots__ = ()
 
 
-def require(fits: bool, op: str) -> None:  # noqa: FBT001 - a condition
+def require(fits: bool, op: str) -> None:
     """Leave to torch what does not fit, so that it says why.
 
     Raises:
-        NotShaped: it does not.
+        NotShapedError: it does not.
     """
     if not fits:
-        raise NotShaped(op)
+        raise NotShapedError(op)
 
 
 def ran(op: Op, arguments: tuple[Any, ...], result: R) -> R:
@@ -192,17 +221,32 @@ def ran(op: Op, arguments: tuple[Any, ...], result: R) -> R:
     return result
 
 
-def add(one: Tensor, other: Tensor) -> Tensor:
+def add(one: Tensor, other: Tensor | float) -> Tensor:
     return ran(ADD, (one, other), Tensor(_broadcast(one, other), one.dtype))
 
 
-def cat(parts: Sequence[Tensor], dim: int) -> Tensor:
+def cat(parts: Sequence[Tensor], dim: int = 0) -> Tensor:
     first = parts[0].shape
     require(all(len(part.shape) == len(first) for part in parts), "cat")
     beside = {part.shape[:dim] + part.shape[dim + 1 :] for part in parts}
     require(len(beside) == 1, "cat")
     shape = (*first[:dim], sum(part.shape[dim] for part in parts), *first[dim + 1 :])
     return ran(CAT, (list(parts), dim), Tensor(shape, parts[0].dtype))
+
+
+def stack(parts: Sequence[Tensor], dim: int) -> Tensor:
+    first = parts[0]
+    require(len({(part.shape, part.dtype) for part in parts}) == 1, "stack")
+    shape = (*first.shape[:dim], len(parts), *first.shape[dim:])
+    return ran(STACK, (list(parts), dim), Tensor(shape, first.dtype))
+
+
+def linspace(start: float, end: float, steps: int, *, device: object) -> Tensor:
+    return ran(LINSPACE, (start, end, steps), Tensor((steps,)))
+
+
+def arange(end: int, *, device: object) -> Tensor:
+    return ran(ARANGE, (end,), Tensor((end,), INT64))
 
 
 def _reduced(op: Op, x: Tensor, dims: Sequence[int], *, keepdim: bool) -> Tensor:
@@ -220,7 +264,9 @@ def _contiguous(shape: Shape) -> Shape:
     return tuple(reversed(strides))
 
 
-def _broadcast(one: Tensor, other: Tensor) -> Shape:
+def _broadcast(one: Tensor, other: Tensor | float) -> Shape:
+    if not isinstance(other, Tensor):
+        return one.shape
     require(one.dim() == other.dim(), "broadcast")
     pairs = list(zip(one.shape, other.shape, strict=True))
     require(all(a == b or 1 in {a, b} for a, b in pairs), "broadcast")
@@ -243,4 +289,14 @@ MM = _op("mm", "self mat2")
 MUL = _op("mul", "self other")
 PAD = _op("constant_pad_nd", "self pad value")
 RELU_ = _op("relu_", "self!")
+LINSPACE = _op("linspace", "start end steps")
+ARANGE = _op("arange", "end")
+REPEAT = _op("repeat", "self repeats")
+ROI_ALIGN = _op(
+    "torchvision::roi_align",
+    "input rois spatial_scale pooled_height pooled_width sampling_ratio aligned",
+)
+STACK = _op("stack", "tensors dim")
+TO_COPY = _op("_to_copy", "self")
+UPSAMPLE = _op("upsample_nearest2d", "input output_size")
 ELEMENTWISE = {name: _op(name, "self") for name in ("relu", "sigmoid", "tanh", "hardsigmoid")}

@@ -25,7 +25,11 @@ def count_on_shapes(spec: ModelSpec, shape: tuple[int, ...], dtype: str) -> Stat
     Raises:
         VariantError: the variant leaves out what is not there, or all.
     """
-    source, variant, number = models.source_of(spec.model), parse_variant(spec.variant), shapes.DTYPES.get(dtype)
+    source, variant, number = (
+        models.source_of(spec.model),
+        parse_variant(spec.variant),
+        shapes.DTYPES.get(dtype),
+    )
     if not isinstance(source, Native) or spec.weights is not None or variant.forms:
         return None
     if variant.kind is not None and variant.kind.name not in KINDS:
@@ -34,7 +38,7 @@ def count_on_shapes(spec: ModelSpec, shape: tuple[int, ...], dtype: str) -> Stat
         return None
     try:
         return _counted(spec, shape, dtype, number)
-    except shapes.NotShaped:
+    except shapes.NotShapedError:
         return None
 
 
@@ -50,7 +54,11 @@ def _counted(spec: ModelSpec, shape: tuple[int, ...], dtype: str, number: shapes
     for tensor in (*parameters, *buffers):
         if tensor.is_floating_point():
             tensor.dtype = number
-    watcher = _Watcher({key: frames[name] for key, name in names.items()}, scope.Scope(frames[""]), {*map(id, (*parameters, *buffers))})
+    watcher = _Watcher(
+        {key: frames[name] for key, name in names.items()},
+        scope.Scope(frames[""]),
+        {*map(id, (*parameters, *buffers))},
+    )
     with shapes.watched_by(watcher):
         network.module(shapes.Tensor(shape, number))
     ops, uncounted = prices.rows_of(watcher.calls)
@@ -85,15 +93,21 @@ class _Watcher:
         self._frames, self._scope, self._state = frames, scope, state
         self._price_of = shapes.load("sebench.counters.prices").price_of
         self._bind = shapes.load("sebench.counters.work").Call.bind
+        self._name_of = shapes.load("sebench.counters.work").qualified_name
+        self._is_free = shapes.load("sebench.counters.formulas").is_free
         self.calls: dict[tuple[Any, Any], int] = {}
 
     def enter(self, module: object) -> object:
+        if id(module) not in self._frames:
+            raise shapes.NotShapedError("a module that is not registered")
         return self._scope.enter(self._frames[id(module)])
 
     def leave(self, outer: object) -> None:
         self._scope.enter(outer)
 
     def note(self, op: shapes.Op, arguments: tuple[Any, ...], result: object) -> None:
+        if self._is_free(self._name_of(op)):
+            return
         call = self._bind(op, arguments, {}, result)
         price = self._price_of(op, call, is_state=lambda tensor: id(tensor) in self._state)
         if price is None:
