@@ -1,4 +1,4 @@
-"""How long a first count takes, against another checkout: commands in fresh processes, nothing kept from earlier ones.
+"""How long a first count takes, against another checkout: fresh processes, with no count kept from earlier.
 
 Both checkouts run each command once a round, in a random order; a ratio is taken within its round. CPU time
 (user and system, children included) is what to look at on a machine that others use as well.
@@ -9,6 +9,7 @@ Run: python benchmarks/counting_time.py --against ../other-checkout --rounds 8 -
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import platform
 import random
@@ -23,7 +24,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from sebench.statistics import hodges_lehmann_interval
+from sebench.statistics import hodges_lehmann, signed_rank_interval
 
 COMMANDS = ("count -m resnet50", "verify", "table all")
 HERE = Path(__file__).parents[1]
@@ -64,6 +65,14 @@ def measure(command: str, other: Path, rounds: int, order: random.Random) -> tup
     return spent[HERE], spent[other]
 
 
+def interval(ratios: list[float]) -> str:
+    """Hodges-Lehmann of the log-ratios, with its signed-rank interval where there are rounds enough."""
+    logs = [math.log(ratio) for ratio in ratios]
+    limits = signed_rank_interval(logs)
+    said = "" if limits is None else f" [{math.exp(limits.low):.3f}, {math.exp(limits.high):.3f}]"
+    return f"{math.exp(hodges_lehmann(logs)):.3f}{said}"
+
+
 def main() -> None:
     """Measure and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -72,13 +81,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
-    order, other = random.Random(options.seed), options.against.resolve()  # noqa: S311 - an order
+    order, other = random.Random(options.seed), options.against.resolve()
     lines = [
         "# First counts",
         "",
         f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} CPUs, Python "
-        f"{platform.python_version()}, torch {version('torch')}; {options.rounds} rounds, ratios (this checkout / "
-        "the other) within rounds: Hodges-Lehmann with 95 % interval.",
+        f"{platform.python_version()}, torch {version('torch')}; {options.rounds} rounds, "
+        "ratios (this checkout / the other) within rounds: Hodges-Lehmann with its interval of at least 95 %.",
         "",
         "| command | s here | s there | wall ratio | CPU s here | CPU s there | CPU ratio |",
         "|---|---|---|---|---|---|---|",

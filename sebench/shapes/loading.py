@@ -81,13 +81,13 @@ def load(name: str) -> ModuleType:
         name: its full name.
 
     Raises:
-        NotShapedError: it asks for something else that needs torch.
+        NotShapedError: it asks for something else that needs torch, or it is in no file.
     """
     package = importlib.import_module(name.rpartition(".")[0])
     spec = PathFinder.find_spec(name, package.__path__)
     code = spec and isinstance(spec.loader, InspectLoader) and spec.loader.get_code(name)
     if not code:
-        raise ImportError(f"{name} has no source")
+        raise NotShapedError(f"{name} is in no file")
     module = ModuleType(f"{name} (shapes)")
     vars(module)["__builtins__"] = {**vars(builtins), "__import__": _import}
     sys.modules[module.__name__] = module  # where classes look the types of their fields up
