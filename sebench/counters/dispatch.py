@@ -26,12 +26,11 @@ from sebench.counters.prices import (
     describe,
     fresh,
     is_add,
+    price_of,
     recall,
     remember,
-    residual_elements,
-    squeezed_elements,
 )
-from sebench.counters.traffic import is_scalar_bookkeeping, storage_id, traffic
+from sebench.counters.traffic import storage_id
 from sebench.counters.work import Call, is_composite, qualified_name, tensors
 from sebench.errors import BuildError
 
@@ -192,7 +191,8 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> tuple[Any, Price | None]:
         args, kwargs = self._on_one_device(func, args, kwargs)
         result = func(*args, **kwargs)
-        price = self._price(func, Call.bind(func, args, kwargs, result))
+        call = Call.bind(func, args, kwargs, result)
+        price = price_of(func, call, is_state=lambda tensor: storage_id(tensor) in self._state)
         if price is not None:
             self._charge(price)
         if key is not None and all(tensor.is_meta for tensor in tensors(result)):
@@ -213,22 +213,6 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return args, kwargs
         _require_unwritten(func, args, kwargs)
         return (_to_meta(args), _to_meta(kwargs)) if any(map(_is_meta, given)) else (args, kwargs)
-
-    def _price(self, func: OpOverload, call: Call) -> Price | None:
-        rule = rule_for(call.op)
-        if rule is None:
-            return Price(op=call.op, counted=False)
-        if is_scalar_bookkeeping(tensors([call.arguments, call.result])):
-            return None
-        involves_state = any(storage_id(tensor) in self._state for tensor in tensors(call.arguments))
-        return Price(
-            op=call.op,
-            counted=True,
-            residual_elements=0 if involves_state else residual_elements(call),
-            squeezed_elements=squeezed_elements(call),
-            **rule.formula(call)._asdict(),
-            **traffic(func, call)._asdict(),
-        )
 
     def _charge(self, price: Price) -> None:
         line = (self._scope.charged(price.op), price)

@@ -10,15 +10,20 @@ the add ("Axpy").
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
+from sebench.counters.formulas import rule_for
 from sebench.counters.scope import Frame
+from sebench.counters.traffic import is_scalar_bookkeeping, traffic
 from sebench.counters.work import ATOMS, Call, tensors
 from sebench.schema import OpCost, UncountedOp
+
+if TYPE_CHECKING:
+    from torch._ops import OpOverload
 
 LIMIT = 65_536
 _TENSORS = (torch.Tensor, torch.nn.Parameter)
@@ -165,6 +170,30 @@ def _reduces_space(call: Call) -> bool:
         return False
     dims = [dims] if isinstance(dims, int) else dims
     return len(dims) > 0 and all(dim % rank >= _FIRST_SPATIAL for dim in dims)
+
+
+def price_of(func: OpOverload, call: Call, *, is_state: Callable[[torch.Tensor], bool]) -> Price | None:
+    """The price of a call; None where it is bookkeeping.
+
+    Args:
+        func: the op.
+        call: what it was given, and its result.
+        is_state: whether a tensor lies in the memory of a parameter or buffer.
+    """
+    rule = rule_for(call.op)
+    if rule is None:
+        return Price(op=call.op, counted=False)
+    if is_scalar_bookkeeping(tensors([call.arguments, call.result])):
+        return None
+    involves_state = any(map(is_state, tensors(call.arguments)))
+    return Price(
+        op=call.op,
+        counted=True,
+        residual_elements=0 if involves_state else residual_elements(call),
+        squeezed_elements=squeezed_elements(call),
+        **rule.formula(call)._asdict(),
+        **traffic(func, call)._asdict(),
+    )
 
 
 Calls = Mapping[tuple[Frame, Price], int]

@@ -27,6 +27,7 @@ from sebench.worker.protocol import (
     Locked,
     LockRequest,
 )
+from sebench.worker.shapes import count_on_shapes
 from sebench.worker.side import check_origin
 
 if TYPE_CHECKING:
@@ -65,6 +66,10 @@ def count_network(
         from sebench.surgery.files import count_file  # noqa: PLC0415 - imports torch
 
         return count_file(models.resolve(spec), shape, phase, dtype)
+    if phase == "inference" and not gates:
+        cost = count_on_shapes(spec, shape, dtype)
+        if cost is not None:
+            return cost
     built = surgery.build(spec, device="meta", input_shape=shape, phase=phase)
     surgery.require_proof(spec, shape)
     try:

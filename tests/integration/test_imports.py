@@ -75,3 +75,32 @@ assert {name for name in sys.modules if name in ("sebench.cli.compare", "sebench
 def test_a_command_does_not_import_the_others():
     done = subprocess.run([FRESH, "-c", ALONE], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+NATIVE = """
+import sys
+from sebench.cli import app
+
+for arguments in sys.argv[1:]:
+    try:
+        app(arguments.split())
+    except SystemExit as end:
+        assert not end.code, (arguments, end.code)
+    assert not {"torch", "torchvision", "sympy", "pandas"} & set(sys.modules), arguments
+"""
+
+
+COUNTS = (
+    "count -m resnet50 --no-cache",
+    "count -m fasterrcnn_resnet50_fpn --no-cache",
+    "table 1 --no-cache",
+    "verify --model SE-ResNet-50 --no-cache",
+)
+
+
+def test_native_networks_are_counted_without_torch(tmp_path):
+    done = subprocess.run(
+        [FRESH, "-c", NATIVE, *COUNTS],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr

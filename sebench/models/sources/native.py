@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast, get_args
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple, cast, get_args
 
 import msgspec
 
@@ -96,16 +97,9 @@ class Native(Source):
         """
         import torch
 
-        from sebench.models.slots import Slots
-
-        info = self.info(spec.model)
-        slots = Slots(parse_variant(spec.variant))
         with torch.device("meta"):
-            module = _factory(info)(slots, **_factory_options(spec, info))
-        module.eval()
-        filled = {id(attention) for attention in slots.filled}
-        filled_sites = tuple(name for name, child in module.named_modules() if id(child) in filled)
-        sites = _left(module, spec, filled_sites)
+            network = assemble(spec, self.info(spec.model))
+        module: nn.Module = network.module
         if device.type != "meta":
             module = _materialise(module, spec, seed, device)
         elif spec.weights is not None:
@@ -113,11 +107,47 @@ class Native(Source):
         return BuiltModel(
             spec=spec,
             module=module,
-            sites=sites,
-            stages={name: name.removeprefix("stage") for name, _ in module.named_children()},
+            sites=network.sites,
+            stages=network.stages,
             input_shape=(1, *self.published_input(spec.model)),
             device=str(device),
         )
+
+
+class Assembled(NamedTuple):
+    """A network without weights, in evaluation mode."""
+
+    module: Any
+    sites: tuple[str, ...]
+    """Names of its attention modules."""
+    stages: dict[str, str]
+    """Label by name."""
+
+
+def assemble(
+    spec: ModelSpec, info: ModelInfo, load: Callable[[str], ModuleType] = importlib.import_module
+) -> Assembled:
+    """Make the modules of a native network on the default device.
+
+    Args:
+        spec: what to build, resolved.
+        info: what the registry knows of its network.
+        load: imports what the network is written in; `sebench.shapes.load` does so without torch.
+
+    Raises:
+        VariantError: the variant leaves out what is not there, or all.
+    """
+    family, name = info.factory.split(":")
+    slots = load("sebench.models.slots").Slots(parse_variant(spec.variant))
+    module = getattr(load(family), name)(slots, **_factory_options(spec, info))
+    module.eval()
+    filled = {id(attention) for attention in slots.filled}
+    sites = tuple(path for path, child in module.named_modules() if id(child) in filled)
+    return Assembled(
+        module=module,
+        sites=_left(module, spec, sites),
+        stages={name: name.removeprefix("stage") for name, _ in module.named_children()},
+    )
 
 
 def _left(module: nn.Module, spec: ModelSpec, sites: tuple[str, ...]) -> tuple[str, ...]:
@@ -132,12 +162,6 @@ def _left(module: nn.Module, spec: ModelSpec, sites: tuple[str, ...]) -> tuple[s
         block, _, slot = path.rpartition(".")
         setattr(module.get_submodule(block), slot, None)
     return tuple(path for path in sites if path not in variant.without)
-
-
-def _factory(info: ModelInfo) -> Callable[..., nn.Module]:
-    family, name = info.factory.split(":")
-    factory: Callable[..., nn.Module] = getattr(importlib.import_module(family), name)
-    return factory
 
 
 def _factory_options(spec: ModelSpec, info: ModelInfo) -> dict[str, Any]:

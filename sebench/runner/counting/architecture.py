@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sebench import models
+from sebench import models, shapes
+from sebench.models.sources.native import assemble
 from sebench.paper.tables.architecture import StageArchitecture
 from sebench.runner.planning.plan import resolve_spec
 
-if TYPE_CHECKING:
-    from torch import nn
+_SLOTS = "sebench.models.slots"
 
 
 def stage_architectures(model: str, variant: str) -> tuple[StageArchitecture, ...]:
-    """The parts of a network at its native size; on meta tensors, so nothing is computed."""
-    import torch  # noqa: PLC0415 - only Table 1 needs modules
-
-    built = models.build(resolve_spec(model, variant), seed=None, device="meta")
+    """The parts of a network with SE or without attention at its native size; shapes are all it takes."""
+    network = assemble(resolve_spec(model, variant), models.model_info(model), shapes.load)
     parts = []
-    x = torch.empty(built.input_shape, device="meta")
-    for name, part in built.module.named_children():
+    x = shapes.Tensor((1, *models.source_of(model).input_size(model)))
+    for name, part in network.module.named_children():
         x = part(x)
         parts.append(
             StageArchitecture(
-                stage=built.stages[name],
+                stage=network.stages[name],
                 output_size="x".join(str(side) for side in x.shape[2:]) or "1x1",
                 layers=_layers(part),
                 attention_widths=", ".join(sorted(set(_attention_widths(part)))),
@@ -34,18 +32,16 @@ def stage_architectures(model: str, variant: str) -> tuple[StageArchitecture, ..
     return tuple(parts)
 
 
-def _layers(part: nn.Module) -> str:
+def _layers(part: shapes.Module) -> str:
     """Blocks with their repetitions, or single layers."""
-    from sebench.models.slots import SlottedBlock  # noqa: PLC0415
-
-    blocks = [module for module in part.modules() if isinstance(module, SlottedBlock)]
+    blocks = [module for module in part.modules() if isinstance(module, shapes.load(_SLOTS).SlottedBlock)]
     if not blocks:
         return "; ".join(_leaves(part))
     texts = ("; ".join(_leaves(block)) for block in blocks)
     return " + ".join(f"({text}) x {len(list(same))}" for text, same in groupby(texts))
 
 
-def _leaves(module: nn.Module) -> Iterator[str]:
+def _leaves(module: shapes.Module) -> Iterator[str]:
     """Convolutions, pools and FC layers in order; shortcuts are no layers of a block."""
     for path, leaf in module.named_modules():
         text = _leaf_text(leaf)
@@ -72,14 +68,10 @@ def _leaf_text(leaf: Any) -> str:  # noqa: ANN401 - layers differ in their attri
             return ""
 
 
-def _attention_widths(module: nn.Module) -> Iterator[str]:
+def _attention_widths(module: shapes.Module) -> Iterator[str]:
     """``[hidden,channels]`` of every attention module with fully connected layers, read off the first."""
-    from torch import nn  # noqa: PLC0415
-
-    from sebench.models.slots import SlottedBlock  # noqa: PLC0415
-
     for block in module.modules():
-        if isinstance(block, SlottedBlock) and block.attention is not None:
-            layers = (leaf for leaf in block.attention.modules() if isinstance(leaf, nn.Linear))
+        if isinstance(block, shapes.load(_SLOTS).SlottedBlock) and block.attention is not None:
+            layers = (leaf for leaf in block.attention.modules() if isinstance(leaf, shapes.Linear))
             if first := next(layers, None):
                 yield f"[{first.out_features},{first.in_features}]"

@@ -22,7 +22,7 @@ from sebench.schema import ModelCost, ModelSpec, Phase, StaticCost
 from sebench.store import CountCache, OwnCount, OwnCountCache, sources_digest
 
 # Everything a count depends on: networks, counters, what finds sites, and the layout of the stored value.
-_COUNTED_SOURCES = ("models", "counters", "surgery", "worker", "schema", "graphs")
+_COUNTED_SOURCES = ("models", "counters", "shapes", "surgery", "worker", "schema", "graphs")
 
 
 class Counted(NamedTuple):
