@@ -93,6 +93,7 @@ def latency_findings(
         _steadiness(log_ratios),
         _one_sided(valid),
         _order(measurement, blocks, log_ratios),
+        _speed(blocks, log_ratios),
         _agreement(blocks, log_ratios, estimate),
         _canary(measurement),
         _resolution(blocks),
@@ -235,6 +236,27 @@ def _carry_over(blocks: Sequence[Block]) -> Iterator[Finding]:
         )
         hint = "measure again: a warm-up that shows it leaves such steps out"
         yield _warning("carry-over", message, hint)
+
+
+def _speed(blocks: Sequence[Block], log_ratios: Sequence[Sequence[float]]) -> Iterator[Finding]:
+    levels = [
+        sum(math.log(sum(segment.steps_s)) for segment in block.segments) / len(block.segments)
+        for block in blocks
+    ]
+    ratios = [value for process in log_ratios for value in process]
+    effect = statistics.speed_effect(ratios, levels) if ratios else None
+    if effect is None or not effect.significant:
+        return
+    more = "more" if effect.difference > 0 else "less"
+    yield Finding(
+        code="speed-dependent",
+        severity="info",
+        message=(
+            f"the candidate costs {abs(effect.difference) * 100:.1f} % {more} while the machine is slow: the ratio"
+            " is that of both states, in the shares in which they were met"
+        ),
+        hint="measure when the machine is free, or on one without neighbours",
+    )
 
 
 def _agreement(

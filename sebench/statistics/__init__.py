@@ -38,6 +38,7 @@ from sebench.statistics.diagnostics import (
     order_effect,
     outlier_counts,
     quartiles,
+    speed_effect,
     unrest_difference,
 )
 from sebench.statistics.gate import (
@@ -145,6 +146,7 @@ __all__ = [
     "series_noise",
     "signed_rank_interval",
     "simultaneous_confidence",
+    "speed_effect",
     "t_interval",
     "unrest_difference",
     "welch_difference",

@@ -26,6 +26,12 @@ NEGLIGIBLE_LOG_RATIO = 0.005
 SHARE_AFTER_CHANGE = 0.625
 """Segments that follow a change of side: of A B B A three in four, or two if A ran last."""
 
+SPEEDS_APART = math.log(1.1)
+"""Halves of the blocks whose steps differ by less are of one speed."""
+
+NEGLIGIBLE_SPEED_EFFECT = 0.02
+"""Halves whose ratios differ by less are never flagged: a side that varies more than the other looks like it."""
+
 NEGLIGIBLE_UNREST = 0.05
 """Sides whose spreads differ by less are never flagged."""
 
@@ -172,6 +178,25 @@ def carry_over(baseline: Values, candidate: Values) -> Shift | None:
     return _contrast(*(SHARE_AFTER_CHANGE * checked(values) for values in (baseline, candidate)))
 
 
+def speed_effect(log_ratios: Values, log_times: Values) -> Shift | None:
+    """Whether the ratio depends on how fast the machine is: that of the slower half of the blocks minus the faster.
+
+    Args:
+        log_ratios: one per block.
+        log_times: mean of the logarithms of the four segments of each block.
+
+    Returns:
+        None for halves of fewer than three blocks, or whose median times are less than `SPEEDS_APART` apart.
+    """
+    ratios, times = checked(log_ratios), checked(log_times)
+    slower = times > np.median(times)
+    if min(slower.sum(), (~slower).sum()) < 3:
+        return None
+    if np.median(times[slower]) - np.median(times[~slower]) < SPEEDS_APART:
+        return None
+    return _contrast(ratios[~slower], ratios[slower], NEGLIGIBLE_SPEED_EFFECT)
+
+
 def lag1_autocorrelation(values: Values) -> float | None:
     """r1 = sum (x_i - m)(x_{i+1} - m) / sum (x_i - m)^2; None below three values or without variance."""
     sample = checked(values)
@@ -234,7 +259,9 @@ def estimators_disagree(result: RatioEstimate, checks: CrossChecks) -> bool:
     return any(not low <= other <= high for other in others)
 
 
-def _contrast(first: FloatArray, second: FloatArray) -> Shift | None:
+def _contrast(
+    first: FloatArray, second: FloatArray, negligible: float = NEGLIGIBLE_LOG_RATIO
+) -> Shift | None:
     """Second minus first, Hodges-Lehmann each, with its large-sample standard error.
 
     The variance of the Hodges-Lehmann estimate of n normal values is (pi / 3) sigma^2 / n; sigma is
@@ -246,7 +273,7 @@ def _contrast(first: FloatArray, second: FloatArray) -> Shift | None:
     sigma = float(np.median(within)) / 0.9539
     standard_error = sigma * math.sqrt(math.pi / 3 * (1 / first.size + 1 / second.size))
     difference = hodges_lehmann(second) - hodges_lehmann(first)
-    return _judged(difference, standard_error, first.size + second.size - 2)
+    return _judged(difference, standard_error, first.size + second.size - 2, negligible)
 
 
 def _judged(
