@@ -15,7 +15,8 @@ Pixels = Annotated[int, msgspec.Meta(ge=1)]
 class Preprocessing(Value, frozen=True, kw_only=True):
     """Resized, cropped in the centre, scaled to [0, 1], normalised; in this order."""
 
-    resize: Pixels | tuple[Pixels, Pixels]
+    # No bounds here: msgspec 0.23 crashes on a union of a bounded integer and a tuple of a fixed length.
+    resize: int | tuple[int, int]
     """Length of the shorter side in pixels; or height and width, whatever the shape of the image."""
     crop: tuple[Pixels, Pixels]
     """Height and width of what the network sees, in pixels."""
