@@ -20,7 +20,7 @@ from sebench.runner.planning.inputs import input_size
 from sebench.runner.planning.plan import drawn_seed, resolve_spec
 from sebench.runner.planning.workloads import image_size, on_this_machine, workloads
 from sebench.runner.workers.child import worker_environ
-from sebench.runner.workers.session import WORKER_COMMAND, WorkerSession, expect
+from sebench.runner.workers.session import WORKER_COMMAND, Misnamed, WorkerSession, expect
 from sebench.schema import (
     ASIS,
     NO_OPTIONS,
@@ -287,7 +287,10 @@ def _ranked(
     environ = worker_environ(network.workload)
     with WorkerSession(request, command=command, environ=environ, timeout_s=_SILENCE_S) as session:
         while done < images:
-            ranked = expect(session, Ranked)
+            try:
+                ranked = expect(session, Ranked)
+            except Misnamed as error:  # it is what was asked for that does not fit
+                raise UsageError(str(error)) from error
             done += len(ranked.places) + len(ranked.unreadable)
             observe(Evaluating(network.spec.label, done, images))
             yield ranked
