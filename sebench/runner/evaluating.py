@@ -137,6 +137,14 @@ def plan_evaluation(
 def _specs(
     names: Sequence[str], variants: Sequence[str], weights: Sequence[str], options: NetworkOptions
 ) -> tuple[ModelSpec, ...]:
+    for name in names:
+        if is_exported_file(name):
+            raise UsageError(
+                f"{name} is an exported file, which is not evaluated",
+                hint="name the network that it was made of",
+            )
+    if not names:
+        raise UsageError("no network is named", hint="add --model, e.g. --model resnet50")
     asked = [
         (name, variant) for name in names for variant in variants or (models.source_of(name).own_variant,)
     ]
@@ -158,11 +166,6 @@ def _specs(
 
 def _require_trained(spec: ModelSpec) -> None:
     """Refuse a network of which a part would have random weights, as far as that is known before building."""
-    if is_exported_file(spec.model):
-        raise UsageError(
-            f"{spec.model} is an exported file, which is not evaluated",
-            hint="name the network it was made of",
-        )
     if spec.weights is None and not models.is_users_own(spec):
         raise UsageError(
             f"{spec.label} has random weights, so its accuracy is that of guessing", hint="add --weights FILE"
