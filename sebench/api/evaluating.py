@@ -72,7 +72,7 @@ def evaluate(
     limit: int | None = None,
     workers: int = 0,
     device: str = "auto",
-    batch_size: int | None = None,
+    batch_size: int = 32,
     image_size: ImageSize | None = None,
     dtype: Dtype = "float32",
     memory_format: MemoryFormat = "contiguous",
@@ -98,7 +98,7 @@ def evaluate(
         limit: how many images, drawn at random; None is all.
         workers: processes that read images; 0 reads them in the worker itself.
         device: ``cpu``, ``cuda``, ``cuda:N`` or ``auto``: the accelerator that torch finds, else the CPU.
-        batch_size: images per step; None is 32.
+        batch_size: images that a network sees at once.
         image_size: side or (height, width) of what a network sees, in pixels; None is its own.
         dtype: number format.
         memory_format: of input and weights.
@@ -117,7 +117,11 @@ def evaluate(
         WorkerError: a network does not run, or returns no scores; or no image can be read.
         KeyboardInterrupt: Ctrl-C.
     """
-    require_taken(locals(), required=("model", "images", "workers"), several=("model", "variant", "weights"))
+    require_taken(
+        locals(),
+        required=("model", "images", "workers", "batch_size"),
+        several=("model", "variant", "weights"),
+    )
     plan = plan_evaluation(
         names=tuple(map(network_name, one_or_several(model))),
         variants=() if variant is None else tuple(map(variant_name, one_or_several(variant))),

@@ -40,7 +40,7 @@ from sebench.schema import (
 )
 from sebench.worker.protocol import AccuracyRequest, Ranked
 
-BATCH_SIZE = 32
+_BATCH_SIZE = 32
 MOST_READERS = 256
 _SILENCE_S = 900.0
 _NAMED = 3
@@ -180,7 +180,7 @@ def _require_trained(spec: ModelSpec) -> None:
 
 def _planned(spec: ModelSpec, said: str | None, request: WorkloadRequest) -> PlannedNetwork:
     preprocessing = _preprocessing(spec, said, image_size(request))
-    batch = BATCH_SIZE if request.batch_size is None else request.batch_size
+    batch = _BATCH_SIZE if request.batch_size is None else request.batch_size
     asked = replace(request, image_size=None, batch_size=batch)
     (workload,) = workloads(asked, preprocessing.input_shape)
     return PlannedNetwork(spec=spec, preprocessing=preprocessing, workload=workload)

@@ -1,5 +1,7 @@
 """Networks whose answers are known: tests copy this file."""
 
+import time
+
 import torch
 from torch import nn
 
@@ -45,3 +47,17 @@ class Constant(nn.Module):
 
 def constant():
     return Constant()
+
+
+class Stuck(Net):
+    """Answers the first batch, and then no more for a minute."""
+
+    def forward(self, images):
+        if getattr(self, "seen", False):
+            time.sleep(60)
+        self.seen = True
+        return super().forward(images)
+
+
+def stuck():
+    return Stuck()

@@ -1,7 +1,11 @@
 """``sebench evaluate`` as a user runs it: networks whose answers are known, on images made on the fly."""
 
+import csv
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,8 +13,10 @@ import torch
 
 import sebench as library
 from sebench import models
+from sebench.reporting.contract import plain_value
 from sebench.schema import ModelSpec
 from sebench.statistics import tango_interval
+from sebench.store import read_accuracy
 from tests.image_folders import write_folder
 
 NETS = Path(__file__).parent / "accuracy_nets.py"
@@ -175,3 +181,39 @@ def test_python_and_compare_beside_it(invoke, tmp_path, fewest_blocks_measured):
     assert "says nothing of these networks; it has nets.py:net asis, nets.py:shifted asis" in done.stderr
     done = invoke("compare -m resnet50 --accuracy bare.json --device cpu", check=False)
     assert (done.exit_code, "is no accuracy document" in done.stderr) == (1, True)
+
+
+def test_ctrl_c_is_one_line(tmp_path, environ):
+    command = [sys.executable, "-m", "sebench", *asked("-m nets.py:stuck --batch-size 1").split()]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr.readline() == "nets.py:stuck: 1 of 24 images\n"
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=60)
+    assert (process.returncode, out, errors) == (130, "", "sebench: error: interrupted\n")
+
+
+def test_other_processes_read_and_other_formats_say_the_same(invoke):
+    done = invoke(f"{ALWAYS} -m nets.py:net -m nets.py:shifted --workers 2 --format csv -q")
+    rows = list(csv.DictReader(done.stdout.splitlines()))
+    assert [(row["network"], row["n"], row["top1"], row["top1_correct"]) for row in rows] == [
+        ("nets.py:net asis", "24", "1.0", "24"),
+        ("nets.py:shifted asis", "24", str(4 / 24), "4"),
+    ]
+    assert (rows[0]["top1_difference"], float(rows[1]["top1_difference"])) == ("", -20 / 24)
+    done = invoke(f"{ALWAYS} -m nets.py:net --format markdown -q")
+    assert "nets.py:net asis gets 100.00 % of 24 images right, " in done.stdout.replace("\\", "")
+
+
+def test_the_document_is_as_it_is_described(invoke):
+    """Every key of the document stands in docs/results-schema.md, and reading it gives the same again."""
+    page = (Path(__file__).parents[2] / "docs" / "results-schema.md").read_text(encoding="utf-8")
+    section = page.partition("## `accuracy`")[2].partition("\n## ")[0]
+    invoke(f"{ALWAYS} -m nets.py:net -m nets.py:shifted --format json -o a.json -q")
+    document = json.loads(Path("a.json").read_text(encoding="utf-8"))
+    keys = {*document, *document["images"], *document["models"][0], *document["comparisons"][0]}
+    keys |= {*document["models"][0]["top1"], *document["models"][0]["preprocessing"]}
+    keys |= {*document["comparisons"][0]["top1"]}
+    assert [key for key in keys if f'"{key}"' not in section] == []
+    assert plain_value(read_accuracy(Path("a.json"))) == document
