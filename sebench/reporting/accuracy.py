@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from sebench.reporting.contract import document_json, plain_value
 from sebench.reporting.document import EMPTY, Cell, Column, Document, Paragraph, Row, Table, text_cell
@@ -50,9 +50,11 @@ def accuracy_json(accuracy: Accuracy) -> str:
 
 def accuracy_document(accuracy: Accuracy) -> Document:
     """What `sebench evaluate` shows."""
+    name = _named(accuracy)
     differences = [None, *accuracy.comparisons]
     rows = tuple(
-        _row(network, difference) for network, difference in zip(accuracy.models, differences, strict=True)
+        _row(name(network), network, difference)
+        for network, difference in zip(accuracy.models, differences, strict=True)
     )
     # A column that no network has a figure for says nothing.
     filled = [
@@ -81,14 +83,21 @@ def interval_text(low: float | None, high: float | None, sign: str = "") -> str:
     return "" if low is None or high is None else f"[{100 * low:{sign}.2f}, {100 * high:{sign}.2f}]"
 
 
-def network_name(network: NetworkAccuracy | NetworkName) -> str:
-    """E.g. ``resnet50 se``."""
-    return f"{network.model} {network.variant}"
+def _named(accuracy: Accuracy) -> Callable[[NetworkAccuracy | NetworkName], str]:
+    """What networks are called: ``resnet50 se``, with their weights where that alone tells them apart."""
+    names = [(network.model, network.variant) for network in accuracy.models]
+    alike = len(set(names)) < len(names)
+
+    def name(network: NetworkAccuracy | NetworkName) -> str:
+        weights = f" ({network.weights})" if alike and network.weights else ""
+        return f"{network.model} {network.variant}{weights}"
+
+    return name
 
 
-def _row(network: NetworkAccuracy, compared: AccuracyComparison | None) -> Row:
+def _row(name: str, network: NetworkAccuracy, compared: AccuracyComparison | None) -> Row:
     return (
-        text_cell(network_name(network)),
+        text_cell(name),
         text_cell(network.model),
         text_cell(network.variant),
         text_cell(network.weights or ""),
@@ -123,27 +132,29 @@ def preprocessing_words(value: Preprocessing) -> str:
 
 def _answer(accuracy: Accuracy) -> str:
     """The first comparison in a sentence, or what the only network gets right."""
+    name = _named(accuracy)
     if not accuracy.comparisons:
         network = accuracy.models[0]
         limits = interval_text(network.top1.ci_low, network.top1.ci_high)
         images = number_of(network.n, "image")
-        return f"{network_name(network)} gets {share_text(network.top1)} of {images} right, {limits}"
+        return f"{name(network)} gets {share_text(network.top1)} of {images} right, {limits}"
     first = accuracy.comparisons[0]
     found = first.top1
     if found.estimate is None or found.ci_low is None or found.ci_high is None:
-        return f"{network_name(first.candidate)}: {found.reason}"
-    names = f"{network_name(first.candidate)} and {network_name(first.baseline)}"
+        return f"{name(first.candidate)}: {found.reason}"
+    names = f"{name(first.candidate)} and {name(first.baseline)}"
     limits = interval_text(found.ci_low, found.ci_high, "+")
     if found.ci_low <= 0 <= found.ci_high:
         return f"{names} are not shown to differ: {100 * found.estimate:+.2f} points of top-1, {limits}"
     more = "more" if found.estimate > 0 else "less"
     return (
-        f"{network_name(first.candidate)} gets {100 * abs(found.estimate):.2f} points {more} right than"
-        f" {network_name(first.baseline)}, {limits}"
+        f"{name(first.candidate)} gets {100 * abs(found.estimate):.2f} points {more} right than"
+        f" {name(first.baseline)}, {limits}"
     )
 
 
 def _notes(accuracy: Accuracy) -> Iterator[str]:
+    name = _named(accuracy)
     percent = f"{100 * accuracy.confidence:g} %"
     images = accuracy.images
     drawn = f", drawn with seed {images.seed}" if images.seed is not None else ""
@@ -156,7 +167,7 @@ def _notes(accuracy: Accuracy) -> Iterator[str]:
             continue
         chance = significant(found.p_value, 2)
         yield (
-            f"{network_name(compared.candidate)} against {network_name(compared.baseline)}, on the same"
+            f"{name(compared.candidate)} against {name(compared.baseline)}, on the same"
             f" {number_of(compared.n, 'image')}: {found.candidate_only} are right for the first alone,"
             f" {found.baseline_only} for the second alone; McNemar's exact p = {chance}."
             f" The interval of the difference is Tango's at {percent}."

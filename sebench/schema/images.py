@@ -15,7 +15,7 @@ Pixels = Annotated[int, msgspec.Meta(ge=1)]
 class Preprocessing(Value, frozen=True, kw_only=True):
     """Resized, cropped in the centre, scaled to [0, 1], normalised; in this order."""
 
-    # No bounds here: msgspec 0.23 crashes on a union of a bounded integer and a tuple of a fixed length.
+    # Bounds are checked where files are read: msgspec 0.23 does not take them in such a union.
     resize: int | tuple[int, int]
     """Length of the shorter side in pixels; or height and width, whatever the shape of the image."""
     crop: tuple[Pixels, Pixels]

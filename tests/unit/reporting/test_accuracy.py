@@ -1,4 +1,5 @@
 import pytest
+from msgspec.structs import replace
 
 from sebench.analysis.accuracy import conclude_accuracy
 from sebench.analysis.comparison import compare
@@ -82,6 +83,15 @@ def test_which_networks_a_file_knows():
 def test_the_answer(right, said):
     document = accuracy_document(accuracy(*right))
     assert document.body[0].text.startswith(said)
+
+
+def test_the_same_network_with_two_files_is_told_apart_by_them():
+    found = accuracy(50, 52)
+    first, second = found.models
+    alike = (replace(first, weights="a.pt"), replace(second, variant="plain", weights="b.pt"))
+    document = accuracy_document(replace(found, models=alike))
+    names = [row[0].text for row in document.tables[0].rows]
+    assert names == ["resnet50 plain (a.pt)", "resnet50 plain (b.pt)"]
 
 
 def test_no_top5_is_a_note_and_no_column():
