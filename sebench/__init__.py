@@ -9,6 +9,7 @@ TYPE_CHECKING = (
 )
 if TYPE_CHECKING:
     from sebench.api import (
+        AccuracyResult,
         ComparisonResult,
         ComparisonResults,
         CountResult,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         check,
         compare,
         count,
+        evaluate,
         load,
         profile,
         sweep,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "AccuracyResult",
     "ComparisonResult",
     "ComparisonResults",
     "CountResult",
@@ -47,6 +50,7 @@ __all__ = [
     "check",
     "compare",
     "count",
+    "evaluate",
     "load",
     "profile",
     "sweep",

@@ -5,6 +5,7 @@ from sebench.api.comparing import compare
 from sebench.api.comparison_result import ComparisonResult, ComparisonResults, load
 from sebench.api.count_result import CountResult
 from sebench.api.counting import count
+from sebench.api.evaluating import AccuracyResult, evaluate
 from sebench.api.module_profile import ModuleProfileResult
 from sebench.api.overhead import Judgement, Overhead
 from sebench.api.profiling import ProfileResult, profile
@@ -15,6 +16,7 @@ from sebench.runner.progress import Progress
 from sebench.statistics import Verdict
 
 __all__ = [
+    "AccuracyResult",
     "ComparisonResult",
     "ComparisonResults",
     "CountResult",
@@ -31,6 +33,7 @@ __all__ = [
     "check",
     "compare",
     "count",
+    "evaluate",
     "load",
     "profile",
     "sweep",

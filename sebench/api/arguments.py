@@ -117,8 +117,12 @@ TABLE_NAME = Kind(lambda value: _is_text(value) or _is_whole(value), "the name o
 
 _KINDS: Mapping[str, Kind] = {
     **{option.parameter: _TEXT for option in ASKED_OPTIONS if option.choices},
-    **dict.fromkeys(("batch_size", "threads", "world_size", "num_classes", "seed", "top"), _WHOLE),
-    **dict.fromkeys(("device", "phase", "execution", "stride_in", "insert_after", "attention_class"), _TEXT),
+    **dict.fromkeys(
+        ("batch_size", "threads", "world_size", "num_classes", "seed", "top", "limit", "workers"), _WHOLE
+    ),
+    **dict.fromkeys(
+        ("device", "phase", "execution", "stride_in", "insert_after", "attention_class", "class_order"), _TEXT
+    ),
     **dict.fromkeys(("effort", "on_inconclusive", "base_ref", "prefer"), _TEXT),
     **dict.fromkeys(
         ("memory", "energy", "measure", "drop", "dry_run", "confirm", "resume", "restart"), _FLAG
@@ -126,7 +130,7 @@ _KINDS: Mapping[str, Kind] = {
     **dict.fromkeys(
         ("weights", "save", "lock", "attempts", "calibrations", "results", "directory", "file"), _PATH
     ),
-    **dict.fromkeys(("against", "names"), _PATH),
+    **dict.fromkeys(("against", "names", "images", "preprocessing"), _PATH),
     **dict.fromkeys(("model_args", "max_overhead", "margin", "stages", "axes"), _MAPPING),
     **dict.fromkeys(("model", "baseline", "candidate", "example_inputs"), _NETWORK),
     "variant": _VARIANT,

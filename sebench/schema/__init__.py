@@ -4,6 +4,18 @@ History of the format: ``sebench/1`` is the first. Fields may be added within a 
 what they do not know); renaming or removing one makes a new version.
 """
 
+from sebench.schema.accuracy import (
+    MOST_RANK,
+    Accuracy,
+    AccuracyComparison,
+    AccuracyRun,
+    EvaluatedImages,
+    NetworkAccuracy,
+    NetworkName,
+    Share,
+    ShareDifference,
+    UnreadableImage,
+)
 from sebench.schema.attention import (
     REDUCTION_RATIO,
     AttentionKind,
@@ -89,6 +101,7 @@ from sebench.schema.identity import (
     workload_values,
     workload_words,
 )
+from sebench.schema.images import Interpolation, Preprocessing
 from sebench.schema.lock import (
     ChangeKind,
     Lock,
@@ -247,6 +260,7 @@ __all__ = [
     "LIMIT_METRICS",
     "MAX_BLOCKS",
     "METRICS",
+    "MOST_RANK",
     "NETWORK_OPTIONS",
     "NOTHING_SAID",
     "NOT_MEASURED",
@@ -265,6 +279,9 @@ __all__ = [
     "WORKLOAD_OPTIONS",
     "AblationCheck",
     "AbsoluteChange",
+    "Accuracy",
+    "AccuracyComparison",
+    "AccuracyRun",
     "AttentionKind",
     "AttentionOption",
     "AttentionPart",
@@ -294,6 +311,7 @@ __all__ = [
     "EnergyRun",
     "EnergyWindow",
     "Environment",
+    "EvaluatedImages",
     "ExactCost",
     "Fate",
     "Finding",
@@ -308,6 +326,7 @@ __all__ = [
     "GraphPartName",
     "GraphSamples",
     "HeldMargin",
+    "Interpolation",
     "Interval",
     "LatencySummary",
     "LearntSpread",
@@ -336,6 +355,8 @@ __all__ = [
     "ModelCost",
     "ModelSpec",
     "ModuleProfile",
+    "NetworkAccuracy",
+    "NetworkName",
     "NetworkOption",
     "NetworkOptions",
     "NodeKind",
@@ -359,6 +380,7 @@ __all__ = [
     "Plan",
     "Position",
     "Preference",
+    "Preprocessing",
     "ProcessRun",
     "Profile",
     "ProfileSamples",
@@ -383,6 +405,8 @@ __all__ = [
     "Segment",
     "Session",
     "Severity",
+    "Share",
+    "ShareDifference",
     "Side",
     "SiteCost",
     "SiteProfile",
@@ -398,6 +422,7 @@ __all__ = [
     "Tuning",
     "TuningVerdict",
     "UncountedOp",
+    "UnreadableImage",
     "Value",
     "Variant",
     "Workload",

@@ -4,6 +4,8 @@ A *block* is four segments, ABBA or BAAB (A = baseline, B = candidate), and yiel
 or a difference in seconds. Blocks of one process share memory layout and library plans, so the process is
 the experimental unit and blocks are repeated looks at it.
 
+Accuracies are shares of images, and of two networks shares of the same images (`proportions`).
+
 Nothing here reads a clock, draws a random number or drops a value for its size.
 """
 
@@ -81,6 +83,7 @@ from sebench.statistics.percentiles import (
     percentile_difference,
     percentile_ratio,
 )
+from sebench.statistics.proportions import mcnemar_exact, tango_interval, wilson_interval
 from sebench.statistics.welch import (
     WelchDifference,
     satterthwaite,
@@ -126,6 +129,7 @@ __all__ = [
     "is_far_beyond",
     "lag1_autocorrelation",
     "look_confidence",
+    "mcnemar_exact",
     "median_interval",
     "needed_processes",
     "needed_steps",
@@ -148,7 +152,9 @@ __all__ = [
     "simultaneous_confidence",
     "speed_effect",
     "t_interval",
+    "tango_interval",
     "unrest_difference",
     "welch_difference",
+    "wilson_interval",
     "worst_case",
 ]

@@ -19,11 +19,13 @@ from sebench.schema import (
     ModelSpec,
     Pair,
     Phase,
+    Preprocessing,
     ProfileSamples,
     Quantized,
     Side,
     StaticCost,
     TimingPolicy,
+    UnreadableImage,
     Value,
     Workload,
 )
@@ -122,6 +124,27 @@ class SideRequest(Value, frozen=True, kw_only=True, tag=True):
     """A directory that no module may come from: the other side's tree."""
 
 
+class AccuracyRequest(Value, frozen=True, kw_only=True, tag=True):
+    """Runner to worker, instead of `Request`: run one network on labelled images.
+
+    Answered by a `Ranked` for each batch, until every image is in one.
+    """
+
+    spec: ModelSpec
+    workload: Workload
+    weight_seed: int
+    folder: str
+    class_order: Literal["text", "natural"]
+    images: int
+    """How many the folder has; another number means that it has changed."""
+    limit: int | None
+    """Of images, drawn with `image_seed`; None is all."""
+    image_seed: int
+    preprocessing: Preprocessing
+    readers: int
+    """Processes that read images."""
+
+
 class CountRequest(Value, frozen=True, kw_only=True, tag=True):
     """Runner to worker, instead of `Request`: count one network where you are.
 
@@ -213,6 +236,16 @@ class Locked(Value, frozen=True, kw_only=True, tag=True):
     """Worker to runner: the answer to a `LockRequest`."""
 
     entries: tuple[LockEntry, ...]
+
+
+class Ranked(Value, frozen=True, kw_only=True, tag=True):
+    """Worker to runner, after each batch of an `AccuracyRequest`."""
+
+    places: tuple[int, ...]
+    """Of the images in the folder."""
+    ranks: tuple[int, ...]
+    """Of the true class of each: how many classes scored higher, `MOST_RANK` at most."""
+    unreadable: tuple[UnreadableImage, ...] = ()
 
 
 class CounterRequest(Value, frozen=True, kw_only=True, tag=True):
@@ -345,6 +378,7 @@ Asked = (
     | SideRequest
     | ExportRequest
     | WriteRequest
+    | AccuracyRequest
     | CountRequest
     | CrossCheckRequest
     | LockRequest
@@ -353,6 +387,6 @@ Asked = (
     | Join
 )
 """What a worker may be asked first."""
-Measurements = Measured | MemoryMeasured | Profiled | GraphsRead | EnergyMeasured
+Measurements = Measured | Ranked | MemoryMeasured | Profiled | GraphsRead | EnergyMeasured
 Answers = Exported | Counted | CrossChecked | Locked | CounterFound
 Reply = Measurements | Answers | Alive | Ready | SideReady | Timed | Done | EnergyDone | Failed
