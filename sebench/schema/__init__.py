@@ -77,6 +77,13 @@ from sebench.schema.costs import (
     ToolCheck,
     UncountedOp,
 )
+from sebench.schema.excitation import (
+    CONSTANT_BELOW,
+    Excitation,
+    ExcitedGate,
+    Folded,
+    UnreadableImage,
+)
 from sebench.schema.identity import (
     allows,
     fingerprint,
@@ -239,6 +246,7 @@ __all__ = [
     "BESIDE_NETWORK",
     "COLUMN_OPTIONS",
     "COMMIT_LENGTH",
+    "CONSTANT_BELOW",
     "CUSTOM",
     "EXACT_METRICS",
     "EXPORTED_SUFFIXES",
@@ -293,8 +301,11 @@ __all__ = [
     "EnergyWindow",
     "Environment",
     "ExactCost",
+    "Excitation",
+    "ExcitedGate",
     "Fate",
     "Finding",
+    "Folded",
     "Gate",
     "GateCost",
     "GateNodes",
@@ -394,6 +405,7 @@ __all__ = [
     "Tuning",
     "TuningVerdict",
     "UncountedOp",
+    "UnreadableImage",
     "Value",
     "Variant",
     "Workload",
