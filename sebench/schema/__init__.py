@@ -95,6 +95,7 @@ from sebench.schema.identity import (
     workload_values,
     workload_words,
 )
+from sebench.schema.images import Interpolation, Preprocessing
 from sebench.schema.lock import (
     ChangeKind,
     Lock,
@@ -317,6 +318,7 @@ __all__ = [
     "GraphPartName",
     "GraphSamples",
     "HeldMargin",
+    "Interpolation",
     "Interval",
     "LatencySummary",
     "LeftOut",
@@ -366,6 +368,7 @@ __all__ = [
     "Plan",
     "Position",
     "Preference",
+    "Preprocessing",
     "ProcessRun",
     "Profile",
     "ProfileSamples",
