@@ -5,6 +5,7 @@ from sebench.api.comparing import compare
 from sebench.api.comparison_result import ComparisonResult, ComparisonResults, load
 from sebench.api.count_result import CountResult
 from sebench.api.counting import count
+from sebench.api.exciting import ExcitationResult, excite
 from sebench.api.module_profile import ModuleProfileResult
 from sebench.api.overhead import Judgement, Overhead
 from sebench.api.profiling import ProfileResult, profile
@@ -18,6 +19,7 @@ __all__ = [
     "ComparisonResult",
     "ComparisonResults",
     "CountResult",
+    "ExcitationResult",
     "GateResult",
     "Judgement",
     "ModuleProfileResult",
@@ -31,6 +33,7 @@ __all__ = [
     "check",
     "compare",
     "count",
+    "excite",
     "load",
     "profile",
     "sweep",

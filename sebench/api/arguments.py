@@ -117,7 +117,9 @@ TABLE_NAME = Kind(lambda value: _is_text(value) or _is_whole(value), "the name o
 
 _KINDS: Mapping[str, Kind] = {
     **{option.parameter: _TEXT for option in ASKED_OPTIONS if option.choices},
-    **dict.fromkeys(("batch_size", "threads", "world_size", "num_classes", "seed", "top"), _WHOLE),
+    **dict.fromkeys(
+        ("batch_size", "threads", "world_size", "num_classes", "seed", "top", "limit", "workers"), _WHOLE
+    ),
     **dict.fromkeys(("device", "phase", "execution", "stride_in", "insert_after", "attention_class"), _TEXT),
     **dict.fromkeys(("effort", "on_inconclusive", "base_ref", "prefer"), _TEXT),
     **dict.fromkeys(
@@ -126,11 +128,12 @@ _KINDS: Mapping[str, Kind] = {
     **dict.fromkeys(
         ("weights", "save", "lock", "attempts", "calibrations", "results", "directory", "file"), _PATH
     ),
-    **dict.fromkeys(("against", "names"), _PATH),
+    **dict.fromkeys(("against", "names", "images", "fold", "preprocessing"), _PATH),
     **dict.fromkeys(("model_args", "max_overhead", "margin", "stages", "axes"), _MAPPING),
     **dict.fromkeys(("model", "baseline", "candidate", "example_inputs"), _NETWORK),
     "variant": _VARIANT,
     "budget_s": _NUMBER,
+    "constant_below": _NUMBER,
     "timeout_s": _NUMBER,
     "image_size": _SIZE,
     "input_shape": _SHAPE,

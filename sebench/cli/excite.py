@@ -16,8 +16,8 @@ from sebench.cli._boundary import check_output, guarded, present, say
 from sebench.cli._measuring import progress_bar, run_context
 from sebench.cli._options import takes_network
 from sebench.cli._pictures import check_plot, draw_plot
-from sebench.errors import EXIT_INCONCLUSIVE, EXIT_OK, Interrupted, SebenchError, UsageError
-from sebench.schema import CONSTANT_BELOW, NO_OPTIONS, Effort, NetworkOptions, WorkloadRequest
+from sebench.errors import EXIT_INCONCLUSIVE, EXIT_OK, Interrupted, SebenchError
+from sebench.schema import COLUMN_OPTIONS, CONSTANT_BELOW, NO_OPTIONS, Effort, NetworkOptions, WorkloadRequest
 from sebench.store import check_writable
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def excite(
         bool, typer.Option("--measure/--no-measure", help="Time the folded network against the other.")
     ] = True,
     effort: Annotated[Effort, typer.Option("--effort", help="How long to measure the saving.")] = "quick",
-    device: Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:N or auto.")] = None,
+    device: Annotated[str, typer.Option("--device", help=COLUMN_OPTIONS["device"].help)] = "auto",
     batch_size: Annotated[
         int, typer.Option("--batch-size", "-b", help="Images that are read and run together.")
     ] = 32,
@@ -65,7 +65,7 @@ def excite(
         int | None, typer.Option("--limit", help="Images to draw from the folder; default: all.")
     ] = None,
     workers: Annotated[int, typer.Option("--workers", help="Processes that read images.")] = 0,
-    threads: Annotated[int | None, typer.Option("--threads", help="Threads on the CPU.")] = None,
+    threads: Annotated[int | None, typer.Option("--threads", help=COLUMN_OPTIONS["threads"].help)] = None,
     seed: options.Seed = None,
     plot: options.Plot = None,
     cache: options.Cache = True,
@@ -74,7 +74,7 @@ def excite(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Show what the gates of a network do on images: by block and class, and which do nothing.
+    """Show what gates do on images, and which do nothing.
 
     The CSV has mean and standard deviation of every channel by class. Ctrl-C shows what was
     seen so far.
@@ -82,7 +82,7 @@ def excite(
     from sebench.images.preprocessing import read_preprocessing
     from sebench.reporting.excitation import excitation_document, excitation_json
     from sebench.reporting.excitation_picture import excitation_picture
-    from sebench.runner.exciting import ExcitationRequest, watch_gates
+    from sebench.runner.exciting import ExcitationRequest, require_one_size, watch_gates
     from sebench.runner.planning.plan import drawn_seed
     from sebench.runner.planning.workloads import on_this_machine
 
@@ -90,8 +90,7 @@ def excite(
     check_plot(plot, output)
     if fold is not None:
         check_writable(fold)
-    if image_size is not None and preprocessing is not None:
-        raise UsageError("--image-size and --preprocessing both say the size", hint="leave one out")
+    require_one_size(image_size, preprocessing)
     here = on_this_machine(WorkloadRequest(device=device, threads=threads))
     request = ExcitationRequest(
         model=model,

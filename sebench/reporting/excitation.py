@@ -46,7 +46,7 @@ _COLUMNS = (
     Column("saturated_high", "near 1", "right"),
     Column("class_share", "class share", "right"),
     Column("correlation", "with norms", "right"),
-    Column("foldable", "does nothing"),
+    Column("foldable", "does nothing", wrap=True, below=True),
 )
 
 

@@ -35,10 +35,10 @@ def excitation_picture(found: ExcitationFound) -> Picture:
 
 def _note(found: ExcitationFound, classes: Sequence[int]) -> str:
     present = sum(count > 0 for count in found.class_counts)
-    drawn = f"{len(classes)} of {present} classes, drawn; " if len(classes) < present else ""
+    drawn = f"{len(classes)} of {present} classes are drawn. " if len(classes) < present else ""
     return (
-        f"{drawn}channels are drawn uniformly, 50 of each gate (seed {found.excitation.seed}); 'all' is over"
-        " the images of all classes. The CSV has all channels and classes."
+        f"{drawn}Channels are drawn uniformly, up to 50 of each gate (seed {found.excitation.seed}); 'all'"
+        " is over the images of all classes. The CSV has all channels and classes."
     )
 
 

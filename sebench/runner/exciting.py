@@ -69,9 +69,19 @@ class ExcitationRequest:
     seed: int
 
 
+def require_one_size(image_size: object, preprocessing: object) -> None:
+    """Refuse two answers to how large the images are.
+
+    Raises:
+        UsageError: there are two.
+    """
+    if image_size is not None and preprocessing is not None:
+        raise UsageError("--image-size and --preprocessing both say the size", hint="leave one out")
+
+
 def watch_gates(
     request: ExcitationRequest,
-    tell: Callable[[Seen], None] = lambda seen: None,
+    tell: Callable[[Seen], object] = lambda seen: None,
     *,
     command: Sequence[str] = WORKER_COMMAND,
 ) -> ExcitationFound:
@@ -193,7 +203,7 @@ def _spec(request: ExcitationRequest) -> ModelSpec:
     return resolve_spec(request.model, variant, request.options, own_inputs=False)
 
 
-def _listen(session: MessageSource, stop: Path, tell: Callable[[Seen], None]) -> Excited:
+def _listen(session: MessageSource, stop: Path, tell: Callable[[Seen], object]) -> Excited:
     seen = False
     while True:
         try:
