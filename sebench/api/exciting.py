@@ -15,7 +15,6 @@ from sebench.api.display import Display
 from sebench.api.guard import guarded
 from sebench.api.naming import Attention, Network, asked_options, network_name, variant_name
 from sebench.errors import Interrupted, SebenchError
-from sebench.images.preprocessing import read_preprocessing
 from sebench.models import ImageSize
 from sebench.reporting.excitation import excitation_document, excitation_records
 from sebench.runner.counting.counter import default_cache
@@ -23,14 +22,12 @@ from sebench.runner.exciting import (
     BATCH_SIZE,
     ExcitationRequest,
     measure_folded,
-    require_one_size,
     watch_gates,
 )
 from sebench.runner.measuring.context import RunContext
 from sebench.runner.planning.plan import drawn_seed
 from sebench.runner.planning.workloads import on_this_machine
 from sebench.schema import CONSTANT_BELOW, Effort, Folded, StrideIn, WorkloadRequest
-
 from sebench.units import number_of
 
 if TYPE_CHECKING:
@@ -108,7 +105,8 @@ def excite(
         device: ``cpu``, ``cuda``, ``cuda:N`` or ``auto``: the accelerator that torch finds, else the CPU.
         batch_size: images that are read and run together.
         image_size: side or (height, width) in pixels; None is the network's own.
-        preprocessing: JSON file that says it; None is the paper's.
+        preprocessing: what is done to images: ``paper``, ``own`` or a JSON file; None is the library's own
+            where there is one, else the paper's.
         limit: how many images are drawn; None is all.
         workers: processes that read images; with 0 the worker does it itself.
         threads: intra-op threads on the CPU; None is every core that this process may use.
@@ -127,7 +125,6 @@ def excite(
         KeyboardInterrupt: Ctrl-C.
     """
     require_taken(locals(), required=("model", "images"))
-    require_one_size(image_size, preprocessing)
     here = on_this_machine(WorkloadRequest(device=device, threads=threads))
     request = ExcitationRequest(
         model=network_name(model),
@@ -139,7 +136,7 @@ def excite(
         threads=here.threads or 1,
         batch_size=batch_size,
         image_size=image_size,
-        preprocessing=None if preprocessing is None else read_preprocessing(Path(preprocessing)),
+        preprocessing=None if preprocessing is None else os.fspath(preprocessing),
         images=Path(images),
         limit=limit,
         workers=workers,

@@ -58,11 +58,15 @@ def excite(
     ] = 32,
     image_size: options.ImageSize = None,
     preprocessing: Annotated[
-        Path | None,
-        typer.Option("--preprocessing", metavar="FILE", help="Preprocessing as JSON; default: the paper's."),
+        str | None,
+        typer.Option(
+            "--preprocessing",
+            metavar="paper|own|FILE",
+            help="What is done to images; default: the library's own where there is one, else the paper's.",
+        ),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", help="Images to draw from the folder; default: all.")
+        int | None, typer.Option("--limit", metavar="N", help="Only so many images, drawn with --seed.")
     ] = None,
     workers: Annotated[int, typer.Option("--workers", help="Processes that read images.")] = 0,
     threads: Annotated[int | None, typer.Option("--threads", help=COLUMN_OPTIONS["threads"].help)] = None,
@@ -79,10 +83,9 @@ def excite(
     The CSV has mean and standard deviation of every channel by class. Ctrl-C shows what was
     seen so far.
     """
-    from sebench.images.preprocessing import read_preprocessing
     from sebench.reporting.excitation import excitation_document, excitation_json
     from sebench.reporting.excitation_picture import excitation_picture
-    from sebench.runner.exciting import ExcitationRequest, require_one_size, watch_gates
+    from sebench.runner.exciting import ExcitationRequest, watch_gates
     from sebench.runner.planning.plan import drawn_seed
     from sebench.runner.planning.workloads import on_this_machine
 
@@ -90,7 +93,6 @@ def excite(
     check_plot(plot, output)
     if fold is not None:
         check_writable(fold)
-    require_one_size(image_size, preprocessing)
     here = on_this_machine(WorkloadRequest(device=device, threads=threads))
     request = ExcitationRequest(
         model=model,
@@ -100,7 +102,7 @@ def excite(
         threads=here.threads or 1,
         batch_size=batch_size,
         image_size=options.parse_image_size(image_size),
-        preprocessing=None if preprocessing is None else read_preprocessing(preprocessing),
+        preprocessing=preprocessing,
         images=images,
         limit=limit,
         workers=workers,

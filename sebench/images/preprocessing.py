@@ -68,6 +68,8 @@ def read_preprocessing(path: Path) -> Preprocessing:
         raise UsageError(
             f"{path}: mean and std need one value each for grey, or three for RGB; std is never 0"
         )
+    if min((found.resize,) if isinstance(found.resize, int) else found.resize) < 1:
+        raise UsageError(f"{path}: resize {found.resize} is not positive")
     return found
 
 

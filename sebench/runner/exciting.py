@@ -13,10 +13,9 @@ from sebench import models
 from sebench.analysis.comparison import compare
 from sebench.analysis.excitation import ExcitationFound
 from sebench.errors import UsageError, WorkerError
-from sebench.images.preprocessing import paper_preprocessing
+from sebench.runner.evaluating import MOST_READERS, preprocessing_for
 from sebench.runner.measuring.context import RunContext
 from sebench.runner.measuring.run import run
-from sebench.runner.planning.inputs import input_size
 from sebench.runner.planning.plan import make_plan, resolve_spec
 from sebench.runner.planning.workloads import workloads
 from sebench.runner.workers.session import WORKER_COMMAND, MessageSource, WorkerSession, expect
@@ -59,24 +58,14 @@ class ExcitationRequest:
     threads: int = 1
     batch_size: int = BATCH_SIZE
     image_size: models.ImageSize | None = None
-    preprocessing: Preprocessing | None = None
-    """None is the paper's, at `image_size` or the network's own size."""
+    preprocessing: str | None = None
+    """``paper``, ``own`` or a file; None is the own of networks that have one, else the paper's."""
     images: Path
     limit: int | None = None
     workers: int = 0
     constant_below: float = CONSTANT_BELOW
     fold: Path | None = None
     seed: int
-
-
-def require_one_size(image_size: object, preprocessing: object) -> None:
-    """Refuse two answers to how large the images are.
-
-    Raises:
-        UsageError: there are two.
-    """
-    if image_size is not None and preprocessing is not None:
-        raise UsageError("--image-size and --preprocessing both say the size", hint="leave one out")
 
 
 def watch_gates(
@@ -152,17 +141,15 @@ def measure_folded(
 
 
 def _asked(request: ExcitationRequest, folder: Path) -> ExciteRequest:
-    size = request.image_size or input_size(request.model)[1:]
-    preprocessing = request.preprocessing or paper_preprocessing(size)
-    load = _workload(request, preprocessing)
     spec = _spec(request)
+    preprocessing = preprocessing_for(spec, request.preprocessing, request.image_size)
     if not request.constant_below > 0:
         raise UsageError("--constant-below is not positive", hint=f"the usual limit is {CONSTANT_BELOW}")
-    if request.workers < 0:
-        raise UsageError("--workers is negative", hint="with 0 no process of their own reads images")
+    if not 0 <= request.workers <= MOST_READERS:
+        raise UsageError(f"--workers {request.workers} is not between 0 and {MOST_READERS}")
     return ExciteRequest(
         spec=spec,
-        workload=load,
+        workload=_workload(request, preprocessing),
         preprocessing=preprocessing,
         seed=request.seed,
         images=str(request.images.absolute()),

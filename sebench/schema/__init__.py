@@ -4,6 +4,18 @@ History of the format: ``sebench/1`` is the first. Fields may be added within a 
 what they do not know); renaming or removing one makes a new version.
 """
 
+from sebench.schema.accuracy import (
+    MOST_RANK,
+    Accuracy,
+    AccuracyComparison,
+    AccuracyRun,
+    EvaluatedImages,
+    NetworkAccuracy,
+    NetworkName,
+    Share,
+    ShareDifference,
+    UnreadableImage,
+)
 from sebench.schema.attention import (
     REDUCTION_RATIO,
     AttentionKind,
@@ -82,7 +94,6 @@ from sebench.schema.excitation import (
     Excitation,
     ExcitedGate,
     Folded,
-    UnreadableImage,
 )
 from sebench.schema.identity import (
     allows,
@@ -254,6 +265,7 @@ __all__ = [
     "LIMIT_METRICS",
     "MAX_BLOCKS",
     "METRICS",
+    "MOST_RANK",
     "NETWORK_OPTIONS",
     "NOTHING_SAID",
     "NOT_MEASURED",
@@ -272,6 +284,9 @@ __all__ = [
     "WORKLOAD_OPTIONS",
     "AblationCheck",
     "AbsoluteChange",
+    "Accuracy",
+    "AccuracyComparison",
+    "AccuracyRun",
     "AttentionKind",
     "AttentionOption",
     "AttentionPart",
@@ -301,6 +316,7 @@ __all__ = [
     "EnergyRun",
     "EnergyWindow",
     "Environment",
+    "EvaluatedImages",
     "ExactCost",
     "Excitation",
     "ExcitedGate",
@@ -346,6 +362,8 @@ __all__ = [
     "ModelCost",
     "ModelSpec",
     "ModuleProfile",
+    "NetworkAccuracy",
+    "NetworkName",
     "NetworkOption",
     "NetworkOptions",
     "NodeKind",
@@ -393,6 +411,8 @@ __all__ = [
     "Segment",
     "Session",
     "Severity",
+    "Share",
+    "ShareDifference",
     "Side",
     "SiteCost",
     "SiteProfile",

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 
+from sebench.schema.accuracy import UnreadableImage
 from sebench.schema.base import Value
 from sebench.schema.gates import GateKind
 from sebench.schema.images import Preprocessing
@@ -42,14 +43,6 @@ class ExcitedGate(Value, frozen=True, kw_only=True):
     """Whether they can only where no value is negative: there is a ReLU between."""
     no_fold: str = ""
     """Why no weights can take its values."""
-
-
-class UnreadableImage(Value, frozen=True, kw_only=True):
-    """A file that was taken for an image and left out."""
-
-    path: str
-    """Below the folder of the images."""
-    reason: str
 
 
 class Excitation(Value, frozen=True, kw_only=True):

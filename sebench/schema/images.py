@@ -15,7 +15,7 @@ Pixels = Annotated[int, msgspec.Meta(ge=1)]
 class Preprocessing(Value, frozen=True, kw_only=True):
     """Resized, cropped in the centre, scaled to [0, 1], normalised; in this order."""
 
-    # No `Pixels`: msgspec 0.23 crashes on a union of a number with limits and a tuple.
+    # No bounds here: msgspec 0.23 crashes on a union of a bounded integer and a tuple of a fixed length.
     resize: int | tuple[int, int]
     """Length of the shorter side in pixels; or height and width, whatever the shape of the image."""
     crop: tuple[Pixels, Pixels]
@@ -27,10 +27,6 @@ class Preprocessing(Value, frozen=True, kw_only=True):
     """What the difference is divided by, one per channel."""
     source: str
     """Where it comes from, in a few words."""
-
-    def __post_init__(self) -> None:
-        if min((self.resize,) if isinstance(self.resize, int) else self.resize) < 1:
-            raise ValueError("resize is not positive")
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

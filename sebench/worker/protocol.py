@@ -27,6 +27,7 @@ from sebench.schema import (
     Side,
     StaticCost,
     TimingPolicy,
+    UnreadableImage,
     Value,
     Workload,
 )
@@ -123,6 +124,27 @@ class SideRequest(Value, frozen=True, kw_only=True, tag=True):
     """As in `Request`."""
     not_from: str | None = None
     """A directory that no module may come from: the other side's tree."""
+
+
+class AccuracyRequest(Value, frozen=True, kw_only=True, tag=True):
+    """Runner to worker, instead of `Request`: run one network on labelled images.
+
+    Answered by a `Ranked` for each batch, until every image is in one.
+    """
+
+    spec: ModelSpec
+    workload: Workload
+    weight_seed: int
+    folder: str
+    class_order: Literal["text", "natural"]
+    images: int
+    """How many the folder has; another number means that it has changed."""
+    limit: int | None
+    """Of images, drawn with `image_seed`; None is all."""
+    image_seed: int
+    preprocessing: Preprocessing
+    readers: int
+    """Processes that read images."""
 
 
 class CountRequest(Value, frozen=True, kw_only=True, tag=True):
@@ -259,6 +281,16 @@ class Locked(Value, frozen=True, kw_only=True, tag=True):
     entries: tuple[LockEntry, ...]
 
 
+class Ranked(Value, frozen=True, kw_only=True, tag=True):
+    """Worker to runner, after each batch of an `AccuracyRequest`."""
+
+    places: tuple[int, ...]
+    """Of the images in the folder."""
+    ranks: tuple[int, ...]
+    """Of the true class of each: how many classes scored higher, `MOST_RANK` at most."""
+    unreadable: tuple[UnreadableImage, ...] = ()
+
+
 class CounterRequest(Value, frozen=True, kw_only=True, tag=True):
     """Runner to worker, instead of `Request`: say whether the energy of this device can be read."""
 
@@ -383,6 +415,7 @@ Asked = (
     | SideRequest
     | ExportRequest
     | WriteRequest
+    | AccuracyRequest
     | CountRequest
     | CrossCheckRequest
     | LockRequest
@@ -392,6 +425,6 @@ Asked = (
     | Join
 )
 """What a worker may be asked first."""
-Measurements = Measured | MemoryMeasured | Profiled | GraphsRead | EnergyMeasured
+Measurements = Measured | Ranked | MemoryMeasured | Profiled | GraphsRead | EnergyMeasured
 Answers = Exported | Counted | CrossChecked | Locked | CounterFound | Seen | Excited
 Reply = Measurements | Answers | Alive | Ready | SideReady | Timed | Done | EnergyDone | Failed

@@ -17,6 +17,7 @@ from sebench.profilers.selection import select_device
 from sebench.schema import OWN_FACTS
 from sebench.worker.channel import Build, Fatal, Lines, Select, Sink, WorkerChannel, guarded
 from sebench.worker.counting import serve_counts, serve_lock
+from sebench.worker.evaluating import evaluate_network
 from sebench.worker.excitation import excite
 from sebench.worker.graphs import read_graphs
 from sebench.worker.preparing import (
@@ -31,6 +32,7 @@ from sebench.worker.preparing import (
 )
 from sebench.worker.profiling import profile_pair
 from sebench.worker.protocol import (
+    AccuracyRequest,
     Asked,
     CounterRequest,
     CountRequest,
@@ -99,7 +101,7 @@ def _answer(
             _run_side(request, channel)
         case ProfileRequest() | GraphRequest():
             _take_apart(request, channel)
-        case ExportRequest() | WriteRequest() | MemoryRequest():
+        case ExportRequest() | WriteRequest() | MemoryRequest() | AccuracyRequest():
             _run_one(request, channel)
         case CountRequest() | CrossCheckRequest():
             serve_counts(request, channel, exit_hooks)
@@ -137,7 +139,9 @@ def _export(request: ExportRequest, channel: WorkerChannel) -> None:
     channel.send(exported)
 
 
-def _run_one(request: ExportRequest | WriteRequest | MemoryRequest, channel: WorkerChannel) -> None:
+def _run_one(
+    request: ExportRequest | WriteRequest | MemoryRequest | AccuracyRequest, channel: WorkerChannel
+) -> None:
     """One network, in a process that does nothing else."""
     match request:
         case ExportRequest():
@@ -148,6 +152,8 @@ def _run_one(request: ExportRequest | WriteRequest | MemoryRequest, channel: Wor
             channel.send(write_network(request, channel.build, device, alive=channel.alive))
         case MemoryRequest():
             _measure_memory(request, channel)
+        case AccuracyRequest():
+            evaluate_network(request, channel)
 
 
 def _measure_memory(request: MemoryRequest, channel: WorkerChannel) -> None:

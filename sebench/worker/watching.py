@@ -21,6 +21,7 @@ from sebench.statistics.moments import RunningMoments
 from sebench.surgery.excitation import WatchedGate, WatchedNetwork, watch
 from sebench.surgery.folding import FoldPlace, NoPlace, fold_place, maker_of
 from sebench.worker.channel import WorkerChannel
+from sebench.worker.evaluating import require_own_weights
 from sebench.worker.protocol import ExciteRequest, Seen
 
 MOMENTS, STOP = "moments.npz", "stop"
@@ -76,10 +77,11 @@ def open_images(request: ExciteRequest, channel: WorkerChannel) -> Watching:
     """Find the images, build the network and find its gates.
 
     Raises:
-        UsageError: no images, or no gates.
+        UsageError: no images, no gates, or weights that are none of this attention.
         BuildError: the network cannot be built, or does not take the images.
     """
     folder = open_folder(request.images)
+    require_own_weights(request.spec)
     drawn = list(folder.sample(request.limit, seed=request.seed))
     Random(f"{request.seed}/excite").shuffle(drawn)
     module = channel.build(request.spec, request.seed, request.workload, None)

@@ -59,7 +59,7 @@ def test_csv_of_images_of_one_class_and_one_that_cannot_be_read(sebench, tmp_pat
     [
         (f"{NETWORK} --images nowhere", 2, "there is no folder"),
         (f"{NETWORK} --images val --constant-below 0", 2, "--constant-below is not positive"),
-        (f"{NETWORK} --images val --workers -1", 2, "--workers is negative"),
+        (f"{NETWORK} --images val --workers -1", 2, "--workers -1 is not between 0 and 256"),
         (f"{NETWORK} --images val --preprocessing p.json", 2, "both say the size"),
         ("--model net.onnx --images val", 2, "net.onnx"),
         ("--model mobilenet_v1 --images val --variant plain --image-size 32 --device cpu", 2, "has no gates"),

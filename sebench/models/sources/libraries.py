@@ -16,7 +16,9 @@ from sebench.installation import extra_hint
 from sebench.models.factories import Factory
 from sebench.models.offline import untrained
 from sebench.models.sources.as_it_is import AsItIs
+from sebench.models.sources.preprocessing import timm_preprocessing, torchvision_preprocessing
 from sebench.models.sources.source import InputSize, near_names, split_name
+from sebench.schema import Preprocessing
 
 _REGISTERED = re.compile(
     r"^@register_model(?P<named>\([^)]*\))?\s.*?^def (?P<function>\w+)", re.DOTALL | re.MULTILINE
@@ -58,6 +60,20 @@ class Library(AsItIs):
         """What builds the network without pretrained weights of itself or of its backbone."""
         self._require_known(name)
         return self.untrained_factory(split_name(name)[1])
+
+    def own_preprocessing(self, name: str, weights_sha256: str | None) -> Preprocessing | None:
+        """That of the published weights, which are not downloaded."""
+        self._require_known(name)
+        return self.known_preprocessing(split_name(name)[1], weights_sha256)
+
+    @abstractmethod
+    def known_preprocessing(self, network: str, weights_sha256: str | None) -> Preprocessing | None:
+        """What the library does to images before a network of its own sees them.
+
+        Raises:
+            UnknownModelError: a tag that the network does not have.
+            UsageError: it pads, or scales in another way that sebench has not.
+        """
 
     @abstractmethod
     def has(self, network: str) -> bool:
@@ -105,6 +121,10 @@ class Torchvision(Library):
         """The smallest crop of the published weights, as some were tuned at a higher resolution."""
         return _torchvision_input(network)
 
+    def known_preprocessing(self, network: str, weights_sha256: str | None) -> Preprocessing | None:
+        """The transforms of the published weights with this digest, or else of the default ones."""
+        return torchvision_preprocessing(network, weights_sha256)
+
     def untrained_factory(self, network: str) -> Factory:
         """Its builder, with the weights that it would load by default left out."""
         from torchvision import models
@@ -142,6 +162,11 @@ class Timm(Library):
             return None
         channels, height, width = known.input_size
         return channels, height, width
+
+    def known_preprocessing(self, network: str, weights_sha256: str | None) -> Preprocessing | None:
+        """Its resolved ``default_cfg``, with the values for testing where there are any."""
+        known = _timm_config(network)
+        return None if known is None else timm_preprocessing(known)
 
     def untrained_factory(self, network: str) -> Factory:
         """``timm.create_model``; a tag that the network does not have is refused here already."""

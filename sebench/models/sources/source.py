@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from sebench.errors import UsageError, did_you_mean
 from sebench.models.registry import ImageSize, height_width, image_size_text
-from sebench.schema import ASIS, ModelSpec
+from sebench.schema import ASIS, ModelSpec, Preprocessing
 
 if TYPE_CHECKING:
     import torch
@@ -142,6 +142,19 @@ class Source(ABC):
 
         Raises:
             UnknownModelError: the source has no such network.
+        """
+        return None
+
+    def own_preprocessing(self, name: str, weights_sha256: str | None) -> Preprocessing | None:
+        """What images go through before they reach the network, as its source says; None where it does not.
+
+        Args:
+            name: of the network.
+            weights_sha256: digest of its file of weights, which tells one published file from another.
+
+        Raises:
+            UnknownModelError: the source has no such network.
+            UsageError: it is one that sebench has not.
         """
         return None
 

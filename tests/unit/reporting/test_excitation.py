@@ -115,9 +115,7 @@ def replaced(gate, **fields):
 def test_negative_values_do_not_pass_a_relu():
     gate = replaced(GATE, gate="tanh", only_positive=True)
     rows = ((-0.1, 0.5, 0.9),) * 3
-    (told,) = found(
-        excitation=excitation(gates=(gate,)), moments=(moments(rows),)
-    ).gates
+    (told,) = found(excitation=excitation(gates=(gate,)), moments=(moments(rows),)).gates
     assert told.is_constant
     assert told.no_fold == "some of its values are negative"
     assert told.saturated_low is None  # a tanh is no share
@@ -165,7 +163,9 @@ def test_the_rows_have_every_channel():
 def test_the_document_says_what_folding_did():
     text = render(excitation_document(found(folded=FOLDED, not_measured="no step could be timed")), "table")
     flat = " ".join(text.split())
-    assert "outputs differ by at most 0.013 and by 0.001 RMS, relative to the largest output (3 images)" in flat
+    assert (
+        "outputs differ by at most 0.013 and by 0.001 RMS, relative to the largest output (3 images)" in flat
+    )
     assert "top-1 changed in 1 of 3" in flat
     assert "The saving was not measured: no step could be timed." in flat
     assert compare_command(FOLDED, excitation()) == (
@@ -187,7 +187,9 @@ def test_the_document_says_what_was_left_out():
         adding=("block.gc",),
         spec=ModelSpec(model="resnet50", variant="se"),
     )
-    assert excitation_answer(found(excitation=early)).startswith("Interrupted after 3 images of 9: 0 of 1 gate")
+    assert excitation_answer(found(excitation=early)).startswith(
+        "Interrupted after 3 images of 9: 0 of 1 gate"
+    )
     notes = " ".join(excitation_document(found(excitation=early)).notes)
     assert "1 image (cat/bad.png: cannot identify image file)" in notes
     assert "The weights are random" in notes

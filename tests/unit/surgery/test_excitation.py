@@ -105,7 +105,7 @@ def test_a_network_without_gates(images):
 def test_a_gate_that_adds_is_named_and_not_watched():
     watched = watch(native("mobilenet_v1", "gc(stages=2)"), (3, 32, 32))
     assert watched.gates == ()
-    assert watched.adding == ("stage2.0.attention", "stage2.1.attention")
+    assert watched.adding == ("stage2.0.attention.fuse", "stage2.1.attention.fuse")
 
 
 def test_all_branches_of_a_split():

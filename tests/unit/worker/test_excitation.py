@@ -123,7 +123,9 @@ def test_of_networks_of_others_the_file_keeps_the_gates(images, tmp_path):
     *_, told = asked(images, tmp_path, model=model, variant="asis", constant_below=0.01, fold=str(file))
     assert told["folded"]["largest"] < 0.05
     assert len(told["folded"]["gates"]) >= 1
-    assert set(torch.load(file, weights_only=True)) == set(surgery.build(ModelSpec(model=model)).module.state_dict())
+    assert set(torch.load(file, weights_only=True)) == set(
+        surgery.build(ModelSpec(model=model)).module.state_dict()
+    )
 
 
 def test_nothing_near_constant_is_folded(images, weights, tmp_path):
@@ -133,7 +135,9 @@ def test_nothing_near_constant_is_folded(images, weights, tmp_path):
     *_, told = asked(
         images, tmp_path, model="torchvision:resnet18", variant="se", constant_below=1.0, fold=str(file)
     )
-    assert told["not_folded"] == "se is put into torchvision:resnet18 with random weights, which no file holds"
+    assert (
+        told["not_folded"] == "se is put into torchvision:resnet18 with random weights, which no file holds"
+    )
 
 
 def test_an_early_end_leaves_what_was_seen(images, tmp_path):
@@ -170,3 +174,12 @@ def test_gates_that_are_no_numbers_are_refused(images, weights, tmp_path):
     *_, told = asked(images, tmp_path, weights=tmp_path / "nan.pt")
     assert told["code"] == "build"
     assert f"gate {PATHS[0]} of mobilenet_v1" in told["message"]
+
+
+def test_weights_without_this_attention_are_refused(images, tmp_path):
+    """To be timed, a network may draw the attention that a file lacks; its gates say nothing."""
+    plain = surgery.build(ModelSpec(model="mobilenet_v1", variant="plain")).module
+    torch.save(plain.state_dict(), tmp_path / "plain.pt")
+    *_, told = asked(images, tmp_path, weights=tmp_path / "plain.pt")
+    assert told["code"] == "usage"
+    assert "stage1.0.attention.excite.fc1.bias" in told["message"]
