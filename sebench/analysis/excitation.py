@@ -14,7 +14,7 @@ from sebench.statistics.moments import Moments, correlation
 _BETWEEN_0_AND_1 = frozenset({"sigmoid", "hardsigmoid", "_softmax", "softmax", "div"})
 """Ops whose values are shares; ``div`` is a hard sigmoid that is spelt out."""
 ONE_CLASS = "one class"
-CONSTANT = "no value differs from another"
+CONSTANT = "values differ by no more than rounding"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

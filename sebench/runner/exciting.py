@@ -13,12 +13,13 @@ from sebench import models
 from sebench.analysis.comparison import compare
 from sebench.analysis.excitation import ExcitationFound
 from sebench.errors import UsageError, WorkerError
+from sebench.images.folder import open_folder
 from sebench.runner.evaluating import MOST_READERS, preprocessing_for
 from sebench.runner.measuring.context import RunContext
 from sebench.runner.measuring.run import run
 from sebench.runner.planning.plan import make_plan, resolve_spec
 from sebench.runner.planning.workloads import workloads
-from sebench.runner.workers.session import WORKER_COMMAND, MessageSource, WorkerSession, expect
+from sebench.runner.workers.session import WORKER_COMMAND, MessageSource, Misnamed, WorkerSession, expect
 from sebench.schema import (
     ASIS,
     CONSTANT_BELOW,
@@ -94,8 +95,11 @@ def watch_gates(
         # No placement of threads: processes that read images would inherit it.
         threads = str(request.threads)
         environ = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
-        with WorkerSession(asked, command=command, environ=environ, timeout_s=_SILENCE_S) as session:
-            excited = _listen(session, Path(folder) / _STOP, tell)
+        try:
+            with WorkerSession(asked, command=command, environ=environ, timeout_s=_SILENCE_S) as session:
+                excited = _listen(session, Path(folder) / _STOP, tell)
+        except Misnamed as error:
+            raise UsageError(str(error)) from None
         moments = _moments(Path(folder) / _MOMENTS, len(excited.excitation.gates))
     return ExcitationFound(
         excitation=excited.excitation,
@@ -141,6 +145,7 @@ def measure_folded(
 
 
 def _asked(request: ExcitationRequest, folder: Path) -> ExciteRequest:
+    open_folder(request.images)  # before torch is loaded
     spec = _spec(request)
     preprocessing = preprocessing_for(spec, request.preprocessing, request.image_size)
     if not request.constant_below > 0:

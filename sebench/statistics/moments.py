@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 _LEAST_VALUES = 2
+_ROUNDING = 1e-6
+"""Relative; some units in the last place of float32."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,10 +73,11 @@ class Moments:
         """Variance between classes over the total variance, summed over channels.
 
         K classes of nothing but noise have (K - 1) / (N - 1) on average. None where there is nothing to tell
-        apart: fewer than two classes were seen, or no value differs from another.
+        apart: fewer than two classes were seen, or the values differ by no more than float32 rounds.
         """
         between, within = float(self.between.sum()), float(self.squares.sum())
-        if np.count_nonzero(self.counts) < _LEAST_VALUES or between + within <= 0:
+        rounding = self.total * len(self.mean) * (_ROUNDING * float(np.abs(self.mean).max())) ** 2
+        if np.count_nonzero(self.counts) < _LEAST_VALUES or between + within <= rounding:
             return None
         return between / (between + within)
 
