@@ -20,7 +20,7 @@ from sebench.reporting.document import (
 )
 from sebench.reporting.records import CellValue, Field, Records
 from sebench.reporting.tuning import latency_record, ratio_text, workload_title
-from sebench.schema import Excitation, Folded
+from sebench.schema import Excitation, Folded, network_arguments
 from sebench.schema.excitation import NEAR_ONE, NEAR_ZERO
 from sebench.units import UNKNOWN, number_of
 
@@ -169,10 +169,8 @@ def compare_command(folded: Folded, excitation: Excitation) -> str:
     """The command that measures the network as it was against the folded one; the file fits both."""
     spec, (height, width) = folded.spec, excitation.workload.input_shape[-2:]
     words = ["sebench", "compare", "-m", spec.model, "-v", spec.variant]
-    words += ["--baseline", excitation.spec.variant, "--weights", folded.file]
+    words += ["--baseline", excitation.spec.variant, *network_arguments(spec)]
     words += ["--image-size", str(height) if height == width else f"{height}x{width}"]
-    if spec.num_classes is not None:
-        words += ["--num-classes", str(spec.num_classes)]
     return shlex.join(words)
 
 

@@ -148,6 +148,8 @@ def _asked(request: ExcitationRequest, folder: Path) -> ExciteRequest:
     open_folder(request.images)  # before torch is loaded
     spec = _spec(request)
     preprocessing = preprocessing_for(spec, request.preprocessing, request.image_size)
+    if request.fold is not None and spec.weights and request.fold.absolute() == Path(spec.weights).absolute():
+        raise UsageError(f"--fold and --weights both name {request.fold}", hint="name two files")
     if not request.constant_below > 0:
         raise UsageError("--constant-below is not positive", hint=f"the usual limit is {CONSTANT_BELOW}")
     if not 0 <= request.workers <= MOST_READERS:

@@ -58,6 +58,7 @@ def test_csv_of_images_of_one_class_and_one_that_cannot_be_read(sebench, tmp_pat
     ("arguments", "status", "said"),
     [
         (f"{NETWORK} --images nowhere", 2, "there is no folder"),
+        (f"{NETWORK} --images val --weights w.pt --fold ./w.pt", 2, "--fold and --weights both name"),
         (f"{NETWORK} --images val --constant-below 0", 2, "--constant-below is not positive"),
         (f"{NETWORK} --images val --workers -1", 2, "--workers -1 is not between 0 and 256"),
         (f"{NETWORK} --images val --preprocessing p.json", 2, "both say the size"),
@@ -65,7 +66,8 @@ def test_csv_of_images_of_one_class_and_one_that_cannot_be_read(sebench, tmp_pat
         ("--model mobilenet_v1 --images val --variant plain --image-size 32 --device cpu", 2, "has no gates"),
     ],
 )
-def test_what_cannot_be_meant(sebench, images, arguments, status, said):
+def test_what_cannot_be_meant(sebench, images, tmp_path, arguments, status, said):
+    (tmp_path / "w.pt").write_bytes(b"weights")
     done = sebench(f"excite {arguments}", check=False)
     assert done.returncode == status
     assert done.stdout == ""
