@@ -9,6 +9,7 @@ TYPE_CHECKING = (
 )
 if TYPE_CHECKING:
     from sebench.api import (
+        AccuracyResult,
         ComparisonResult,
         ComparisonResults,
         CountResult,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         check,
         compare,
         count,
+        evaluate,
         excite,
         load,
         profile,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "AccuracyResult",
     "ComparisonResult",
     "ComparisonResults",
     "CountResult",
@@ -50,6 +53,7 @@ __all__ = [
     "check",
     "compare",
     "count",
+    "evaluate",
     "excite",
     "load",
     "profile",

@@ -5,6 +5,7 @@ from sebench.api.comparing import compare
 from sebench.api.comparison_result import ComparisonResult, ComparisonResults, load
 from sebench.api.count_result import CountResult
 from sebench.api.counting import count
+from sebench.api.evaluating import AccuracyResult, evaluate
 from sebench.api.exciting import ExcitationResult, excite
 from sebench.api.module_profile import ModuleProfileResult
 from sebench.api.overhead import Judgement, Overhead
@@ -16,6 +17,7 @@ from sebench.runner.progress import Progress
 from sebench.statistics import Verdict
 
 __all__ = [
+    "AccuracyResult",
     "ComparisonResult",
     "ComparisonResults",
     "CountResult",
@@ -33,6 +35,7 @@ __all__ = [
     "check",
     "compare",
     "count",
+    "evaluate",
     "excite",
     "load",
     "profile",

@@ -120,7 +120,9 @@ _KINDS: Mapping[str, Kind] = {
     **dict.fromkeys(
         ("batch_size", "threads", "world_size", "num_classes", "seed", "top", "limit", "workers"), _WHOLE
     ),
-    **dict.fromkeys(("device", "phase", "execution", "stride_in", "insert_after", "attention_class"), _TEXT),
+    **dict.fromkeys(
+        ("device", "phase", "execution", "stride_in", "insert_after", "attention_class", "class_order"), _TEXT
+    ),
     **dict.fromkeys(("effort", "on_inconclusive", "base_ref", "prefer"), _TEXT),
     **dict.fromkeys(
         ("memory", "energy", "measure", "drop", "dry_run", "confirm", "resume", "restart"), _FLAG

@@ -33,17 +33,25 @@ from sebench.schema import (
     subject,
     subjects,
 )
-from sebench.store import ResultStore, check_directory
+from sebench.store import ResultStore, check_directory, read_accuracy
 
 if TYPE_CHECKING:
     from sebench.reporting.chart import Picture
-    from sebench.schema import Comparison, MetricComparison, Result, Runtime
+    from sebench.schema import Accuracy, Comparison, MetricComparison, Plan, Result, Runtime
 
 
 class Collector:
     """Stores every result as soon as it exists, and presents what it has in the end."""
 
-    def __init__(self, store: ResultStore | None, *, quiet: bool, plot: Path | None = None) -> None:
+    def __init__(
+        self,
+        store: ResultStore | None,
+        *,
+        quiet: bool,
+        plot: Path | None = None,
+        accuracy: Accuracy | None = None,
+    ) -> None:
+        self._accuracy = accuracy
         self._store = store
         self._plot = plot
         self._quiet = quiet
@@ -90,22 +98,29 @@ class Collector:
     def _write(self, output_format: options.Format, output: str) -> None:
         from sebench.analysis.comparison import origin
         from sebench.models import as_published
+        from sebench.reporting.accuracy_beside_cost import accuracy_records
         from sebench.reporting.comparison import comparison_document
         from sebench.reporting.contract import comparison_json
 
         first = self._results[0]
         on_terminal = output_format == "table" and output == "-"
+        published = [as_published(result) for result in self._results]
+        beside = None
+        if self._accuracy is not None:
+            pairs = zip(self.comparisons, published, strict=True)
+            beside = [accuracy_records(each, self._accuracy, published=native) for each, native in pairs]
         present(
             output_format,
             output,
-            json=lambda: comparison_json(self.comparisons, first.environment),
+            json=lambda: comparison_json(self.comparisons, first.environment, accuracy=beside),
             document=lambda: comparison_document(
                 self.comparisons,
                 first.environment,
-                as_published=[as_published(result) for result in self._results],
+                as_published=published,
                 measured_at=first.created_at,
                 with_findings=not on_terminal,
                 origins=[origin(result) for result in self._results],
+                accuracy=self._accuracy,
             ),
             measured=True,
         )
@@ -149,6 +164,27 @@ class Collector:
             for metric in comparison.metrics
             if metric.status == "unavailable" and not _is_not_counted(metric)
         ]
+
+
+def _accuracy_of(path: Path, plan: Plan) -> Accuracy:
+    """What a file says of the networks of a plan.
+
+    Raises:
+        UsageError: nothing.
+        DataFileError: it cannot be read.
+    """
+    from sebench.reporting.accuracy_beside_cost import missing
+
+    found = read_accuracy(path)
+    sides = {
+        (spec.model, spec.variant): None
+        for session in plan.sessions
+        for spec in (session.pair.baseline, session.pair.candidate)
+    }
+    why = missing(found, sides)
+    if why is not None:
+        raise UsageError(f"--accuracy {path} says nothing of these networks", hint=why)
+    return found
 
 
 def _is_not_counted(metric: MetricComparison) -> bool:
@@ -199,6 +235,14 @@ def compare(
         ),
     ] = False,
     directory: stored.Directory = None,
+    accuracy: Annotated[
+        Path | None,
+        typer.Option(
+            "--accuracy",
+            metavar="FILE",
+            help="Also show accuracy beside latency: JSON of sebench evaluate for the same networks.",
+        ),
+    ] = None,
     memory: Annotated[
         bool | None,
         typer.Option(
@@ -288,9 +332,10 @@ def compare(
         runtimes=[cast("Runtime", each.value) for each in runtime] if "runtime" in given(context) else (),
         usual_candidate=run_context(context, cache=cache).usual_candidate,
     )
+    known = None if accuracy is None else _accuracy_of(accuracy, plan)
     if not no_save:
         check_directory(save)
-    collector = Collector(None if no_save else ResultStore(save), quiet=quiet, plot=plot)
+    collector = Collector(None if no_save else ResultStore(save), quiet=quiet, plot=plot, accuracy=known)
     try:
         with progress_bar(quiet=quiet) as observer:
             for result in run(

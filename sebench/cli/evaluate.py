@@ -22,13 +22,13 @@ from sebench.schema import NO_OPTIONS, NOTHING_SAID, NetworkOptions, WorkloadReq
 if TYPE_CHECKING:
     from sebench.runner.evaluating import Evaluating
 
-_NOT_SAID = ("phase", "runtime", "quantize", "optimizer", "world_size", "input_shape")
-"""What means nothing here, and the size of the image, which is said of the preprocessing."""
+_NOT_SAID = ("batch_size", "phase", "runtime", "quantize", "optimizer", "world_size", "input_shape")
+"""What means nothing here, or something else: the size of the image is that of the preprocessing."""
 
 
 @guarded
 @takes_network(without=("weights", "example_inputs"))
-@takes_workload(without=_NOT_SAID, defaults=False)
+@takes_workload(without=_NOT_SAID)
 def evaluate(
     model: options.Models,
     images: Annotated[Path, typer.Option("--images", metavar="DIR", help="Images, in one folder per class.")],
@@ -66,6 +66,9 @@ def evaluate(
         int | None, typer.Option("--limit", metavar="N", help="Only so many images, drawn with --seed.")
     ] = None,
     workers: Annotated[int, typer.Option("--workers", help="Processes that read images.")] = 0,
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", "-b", help="Images that a network sees at once.")
+    ] = 32,
     workload: WorkloadRequest = NOTHING_SAID,
     image_size: options.ImageSize = None,
     network: NetworkOptions = NO_OPTIONS,
@@ -90,7 +93,7 @@ def evaluate(
         weights=weights,
         images=images,
         options=network,
-        workload=replace(workload, image_size=options.parse_image_size(image_size)),
+        workload=replace(workload, batch_size=batch_size, image_size=options.parse_image_size(image_size)),
         preprocessing=preprocessing,
         class_order=class_order,
         limit=limit,

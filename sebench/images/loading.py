@@ -134,12 +134,12 @@ class _Images(Dataset[_Item]):
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001 - decoders raise whatever they like
-            return None, number, position, Unreadable(path, _words(error))
+            return None, number, position, Unreadable(path, _words(error, self._folder.root / path))
 
 
-def _words(error: Exception) -> str:
+def _words(error: Exception, path: Path) -> str:
     """What is wrong with a file, in one short line."""
-    lines = str(error).strip().splitlines()
+    lines = str(error).replace(f" {str(path)!r}", "").strip().splitlines()
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return lines[0] if lines else type(error).__name__

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from sebench.reporting.accuracy_beside_cost import beside_cost
 from sebench.reporting.answers import answers, confidence_text
 from sebench.reporting.comparison_notes import notes
 from sebench.reporting.comparison_records import comparison_records
@@ -14,6 +15,7 @@ from sebench.reporting.finite import finite_comparison
 from sebench.reporting.metric_row import PaperPair, columns, paper_pair, row
 from sebench.schema import (
     WORKLOAD_OPTIONS,
+    Accuracy,
     Comparison,
     Environment,
     MetricComparison,
@@ -54,6 +56,7 @@ def comparison_document(
     measured_at: str | None = None,
     with_findings: bool = True,
     origins: Sequence[Origin] = (),
+    accuracy: Accuracy | None = None,
 ) -> Document:
     """What `sebench compare` shows.
 
@@ -65,6 +68,7 @@ def comparison_document(
         measured_at: UTC, ISO 8601.
         with_findings: Whether the notes repeat the findings; not where they are shown beside the document.
         origins: Where and when each of them was measured; stands in CSV.
+        accuracy: What the networks get right, to be shown beside what they take.
 
     Raises:
         ValueError: `as_published` or `origins` has not one entry per comparison.
@@ -90,6 +94,7 @@ def comparison_document(
                 for comparison in comparisons
                 if comparison.saved_by_stage
             ),
+            *(() if accuracy is None else (beside_cost(comparisons, accuracy, as_published=published),)),
         ),
         notes=notes(
             comparisons,

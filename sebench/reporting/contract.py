@@ -36,16 +36,26 @@ _VARIANT_FIELDS = ("syntax", "meaning", "default")
 _ATTENTION_FIELDS = ("params", "macs", "flops", "bytes_read", "bytes_written")
 
 
-def comparison_json(comparisons: Sequence[Comparison], environment: Environment | None) -> str:
+def comparison_json(
+    comparisons: Sequence[Comparison],
+    environment: Environment | None,
+    *,
+    accuracy: Sequence[Sequence[Mapping[str, Any]]] | None = None,
+) -> str:
     """The ``comparison`` document.
 
     Args:
         comparisons: One entry per pair.
         environment: The machine; null where it is None.
+        accuracy: What is known of the accuracy of each pair, see `accuracy_records`; None where nobody asked.
     """
+    values = [comparison_value(comparison) for comparison in comparisons]
+    if accuracy is not None:
+        pairs = zip(values, accuracy, strict=True)
+        values = [{**value, "accuracy": plain_value(found)} for value, found in pairs]
     content = {
         "environment": None if environment is None else plain_value(environment),
-        "comparisons": [comparison_value(comparison) for comparison in comparisons],
+        "comparisons": values,
     }
     return document_json("comparison", content)
 

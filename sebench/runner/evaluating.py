@@ -20,7 +20,7 @@ from sebench.runner.planning.inputs import input_size
 from sebench.runner.planning.plan import drawn_seed, resolve_spec
 from sebench.runner.planning.workloads import image_size, on_this_machine, workloads
 from sebench.runner.workers.child import worker_environ
-from sebench.runner.workers.session import WORKER_COMMAND, WorkerSession, expect
+from sebench.runner.workers.session import WORKER_COMMAND, Misnamed, WorkerSession, expect
 from sebench.schema import (
     ASIS,
     NO_OPTIONS,
@@ -40,7 +40,7 @@ from sebench.schema import (
 )
 from sebench.worker.protocol import AccuracyRequest, Ranked
 
-BATCH_SIZE = 32
+_BATCH_SIZE = 32
 MOST_READERS = 256
 _SILENCE_S = 900.0
 _NAMED = 3
@@ -137,6 +137,14 @@ def plan_evaluation(
 def _specs(
     names: Sequence[str], variants: Sequence[str], weights: Sequence[str], options: NetworkOptions
 ) -> tuple[ModelSpec, ...]:
+    for name in names:
+        if is_exported_file(name):
+            raise UsageError(
+                f"{name} is an exported file, which is not evaluated",
+                hint="name the network that it was made of",
+            )
+    if not names:
+        raise UsageError("no network is named", hint="add --model, e.g. --model resnet50")
     asked = [
         (name, variant) for name in names for variant in variants or (models.source_of(name).own_variant,)
     ]
@@ -158,11 +166,6 @@ def _specs(
 
 def _require_trained(spec: ModelSpec) -> None:
     """Refuse a network of which a part would have random weights, as far as that is known before building."""
-    if is_exported_file(spec.model):
-        raise UsageError(
-            f"{spec.model} is an exported file, which is not evaluated",
-            hint="name the network it was made of",
-        )
     if spec.weights is None and not models.is_users_own(spec):
         raise UsageError(
             f"{spec.label} has random weights, so its accuracy is that of guessing", hint="add --weights FILE"
@@ -177,7 +180,7 @@ def _require_trained(spec: ModelSpec) -> None:
 
 def _planned(spec: ModelSpec, said: str | None, request: WorkloadRequest) -> PlannedNetwork:
     preprocessing = preprocessing_for(spec, said, image_size(request))
-    batch = BATCH_SIZE if request.batch_size is None else request.batch_size
+    batch = _BATCH_SIZE if request.batch_size is None else request.batch_size
     asked = replace(request, image_size=None, batch_size=batch)
     (workload,) = workloads(asked, preprocessing.input_shape)
     return PlannedNetwork(spec=spec, preprocessing=preprocessing, workload=workload)
@@ -297,7 +300,10 @@ def _ranked(
     environ = worker_environ(network.workload)
     with WorkerSession(request, command=command, environ=environ, timeout_s=_SILENCE_S) as session:
         while done < images:
-            ranked = expect(session, Ranked)
+            try:
+                ranked = expect(session, Ranked)
+            except Misnamed as error:  # it is what was asked for that does not fit
+                raise UsageError(str(error)) from error
             done += len(ranked.places) + len(ranked.unreadable)
             observe(Evaluating(network.spec.label, done, images))
             yield ranked

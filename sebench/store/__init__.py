@@ -1,5 +1,6 @@
 """What is kept on disk: results with their index, counts, and files that are whole or absent."""
 
+from sebench.store.accuracy import read_accuracy
 from sebench.store.cache import (
     CountCache,
     InputCache,
@@ -44,6 +45,7 @@ __all__ = [
     "criteria",
     "load_result",
     "parse_since",
+    "read_accuracy",
     "resolve_results",
     "scratch_folder",
     "sources_digest",

@@ -13,6 +13,7 @@ FUNCTIONS = (
     sebench.check,
     sebench.compare,
     sebench.count,
+    sebench.evaluate,
     sebench.load,
     sebench.profile,
     sebench.sweep,

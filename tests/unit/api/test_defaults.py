@@ -17,6 +17,7 @@ ALONE = {
     "count": {"sites", "stages"},
     "profile": {"sites", "stages"},
     "check": {"progress"},
+    "evaluate": set(),
     "table": {"progress"},
     "tune": {"progress", "axes"},
     "excite": {"progress"},
@@ -24,11 +25,12 @@ ALONE = {
 """What only programs have: a callback, a former name, and what describes a module object."""
 PRESENTATION = {"output_format", "output", "plot", "quiet", "debug", "cache"}
 UNSAID = {
-    # `save` is None there; stored results are for `load`; a class is a variant
-    "compare": {"no_save", "sides", "directory", "attention", "across", "directories"},
+    # `save` is None there; stored results are for `load`; a class is a variant; accuracy is for documents
+    "compare": {"no_save", "sides", "directory", "attention", "across", "directories", "accuracy"},
     # Every breakdown is an attribute. Graphs of runtimes are shown; `sebench.graphs` reads those of files.
     "count": {"by", "sites", "cross_check", "strict", "attention", "runtime", "graph"},
     "profile": {"attention", "runtime"},
+    "evaluate": set(),
     # `attempts=None`, and `sebench.reporting.exports`
     "check": {"no_save", "junit", "dump_config", "attention"},
     "table": set(),

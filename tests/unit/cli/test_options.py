@@ -23,7 +23,7 @@ OWN_WORDS = {
     *((option.option, command) for command in ("trend", "list") for option in ASKED_OPTIONS),
     ("--model", "verify"), ("--runtime", "count"), ("--variant", "count"),
     ("--variant", "lock"), ("--phase", "compare"), ("--runtime", "compare"),
-    ("--phase", "check"),
+    ("--phase", "check"), ("--variant", "evaluate"), ("--batch-size", "evaluate"),
     *((option, "excite") for option in ("--batch-size", "--model", "--variant")),
 }  # fmt: skip
 
