@@ -6,6 +6,7 @@ from sebench.api.comparison_result import ComparisonResult, ComparisonResults, l
 from sebench.api.count_result import CountResult
 from sebench.api.counting import count
 from sebench.api.evaluating import AccuracyResult, evaluate
+from sebench.api.exciting import ExcitationResult, excite
 from sebench.api.module_profile import ModuleProfileResult
 from sebench.api.overhead import Judgement, Overhead
 from sebench.api.profiling import ProfileResult, profile
@@ -20,6 +21,7 @@ __all__ = [
     "ComparisonResult",
     "ComparisonResults",
     "CountResult",
+    "ExcitationResult",
     "GateResult",
     "Judgement",
     "ModuleProfileResult",
@@ -34,6 +36,7 @@ __all__ = [
     "compare",
     "count",
     "evaluate",
+    "excite",
     "load",
     "profile",
     "sweep",

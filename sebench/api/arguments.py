@@ -130,11 +130,12 @@ _KINDS: Mapping[str, Kind] = {
     **dict.fromkeys(
         ("weights", "save", "lock", "attempts", "calibrations", "results", "directory", "file"), _PATH
     ),
-    **dict.fromkeys(("against", "names", "images", "preprocessing"), _PATH),
+    **dict.fromkeys(("against", "names", "images", "fold", "preprocessing"), _PATH),
     **dict.fromkeys(("model_args", "max_overhead", "margin", "stages", "axes"), _MAPPING),
     **dict.fromkeys(("model", "baseline", "candidate", "example_inputs"), _NETWORK),
     "variant": _VARIANT,
     "budget_s": _NUMBER,
+    "constant_below": _NUMBER,
     "timeout_s": _NUMBER,
     "image_size": _SIZE,
     "input_shape": _SHAPE,

@@ -25,6 +25,7 @@ _EXAMPLES: Mapping[str, str] = {
     "calibrate": "sebench calibrate --model resnet50",
     "sweep": "sebench sweep -m resnet50 -m mobilenet_v1 -b 1 -b 8 --threads 1 --threads 2",
     "tune": "sebench tune --model resnet50 --max-overhead params:1.04 --dry-run",
+    "excite": "sebench excite --model resnet50 --weights se.pt --images val --plot gates.svg",
     "evaluate": "sebench evaluate -m resnet50 -v se --weights se_resnet50.pt --images val",
     "report": "sebench report -o cost.html",
     "trend": "sebench trend latency --model resnet50 --device cpu",

@@ -179,14 +179,24 @@ def _require_trained(spec: ModelSpec) -> None:
 
 
 def _planned(spec: ModelSpec, said: str | None, request: WorkloadRequest) -> PlannedNetwork:
-    preprocessing = _preprocessing(spec, said, image_size(request))
+    preprocessing = preprocessing_for(spec, said, image_size(request))
     batch = _BATCH_SIZE if request.batch_size is None else request.batch_size
     asked = replace(request, image_size=None, batch_size=batch)
     (workload,) = workloads(asked, preprocessing.input_shape)
     return PlannedNetwork(spec=spec, preprocessing=preprocessing, workload=workload)
 
 
-def _preprocessing(spec: ModelSpec, said: str | None, size: models.ImageSize | None) -> Preprocessing:
+def preprocessing_for(spec: ModelSpec, said: str | None, size: models.ImageSize | None) -> Preprocessing:
+    """What is done to images before a network sees them.
+
+    Args:
+        spec: the network.
+        said: ``paper``, ``own``, or a file; None is the own of networks that have one, else the paper's.
+        size: of what it sees; None leaves it to the others.
+
+    Raises:
+        UsageError: two sizes, no such file, or a network that does not say.
+    """
     source = models.source_of(spec.model)
     if size is not None:
         source.check_image_size(spec.model, size)

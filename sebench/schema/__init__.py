@@ -90,6 +90,12 @@ from sebench.schema.costs import (
     ToolCheck,
     UncountedOp,
 )
+from sebench.schema.excitation import (
+    CONSTANT_BELOW,
+    Excitation,
+    ExcitedGate,
+    Folded,
+)
 from sebench.schema.identity import (
     allows,
     fingerprint,
@@ -254,6 +260,7 @@ __all__ = [
     "BESIDE_NETWORK",
     "COLUMN_OPTIONS",
     "COMMIT_LENGTH",
+    "CONSTANT_BELOW",
     "CUSTOM",
     "EXACT_METRICS",
     "EXPORTED_SUFFIXES",
@@ -313,8 +320,11 @@ __all__ = [
     "Environment",
     "EvaluatedImages",
     "ExactCost",
+    "Excitation",
+    "ExcitedGate",
     "Fate",
     "Finding",
+    "Folded",
     "Gate",
     "GateCost",
     "GateNodes",

@@ -11,6 +11,8 @@ from sebench.schema import (
     CrossCheck,
     DeviceState,
     EnergyBlock,
+    Excitation,
+    Folded,
     GraphSamples,
     LockedNetwork,
     LockEntry,
@@ -175,6 +177,47 @@ class LockRequest(Value, frozen=True, kw_only=True, tag=True):
     networks: tuple[LockedNetwork, ...]
     torch: str
     """The minor version to file the figures under."""
+
+
+class ExciteRequest(Value, frozen=True, kw_only=True, tag=True):
+    """Runner to worker, instead of `Request`: watch the gates of one network on images."""
+
+    spec: ModelSpec
+    workload: Workload
+    """Its batch is how many images are read together."""
+    preprocessing: Preprocessing
+    seed: int
+    """Of weights that no file gives, and of the order of the images."""
+    images: str
+    """A folder with one folder per class."""
+    limit: int | None = None
+    """How many images are drawn; None is all."""
+    workers: int = 0
+    """Processes that read images."""
+    folder: str
+    """An empty one, for the moments; a file ``stop`` in it ends the watching early."""
+    constant_below: float
+    fold: str | None = None
+    """The file to write the weights to once near-constant gates are folded into them."""
+
+
+class Seen(Value, frozen=True, kw_only=True, tag=True):
+    """Worker to runner, after each batch: how far it is."""
+
+    comparing: bool = False
+    """Whether the folded network is compared with the one as it was."""
+    images: int
+    of: int
+
+
+class Excited(Value, frozen=True, kw_only=True, tag=True):
+    """Worker to runner: the answer to an `ExciteRequest`; the moments are in its folder."""
+
+    excitation: Excitation
+    folded: Folded | None = None
+    not_folded: str = ""
+    """Why there is no folded network, where one was asked for."""
+    runtime: dict[str, Any]
 
 
 class Exported(Value, frozen=True, kw_only=True, tag=True):
@@ -384,9 +427,10 @@ Asked = (
     | LockRequest
     | CounterRequest
     | EnergyRequest
+    | ExciteRequest
     | Join
 )
 """What a worker may be asked first."""
 Measurements = Measured | Ranked | MemoryMeasured | Profiled | GraphsRead | EnergyMeasured
-Answers = Exported | Counted | CrossChecked | Locked | CounterFound
+Answers = Exported | Counted | CrossChecked | Locked | CounterFound | Seen | Excited
 Reply = Measurements | Answers | Alive | Ready | SideReady | Timed | Done | EnergyDone | Failed

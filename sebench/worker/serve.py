@@ -18,6 +18,7 @@ from sebench.schema import OWN_FACTS
 from sebench.worker.channel import Build, Fatal, Lines, Select, Sink, WorkerChannel, guarded
 from sebench.worker.counting import serve_counts, serve_lock
 from sebench.worker.evaluating import evaluate_network
+from sebench.worker.excitation import excite
 from sebench.worker.graphs import read_graphs
 from sebench.worker.preparing import (
     build_module,
@@ -38,6 +39,7 @@ from sebench.worker.protocol import (
     CountRequest,
     CrossCheckRequest,
     EnergyRequest,
+    ExciteRequest,
     ExportRequest,
     Failed,
     GraphRequest,
@@ -107,10 +109,10 @@ def _answer(
             serve_counts(request, channel, exit_hooks)
         case LockRequest():
             serve_lock(request, channel, exit_hooks)
-        case CounterRequest():
-            _find_counter(request, channel)
-        case EnergyRequest():
-            _measure_energy(request, channel)
+        case CounterRequest() | EnergyRequest():
+            _read_energy(request, channel)
+        case ExciteRequest():
+            excite(request, channel)
         case _:
             assert_never(request)
 
@@ -187,6 +189,13 @@ def _profile(request: ProfileRequest, channel: WorkerChannel) -> None:
     with device.quiet():
         samples = guarded(lambda: profile_pair(request, device, prepare, alive=channel.alive))
     channel.send(Profiled(samples=samples, runtime=runtime_facts(device.name)))
+
+
+def _read_energy(request: CounterRequest | EnergyRequest, channel: WorkerChannel) -> None:
+    if isinstance(request, CounterRequest):
+        _find_counter(request, channel)
+    else:
+        _measure_energy(request, channel)
 
 
 def _find_counter(request: CounterRequest, channel: WorkerChannel) -> None:

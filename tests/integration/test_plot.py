@@ -108,6 +108,7 @@ COMMANDS = (
     ("trend", "latency", "-m", "resnet50"),
     ("profile", "-m", "resnet50"),
     ("sweep", "-m", "resnet50"),
+    ("excite", "-m", "resnet50", "--images", str(DATA)),
 )
 
 

@@ -20,6 +20,7 @@ ALONE = {
     "evaluate": set(),
     "table": {"progress"},
     "tune": {"progress", "axes"},
+    "excite": {"progress"},
 }
 """What only programs have: a callback, a former name, and what describes a module object."""
 PRESENTATION = {"output_format", "output", "plot", "quiet", "debug", "cache"}
@@ -33,6 +34,7 @@ UNSAID = {
     # `attempts=None`, and `sebench.reporting.exports`
     "check": {"no_save", "junit", "dump_config", "attention"},
     "table": set(),
+    "excite": set(),
     # `save` is None there; `axes` has all options of attention, `forms` the names of forms
     "tune": {"no_save", "form", "export", *(f"axis_{name}" for name in SEARCH_AXES)},
 }

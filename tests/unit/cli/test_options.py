@@ -24,6 +24,7 @@ OWN_WORDS = {
     ("--model", "verify"), ("--runtime", "count"), ("--variant", "count"),
     ("--variant", "lock"), ("--phase", "compare"), ("--runtime", "compare"),
     ("--phase", "check"), ("--variant", "evaluate"), ("--batch-size", "evaluate"),
+    *((option, "excite") for option in ("--batch-size", "--model", "--variant")),
 }  # fmt: skip
 
 
