@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sebench.errors import UsageError
 from sebench.models.checkpoints.catalogue import recognised
 from sebench.models.checkpoints.layout import Layout
-from sebench.models.checkpoints.reading import Checkpoint, described, read
+from sebench.models.checkpoints.reading import Checkpoint, common_prefix, described, read
 from sebench.models.registry import find_model
 from sebench.schema import ModelSpec
 
@@ -44,7 +44,9 @@ def load_weights(network: nn.Module, spec: ModelSpec, *, slot: str | None = None
     where = f"--weights {weights} does not fit {spec.label}"
     if slot is None:
         fits = own.keys() - _counters(own) <= checkpoint.tensors.keys()
-        found = dict(checkpoint.tensors if fits else checkpoint.unwrapped)
+        prefix = common_prefix(own)  # a module that is called so
+        unwrapped = {f"{prefix}{key}": tensor for key, tensor in checkpoint.unwrapped.items()}
+        found = dict(checkpoint.tensors) if fits else unwrapped
     else:
         found = _with_own_attention(own, _renamed(checkpoint, spec, where), slot)
     _fill_counters(own, found)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,7 +26,8 @@ _AVERAGED = ("state_dict_ema", "model_ema")
 _PREFIXES = ("module.", "_orig_mod.")
 _COUNT = "n_averaged"
 """What `torch.optim.swa_utils.AveragedModel` has besides the network."""
-_REFUSED = re.compile(r"GLOBAL (\S+) was not an allowed global")
+_REFUSED = re.compile(r"GLOBAL (\S+)")
+_PICKLE, _ZIP = b"\x80", b"PK"
 _DEEPEST = 4
 
 
@@ -91,6 +93,7 @@ def read(weights: str, device: str = "cpu") -> Checkpoint:
 def _content(path: Path, device: str) -> Any:  # noqa: ANN401 - whatever somebody saved
     import torch
 
+    start = b""
     try:
         if not path.is_file():
             raise DataFileError("it is not a file" if path.exists() else "there is no such file")
@@ -101,8 +104,10 @@ def _content(path: Path, device: str) -> Any:  # noqa: ANN401 - whatever somebod
             if is_safetensors(start):
                 return read_safetensors(path, torch.device(device))
             file.seek(0)
-            # Of a path torch looks at the suffix, too.
-            return torch.load(file, map_location=device, weights_only=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of tensors that are refused later
+                # Of a path torch looks at the suffix, too.
+                return torch.load(file, map_location=device, weights_only=True)
     except DataFileError as error:
         raise UsageError(
             f"--weights {path} cannot be read: {error}", hint=error.hint or "save or copy it once more"
@@ -110,11 +115,13 @@ def _content(path: Path, device: str) -> Any:  # noqa: ANN401 - whatever somebod
     except OSError as error:
         raise UsageError(f"--weights {path}: {error.strerror or error}", hint="name a state_dict") from error
     except Exception as error:
-        raise UsageError(f"--weights {path} cannot be read: {_reason(str(error))}", hint=_SAVE_IT) from error
+        raise UsageError(
+            f"--weights {path} cannot be read: {_reason(str(error), start)}", hint=_SAVE_IT
+        ) from error
 
 
-def _reason(error: str) -> str:
-    if "weights only load failed" in error.lower():
+def _reason(error: str, start: bytes) -> str:
+    if "weights only load failed" in error.lower() and start.startswith((_PICKLE, _ZIP)):
         named = ", ".join(dict.fromkeys(_REFUSED.findall(error)))
         return "it holds objects besides tensors, which are not loaded" + (f": {named}" if named else "")
     if "torchscript" in error.lower():
@@ -180,14 +187,16 @@ def _without_prefixes(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor],
     """Prefixes that all names have, in whatever order they were put there."""
     found = dict(tensors)
     findings: tuple[Finding, ...] = ()
-    while True:
-        names = found.keys() - {_COUNT}
-        prefix = next((each for each in _PREFIXES if names and all(n.startswith(each) for n in names)), None)
-        if prefix is None:
-            return found, findings
+    while prefix := common_prefix(found.keys() - {_COUNT}):
         if _COUNT in found:
             findings = (_note("weights are an average over steps, of torch's AveragedModel"),)
         found = {name.removeprefix(prefix): found[name] for name in found if name != _COUNT}
+    return found, findings
+
+
+def common_prefix(names: Collection[str]) -> str:
+    """What a wrapper put before all of these names: ``module.``, ``_orig_mod.``, ``""`` for nothing."""
+    return next((each for each in _PREFIXES if names and all(n.startswith(each) for n in names)), "")
 
 
 def _is_number(tensor: torch.Tensor) -> bool:
