@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from sebench.errors import UsageError
 from sebench.models.checkpoints.layout import Layout
 from sebench.models.checkpoints.loading import layout_of
-from sebench.models.checkpoints.reading import described, split_part
+from sebench.models.checkpoints.reading import described, note, split_part
 from sebench.models.own_arguments import OWN_ARGUMENTS, SLOT, read_own_arguments
 from sebench.models.registry import ModelInfo, StrideIn, find_model
 from sebench.schema import Finding, ModelSpec, parse_variant
@@ -94,14 +94,16 @@ def checkpoint_findings(spec: ModelSpec) -> tuple[Finding, ...]:
         findings.append(_of_layout(spec, layout))
         left_out = sum(layout.leaves_out(key) for key in checkpoint.unwrapped)
         if left_out:
-            findings.append(_note(f"{left_out} tensors of an auxiliary classifier are left out"))
+            findings.append(
+                note(f"{left_out} tensors of an auxiliary classifier are left out", severity="info")
+            )
     names = [layout.name(key) if layout else key for key in checkpoint.unwrapped]
     has_attention = any(SLOT in name.split(".") for name in names if name)
     wants_attention = parse_variant(spec.variant).kind is not None
     if wants_attention and not has_attention:
-        findings.append(_note(f"{spec.weights} has no attention: that of {spec.label} has random weights"))
+        findings.append(note(f"{spec.weights} has no attention: that of {spec.label} has random weights"))
     elif has_attention and not wants_attention:
-        findings.append(_note(f"attention in {spec.weights} is left out of {spec.label}"))
+        findings.append(note(f"attention in {spec.weights} is left out of {spec.label}", severity="info"))
     return tuple(findings)
 
 
@@ -111,8 +113,8 @@ def _of_layout(spec: ModelSpec, layout: Layout) -> Finding:
     if built:
         message += f"; {spec.model} is built with {', '.join(built)}"
     if layout.doubt and _follows(spec, layout):
-        return _note(f"{message}; {layout.doubt}", layout.otherwise)
-    return _note(message)
+        return note(f"{message}; {layout.doubt}", layout.otherwise)
+    return note(message)
 
 
 def _follows(spec: ModelSpec, layout: Layout) -> bool:
@@ -120,7 +122,3 @@ def _follows(spec: ModelSpec, layout: Layout) -> bool:
     return spec.stride_in == layout.stride_in and all(
         f"{key}={value}" in spec.model_args for key, value in layout.arguments.items()
     )
-
-
-def _note(message: str, hint: str | None = None) -> Finding:
-    return Finding(code="checkpoint", severity="info", message=message, hint=hint)

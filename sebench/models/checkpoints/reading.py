@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sebench.errors import DataFileError, UsageError
 from sebench.models.checkpoints.safetensors import is_safetensors, read_safetensors
-from sebench.schema import Finding
+from sebench.schema import Finding, Severity
 
 if TYPE_CHECKING:
     import torch
@@ -86,7 +86,7 @@ def read(weights: str, device: str = "cpu") -> Checkpoint:
     kinds = Counter(str(each.dtype).removeprefix("torch.") for each in tensors.values() if _is_number(each))
     if kinds.keys() - {"float32"}:
         held = ", ".join(f"{count} tensors of {kind}" for kind, count in kinds.most_common())
-        more = (*more, _note(f"{path} holds {held}; the network keeps its own number format"))
+        more = (*more, note(f"{path} holds {held}; the network keeps its own number format"))
     return Checkpoint(tensors, unwrapped, (*findings, *more))
 
 
@@ -141,11 +141,11 @@ def _state_in(content: object, path: Path, part: str | None) -> tuple[dict[str, 
             break
         chosen, *others = inside
         if chosen in _AVERAGED:
-            findings.append(_note(f"weights are the moving average in {path}, {chosen}"))
+            findings.append(note(f"weights are the moving average in {path}, {chosen}"))
         averages = [key for key in others if key in _AVERAGED]
         if averages:
             hint = f"choose that with --weights {path}{PART}{averages[0]}"
-            findings.append(_note(f"weights are {chosen} of {path}, not its {averages[0]}", hint))
+            findings.append(note(f"weights are {chosen} of {path}, not its {averages[0]}", hint))
         content = content[chosen]
     if not _is_state(content):
         raise UsageError(f"--weights {path} holds no state_dict", hint=_hint_of(content, path))
@@ -189,7 +189,7 @@ def _without_prefixes(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor],
     findings: tuple[Finding, ...] = ()
     while prefix := common_prefix(found.keys() - {_COUNT}):
         if _COUNT in found:
-            findings = (_note("weights are an average over steps, of torch's AveragedModel"),)
+            findings = (note("weights are an average over steps, of torch's AveragedModel"),)
         found = {name.removeprefix(prefix): found[name] for name in found if name != _COUNT}
     return found, findings
 
@@ -203,5 +203,6 @@ def _is_number(tensor: torch.Tensor) -> bool:
     return tensor.is_floating_point() or tensor.is_complex()
 
 
-def _note(message: str, hint: str | None = None) -> Finding:
-    return Finding(code="checkpoint", severity="info", message=message, hint=hint)
+def note(message: str, hint: str | None = None, severity: Severity = "warning") -> Finding:
+    """A finding about weights; one of severity ``info`` is kept and not shown."""
+    return Finding(code="checkpoint", severity=severity, message=message, hint=hint)
