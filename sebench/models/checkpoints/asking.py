@@ -99,10 +99,12 @@ def checkpoint_findings(spec: ModelSpec) -> tuple[Finding, ...]:
             )
     names = [layout.name(key) if layout else key for key in checkpoint.unwrapped]
     has_attention = any(SLOT in name.split(".") for name in names if name)
-    wants_attention = parse_variant(spec.variant).kind is not None
-    if wants_attention and not has_attention:
+    kind = parse_variant(spec.variant).kind
+    if kind is not None and not has_attention:
         findings.append(note(f"{spec.weights} has no attention: that of {spec.label} has random weights"))
-    elif has_attention and not wants_attention:
+    elif kind is not None and layout is not None and kind.name != "se":
+        findings.append(note(f"attention in {spec.weights} is SE: that of {spec.label} has random weights"))
+    elif has_attention and kind is None:
         findings.append(note(f"attention in {spec.weights} is left out of {spec.label}", severity="info"))
     return tuple(findings)
 

@@ -179,7 +179,16 @@ def built(spec):
     return models.build(spec).module
 
 
-@pytest.mark.parametrize(("make", "expected"), FOREIGN.items())
+SLOW = (pytorchcv_senet154,)
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        pytest.param(make, expected, marks=pytest.mark.slow if make in SLOW else ())
+        for make, expected in FOREIGN.items()
+    ],
+)
 def test_outputs_are_those_of_the_other_library(make, expected):
     spec, stride_in, model_args = expected
     theirs = randomised(make())
@@ -273,6 +282,8 @@ def test_attention_that_is_missing_or_too_much_is_said():
         )
         or "has no attention: that of resnet50 se" in models.checkpoint_findings(plain)[-1].message
     )
+    other = with_weights(timm_seresnet50(), variant="eca")
+    assert "attention in net.pt is SE: that of resnet50 eca" in models.checkpoint_findings(other)[-1].message
     attended = with_weights(timm_seresnet50(), variant="plain")
     assert "attention in net.pt is left out of resnet50" in models.checkpoint_findings(attended)[-1].message
 
@@ -312,30 +323,30 @@ def on_meta(make):
 
 
 WHOLE = [
-    ("timm", "resnet152", "resnet152", "plain"),
-    ("timm", "resnext101_32x4d", "resnext101_32x4d", "plain"),
+    pytest.param("timm", "resnet152", "resnet152", "plain", marks=pytest.mark.slow),
+    pytest.param("timm", "resnext101_32x4d", "resnext101_32x4d", "plain", marks=pytest.mark.slow),
     ("timm", "legacy_seresnet50", "resnet50", "se"),
-    ("timm", "legacy_seresnet101", "resnet101", "se"),
-    ("timm", "legacy_seresnet152", "resnet152", "se"),
+    pytest.param("timm", "legacy_seresnet101", "resnet101", "se", marks=pytest.mark.slow),
+    pytest.param("timm", "legacy_seresnet152", "resnet152", "se", marks=pytest.mark.slow),
     ("timm", "legacy_seresnext50_32x4d", "resnext50_32x4d", "se"),
-    ("timm", "legacy_seresnext101_32x4d", "resnext101_32x4d", "se"),
+    pytest.param("timm", "legacy_seresnext101_32x4d", "resnext101_32x4d", "se", marks=pytest.mark.slow),
     ("timm", "legacy_senet154", "senet154", "se"),
     ("timm", "seresnet50", "resnet50", "se"),
     ("timm", "seresnext50_32x4d", "resnext50_32x4d", "se"),
-    ("timm", "seresnext101_32x4d", "resnext101_32x4d", "se"),
+    pytest.param("timm", "seresnext101_32x4d", "resnext101_32x4d", "se", marks=pytest.mark.slow),
     ("timm", "vgg16_bn", "vgg16_bn", "plain"),
     ("timm", "inception_v3", "inception_v3", "plain"),
-    ("torchvision", "resnet101", "resnet101", "plain"),
+    pytest.param("torchvision", "resnet101", "resnet101", "plain", marks=pytest.mark.slow),
     ("torchvision", "vgg16_bn", "vgg16_bn", "plain"),
     ("torchvision", "alexnet", "alexnet", "plain"),
-    ("pytorchcv", "seresnet152", "resnet152", "se"),
-    ("pytorchcv", "resnext101_32x4d", "resnext101_32x4d", "plain"),
-    ("pytorchcv", "seresnext101_32x4d", "resnext101_32x4d", "se"),
+    pytest.param("pytorchcv", "seresnet152", "resnet152", "se", marks=pytest.mark.slow),
+    pytest.param("pytorchcv", "resnext101_32x4d", "resnext101_32x4d", "plain", marks=pytest.mark.slow),
+    pytest.param("pytorchcv", "seresnext101_32x4d", "resnext101_32x4d", "se", marks=pytest.mark.slow),
     ("pytorchcv", "senet154", "senet154", "se"),
     ("pytorchcv", "bn_vgg16b", "vgg16_bn", "plain"),
-    ("pytorchcv", "wrn28_10_cifar10", "cifar_wrn28_10", "plain"),
-    ("pytorchcv", "preresnet164bn_cifar10", "cifar_resnet164", "plain"),
-    ("pretrainedmodels", "se_resnet101", "resnet101", "se"),
+    pytest.param("pytorchcv", "wrn28_10_cifar10", "cifar_wrn28_10", "plain", marks=pytest.mark.slow),
+    pytest.param("pytorchcv", "preresnet164bn_cifar10", "cifar_resnet164", "plain", marks=pytest.mark.slow),
+    pytest.param("pretrainedmodels", "se_resnet101", "resnet101", "se", marks=pytest.mark.slow),
     ("pretrainedmodels", "senet154", "senet154", "se"),
     ("pretrainedmodels", "resnet50", "resnet50", "plain"),
     ("pretrainedmodels", "vgg16_bn", "vgg16_bn", "plain"),
