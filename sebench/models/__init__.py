@@ -13,6 +13,7 @@ from sebench.models.building import (
     resolve,
     runs_here,
 )
+from sebench.models.checkpoints import checkpoint_findings
 from sebench.models.factories import factory_running
 from sebench.models.grammar import GrammarRow, grammar
 from sebench.models.neighbours import is_installed, own_files, search_last
@@ -49,6 +50,7 @@ __all__ = [
     "Source",
     "as_published",
     "build",
+    "checkpoint_findings",
     "code_files",
     "code_folders",
     "describe",

@@ -52,6 +52,16 @@ class ModelInfo:
     """The convolution that strides in a bottleneck; None where there is no choice."""
 
     @property
+    def has_stem_pool(self) -> bool:
+        """Whether its stem ends in a max pooling that other implementations do otherwise."""
+        return self.family in ("resnet", "senet")
+
+    @property
+    def has_batch_norm(self) -> bool:
+        """Whether it normalises at all."""
+        return self.family != "alexnet"
+
+    @property
     def factory(self) -> str:
         """Import path of the function that builds the network."""
         return f"sebench.models.{self.family}:{self.name}"

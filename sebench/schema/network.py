@@ -25,7 +25,8 @@ class NetworkOptions(Value, frozen=True, kw_only=True):
     model_args: tuple[str, ...] = ()
     """Keyword arguments of its factory, each as ``key=value``, in the order of their keys."""
     weights: str | None = None
-    """File with a state_dict that is loaded into the network as its author built it."""
+    """File with a state_dict that is loaded into the network as its author built it; ``FILE#PART`` for one of
+    several in it."""
     insert_after: str | None = None
     """Regular expression for the modules after which attention is put, instead of the paper's places."""
     attention_class: str | None = None
@@ -89,7 +90,7 @@ NETWORK_OPTIONS: tuple[NetworkOption, ...] = (
         "model_args",
         "--model-arg",
         "KEY=...",
-        "Keyword argument of the network's factory; repeatable.",
+        "Keyword argument of the network's factory; sebench's own take pool, eps and activation; repeatable.",
         ", ".join,
         repeatable=True,
     ),
@@ -97,7 +98,8 @@ NETWORK_OPTIONS: tuple[NetworkOption, ...] = (
         "weights",
         "--weights",
         "FILE",
-        "state_dict to load into the network; default: random weights.",
+        "state_dict or safetensors to load into the network (FILE#PART: one of several in it); default: "
+        "random weights.",
         lambda value: f"weights from {value}",
         changes_costs=False,
     ),

@@ -30,7 +30,7 @@ def count_on_shapes(spec: ModelSpec, shape: tuple[int, ...], dtype: str) -> Stat
         parse_variant(spec.variant),
         shapes.DTYPES.get(dtype),
     )
-    if not isinstance(source, Native) or spec.weights is not None or variant.forms:
+    if not isinstance(source, Native) or spec.weights is not None or spec.model_args or variant.forms:
         return None
     if variant.kind is not None and variant.kind.name not in KINDS:
         return None

@@ -195,3 +195,27 @@ def test_two_runtimes_of_one_network_are_compared(own):
     assert comparison["model"] == "nets.py:net@compile against nets.py:net@eager"
     metrics = {metric["metric"]: metric for metric in comparison["metrics"]}
     assert (metrics["params"]["ratio"]["estimate"], metrics["latency"]["status"]) == (1.0, "ok")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("fewest_blocks_measured")
+def test_weights_of_another_library_are_said_beside_the_result(own, tmp_path):
+    import timm
+    import torch
+
+    state = timm.create_model("mobilenetv1_100").half().state_dict()
+    torch.save({"state_dict": state, "state_dict_ema": state, "epoch": 1}, tmp_path / "timm.pt")
+    asked = (
+        "compare -m mobilenet_v1 --weights timm.pt --image-size 32 --threads 1 --device cpu --effort quick"
+    )
+    done = own(f"{asked} --no-save --format json")
+    (comparison,) = json.loads(done.stdout)["comparisons"]
+    said = [each["message"] for each in comparison["findings"] if each["code"] == "checkpoint"]
+    assert said == [
+        "weights are state_dict of timm.pt, not its state_dict_ema",
+        # 27 convolutions, as many normalisations with four tensors, and a classifier of two
+        "timm.pt holds 137 tensors of float16; the network keeps its own number format",
+        "weights in timm.pt are named as in timm; mobilenet_v1 is built with activation=relu6",
+        "timm.pt has no attention: that of mobilenet_v1 se has random weights",
+    ]
+    assert all(message in " ".join(done.stderr.split()) for message in said)

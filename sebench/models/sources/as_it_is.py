@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from sebench.errors import BuildError, UsageError, VariantError
 from sebench.models.arguments import in_order, keywords_of, require_accepted, require_complete
+from sebench.models.checkpoints import load_weights, with_digest
 from sebench.models.factories import Factory, call_factory
 from sebench.models.sources.source import BuiltModel, Source
-from sebench.models.weights import load_weights, with_digest
 from sebench.schema import ASIS, ModelSpec, parse_variant
 
 if TYPE_CHECKING:

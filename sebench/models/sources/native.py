@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast, get_args
 import msgspec
 
 from sebench.errors import BuildError, UnknownModelError, UsageError, VariantError
+from sebench.models.checkpoints import load_weights, own_options, with_digest
+from sebench.models.own_arguments import SLOT, apply_own_arguments, read_own_arguments
 from sebench.models.registry import ModelInfo, StrideIn, find_model, height_width, list_models
 from sebench.models.sources.source import USUAL_INPUT, BuiltModel, InputSize, Source, near_names
-from sebench.models.weights import load_weights, with_digest
 from sebench.schema import (
     ASIS,
     NETWORK_OPTIONS,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-_OF_OTHERS = ("model_args", "insert_after", "attention_class")
+_OF_OTHERS = ("insert_after", "attention_class")
 
 
 class Native(Source):
@@ -97,9 +98,11 @@ class Native(Source):
         """
         import torch
 
+        info = self.info(spec.model)
         with torch.device("meta"):
-            network = assemble(spec, self.info(spec.model))
+            network = assemble(spec, info)
         module: nn.Module = network.module
+        apply_own_arguments(module, read_own_arguments(spec.model_args, info))
         if device.type != "meta":
             module = _materialise(module, spec, seed, device)
         elif spec.weights is not None:
@@ -172,7 +175,7 @@ def _factory_options(spec: ModelSpec, info: ModelInfo) -> dict[str, Any]:
 
 
 def _load(module: nn.Module, spec: ModelSpec) -> None:
-    load_weights(module, spec, slot="attention")
+    load_weights(module, spec, slot=SLOT)
 
 
 def _materialise(module: nn.Module, spec: ModelSpec, seed: int, device: torch.device) -> nn.Module:
@@ -196,7 +199,8 @@ def resolve_native(spec: ModelSpec, info: ModelInfo) -> ModelSpec:
     """Validate a specification and normalise it: equal networks become equal specifications.
 
     The variant becomes canonical (a stage set that holds every stage is dropped); the native number of
-    classes and the native stride become None.
+    classes and the native stride become None. Weights of another library bring the stride, the pooling and
+    the eps that they were trained with, where nobody says otherwise.
 
     Args:
         spec: what is asked for.
@@ -204,7 +208,8 @@ def resolve_native(spec: ModelSpec, info: ModelInfo) -> ModelSpec:
 
     Raises:
         VariantError: The variant is outside the grammar or does not fit the network.
-        UsageError: Number of classes or stride that this network cannot have.
+        UsageError: Number of classes, stride or argument that this network cannot have, or a file of weights
+            that cannot be read.
     """
     variant = parse_variant(spec.variant)
     if variant.as_built:
@@ -220,13 +225,16 @@ def resolve_native(spec: ModelSpec, info: ModelInfo) -> ModelSpec:
                 f"{option.option} is for networks of others: {info.name} is sebench's own",
                 hint="say where attention goes with the variant, e.g. se(stages=2-4,position=pre)",
             )
-    resolved = msgspec.structs.replace(
+    _require_stride_in(spec, info)
+    spec = with_digest(spec)
+    stride_in, model_args = own_options(spec, info)
+    return msgspec.structs.replace(
         spec,
         variant=str(variant),
         num_classes=_resolve_num_classes(spec, info),
-        stride_in=_resolve_stride_in(spec, info),
+        stride_in=stride_in,
+        model_args=model_args,
     )
-    return with_digest(resolved)
 
 
 def _fit(variant: Variant, info: ModelInfo) -> Variant:
@@ -267,12 +275,11 @@ def _resolve_num_classes(spec: ModelSpec, info: ModelInfo) -> int | None:
     return None if spec.num_classes == info.num_classes else spec.num_classes
 
 
-def _resolve_stride_in(spec: ModelSpec, info: ModelInfo) -> StrideIn | None:
+def _require_stride_in(spec: ModelSpec, info: ModelInfo) -> None:
     if spec.stride_in is None:
-        return None
+        return
     if info.default_stride_in is None:
         able = ", ".join(model.name for model in list_models() if model.default_stride_in)
         raise UsageError(f"stride-in does not apply to {info.name}", hint=f"it applies to {able}")
     if spec.stride_in not in get_args(StrideIn):
         raise UsageError(f"no stride-in {spec.stride_in!r}", hint="choose 1x1 or 3x3")
-    return None if spec.stride_in == info.default_stride_in else spec.stride_in

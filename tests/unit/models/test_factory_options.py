@@ -82,7 +82,7 @@ def test_a_factory_without_arguments_says_so():
 
 
 def test_native_networks_say_where_attention_goes_with_their_variant():
-    for options in ({"model_args": ("a=1",)}, {"insert_after": "x"}, {"attention_class": "Gate"}):
+    for options in ({"insert_after": "x"}, {"attention_class": "Gate"}):
         with pytest.raises(UsageError, match="is for networks of others: resnet50 is sebench's own"):
             models.resolve(ModelSpec(model="resnet50", variant="se", **options))
 
