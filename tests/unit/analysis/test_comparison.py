@@ -196,6 +196,21 @@ def test_what_disturbs_one_side_only_is_grade_c():
     assert latency(both).grade == "A"
 
 
+def test_a_ratio_that_depends_on_the_speed_of_the_machine_is_said():
+    # A machine at two speeds: 0.05 s a step and a ratio of 1.4, or 0.1 s and 1.3
+    states = [block(0.05, 0.05 * 1.4), block(0.1, 0.1 * 1.3)] * 4
+    metric = latency([process(states, n) for n in range(6)])
+    (found,) = (finding for finding in metric.findings if finding.code == "speed-dependent")
+    # ln(1.3 / 1.4) = -0.0741
+    assert found.message == (
+        "the candidate costs 7.4 % less while the machine is slow: the ratio is that of both states, in the"
+        " shares in which they were met"
+    )
+    assert found.severity == "info"
+    steady = [block(f, f * 1.4) for f in (0.05, 0.1)] * 4
+    assert "speed-dependent" not in codes(latency([process(steady, n) for n in range(6)]))
+
+
 def test_a_wide_interval_says_so_first():
     ratios = [0.9, 1.0, 1.1, 1.2, 1.3]
     metric = latency([process([block(0.05, 0.05 * r)] * 2, n) for n, r in enumerate(ratios)])

@@ -120,3 +120,30 @@ class TestDiagnostics:
         assert not statistics.unrest_difference([calm] * 5, [[1.0, 1.0, 1.15, 1.15]] * 5).significant
         assert statistics.unrest_difference([calm], [restless]) is None
         assert statistics.unrest_difference([[1.0, 2.0]] * 5, [restless] * 5) is None
+
+
+class TestSpeedEffect:
+    """A machine at two speeds: half of the blocks take twice as long."""
+
+    TIMES = [0.0, math.log(2)] * 4
+
+    def test_of_a_ratio_that_is_another_while_the_machine_is_slow(self):
+        found = statistics.speed_effect([0.30, 0.20] * 4, self.TIMES)
+        assert found.difference == pytest.approx(-0.1)
+        # no distances within either half: no error; 4 + 4 - 2 degrees of freedom
+        assert (found.standard_error, found.degrees_of_freedom, found.significant) == (0.0, 6, True)
+
+    def test_of_the_same_ratio(self):
+        assert not statistics.speed_effect([0.3] * 8, self.TIMES).significant
+
+    def test_below_two_percent_is_never_flagged(self):
+        assert not statistics.speed_effect([0.3, 0.319] * 4, self.TIMES).significant
+        assert statistics.speed_effect([0.3, 0.321] * 4, self.TIMES).significant
+
+    def test_speeds_less_than_a_tenth_apart_are_one(self):
+        # ln 1.1 = 0.0953
+        assert statistics.speed_effect([0.3, 0.2] * 4, [0.0, 0.095] * 4) is None
+        assert statistics.speed_effect([0.3, 0.2] * 4, [0.0, 0.096] * 4) is not None
+
+    def test_needs_three_blocks_of_either(self):
+        assert statistics.speed_effect([0.3, 0.2] * 2, [0.0, 1.0] * 2) is None
