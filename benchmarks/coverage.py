@@ -32,6 +32,7 @@ from scipy.special import ndtri, stdtrit
 
 import sebench
 from sebench.profilers.latency import MAX_PAUSE_S, steps_per_segment
+from sebench.runner.measuring.schedule import Prepared, discard_steps
 from sebench.schema import TimingPolicy
 from sebench.statistics import MIN_PROCESSES, block_log_ratio, estimate_ratio, signed_rank_interval
 
@@ -47,8 +48,9 @@ Builder = Callable[[np.random.Generator, Shape, float], Machine]
 FAST_S, SLOW_S = NETWORKS = (0.005, 0.05)
 """A step of the baseline."""
 POLICY = TimingPolicy()
-"""How long segments are, and how many steps after a change of side do not count."""
-CANARY_S = 0.004  # after each block
+"""How long segments are, and how long a process warms up."""
+CANARY_S = 0.001  # after each block
+WARM_UPS = 21  # of which more than half decide how many steps after a change of side do not count
 WANDER_S = 0.05  # in which a wander keeps 0.9 of its correlation
 # What refilling caches takes after a change to the baseline and to the candidate. In stored runs the first
 # step that counts was slower than those after it by 0.5 to 0.6 ms where a step takes 4 ms (OpenVINO), 0.3 ms
@@ -242,6 +244,25 @@ _NOISES = (
 NOISES = {noise.name: noise for noise in _NOISES}
 
 
+def discarded(rng: np.random.Generator, noise: Noise, *, ratio: float, step_s: float) -> int:
+    """How many steps after a change of side do not count, as most warm-ups find."""
+    machine, now = noise.machine(rng, (WARM_UPS, 1), step_s), np.zeros((WARM_UPS, 1))
+    cycles = math.ceil(POLICY.warmup_busy_s / (2 * step_s * (1 + ratio)))
+    times = np.empty((WARM_UPS, cycles, 4))
+    for slot in range(4 * cycles):
+        side = np.full((WARM_UPS, 1), slot % 4 >= 2)
+        took_s = machine(now, step_s * np.where(side, ratio, 1.0), side)
+        now = now + took_s
+        times[:, slot // 4, slot % 4] = took_s[:, 0]
+    step = {"baseline": step_s, "candidate": step_s * ratio}
+    after_change = (
+        {"baseline": run[:, 0] - run[:, 1], "candidate": run[:, 2] - run[:, 3]}
+        for run in np.log(times[:, 1:])
+    )
+    found = [discard_steps(POLICY, "cpu", Prepared(step, 0.0, seen)) for seen in after_change]
+    return sorted(found)[WARM_UPS // 2]
+
+
 def segment_times(
     rng: np.random.Generator, noise: Noise, sides: Sides, *, ratio: float, sd: float, step_s: float
 ) -> Floats:
@@ -252,12 +273,14 @@ def segment_times(
     machine, now, taken = noise.machine(rng, shape, step_s), np.zeros(shape), np.empty(sides.shape)
     count = steps_per_segment({"baseline": step_s}, POLICY)
     times = np.empty((*shape, count))
+    left_out = discarded(np.random.default_rng(rng.integers(2**32)), noise, ratio=ratio, step_s=step_s)
     for slot in range(sides.shape[2]):
         side = sides[:, :, slot]
         ideal = step_s * np.where(side, ratio * np.exp(effect), 1.0)
         changed = side != sides[:, :, slot - 1] if slot else np.ones(shape, dtype=bool)
-        now += rng.uniform(0, MAX_PAUSE_S, shape) + (CANARY_S if slot and slot % 4 == 0 else 0)
-        for _ in range(POLICY.discard_steps if changed.any() else 0):
+        if slot % 4 == 0:
+            now += rng.uniform(0, MAX_PAUSE_S, shape) + (CANARY_S if slot else 0)
+        for _ in range(left_out):
             now += np.where(changed, machine(now, np.where(changed, ideal, 0.0), side), 0.0)
         for step in range(count):
             times[:, :, step] = machine(now, ideal, side)
@@ -444,8 +467,9 @@ PAGE = """# Coverage of the 95 % interval
 {made}.
 Made by `python benchmarks/coverage.py --output reports/coverage.md`: simulated steps, in the order they would
 be taken, and the intervals of `sebench.statistics.estimate_ratio`. Standard error of a coverage of 0.95:
-{error:.4f}. Steps of the baseline take {networks}: segments of {steps} steps. The step after a change
-of side does not count.
+{error:.4f}. Steps of the baseline take {networks}: segments of {steps} steps. Whether steps after a change
+of side count is decided as in a measurement, by simulated warm-ups of one second; one decision per cell, that of
+the majority of {warm_ups}.
 
 Realistic cells: {count}; below {floor}: **{low}**; mean {mean:.3f}; lowest {worst.coverage:.3f}
 ({worst.noise.name}, {worst.design}, ratio {worst.ratio:g}, steps of {worst.step_s:g} s).
@@ -497,6 +521,7 @@ def page(cells: list[list[Cell]], few: list[list[Cell]], rivals: list[Rival], ma
     return PAGE.format(
         made=made,
         error=math.sqrt(0.95 * 0.05 / n),
+        warm_ups=WARM_UPS,
         networks=" and ".join(f"{step_s * 1e3:g} ms" for step_s in NETWORKS),
         steps=" and ".join(map(str, counts)),
         slow_ms=SLOW_S * 1e3,

@@ -40,6 +40,7 @@ from sebench.statistics.diagnostics import (
     order_effect,
     outlier_counts,
     quartiles,
+    robust_sd,
     speed_effect,
     unrest_difference,
 )
@@ -146,6 +147,7 @@ __all__ = [
     "process_evidence",
     "process_spread",
     "quartiles",
+    "robust_sd",
     "satterthwaite",
     "series_noise",
     "signed_rank_interval",

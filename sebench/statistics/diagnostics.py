@@ -93,15 +93,18 @@ def half_drift(blocks_by_process: Sequence[Sequence[float]]) -> Shift | None:
     return _contrast(*halves[0]) if halves else None
 
 
+def robust_sd(values: Values) -> float:
+    """Standard deviation by the median pairwise distance / 0.9539 (Shamos 1976); 0 for a single value."""
+    sample = checked(values)
+    return float(np.median(pairwise_distances(sample))) / 0.9539 if sample.size > 1 else 0.0
+
+
 def block_error(effects: Values) -> float:
     """Standard error of a process's Hodges-Lehmann estimate, by what its blocks differ; 0 for a single one.
 
-    sqrt(pi / 3 / n) sigma, sigma from the median pairwise distance (Shamos 1976), unmoved by stray spikes.
+    sqrt(pi / 3 / n) sigma, sigma from `robust_sd`, unmoved by stray spikes.
     """
-    sample = checked(effects)
-    if sample.size < 2:
-        return 0.0
-    return float(np.median(pairwise_distances(sample))) / 0.9539 * math.sqrt(math.pi / 3 / sample.size)
+    return robust_sd(effects) * math.sqrt(math.pi / 3 / len(effects))
 
 
 def agreement(blocks_by_process: Sequence[Sequence[float]]) -> float | None:

@@ -9,7 +9,7 @@ from random import Random
 
 from sebench.profilers.latency import block_seconds, draw_orders, steps_per_segment
 from sebench.schema import MAX_BLOCKS, Side, TimingPolicy
-from sebench.statistics import MIN_BLOCKS, carry_over
+from sebench.statistics import MIN_BLOCKS, carry_over, robust_sd
 from sebench.worker.protocol import Go
 
 # A t interval over fewer process estimates is too wide to be of use (docs/method.md).
@@ -17,6 +17,8 @@ MIN_PROCESSES = 5
 MAX_PROCESSES = 30
 SETTLED_S = 0.015
 """What a change of side leaves in caches and allocator is gone after this time, whatever a step takes."""
+QUIET_STEPS = 0.03
+"""Standard deviation of the logarithm of a step below which every effect of a change of side may count."""
 # A process that has measured this many blocks, and twice as long as it took to prepare, has an estimate that
 # is precise next to the spread between processes: further budget goes into more processes.
 GOOD_BLOCKS = 12
@@ -154,9 +156,10 @@ class Prepared:
 def discard_steps(policy: TimingPolicy, device: str, first: Prepared) -> int:
     """How many steps are run untimed after each change of side.
 
-    On the CPU none, unless the warm-up shows that the first step after a change takes longer on one side than
-    on the other, which alone moves the ratio; then as many as fit into `SETTLED_S`. An accelerator times many
-    steps as one, so that a discarded one costs little.
+    On the CPU none where steps vary so much that what a change leaves behind is lost in it, unless the warm-up
+    shows that the first step after a change takes longer on one side than on the other, which alone moves the
+    ratio; otherwise as many as fit into `SETTLED_S`. An accelerator times many steps as one, so that a
+    discarded one costs little.
 
     Args:
         policy: the fewest, if any.
@@ -166,8 +169,13 @@ def discard_steps(policy: TimingPolicy, device: str, first: Prepared) -> int:
     after_change = first.after_change
     if device != "cpu" or len(after_change) < 2:
         return policy.discard_steps
-    apart = carry_over(after_change["baseline"], after_change["candidate"])
-    if apart is None or not apart.significant:
+    sides = after_change["baseline"], after_change["candidate"]
+    apart = carry_over(*sides)
+    if apart is None:  # steps so long that the warm-up had few of them
+        return 0
+    # Neighbours differ by the root of two times what each varies by itself.
+    noise = max(map(robust_sd, sides)) / math.sqrt(2)
+    if noise > QUIET_STEPS and not apart.significant:
         return 0
     return max(policy.discard_steps, math.ceil(SETTLED_S / min(first.step_s.values())))
 
