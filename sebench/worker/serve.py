@@ -32,8 +32,8 @@ from sebench.worker.preparing import (
 )
 from sebench.worker.profiling import profile_pair
 from sebench.worker.protocol import (
-    Alive,
     AccuracyRequest,
+    Alive,
     Asked,
     CounterRequest,
     CountRequest,
