@@ -468,8 +468,8 @@ PAGE = """# Coverage of the 95 % interval
 Made by `python benchmarks/coverage.py --output reports/coverage.md`: simulated steps, in the order they would
 be taken, and the intervals of `sebench.statistics.estimate_ratio`. Standard error of a coverage of 0.95:
 {error:.4f}. Steps of the baseline take {networks}: segments of {steps} steps. Whether steps after a change
-of side count is decided as in a measurement, by simulated warm-ups of one second; one decision per cell, that of
-the majority of {warm_ups}.
+of side count is decided as in a measurement, by simulated warm-ups of one second; one decision per cell, that
+of the majority of {warm_ups}.
 
 Realistic cells: {count}; below {floor}: **{low}**; mean {mean:.3f}; lowest {worst.coverage:.3f}
 ({worst.noise.name}, {worst.design}, ratio {worst.ratio:g}, steps of {worst.step_s:g} s).

@@ -252,8 +252,8 @@ def _speed(blocks: Sequence[Block], log_ratios: Sequence[Sequence[float]]) -> It
         code="speed-dependent",
         severity="info",
         message=(
-            f"the candidate costs {abs(effect.difference) * 100:.1f} % {more} while the machine is slow: the ratio"
-            " is that of both states, in the shares in which they were met"
+            f"the candidate costs {abs(effect.difference) * 100:.1f} % {more} while the machine is slow:"
+            " the ratio is that of both states, in the shares in which they were met"
         ),
         hint="measure when the machine is free, or on one without neighbours",
     )

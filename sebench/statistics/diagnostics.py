@@ -30,7 +30,7 @@ SPEEDS_APART = math.log(1.1)
 """Halves of the blocks whose steps differ by less are of one speed."""
 
 NEGLIGIBLE_SPEED_EFFECT = 0.02
-"""Halves whose ratios differ by less are never flagged: a side that varies more than the other looks like it."""
+"""Halves whose ratios differ by less are never flagged: one side that varies more looks like it."""
 
 NEGLIGIBLE_UNREST = 0.05
 """Sides whose spreads differ by less are never flagged."""
@@ -182,7 +182,7 @@ def carry_over(baseline: Values, candidate: Values) -> Shift | None:
 
 
 def speed_effect(log_ratios: Values, log_times: Values) -> Shift | None:
-    """Whether the ratio depends on how fast the machine is: that of the slower half of the blocks minus the faster.
+    """Whether the ratio depends on the speed of the machine: slower half of the blocks minus faster half.
 
     Args:
         log_ratios: one per block.

@@ -156,10 +156,10 @@ class Prepared:
 def discard_steps(policy: TimingPolicy, device: str, first: Prepared) -> int:
     """How many steps are run untimed after each change of side.
 
-    On the CPU none where steps vary so much that what a change leaves behind is lost in it, unless the warm-up
-    shows that the first step after a change takes longer on one side than on the other, which alone moves the
-    ratio; otherwise as many as fit into `SETTLED_S`. An accelerator times many steps as one, so that a
-    discarded one costs little.
+    On the CPU none where steps vary so much that what a change leaves behind is lost in it, unless the
+    warm-up shows that the first step after a change takes longer on one side than on the other, which alone
+    moves the ratio; otherwise as many as fit into `SETTLED_S`. An accelerator times many steps as one, so
+    that a discarded one costs little.
 
     Args:
         policy: the fewest, if any.
