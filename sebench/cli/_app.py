@@ -25,6 +25,7 @@ _EXAMPLES: Mapping[str, str] = {
     "calibrate": "sebench calibrate --model resnet50",
     "sweep": "sebench sweep -m resnet50 -m mobilenet_v1 -b 1 -b 8 --threads 1 --threads 2",
     "tune": "sebench tune --model resnet50 --max-overhead params:1.04 --dry-run",
+    "train": "sebench train -m cifar_resnet20 -v plain -v se --data digits --epochs 10 -o digits",
     "report": "sebench report -o cost.html",
     "trend": "sebench trend latency --model resnet50 --device cpu",
     "merge": "sebench merge shard-1 shard-2 --into .sebench/results",

@@ -48,11 +48,13 @@ from sebench.worker.protocol import (
     Request,
     SideReady,
     SideRequest,
+    TrainRequest,
     WriteRequest,
 )
 from sebench.worker.resources import find_counter, measure_energy, measure_memory
 from sebench.worker.side import answer, check_origin
 from sebench.worker.timing import measure_pair, openmp_variables, run_other_rank
+from sebench.worker.training import serve_training
 from sebench.worker.writing import write_network
 
 
@@ -103,10 +105,10 @@ def _answer(
             serve_counts(request, channel, exit_hooks)
         case LockRequest():
             serve_lock(request, channel, exit_hooks)
-        case CounterRequest():
-            _find_counter(request, channel)
-        case EnergyRequest():
-            _measure_energy(request, channel)
+        case TrainRequest():
+            serve_training(request, channel)
+        case CounterRequest() | EnergyRequest():
+            _of_energy(request, channel)
         case _:
             assert_never(request)
 
@@ -179,6 +181,13 @@ def _profile(request: ProfileRequest, channel: WorkerChannel) -> None:
     with device.quiet():
         samples = guarded(lambda: profile_pair(request, device, prepare, alive=channel.alive))
     channel.send(Profiled(samples=samples, runtime=runtime_facts(device.name)))
+
+
+def _of_energy(request: CounterRequest | EnergyRequest, channel: WorkerChannel) -> None:
+    if isinstance(request, CounterRequest):
+        _find_counter(request, channel)
+    else:
+        _measure_energy(request, channel)
 
 
 def _find_counter(request: CounterRequest, channel: WorkerChannel) -> None:
