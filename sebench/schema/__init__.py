@@ -88,6 +88,7 @@ from sebench.schema.identity import (
     workload_values,
     workload_words,
 )
+from sebench.schema.images import Interpolation, Preprocessing
 from sebench.schema.lock import (
     ChangeKind,
     Lock,
@@ -306,6 +307,7 @@ __all__ = [
     "GraphPartName",
     "GraphSamples",
     "HeldMargin",
+    "Interpolation",
     "Interval",
     "LatencySummary",
     "LeftOut",
@@ -355,6 +357,7 @@ __all__ = [
     "Plan",
     "Position",
     "Preference",
+    "Preprocessing",
     "ProcessRun",
     "Profile",
     "ProfileSamples",

@@ -4,6 +4,8 @@ A *block* is four segments, ABBA or BAAB (A = baseline, B = candidate), and yiel
 or a difference in seconds. Blocks of one process share memory layout and library plans, so the process is
 the experimental unit and blocks are repeated looks at it.
 
+Accuracies are shares of images, and of two networks shares of the same images (`proportions`).
+
 Nothing here reads a clock, draws a random number or drops a value for its size.
 """
 
@@ -73,6 +75,7 @@ from sebench.statistics.percentiles import (
     percentile_difference,
     percentile_ratio,
 )
+from sebench.statistics.proportions import mcnemar_exact, tango_interval, wilson_interval
 from sebench.statistics.welch import (
     WelchDifference,
     satterthwaite,
@@ -116,6 +119,7 @@ __all__ = [
     "is_far_beyond",
     "lag1_autocorrelation",
     "look_confidence",
+    "mcnemar_exact",
     "median_interval",
     "needed_processes",
     "needed_steps",
@@ -134,7 +138,9 @@ __all__ = [
     "signed_rank_interval",
     "simultaneous_confidence",
     "t_interval",
+    "tango_interval",
     "unrest_difference",
     "welch_difference",
+    "wilson_interval",
     "worst_case",
 ]
