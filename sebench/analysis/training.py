@@ -9,7 +9,15 @@ from itertools import pairwise
 from statistics import fmean, median
 
 from sebench.schema.training import TrainedSeed, TrainedSide, Training
-from sebench.statistics import RatioEstimate, estimate_ratio, t_interval
+from sebench.statistics import (
+    ConfidenceLimits,
+    RatioEstimate,
+    estimate_ratio,
+    mcnemar_exact,
+    t_interval,
+    tango_interval,
+    wilson_interval,
+)
 
 WARM_UP_STEPS = 10
 """Left out of the cost of a step, of every seed."""
@@ -49,6 +57,42 @@ class Against:
     """Top-1 error of the candidate minus that of the baseline, paired by seed."""
     step_ratio: RatioEstimate
     """Time of a training step of the candidate over that of the baseline."""
+
+
+@dataclass(frozen=True, slots=True)
+class SameImages:
+    """Two networks of one seed on the same test images, by their top-1 answers."""
+
+    baseline_only: int
+    """Images that the baseline alone gets right."""
+    candidate_only: int
+    difference: ConfidenceLimits
+    """Of the share of right answers, candidate minus baseline (Tango)."""
+    p_value: float
+    """That the two are right equally often (McNemar, exact)."""
+
+
+def on_same_images(baseline: TrainedSide, candidate: TrainedSide) -> SameImages:
+    """Compare two networks image by image: what the interval stands for are other images, not other seeds."""
+    pairs = list(zip(baseline.ranks, candidate.ranks, strict=True))
+    baseline_only = sum(ours == 1 != theirs for ours, theirs in pairs)
+    candidate_only = sum(theirs == 1 != ours for ours, theirs in pairs)
+    return SameImages(
+        baseline_only,
+        candidate_only,
+        tango_interval(baseline_only, candidate_only, len(pairs)),
+        mcnemar_exact(baseline_only, candidate_only),
+    )
+
+
+def top1_limits(side: TrainedSide) -> ConfidenceLimits:
+    """Of the share of right answers (Wilson)."""
+    return wilson_interval(side.top1, len(side.ranks))
+
+
+def top5_limits(side: TrainedSide) -> ConfidenceLimits:
+    """Of the share of images whose class is among five answers (Wilson)."""
+    return wilson_interval(side.top5, len(side.ranks))
 
 
 def summarise(training: Training) -> tuple[SideSummary, ...]:

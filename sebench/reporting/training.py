@@ -12,9 +12,10 @@ from sebench.analysis.training import (
     MeanError,
     SideSummary,
     against_first,
+    on_same_images,
     summarise,
-    top1_error,
-    top5_error,
+    top1_limits,
+    top5_limits,
 )
 from sebench.reporting.chart import Axis, Chart, Panel, Picture, Point, Series
 from sebench.reporting.contract import document_json, plain_value
@@ -22,7 +23,7 @@ from sebench.reporting.document import Cell, Column, Document, Paragraph, Row, T
 from sebench.reporting.records import Kind, Records
 from sebench.reporting.tuning import table_records
 from sebench.schema.training import Epoch, Recipe, TrainedSeed, TrainedSide, Training
-from sebench.statistics import RatioEstimate
+from sebench.statistics import ConfidenceLimits, RatioEstimate
 from sebench.units import number_of, seconds_scale, significant
 
 _COLUMNS = (
@@ -210,7 +211,24 @@ def _run(run: TrainedSeed) -> dict[str, object]:
         "fingerprint": run.data.fingerprint,
         "runtime": dict(run.runtime),
         "sides": [_side(side, run.seed) for side in run.sides],
+        "pairs": [_pair(run.sides[0], candidate) for candidate in run.sides[1:]],
     }
+
+
+def _pair(baseline: TrainedSide, candidate: TrainedSide) -> dict[str, object]:
+    same = on_same_images(baseline, candidate)
+    return {
+        "baseline": baseline.spec.variant,
+        "candidate": candidate.spec.variant,
+        "baseline_only": same.baseline_only,
+        "candidate_only": same.candidate_only,
+        "top1_difference": _limits((candidate.top1 - baseline.top1) / len(baseline.ranks), same.difference),
+        "mcnemar_p": same.p_value,
+    }
+
+
+def _limits(estimate: float, limits: ConfidenceLimits) -> dict[str, object]:
+    return {"estimate": estimate, "ci_low": limits.low, "ci_high": limits.high, "confidence": limits.coverage}
 
 
 def _side(side: TrainedSide, seed: int) -> dict[str, object]:
@@ -218,10 +236,8 @@ def _side(side: TrainedSide, seed: int) -> dict[str, object]:
         "variant": side.spec.variant,
         "weights": f"seed-{seed}/{side.weights}",
         "n": len(side.ranks),
-        "top1": side.top1,
-        "top5": side.top5,
-        "top1_error": top1_error(side),
-        "top5_error": top5_error(side),
+        "top1": _limits(side.top1 / len(side.ranks), top1_limits(side)),
+        "top5": _limits(side.top5 / len(side.ranks), top5_limits(side)),
         "epochs": [plain_value(epoch) for epoch in side.epochs],
     }
 

@@ -24,6 +24,7 @@ from sebench.schema import NO_OPTIONS, NetworkOptions, WorkloadRequest
 from sebench.schema.training import RecipeRequest, Training, TrainingJob
 from sebench.store import check_directory, write_atomic
 from sebench.training.files import JOB, LOCK, RESULT, RUN, read_run, seed_folder
+from sebench.training.sources import is_packaged, require_data
 from sebench.worker.protocol import Failed, Trained, TrainingMoment, TrainRequest
 
 SILENCE_S = 900.0
@@ -86,6 +87,7 @@ def make_job(asked: TrainingRequest) -> TrainingJob:
     specs = tuple(
         dict.fromkeys(resolve_spec(asked.model, variant, asked.options) for variant in asked.variants)
     )
+    require_data(asked.data)
     shape = shape_said(specs[0], WorkloadRequest(image_size=asked.image_size))
     if len(shape) != _IMAGE_DIMENSIONS or shape[1] != 3 or models.exported_file(asked.model) is not None:
         raise UsageError(f"{asked.model} cannot be trained on images", hint="name a network of RGB images")
@@ -94,7 +96,7 @@ def make_job(asked: TrainingRequest) -> TrainingJob:
     usual = 0 if device == "cpu" else min(_MOST_LOADERS, cores - 1)
     return TrainingJob(
         specs=specs,
-        data=asked.data if _is_name(asked.data) else str(Path(asked.data).absolute()),
+        data=asked.data if is_packaged(asked.data) else str(Path(asked.data).absolute()),
         seeds=tuple(range(asked.seed, asked.seed + asked.seeds)),
         recipe=asked.recipe,
         image_size=(shape[2], shape[3]),
@@ -104,11 +106,6 @@ def make_job(asked: TrainingRequest) -> TrainingJob:
         checkpoint_every=asked.checkpoint_every,
         tensorboard=asked.tensorboard,
     )
-
-
-def _is_name(data: str) -> bool:
-    """Rather than a path; a folder of that name is said with ``./``."""
-    return data.isidentifier() and not Path(data).is_dir()
 
 
 def world_size() -> int:

@@ -57,6 +57,7 @@ class Curves:
         except OSError as error:
             raise DataFileError(f"cannot write {path}: {error.strerror}") from error
         if self._file.tell() < length:
+            self._file.close()
             raise DataFileError(
                 f"{path} is shorter than it was at the checkpoint",
                 hint="delete both to begin this seed again",

@@ -13,15 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sebench.errors import UsageError, near_matches
+from sebench.errors import UsageError
 from sebench.images.folder import ImageFolder, open_folder
 from sebench.images.loading import read_image
-from sebench.installation import extra_hint
 from sebench.schema.training import TrainingData
+from sebench.training.sources import TEST_FOLDER, TRAIN_FOLDER, is_packaged, require_data
 
 TEST_SHARE = 0.2
 """Of each class of a packaged data set, drawn by the seed of the run."""
-TRAIN_FOLDER, TEST_FOLDER = "train", "val"
 _CHANNELS = 3
 Bytes = NDArray[np.uint8]
 
@@ -59,7 +58,7 @@ def open_data(name: str, *, seed: int, side: int) -> DataSet:
     """A data set by its name, or a folder.
 
     Args:
-        name: of a packaged data set (`PACKAGED`), or path of a folder with ``train/CLASS/IMAGE`` and
+        name: of a packaged data set (`sources.PACKAGED`), or path of a folder with ``train/CLASS/IMAGE`` and
             ``val/CLASS/IMAGE``.
         seed: of the run, which splits a packaged data set.
         side: of the square that packaged images are scaled to, in pixels; a folder's are read as they are.
@@ -68,14 +67,8 @@ def open_data(name: str, *, seed: int, side: int) -> DataSet:
         UsageError: there is no such data set or folder, the package is not installed, or the two folders
             differ in their classes.
     """
-    if name in PACKAGED:
-        return _packaged(name, seed, side)
-    root = Path(name)
-    if not root.is_dir():
-        known = ", ".join(PACKAGED)
-        hint = near_matches(name, PACKAGED) or f"name a folder with train and val in it, or one of {known}"
-        raise UsageError(f"--data {name}: there is no such folder", hint=hint)
-    return _folders(root)
+    require_data(name)
+    return _packaged(name, seed, side) if is_packaged(name) else _folders(Path(name))
 
 
 # --- folders --------------------------------------------------------------------------------------------
@@ -94,12 +87,6 @@ class _FolderImages:
 
 
 def _folders(root: Path) -> DataSet:
-    for part in (TRAIN_FOLDER, TEST_FOLDER):
-        if not (root / part).is_dir():
-            raise UsageError(
-                f"--data {root} has no folder {part}",
-                hint=f"images lie in {root / TRAIN_FOLDER}/CLASS and {root / TEST_FOLDER}/CLASS",
-            )
     train, test = (open_folder(root / part) for part in (TRAIN_FOLDER, TEST_FOLDER))
     train.require_classes(2)
     if train.classes != test.classes:
@@ -150,7 +137,7 @@ class _ArrayImages:
 
 
 def _packaged(name: str, seed: int, side: int) -> DataSet:
-    pixels, labels = PACKAGED[name]()
+    pixels, labels = _READERS[name]()
     train, test = split(labels, seed=seed)
     scaled = np.stack(
         [
@@ -191,19 +178,15 @@ def split(labels: Sequence[int], *, seed: int) -> tuple[tuple[int, ...], tuple[i
 
 def _digits() -> tuple[Bytes, list[int]]:
     """scikit-learn's handwritten digits: 1,797 of 8 x 8, ten classes, values 0 to 16."""
-    try:
-        from sklearn.datasets import load_digits  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise UsageError(
-            "--data digits comes with scikit-learn, which is not installed", hint=extra_hint("digits")
-        ) from error
+    from sklearn.datasets import load_digits  # noqa: PLC0415 - an extra
+
     found = load_digits()
     pixels = np.minimum(np.asarray(found.images) * 16, 255).astype(np.uint8)
     return pixels, [int(label) for label in found.target]
 
 
-PACKAGED: Mapping[str, Callable[[], tuple[Bytes, list[int]]]] = {"digits": _digits}
-"""Grey images of shape (N, side, side) and the class of each, by name."""
+_READERS: Mapping[str, Callable[[], tuple[Bytes, list[int]]]] = {"digits": _digits}
+"""Grey images of shape (N, side, side) and the class of each, by the names of `sources.PACKAGED`."""
 
 
 def _fingerprint(parts: Sequence[bytes]) -> str:
