@@ -19,14 +19,17 @@ if TYPE_CHECKING:
         Progress,
         SweepResult,
         TableResult,
+        TrainingResult,
         TuningResult,
         check,
         compare,
         count,
         load,
         profile,
+        resume_training,
         sweep,
         table,
+        train,
         tune,
     )
 
@@ -42,6 +45,7 @@ __all__ = [
     "Progress",
     "SweepResult",
     "TableResult",
+    "TrainingResult",
     "TuningResult",
     "__version__",
     "check",
@@ -49,8 +53,10 @@ __all__ = [
     "count",
     "load",
     "profile",
+    "resume_training",
     "sweep",
     "table",
+    "train",
     "tune",
 ]
 

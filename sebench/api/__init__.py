@@ -10,6 +10,7 @@ from sebench.api.overhead import Judgement, Overhead
 from sebench.api.profiling import ProfileResult, profile
 from sebench.api.sweeping import SweepResult, sweep
 from sebench.api.tables import TableResult, table
+from sebench.api.training import TrainingResult, resume_training, train
 from sebench.api.tuning import TuningResult, tune
 from sebench.runner.progress import Progress
 from sebench.statistics import Verdict
@@ -26,6 +27,7 @@ __all__ = [
     "Progress",
     "SweepResult",
     "TableResult",
+    "TrainingResult",
     "TuningResult",
     "Verdict",
     "check",
@@ -33,7 +35,9 @@ __all__ = [
     "count",
     "load",
     "profile",
+    "resume_training",
     "sweep",
     "table",
+    "train",
     "tune",
 ]

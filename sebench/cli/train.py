@@ -12,7 +12,7 @@ from sebench.cli._boundary import guarded, present, say
 from sebench.cli._options import given, takes_network
 from sebench.cli._pictures import check_plot, draw_plot
 from sebench.errors import EXIT_OK, UsageError
-from sebench.schema import NO_OPTIONS, NetworkOptions
+from sebench.schema import COLUMN_OPTIONS, NO_OPTIONS, NetworkOptions
 from sebench.schema.training import Crop, RecipeRequest, TrainingDtype
 from sebench.units import format_duration
 
@@ -42,7 +42,9 @@ def train(
     data: Annotated[
         str,
         typer.Option(
-            "--data", help="Folder with train/CLASS/IMAGE and val/CLASS/IMAGE, or digits (extra digits)."
+            "--data",
+            metavar="DIR",
+            help="Folder with train/CLASS/IMAGE and val/CLASS/IMAGE, or digits (extra digits).",
         ),
     ] = "",
     output: Annotated[
@@ -96,9 +98,9 @@ def train(
         int, typer.Option("--seed", min=0, help="Of weights, order, augmentation and split.")
     ] = 0,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Seeds to train from, --seed first.")] = 1,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Annotated[str, typer.Option("--device", help=COLUMN_OPTIONS["device"].help)] = "auto",
     threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="CPU threads; default: all cores.")
+        int | None, typer.Option("--threads", min=1, help=COLUMN_OPTIONS["threads"].help)
     ] = None,
     workers: Annotated[
         int | None,
@@ -123,11 +125,11 @@ def train(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Train variants of a network side by side: same batches, same initial weights.
+    """Train variants side by side by the paper's recipe.
 
-    The recipe is the paper's, scaled to the data. Weights, curves, predictions and checkpoints go
-    to the folder of --output; --resume goes on with a run that was stopped or killed. Data-parallel:
-    torchrun --nproc-per-node N -m sebench train ...
+    All see the same batches and begin with the same weights where they share them. Weights,
+    curves, predictions and checkpoints go to the folder of --output; --resume goes on with a run
+    that was stopped or killed. Data-parallel: torchrun --nproc-per-node N -m sebench train ...
     """
     from sebench.reporting.training import training_document, training_json, training_picture
     from sebench.runner.training import (

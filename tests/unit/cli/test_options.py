@@ -24,6 +24,10 @@ OWN_WORDS = {
     ("--model", "verify"), ("--runtime", "count"), ("--variant", "count"),
     ("--variant", "lock"), ("--phase", "compare"), ("--runtime", "compare"),
     ("--phase", "check"),
+    *(
+        (option, "train")
+        for option in ("--batch-size", "--dtype", "--model", "--output", "--seed", "--variant")
+    ),
 }  # fmt: skip
 
 
