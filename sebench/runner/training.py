@@ -18,7 +18,6 @@ from sebench.profilers.environment import usable_cores
 from sebench.profilers.selection import resolve_device
 from sebench.runner.planning.pairs import resolve_spec
 from sebench.runner.planning.plan import shape_said
-from sebench.runner.workers.child import thread_placement
 from sebench.runner.workers.session import WORKER_COMMAND, WorkerDied, WorkerSession, expect
 from sebench.schema import NO_OPTIONS, NetworkOptions, WorkloadRequest
 from sebench.schema.training import RecipeRequest, Training, TrainingJob
@@ -226,9 +225,8 @@ def _await_end(session: WorkerSession) -> None:
 
 
 def _environ(job: TrainingJob) -> dict[str, str]:
-    # Processes that read images inherit where threads are bound, as do ranks, which would share a core.
-    bound = thread_placement(os.environ) if not job.loaders and world_size() == 1 else {}
-    return {"OMP_NUM_THREADS": str(job.threads), "MKL_NUM_THREADS": str(job.threads), **bound}
+    # Threads are not bound to cores, as those that are timed are: two runs would share the first of them.
+    return {"OMP_NUM_THREADS": str(job.threads), "MKL_NUM_THREADS": str(job.threads)}
 
 
 @contextmanager
