@@ -96,7 +96,7 @@ def _report(
         f"{elapsed_s / 60:.1f} min.",
         "",
         f"Data: scikit-learn's digits, {data['train']} training and {data['test']} test images of 8 x 8 "
-        f"pixels scaled to {size} x {size}, {len(data['classes'])} classes. {data['split']}.",
+        f"pixels scaled to {size} x {size}, {len(data['classes'])} classes; {data['split']}.",
         f"Recipe: {recipe['epochs']} epochs of {steps} steps, SGD, batch {recipe['batch_size']}, learning "
         f"rate {recipe['learning_rate']:g} divided by 10 after epochs {milestones}, momentum "
         f"{recipe['momentum']:g}, weight decay {recipe['weight_decay']:g}; shifts by up to 4 pixels, "
@@ -155,8 +155,10 @@ def _mean(mean: dict[str, Any], *, signed: bool = False) -> str:
     form = "+.2f" if signed else ".2f"
     if mean["ci_low"] is None:
         return f"{mean['estimate'] * 100:{form}}"
-    low = mean["ci_low"] if signed else max(mean["ci_low"], 0.0)
-    return f"{mean['estimate'] * 100:{form}} [{low * 100:{form}}, {mean['ci_high'] * 100:{form}}]"
+    low, high = mean["ci_low"], mean["ci_high"]
+    if not signed:
+        low, high = max(low, 0.0), min(high, 1.0)
+    return f"{mean['estimate'] * 100:{form}} [{low * 100:{form}}, {high * 100:{form}}]"
 
 
 def _cost(training: dict[str, Any], comparison: dict[str, Any]) -> list[str]:

@@ -96,7 +96,7 @@ def _error_cell(error: MeanError) -> Cell:
     detail = (
         ""
         if error.ci_low is None or error.ci_high is None
-        else (f"[{max(error.ci_low, 0.0) * 100:.2f}, {error.ci_high * 100:.2f}]")
+        else (f"[{max(error.ci_low, 0.0) * 100:.2f}, {min(error.ci_high, 1.0) * 100:.2f}]")
     )
     return Cell(_share(error.estimate), error.estimate, detail)
 
@@ -129,7 +129,9 @@ def _ratio_cell(ratio: RatioEstimate) -> Cell:
 def _percent(error: MeanError) -> str:
     if error.ci_low is None or error.ci_high is None:
         return _share(error.estimate)
-    return f"{_share(error.estimate)} [{max(error.ci_low, 0.0) * 100:.2f}, {error.ci_high * 100:.2f}]"
+    return (
+        f"{_share(error.estimate)} [{max(error.ci_low, 0.0) * 100:.2f}, {min(error.ci_high, 1.0) * 100:.2f}]"
+    )
 
 
 def _share(value: float) -> str:

@@ -147,7 +147,7 @@ def _packaged(name: str, seed: int, side: int) -> DataSet:
     )
     facts = TrainingData(
         name=name,
-        split=f"{TEST_SHARE:.0%} of each class are test images, drawn by the seed",
+        split="a fifth of each class are test images, drawn by the seed",
         classes=tuple(map(str, sorted(set(labels)))),
         train=len(train),
         test=len(test),
