@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Progress,
         SweepResult,
         TableResult,
+        TrainingResult,
         TuningResult,
         check,
         compare,
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
         excite,
         load,
         profile,
+        resume_training,
         sweep,
         table,
+        train,
         tune,
     )
 
@@ -48,6 +51,7 @@ __all__ = [
     "Progress",
     "SweepResult",
     "TableResult",
+    "TrainingResult",
     "TuningResult",
     "__version__",
     "check",
@@ -57,8 +61,10 @@ __all__ = [
     "excite",
     "load",
     "profile",
+    "resume_training",
     "sweep",
     "table",
+    "train",
     "tune",
 ]
 

@@ -12,6 +12,7 @@ from sebench.api.overhead import Judgement, Overhead
 from sebench.api.profiling import ProfileResult, profile
 from sebench.api.sweeping import SweepResult, sweep
 from sebench.api.tables import TableResult, table
+from sebench.api.training import TrainingResult, resume_training, train
 from sebench.api.tuning import TuningResult, tune
 from sebench.runner.progress import Progress
 from sebench.statistics import Verdict
@@ -30,6 +31,7 @@ __all__ = [
     "Progress",
     "SweepResult",
     "TableResult",
+    "TrainingResult",
     "TuningResult",
     "Verdict",
     "check",
@@ -39,7 +41,9 @@ __all__ = [
     "excite",
     "load",
     "profile",
+    "resume_training",
     "sweep",
     "table",
+    "train",
     "tune",
 ]

@@ -27,6 +27,7 @@ _EXAMPLES: Mapping[str, str] = {
     "tune": "sebench tune --model resnet50 --max-overhead params:1.04 --dry-run",
     "excite": "sebench excite --model resnet50 --weights se.pt --images val --plot gates.svg",
     "evaluate": "sebench evaluate -m resnet50 -v se --weights se_resnet50.pt --images val",
+    "train": "sebench train -m cifar_resnet20 -v plain -v se --data digits --epochs 10 -o digits",
     "report": "sebench report -o cost.html",
     "trend": "sebench trend latency --model resnet50 --device cpu",
     "merge": "sebench merge shard-1 shard-2 --into .sebench/results",

@@ -1,4 +1,4 @@
-"""CIFAR networks with pre-activation: ResNet-110/164 (He et al. 2016), Wide ResNet (Zagoruyko 2016)."""
+"""CIFAR networks with pre-activation: ResNet-20/110/164 (He et al. 2016), Wide ResNet (Zagoruyko 2016)."""
 
 from __future__ import annotations
 
@@ -88,6 +88,11 @@ class BottleneckUnit(PreActivation):
         y = self.attend("3x3", self.relu(self.bn3(y)))
         expanded: Tensor = self.conv3(y)
         return expanded
+
+
+def cifar_resnet20(slots: Slots, num_classes: int) -> nn.Module:
+    """Pre-activation ResNet-20: 3 x 3 basic units."""
+    return _network(BasicUnit, 3, (16, 32, 64), slots, num_classes)
 
 
 def cifar_resnet110(slots: Slots, num_classes: int) -> nn.Module:

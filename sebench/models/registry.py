@@ -143,14 +143,19 @@ def _resnext(depth: int) -> ModelInfo:
 
 
 def _cifar(
-    name: str, description: str, channels: tuple[int, int, int], middle: tuple[int, int, int] | None = None
+    name: str,
+    description: str,
+    channels: tuple[int, int, int],
+    middle: tuple[int, int, int] | None = None,
+    *,
+    source: str = "TPAMI Table 4",
 ) -> ModelInfo:
     stages = (2, 3, 4)
     return ModelInfo(
         name=name,
         family="cifar",
         description=description,
-        source="TPAMI Table 4",
+        source=source,
         image_size=32,
         min_image_size=8,
         num_classes=10,
@@ -247,6 +252,7 @@ _ALL = (
         stage_channels={2: 240, 3: 480, 4: 960},
         positions=_RESIDUAL,
     ),
+    _cifar("cifar_resnet20", "Pre-activation ResNet-20, basic blocks", (16, 32, 64), source="no figures"),
     _cifar("cifar_resnet110", "Pre-activation ResNet-110, basic blocks", (16, 32, 64)),
     _cifar("cifar_resnet164", "Pre-activation ResNet-164, bottlenecks", (64, 128, 256), (16, 32, 64)),
     _cifar("cifar_wrn16_8", "Wide ResNet 16-8", (128, 256, 512)),

@@ -31,6 +31,7 @@ from sebench.schema import (
     Value,
     Workload,
 )
+from sebench.schema.training import TrainingJob
 
 Code = Literal["build", "count", "memory", "output", "device", "unknown", "usage"]
 """Why a worker cannot go on: the network, its counts, its memory, what it returned, the device, no such
@@ -291,6 +292,35 @@ class Ranked(Value, frozen=True, kw_only=True, tag=True):
     unreadable: tuple[UnreadableImage, ...] = ()
 
 
+class TrainRequest(Value, frozen=True, kw_only=True, tag=True):
+    """Runner to worker, instead of `Request`: train from one seed; SIGTERM asks it to stop."""
+
+    job: TrainingJob
+    seed: int
+    folder: str
+    """That its files go to; what an earlier worker has left there is gone on from."""
+
+
+class TrainingMoment(Value, frozen=True, kw_only=True, tag=True):
+    """Worker to runner, after an epoch and once a second in between: how far training is."""
+
+    epoch: int
+    """Epochs that are over."""
+    epochs: int
+    step: int
+    """Steps of the next epoch that are over."""
+    steps: int
+    """Of an epoch."""
+    errors: dict[str, float]
+    """Top-1 error on the test images by variant, after the last epoch."""
+
+
+class Trained(Value, frozen=True, kw_only=True, tag=True):
+    """Worker to runner: training is over, or was stopped with a checkpoint to go on from."""
+
+    finished: bool
+
+
 class CounterRequest(Value, frozen=True, kw_only=True, tag=True):
     """Runner to worker, instead of `Request`: say whether the energy of this device can be read."""
 
@@ -425,6 +455,7 @@ Asked = (
     | CountRequest
     | CrossCheckRequest
     | LockRequest
+    | TrainRequest
     | CounterRequest
     | EnergyRequest
     | ExciteRequest
@@ -432,5 +463,6 @@ Asked = (
 )
 """What a worker may be asked first."""
 Measurements = Measured | Ranked | MemoryMeasured | Profiled | GraphsRead | EnergyMeasured
-Answers = Exported | Counted | CrossChecked | Locked | CounterFound | Seen | Excited
-Reply = Measurements | Answers | Alive | Ready | SideReady | Timed | Done | EnergyDone | Failed
+Answers = Exported | Counted | CrossChecked | Locked | CounterFound | Seen | Excited | Trained
+Progress = Alive | TrainingMoment
+Reply = Measurements | Answers | Progress | Ready | SideReady | Timed | Done | EnergyDone | Failed

@@ -1,4 +1,8 @@
-"""One worker's life: read the request, do what it asks, stop."""
+"""One worker's life: read the request, do what it asks, stop.
+
+What times a pair is imported before the request comes, by several processes at once. Whatever else may be asked
+is imported when it is.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +20,6 @@ from sebench.profilers.runtime import runtime_facts
 from sebench.profilers.selection import select_device
 from sebench.schema import OWN_FACTS
 from sebench.worker.channel import Build, Fatal, Lines, Select, Sink, WorkerChannel, guarded
-from sebench.worker.counting import serve_counts, serve_lock
-from sebench.worker.evaluating import evaluate_network
-from sebench.worker.excitation import excite
-from sebench.worker.graphs import read_graphs
 from sebench.worker.preparing import (
     build_module,
     export,
@@ -30,7 +30,6 @@ from sebench.worker.preparing import (
     source_for,
     timed_steps,
 )
-from sebench.worker.profiling import profile_pair
 from sebench.worker.protocol import (
     AccuracyRequest,
     Alive,
@@ -53,12 +52,12 @@ from sebench.worker.protocol import (
     Request,
     SideReady,
     SideRequest,
+    TrainRequest,
     WriteRequest,
 )
 from sebench.worker.resources import find_counter, measure_energy, measure_memory
 from sebench.worker.side import answer, check_origin
 from sebench.worker.timing import measure_pair, openmp_variables, run_other_rank
-from sebench.worker.writing import write_network
 
 
 def serve(
@@ -106,13 +105,23 @@ def _answer(
         case ExportRequest() | WriteRequest() | MemoryRequest() | AccuracyRequest():
             _run_one(request, channel)
         case CountRequest() | CrossCheckRequest():
+            from sebench.worker.counting import serve_counts
+
             serve_counts(request, channel, exit_hooks)
         case LockRequest():
+            from sebench.worker.counting import serve_lock
+
             serve_lock(request, channel, exit_hooks)
         case CounterRequest() | EnergyRequest():
             _read_energy(request, channel)
         case ExciteRequest():
+            from sebench.worker.excitation import excite
+
             excite(request, channel)
+        case TrainRequest():
+            from sebench.worker.training import serve_training
+
+            serve_training(request, channel)
         case _:
             assert_never(request)
 
@@ -149,12 +158,16 @@ def _run_one(
         case ExportRequest():
             _export(request, channel)
         case WriteRequest():
+            from sebench.worker.writing import write_network
+
             device = channel.device(request.workload)
             channel.about(request.spec.label)
             channel.send(write_network(request, channel.build, device, alive=channel.alive))
         case MemoryRequest():
             _measure_memory(request, channel)
         case AccuracyRequest():
+            from sebench.worker.evaluating import evaluate_network
+
             evaluate_network(request, channel)
 
 
@@ -171,6 +184,8 @@ def _take_apart(request: ProfileRequest | GraphRequest, channel: WorkerChannel) 
     if isinstance(request, ProfileRequest):
         _profile(request, channel)
         return
+    from sebench.worker.graphs import read_graphs
+
     device = channel.device(request.workload)
     with device.quiet():
         samples, facts = guarded(lambda: read_graphs(request, channel.build, device, alive=channel.alive))
@@ -179,6 +194,8 @@ def _take_apart(request: ProfileRequest | GraphRequest, channel: WorkerChannel) 
 
 
 def _profile(request: ProfileRequest, channel: WorkerChannel) -> None:
+    from sebench.worker.profiling import profile_pair
+
     workload = request.workload
     device = channel.device(workload)
     source = guarded(lambda: source_for(request.pair.candidate, request))

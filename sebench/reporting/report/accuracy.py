@@ -17,10 +17,7 @@ from sebench.units import UNKNOWN, format_count, significant
 
 TITLE = "Accuracy (quoted) against cost (here)"
 NOTHING_QUOTED = "The paper prints no accuracy for these networks as they were built and fed here."
-QUOTED = (
-    "errors: quoted from Hu et al., CVPR 2018, single-crop ImageNet validation; sebench trains nothing and "
-    "has not reproduced them"
-)
+QUOTED = "errors: quoted from Hu et al., CVPR 2018, single-crop ImageNet validation; not reproduced here"
 BETWEEN_RUNS = "times of different results were taken at different moments: compare within a pair first"
 ONLY_THE_LAST = "of networks that were measured several times, only the last result is shown"
 _MOST = 50

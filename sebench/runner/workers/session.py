@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, TypeVar
@@ -215,6 +216,11 @@ class WorkerSession:
             raise self._died(self._child.cause_of_death()) from None
         except TimeoutError:
             raise self._died(f"did not read its input for {self._timeout_s:g} s") from None
+
+    def ask_to_stop(self) -> None:
+        """Send the process SIGTERM, which one that trains answers with a checkpoint."""
+        with suppress(ProcessLookupError):
+            os.kill(self._child.pid, signal.SIGTERM)
 
     def finish(self) -> None:
         """There is nothing more to hear for it; what it still has to say is read as before."""

@@ -25,6 +25,11 @@ OWN_WORDS = {
     ("--variant", "lock"), ("--phase", "compare"), ("--runtime", "compare"),
     ("--phase", "check"), ("--variant", "evaluate"), ("--batch-size", "evaluate"),
     *((option, "excite") for option in ("--batch-size", "--model", "--variant")),
+    ("--phase", "check"),
+    *(
+        (option, "train")
+        for option in ("--batch-size", "--dtype", "--model", "--output", "--seed", "--variant")
+    ),
 }  # fmt: skip
 
 

@@ -28,6 +28,7 @@ def test_the_native_networks():
         "inception_resnet_v2",
         "mobilenet_v1",
         "shufflenet_v1_g3",
+        "cifar_resnet20",
         "cifar_resnet110",
         "cifar_resnet164",
         "cifar_wrn16_8",
