@@ -1,7 +1,7 @@
 """One worker's life: read the request, do what it asks, stop.
 
-What times a pair is imported before the request comes, by several processes at once. Whatever else may be asked
-is imported when it is.
+What times a pair is imported before the request comes, by several processes at once. Whatever else may be
+asked is imported when it is.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def _answer(
             _run_side(request, channel)
         case ProfileRequest() | GraphRequest():
             _take_apart(request, channel)
-        case ExportRequest() | WriteRequest() | MemoryRequest() | AccuracyRequest():
+        case ExportRequest() | WriteRequest() | MemoryRequest() | AccuracyRequest() | ExciteRequest():
             _run_one(request, channel)
         case CountRequest() | CrossCheckRequest():
             from sebench.worker.counting import serve_counts
@@ -114,10 +114,6 @@ def _answer(
             serve_lock(request, channel, exit_hooks)
         case CounterRequest() | EnergyRequest():
             _read_energy(request, channel)
-        case ExciteRequest():
-            from sebench.worker.excitation import excite
-
-            excite(request, channel)
         case TrainRequest():
             from sebench.worker.training import serve_training
 
@@ -151,7 +147,8 @@ def _export(request: ExportRequest, channel: WorkerChannel) -> None:
 
 
 def _run_one(
-    request: ExportRequest | WriteRequest | MemoryRequest | AccuracyRequest, channel: WorkerChannel
+    request: ExportRequest | WriteRequest | MemoryRequest | AccuracyRequest | ExciteRequest,
+    channel: WorkerChannel,
 ) -> None:
     """One network, in a process that does nothing else."""
     match request:
@@ -169,6 +166,10 @@ def _run_one(
             from sebench.worker.evaluating import evaluate_network
 
             evaluate_network(request, channel)
+        case ExciteRequest():
+            from sebench.worker.excitation import excite
+
+            excite(request, channel)
 
 
 def _measure_memory(request: MemoryRequest, channel: WorkerChannel) -> None:
