@@ -178,7 +178,7 @@ def carry_over(baseline: Values, candidate: Values) -> Shift | None:
         `SHARE_AFTER_CHANGE` of what the candidate's Hodges-Lehmann estimate is above the baseline's; None
         below three values of either.
     """
-    return _contrast(*(SHARE_AFTER_CHANGE * checked(values) for values in (baseline, candidate)))
+    return _contrast(SHARE_AFTER_CHANGE * checked(baseline), SHARE_AFTER_CHANGE * checked(candidate))
 
 
 def speed_effect(log_ratios: Values, log_times: Values) -> Shift | None:

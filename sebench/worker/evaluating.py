@@ -13,7 +13,7 @@ from sebench.errors import UsageError, WorkerError
 from sebench.images.folder import ImageFolder, open_folder
 from sebench.images.loading import Batch, batches
 from sebench.inputs import Inputs
-from sebench.models.weights import load_weights
+from sebench.models.checkpoints import load_weights
 from sebench.outputs import output_tensors
 from sebench.profilers.inputs import as_in_workload
 from sebench.profilers.workload import inference_step
