@@ -169,6 +169,8 @@ def carry_over(baseline: Values, candidate: Values) -> Shift | None:
         `SHARE_AFTER_CHANGE` of what the candidate's Hodges-Lehmann estimate is above the baseline's; None
         below three values of either.
     """
+    if min(len(baseline), len(candidate)) < 3:  # none at all where the warm-up was two slow steps of each
+        return None
     return _contrast(*(SHARE_AFTER_CHANGE * checked(values) for values in (baseline, candidate)))
 
 

@@ -82,6 +82,6 @@ class TestSchedule:
         assert self.steps(simulation, "ABBA ABBA", 0.05) == "AABBBAA" + "ABBBAA"
         assert self.steps(simulation, "ABBA BAAB", 0.05) == "AABBBAA" + "BBAAABB"
 
-    def test_a_segment_takes_40_ms(self, simulation):
-        # 8 steps of 5 ms count, and one before them does not
-        assert self.steps(simulation, "AB", 0.005) == "A" * 9 + "B" * 9
+    def test_a_segment_takes_20_ms(self, simulation):
+        # 4 steps of 5 ms count, and one before them does not
+        assert self.steps(simulation, "AB", 0.005) == "A" * 5 + "B" * 5
