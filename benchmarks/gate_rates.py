@@ -183,15 +183,15 @@ STUDY = load_coverage_study()
 def bursts(dwell_s: float, *, baseline: float, candidate: float, share: float = 1 / 3) -> Any:  # noqa: ANN401
     """A neighbour there for a share of the time, `dwell_s` at a time; it slows the sides by these factors."""
 
-    def machine(rng: np.random.Generator, shape: tuple[int, int]) -> Any:  # noqa: ANN401
+    def machine(rng: np.random.Generator, shape: tuple[int, int], _: float) -> Any:  # noqa: ANN401
         there = rng.random(shape) < share
         away_s = dwell_s * (1 - share) / share
 
         def elapsed(t: Any, ideal: Any, side: Any) -> Any:  # noqa: ANN401
             present = np.zeros(shape)
-            for _ in range(4):  # quarters of a segment, each followed by a possible change of state
+            for _ in range(4):  # quarters of a step, each followed by a possible change of state
                 present += there / 4
-                leaves = -np.expm1(-(ideal + STUDY.GAP_S) / 4 / np.where(there, dwell_s, away_s))
+                leaves = -np.expm1(-ideal / 4 / np.where(there, dwell_s, away_s))
                 there[...] ^= rng.random(shape) < leaves
             slower = np.where(side, candidate, baseline) - 1
             return ideal * (1 + slower * present) * STUDY.jitter(rng, shape)
@@ -204,7 +204,7 @@ def bursts(dwell_s: float, *, baseline: float, candidate: float, share: float = 
 def whole_processes(candidate: float, share: float) -> Any:  # noqa: ANN401
     """A neighbour that slows the candidate alone, and then for the whole life of a process."""
 
-    def machine(rng: np.random.Generator, shape: tuple[int, int]) -> Any:  # noqa: ANN401
+    def machine(rng: np.random.Generator, shape: tuple[int, int], _: float) -> Any:  # noqa: ANN401
         factor = np.where(rng.random(shape) < share, candidate, 1.0)
         return lambda t, ideal, side: ideal * np.where(side, factor, 1) * STUDY.jitter(rng, shape)
 
@@ -310,7 +310,9 @@ def gates(noise: Any, ratio: float, runs: int, seed: int) -> Iterator[Judged]:  
     rng = np.random.default_rng([seed, zlib.crc32(f"{noise.name}|{ratio}".encode())])
     baab = rng.random((runs, 2 * PROCESSES, BLOCKS)) < 0.5
     sides = (baab[..., None] ^ np.array([False, True, True, False])).reshape(runs, 2 * PROCESSES, -1)
-    taken = STUDY.segment_times(rng, noise, sides, ratio, noise.process_sd)
+    taken = STUDY.segment_times(
+        rng, noise, sides, ratio=ratio, sd=noise.process_sd, step_s=STUDY.SLOW_S
+    )
     for of_candidate, times_s in zip(sides, taken, strict=True):
         yield judge(
             [

@@ -3,6 +3,7 @@
 import re
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from filelock import FileLock
 from msgspec.structs import replace
 
 from sebench.analysis.comparison import compare
+from sebench.profilers.environment import usable_places
 from sebench.runner.counting.pair import PairCosts
 from sebench.runner.measuring.context import Host, RunContext
 from sebench.runner.measuring.device_lock import lock_file
@@ -17,6 +19,7 @@ from sebench.runner.measuring.result import ResultBuilder
 from sebench.runner.measuring.run import _Clock, run
 from sebench.runner.measuring.series import ProcessSeries
 from sebench.runner.workers.child import thread_placement, worker_environ
+from sebench.runner.workers.session import WorkerSession
 from sebench.schema import ModelSpec, Pair, Session, TimingPolicy, Workload
 from tests import samples
 
@@ -44,7 +47,7 @@ def series(tmp_path):
         command = (sys.executable, str(FAULTY), fault, str(tmp_path / "marker"))
         observer = seen.append if seen is not None else lambda progress: None
         return ProcessSeries(
-            plan, 0, observer=observer, open_worker=RunContext(host=Host(command=command)).worker_opener()
+            plan, 0, observer=observer, open_worker=partial(WorkerSession, command=command)
         )
 
     return start
@@ -165,7 +168,10 @@ def test_a_budget_that_earlier_pairs_have_spent_starts_no_worker(series):
 
 def test_threads_are_placed_unless_the_user_has_placed_them():
     assert thread_placement({}) == {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
-    assert thread_placement({"OMP_PLACES": "sockets"}) == {}
+    assert thread_placement({}, ("{0,2}", "{1,3}"), 3)["OMP_PLACES"] == "{1,3},{0,2}"  # 3 mod 2 = 1
+    assert thread_placement({}, ("{0}", "{1}", "{2}"), 1)["OMP_PLACES"] == "{1},{2},{0}"
+    assert thread_placement({}, (), 3)["OMP_PLACES"] == "cores"
+    assert thread_placement({"OMP_PLACES": "sockets"}, ("{0}", "{1}"), 1) == {}
     assert thread_placement({"GOMP_CPU_AFFINITY": "0"}) == {}
 
 
@@ -237,7 +243,11 @@ def test_runtimes_with_threads_of_their_own_are_not_bound_to_one_core(monkeypatc
         worker_environ(replace(eager, runtime="onnxruntime", execution="onnxruntime")),
         worker_environ(eager, pair),  # one side is enough
     ]
-    assert [environ.get("OMP_PLACES") for environ in environs] == ["cores", None, None]
+    assert [environ.get("OMP_PLACES") for environ in environs] == [
+        ",".join(usable_places()) or "cores",
+        None,
+        None,
+    ]
     assert {environ["OMP_NUM_THREADS"] for environ in environs} == {"2"}
 
 

@@ -2,12 +2,12 @@
 
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from sebench.analysis.comparison import compare
-from sebench.runner.measuring.context import Host, RunContext
 from sebench.runner.measuring.series import ProcessSeries
 from sebench.runner.workers.child import rank_placement
 from sebench.runner.workers.session import WorkerDied, WorkerSession
@@ -44,7 +44,7 @@ def command(tmp_path):
 @pytest.fixture
 def measured(command):
     def run(fault):
-        open_worker = RunContext(host=Host(command=command(fault))).worker_opener()
+        open_worker = partial(WorkerSession, command=command(fault))
         series = ProcessSeries(PLAN, 0, observer=lambda progress: None, open_worker=open_worker)
         series.measure(deadline_s=time.monotonic() + POLICY.budget_s)
         return series.measurement()

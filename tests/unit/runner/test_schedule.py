@@ -25,6 +25,12 @@ def test_a_generous_budget_goes_into_more_processes():
     assert first_schedule(timing_policy("standard", budget_s=600), PACE, 595.0) == Schedule(30, 15)
 
 
+def test_processes_that_take_long_to_prepare_measure_for_twice_as_long():
+    # 12 blocks of 0.2 s are 2.4 s, twice 5 s are 10: (295 + 5) / (5 + 10) = 20; (295 - 19 * 5) / (20 * 0.2) = 50
+    slow = Pace(prepare_s=5.0, block_s=0.2)
+    assert first_schedule(timing_policy("standard", budget_s=300), slow, 295.0) == Schedule(20, 50)
+
+
 def test_a_tight_budget_gives_up_one_process_before_blocks():
     # 6 processes: (42 - 25) / 6 = 2 blocks, below 4; 5 processes: (42 - 20) / 5 = 4.4
     assert first_schedule(timing_policy("standard", budget_s=47), PACE, 42.0) == Schedule(5, 4)

@@ -106,20 +106,20 @@ def test_stages_of_counts():
 def test_rounds_halve_the_candidates_and_double_the_time():
     quick = timing_policy("quick")
     rounds = planned_rounds(30, quick)
-    # 30 -> 15 -> 8 -> 4; 21 s / 12 is less than the 8 s that a process needs, and none takes more than 21 s
+    # 30 -> 15 -> 8 -> 4; 12 s / 12 is less than the 8 s that a process needs, and none takes more than 12 s
     assert [(each.candidates, each.each_s, each.blocks) for each in rounds] == [
         (30, 8.0, 6),
-        (15, 16.0, 12),
-        (8, 21.0, 24),
-        (4, 21.0, 12),
+        (15, 12.0, 12),
+        (8, 12.0, 24),
+        (4, 12.0, 12),
     ]
     assert [each.is_last for each in rounds] == [False, False, False, True]
-    # 240 + 240 + 168 + 84, and 21 once more
-    assert planned_seconds(rounds, quick, confirm=True) == 753.0
-    assert planned_seconds(rounds, quick, confirm=False) == 732.0
+    # 240 + 180 + 96 + 48, and 12 once more
+    assert planned_seconds(rounds, quick, confirm=True) == 576.0
+    assert planned_seconds(rounds, quick, confirm=False) == 564.0
     assert planned_rounds(0, quick) == ()
     (only,) = planned_rounds(3, timing_policy("standard"))
-    assert (only.candidates, only.processes, only.each_s) == (3, 6, 80.0)
+    assert (only.candidates, only.processes, only.each_s) == (3, 6, 40.0)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,9 @@ class Clock:
 
 
 class Worker:
-    """Ready after `PREPARE_S`; a block is expected to take 0.82 s, and takes `block_s`.
+    """Ready after `PREPARE_S`; a block is expected to take 0.6555 s, and takes `block_s`.
+
+    That is two timed steps of each side and 1.25 that are not, (2 + 1.25) 0.2 s, and 0.0055 s around them.
 
     `fails` is what it says instead of being ready, or raises after `blocks`.
     """
@@ -113,17 +115,17 @@ def counts(measurement):
 
 
 def test_processes_fill_the_budget():
-    found = measured(Workers({"block_s": 0.82}))
-    # 75 s are left once the first one is ready: (75 - 5 * 5) / (6 * 0.82) = 10.2
-    assert counts(found) == [10] * 6
+    found = measured(Workers({"block_s": 0.6555}))
+    # 75 s are left once the first one is ready: (75 - 5 * 5) / (6 * 0.6555) = 12.7
+    assert counts(found) == [12] * 6
     assert codes(found) == []
     assert {run.prepare_s for run in found.processes} == {PREPARE_S}
 
 
 def test_without_a_hard_budget_a_slow_machine_measures_the_fewest_blocks_of_every_process():
-    # Four times as slow as expected: 10 blocks of 0.82 s are to begin within 2 * 8.2 = 16.4 s
-    found = measured(Workers({"block_s": 3.28}))
-    assert counts(found)[0] == 6  # the last one begins after 16.4 s, to the digit
+    # More than four times as slow as expected: 12 blocks of 0.6555 s are to begin within 2 * 7.866 = 15.73 s
+    found = measured(Workers({"block_s": 3.0}))
+    assert counts(found)[0] == 6  # the last one begins after 15 s
     assert counts(found)[1:] == [4] * 5  # no time is left, and every process says something
     assert codes(found) == []
 
@@ -158,7 +160,7 @@ def test_a_hard_budget_ends_a_process_that_is_not_ready_in_time():
 
 
 def test_a_budget_that_ends_between_processes_is_said():
-    # 10 blocks each are planned; from the second process on preparing takes all the time there is
+    # 12 blocks each are planned; from the second process on preparing takes all the time there is
     class Slower(Workers):
         def __call__(self, request, **how):
             if self.opened:
@@ -175,8 +177,8 @@ def test_a_hard_budget_without_time_for_a_block_says_what_it_would_take():
     found = measured(Workers(), hard_budget=True, processes=1, budget_s=5.5)
     (finding,) = found.findings
     assert finding.code == "budget-spent"
-    assert finding.message == ("--budget 5.5 is too small for one block of 0.8 s: preparing took 5.0 s")
-    assert finding.hint == "allow at least --budget 9"  # 5 + 4 * 0.82
+    assert finding.message == ("--budget 5.5 is too small for one block of 0.7 s: preparing took 5.0 s")
+    assert finding.hint == "allow at least --budget 8"  # 5 + 4 * 0.6555
     assert found.processes == ()
 
 
@@ -184,8 +186,8 @@ def test_time_that_earlier_pairs_left_over_was_not_spent():
     made = series(Workers(), hard_budget=True, processes=1, budget_s=0.3)
     made.measure(deadline_s=5.5)  # 0.5 s are left, more than the budget of this pair
     (finding,) = made.measurement().findings
-    assert finding.message == "--budget 0.3 is too small for one block of 0.8 s: preparing took 5.0 s"
-    assert finding.hint == "allow at least --budget 9"
+    assert finding.message == "--budget 0.3 is too small for one block of 0.7 s: preparing took 5.0 s"
+    assert finding.hint == "allow at least --budget 8"
 
 
 def test_what_does_not_fit_into_a_share_of_the_budget_says_how_large_that_is():
@@ -200,9 +202,9 @@ def test_what_does_not_fit_into_a_share_of_the_budget_says_how_large_that_is():
     made.measure(deadline_s=5.5)
     (finding,) = made.measurement().findings
     assert finding.message == (
-        "5.5 s (its share of --budget 11) is too small for one block of 0.8 s: preparing took 5.0 s"
+        "5.5 s (its share of --budget 11) is too small for one block of 0.7 s: preparing took 5.0 s"
     )
-    assert finding.hint == "allow at least --budget 17"  # 2 (5 + 4 * 0.82) = 16.56
+    assert finding.hint == "allow at least --budget 16"  # 2 (5 + 4 * 0.6555) = 15.24
     assert {progress.title for progress in seen} == {f"{PAIR.title}, onnxruntime"}
 
 
@@ -281,7 +283,7 @@ def test_silence_is_allowed_in_proportion_to_what_a_block_takes():
     workers = Workers({"block_s": 20.0})
     measured(workers, processes=2)
     assert workers.limits_s[0] == 120.0
-    assert workers.opened[0].limit_s == 120.0  # 10 blocks of 0.82 s are less
+    assert workers.opened[0].limit_s == 120.0  # 12 blocks of 0.6555 s are less
     assert workers.opened[1].limit_s == pytest.approx(200.0)  # of 20 s
 
 
@@ -297,7 +299,7 @@ def test_the_same_seed_draws_the_same_processes():
 
 def test_the_observer_hears_every_block():
     seen = []
-    found = measured(Workers({"block_s": 0.82}), processes=1, budget_s=21.0, observer=seen.append)
+    found = measured(Workers({"block_s": 0.6555}), processes=1, budget_s=21.0, observer=seen.append)
     (count,) = counts(found)
     first, *measuring, last = seen
     assert (first.stage, last.stage) == ("preparing", "measured")
@@ -310,29 +312,29 @@ def test_the_observer_hears_every_block():
 
 def test_the_observer_hears_what_is_left():
     seen = []
-    measured(Workers({"block_s": 0.82}), observer=seen.append)
-    # 80 s are aimed at; once the first process is ready: 6 x 10 blocks of 0.82 s and 5 x 5 s = 74.2 s
+    measured(Workers({"block_s": 0.6555}), observer=seen.append)
+    # 80 s are aimed at; once the first process is ready: 6 x 12 blocks of 0.6555 s and 5 x 5 s = 72.196 s
     assert [(p.stage, p.elapsed_s, p.left_s) for p in seen[:2]] == [
         ("preparing", 0.0, 80.0),
-        ("measuring", 5.0, pytest.approx(74.2)),
+        ("measuring", 5.0, pytest.approx(72.196)),
     ]
     ended = [p for p in seen if p.stage == "measured"]
     assert [p.process for p in ended] == [0, 1, 2, 3, 4, 5]
-    assert [p.left_s for p in ended] == pytest.approx([5 * 13.2, 4 * 13.2, 3 * 13.2, 2 * 13.2, 13.2, 0.0])
-    assert [p.elapsed_s for p in ended] == pytest.approx([13.2 * number for number in range(1, 7)])
+    assert [p.left_s for p in ended] == pytest.approx([12.866 * number for number in (5, 4, 3, 2, 1, 0)])
+    assert [p.elapsed_s for p in ended] == pytest.approx([12.866 * number for number in range(1, 7)])
     assert [p.completed for p in ended] == pytest.approx([number / 6 for number in range(1, 7)])
     assert {p.aim_s for p in seen} == {80.0}
 
 
 def test_a_slow_network_is_known_to_take_longer_before_a_block_is_timed():
     class Slow(Worker):
-        """A step takes 2 s: a block is 2 (2 x 2 + 2 x 2) = 16 s and 0.02 s of pauses and canary."""
+        """A step takes 2 s: a block is (2 + 1.25) (2 + 2) = 13 s, and 0.0055 s around its steps."""
 
         def talk(self):
             self.clock.now_s += PREPARE_S
             yield Ready(step_s={"baseline": 2.0, "candidate": 2.0}, runtime={})
             for order in self.go_message.orders:
-                self.clock.now_s += 16.02
+                self.clock.now_s += 13.0055
                 yield Measured(block=samples.block(2, 2, order=order))
             yield Done()
 
@@ -344,7 +346,7 @@ def test_a_slow_network_is_known_to_take_longer_before_a_block_is_timed():
     seen = []
     found = measured(SlowWorkers(), processes=1, min_blocks=12, budget_s=21.0, observer=seen.append)
     assert counts(found) == [12]
-    assert (seen[1].block, seen[1].left_s) == (0, pytest.approx(12 * 16.02))
+    assert (seen[1].block, seen[1].left_s) == (0, pytest.approx(12 * 13.0055))
 
 
 def test_what_is_left_never_exceeds_a_hard_budget():
@@ -354,7 +356,7 @@ def test_what_is_left_never_exceeds_a_hard_budget():
 
 
 def test_sessions_to_come_are_left_as_well():
-    seen, workers = [], Workers({"block_s": 0.82})
+    seen, workers = [], Workers({"block_s": 0.6555})
     policy = TimingPolicy(processes=6, min_blocks=4, budget_s=80.0)
     session = Session(pair=PAIR, workload=samples.WORKLOAD)
     plan = samples.plan(session, session, session, policy=policy, seed=3)
@@ -366,7 +368,7 @@ def test_sessions_to_come_are_left_as_well():
     assert [(p.stage, p.elapsed_s, p.left_s) for p in seen[:3]] == [
         ("waiting", 0.0, 160.0),
         ("preparing", 0.0, 160.0),
-        ("measuring", 5.0, pytest.approx(74.2 + 80.0)),
+        ("measuring", 5.0, pytest.approx(72.196 + 80.0)),
     ]
     assert seen[0].holder == Holder(7, "sebench compare")
     assert {p.aim_s for p in seen} == {240.0}

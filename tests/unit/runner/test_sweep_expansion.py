@@ -254,7 +254,7 @@ def outcome(case, wall_s, status="done"):
 
 def test_cases_take_what_their_effort_aims_at():
     cases = expand(settings(model=["resnet50", "alexnet"]), seed=1).cases
-    assert Estimate(cases).whole_s(cases) == 42.0  # quick: 21 s each
+    assert Estimate(cases).whole_s(cases) == 24.0  # quick: 12 s each
     limited = expand(settings(model="resnet50", measure=MeasureSettings(budget=5.0)), seed=1).cases
     assert Estimate(limited).whole_s(limited) == 5.0
     short = expand(settings(model="resnet50", measure=MeasureSettings(timeout=3.0)), seed=1).cases
@@ -263,9 +263,9 @@ def test_cases_take_what_their_effort_aims_at():
 
 def test_what_was_measured_before_says_more():
     first, second, third = expand(settings(model=["resnet50", "alexnet", "vgg16_bn"]), seed=1).cases
-    estimate = Estimate((first, second, third), [outcome(first, 42.0), outcome(second, 1.0, "failed")])
-    assert estimate.case_s(first) == 42.0
-    assert estimate.case_s(second) == 42.0  # 21 s x 42 / 21, as the only one that is done
-    estimate.learn(outcome(second, 84.0))
-    assert estimate.case_s(third) == 63.0  # 21 s x the median of 2 and 4
-    assert estimate.whole_s((first, second, third)) == 42.0 + 84.0 + 63.0
+    estimate = Estimate((first, second, third), [outcome(first, 24.0), outcome(second, 1.0, "failed")])
+    assert estimate.case_s(first) == 24.0
+    assert estimate.case_s(second) == 24.0  # 12 s x 24 / 12, as the only one that is done
+    estimate.learn(outcome(second, 48.0))
+    assert estimate.case_s(third) == 36.0  # 12 s x the median of 2 and 4
+    assert estimate.whole_s((first, second, third)) == 24.0 + 48.0 + 36.0

@@ -53,6 +53,28 @@ class TestDiagnostics:
         with pytest.raises(WorkerError, match="2 block orders for 3 blocks"):
             statistics.order_effect(["ABBA", "BAAB"], [0.0] * 3)
 
+    def test_carry_over(self):
+        # The candidate's first step after a change takes 4 % longer, the baseline's none: 0.625 x 4 % = 2.5 %.
+        found = statistics.carry_over([0.0, 0.01, 0.02, 0.03], [0.04, 0.05, 0.06, 0.07])
+        assert found.difference == pytest.approx(0.025)
+        # Pairwise distances 1 (x 3), 2 (x 2), 3 in each (%): median 1.5; sigma = 0.625 x 1.5 / 0.9539.
+        sigma = 0.625 * 0.015 / 0.9539
+        assert found.standard_error == pytest.approx(sigma * math.sqrt(math.pi / 3 * (1 / 4 + 1 / 4)))
+        assert found.degrees_of_freedom == 6
+        assert found.significant  # t(6) = 2.447 times 0.00711 is 1.74 %
+
+    def test_carry_over_of_both_sides_alike_moves_nothing(self):
+        found = statistics.carry_over([0.3, 0.31, 0.32], [0.3, 0.31, 0.32])
+        assert (found.difference, found.significant) == (0.0, False)
+        # 0.625 x 0.7 % = 0.44 % is negligible, and certain.
+        assert not statistics.carry_over([0.0] * 3, [0.007] * 3).significant
+        assert statistics.carry_over([0.0] * 3, [0.009] * 3).significant
+
+    def test_carry_over_of_few_steps_is_unknown(self):
+        assert statistics.carry_over([], []) is None
+        assert statistics.carry_over([0.1] * 9, [0.2] * 2) is None
+        assert statistics.carry_over([0.1] * 2, [0.2] * 9) is None
+
     def test_lag1_autocorrelation(self):
         # deviations -1.5, -0.5, 0.5, 1.5: (0.75 - 0.25 + 0.75) / 5
         assert statistics.lag1_autocorrelation([1, 2, 3, 4]) == pytest.approx(0.25)
