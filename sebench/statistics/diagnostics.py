@@ -183,6 +183,25 @@ def carry_over(baseline: Values, candidate: Values) -> Shift | None:
     return _contrast(SHARE_AFTER_CHANGE * checked(baseline), SHARE_AFTER_CHANGE * checked(candidate))
 
 
+def speed_effect(log_ratios: Values, log_times: Values) -> Shift | None:
+    """Whether the ratio depends on the speed of the machine: slower half of the blocks minus faster half.
+
+    Args:
+        log_ratios: one per block.
+        log_times: mean of the logarithms of the four segments of each block.
+
+    Returns:
+        None for halves of fewer than three blocks, or whose median times are less than `SPEEDS_APART` apart.
+    """
+    ratios, times = checked(log_ratios), checked(log_times)
+    slower = times > np.median(times)
+    if min(slower.sum(), (~slower).sum()) < 3:
+        return None
+    if np.median(times[slower]) - np.median(times[~slower]) < SPEEDS_APART:
+        return None
+    return _contrast(ratios[~slower], ratios[slower], NEGLIGIBLE_SPEED_EFFECT)
+
+
 def lag1_autocorrelation(values: Values) -> float | None:
     """r1 = sum (x_i - m)(x_{i+1} - m) / sum (x_i - m)^2; None below three values or without variance."""
     sample = checked(values)
