@@ -310,9 +310,7 @@ def gates(noise: Any, ratio: float, runs: int, seed: int) -> Iterator[Judged]:  
     rng = np.random.default_rng([seed, zlib.crc32(f"{noise.name}|{ratio}".encode())])
     baab = rng.random((runs, 2 * PROCESSES, BLOCKS)) < 0.5
     sides = (baab[..., None] ^ np.array([False, True, True, False])).reshape(runs, 2 * PROCESSES, -1)
-    taken = STUDY.segment_times(
-        rng, noise, sides, ratio=ratio, sd=noise.process_sd, step_s=STUDY.SLOW_S
-    )
+    taken = STUDY.segment_times(rng, noise, sides, ratio=ratio, sd=noise.process_sd, step_s=STUDY.SLOW_S)
     for of_candidate, times_s in zip(sides, taken, strict=True):
         yield judge(
             [

@@ -46,9 +46,7 @@ def series(tmp_path):
     def start(fault, plan=PLAN, seen=None):
         command = (sys.executable, str(FAULTY), fault, str(tmp_path / "marker"))
         observer = seen.append if seen is not None else lambda progress: None
-        return ProcessSeries(
-            plan, 0, observer=observer, open_worker=partial(WorkerSession, command=command)
-        )
+        return ProcessSeries(plan, 0, observer=observer, open_worker=partial(WorkerSession, command=command))
 
     return start
 
