@@ -191,9 +191,9 @@ def test_importing_and_resolving_needs_no_torch():
 
 @pytest.mark.parametrize("variant", ["plain", "se"])
 def test_shared_weights_are_those_that_are_drawn_to_the_bit(variant):
-    spec = ModelSpec(model="cifar_resnet20", variant=variant)
+    spec = ModelSpec(model="shufflenet_v1_g3", variant=variant)
     drawn = build(spec, seed=5).module
-    plain = build(ModelSpec(model="cifar_resnet20"), seed=5).module
+    plain = build(ModelSpec(model="shufflenet_v1_g3"), seed=5).module
     with initialisation.sharing_weights(plain):
         shared = build(spec, seed=5).module
     expected = drawn.state_dict()
@@ -205,10 +205,10 @@ def test_shared_weights_are_those_that_are_drawn_to_the_bit(variant):
 
 
 def test_weights_are_shared_within_the_block_alone():
-    other = build(ModelSpec(model="cifar_resnet20"), seed=6).module
+    other = build(ModelSpec(model="shufflenet_v1_g3"), seed=6).module
     with initialisation.sharing_weights(other):
-        taken = build(ModelSpec(model="cifar_resnet20"), seed=5).module
-    after = build(ModelSpec(model="cifar_resnet20"), seed=5).module
+        taken = build(ModelSpec(model="shufflenet_v1_g3"), seed=5).module
+    after = build(ModelSpec(model="shufflenet_v1_g3"), seed=5).module
     name, weight = next(iter(other.named_parameters()))
     assert torch.equal(dict(taken.named_parameters())[name], weight)
     assert not torch.equal(dict(after.named_parameters())[name], weight)

@@ -77,8 +77,8 @@ class TestSchedule:
         return "".join(seen).replace("-", "")
 
     def test_a_step_after_a_change_does_not_count(self, simulation):
-        # A segment is one step of 50 ms. None is left out within BB, nor where a block begins with the side that
-        # ran last.
+        # A segment is one step of 50 ms. None is left out within BB, nor where a block begins
+        # with the side that ran last.
         assert self.steps(simulation, "ABBA ABBA", 0.05) == "AABBBAA" + "ABBBAA"
         assert self.steps(simulation, "ABBA BAAB", 0.05) == "AABBBAA" + "BBAAABB"
 

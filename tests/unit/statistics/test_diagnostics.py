@@ -54,7 +54,7 @@ class TestDiagnostics:
             statistics.order_effect(["ABBA", "BAAB"], [0.0] * 3)
 
     def test_carry_over(self):
-        # The candidate's first step after a change takes 4 % longer, the baseline's none: 0.625 x 4 % = 2.5 %.
+        # The candidate's first step after a change takes 4 % longer: 0.625 x 4 % = 2.5 %.
         found = statistics.carry_over([0.0, 0.01, 0.02, 0.03], [0.04, 0.05, 0.06, 0.07])
         assert found.difference == pytest.approx(0.025)
         # Pairwise distances 1 (x 3), 2 (x 2), 3 in each (%): median 1.5; sigma = 0.625 x 1.5 / 0.9539.
