@@ -277,7 +277,7 @@ def segment_times(
     for slot in range(sides.shape[2]):
         side = sides[:, :, slot]
         ideal = step_s * np.where(side, ratio * np.exp(effect), 1.0)
-        changed = side != sides[:, :, slot - 1] if slot else np.ones(shape, dtype=bool)
+        changed = side != sides[:, :, slot - 1] if slot % 4 else np.ones(shape, dtype=bool)
         if slot % 4 == 0:
             now += rng.uniform(0, MAX_PAUSE_S, shape) + (CANARY_S if slot else 0)
         for _ in range(left_out):

@@ -28,8 +28,8 @@ BETWEEN_BLOCKS_S = 0.003
 # Warm-up ends when the second half of it ran within 5 % of the first, or at twice its minimum.
 STEADY_RATIO = 0.05
 MAX_WARMUP_FACTOR = 2
-CHANGES_PER_BLOCK = 2.5
-"""Two within a block, and one before every other block, as a coin decides which side begins."""
+CHANGES_PER_BLOCK = 3
+"""Two within a block, and its beginning."""
 
 
 def no_heartbeat() -> None:
@@ -106,22 +106,23 @@ def measure_block(
     threads: int,
     rng: Random,
     probe: Callable[[], Probe] = read_probe,
-    previous: Side | None = None,
 ) -> Block:
     """Time one block of four segments.
 
-    A random pause before it keeps the schedule from locking onto a periodic disturbance.
+    A random pause before it keeps the schedule from locking onto a periodic disturbance. Steps are discarded
+    at its beginning whichever side ran last: so that the times at which segments begin do not depend on the
+    coin that draws the order, which makes the intervals exact.
 
     Args:
         steps: one per side, as `device` takes it.
         order: of the segments; A is the baseline.
         steps_in_segment: timed, of each segment.
-        discard_steps: run untimed after every change of side, where caches and allocator belong to the other.
+        discard_steps: run untimed at the beginning and after every change of side, where caches and allocator
+            belong to the other.
         device: clock and barrier.
         threads: of the workload.
         rng: draws the pause.
         probe: reads what the host does.
-        previous: the side that ran last.
 
     Returns:
         The block with every timed step, a canary time and what the host did meanwhile.
@@ -129,6 +130,7 @@ def measure_block(
     device.pause(rng.uniform(0, MAX_PAUSE_S))
     before, start = probe(), device.clock()
     segments, states = [], [device.state()]
+    previous: Side | None = None
     for letter in order:
         side = SIDES[letter]
         if side != previous and discard_steps:

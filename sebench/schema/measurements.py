@@ -90,7 +90,8 @@ class ProcessRun(Value, frozen=True, kw_only=True):
     build_order: tuple[Side, ...]
     steps_per_segment: Count
     discard_steps: Count = 1
-    """Run untimed after each change of side; in earlier results, before every segment."""
+    """Run untimed at the beginning of a block and after each change of side; in earlier results, before every
+    segment."""
     prepare_s: Seconds
     compile_s: dict[Side, Seconds] = msgspec.field(default_factory=dict)
     """What compiling, capturing or loading took, of the sides whose runtime does; it is in no other time."""

@@ -212,7 +212,7 @@ class TimingPolicy(Value, frozen=True, kw_only=True):
     """Shortest timed part of a segment: a fine interleaving follows a restless machine best."""
     min_steps: Count = 1
     discard_steps: Count = 1
-    """Steps run untimed after a change of side, where the first one after it is another on either side."""
+    """Steps run untimed after a change of side at least, where any are (docs/method.md)."""
     warmup_steps: Count = 2
     """Of each side at least, besides the one that checks its output."""
     warmup_busy_s: Seconds = 1.0

@@ -7,7 +7,7 @@ from random import Random
 from typing import TypeVar
 
 from sebench.profilers.device import Stopwatch
-from sebench.profilers.latency import SIDES, measure_block
+from sebench.profilers.latency import measure_block
 from sebench.profilers.probes import Probe
 from sebench.schema import Block, Side
 from sebench.worker.protocol import Go, Request
@@ -35,7 +35,6 @@ def timed_blocks(
         shift: what it returns is held during the block.
     """
     rng, start_s = Random(request.process_seed), device.clock()
-    previous: Side | None = None
     for index, order in enumerate(go.orders):
         if index >= go.at_least and device.clock() - start_s > go.deadline_s:
             return
@@ -49,6 +48,4 @@ def timed_blocks(
             threads=request.workload.threads,
             rng=rng,
             probe=probe,
-            previous=previous,
         )
-        previous = SIDES[order[-1]]

@@ -379,7 +379,7 @@ class Go(Value, frozen=True, kw_only=True, tag=True):
 
     steps_per_segment: int
     discard_steps: int = 1
-    """Run untimed after each change of side."""
+    """Run untimed at the beginning of each block and after each change of side."""
     orders: tuple[Literal["ABBA", "BAAB"], ...]
     deadline_s: float
     at_least: int = 0

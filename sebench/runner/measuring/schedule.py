@@ -15,7 +15,7 @@ from sebench.worker.protocol import Go
 # A t interval over fewer process estimates is too wide to be of use (docs/method.md).
 MIN_PROCESSES = 5
 MAX_PROCESSES = 30
-SETTLED_S = 0.015
+SETTLED_S = 0.025
 """What a change of side leaves in caches and allocator is gone after this time, whatever a step takes."""
 QUIET_STEPS = 0.03
 """Standard deviation of the logarithm of a step below which every effect of a change of side may count."""

@@ -187,3 +187,28 @@ def test_importing_and_resolving_needs_no_torch():
         "m.source_of('resnet50').check_image_size('resnet50', 224); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([FRESH, "-c", script], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("variant", ["plain", "se"])
+def test_shared_weights_are_those_that_are_drawn_to_the_bit(variant):
+    spec = ModelSpec(model="shufflenet_v1_g3", variant=variant)
+    drawn = build(spec, seed=5).module
+    plain = build(ModelSpec(model="shufflenet_v1_g3"), seed=5).module
+    with initialisation.sharing_weights(plain):
+        shared = build(spec, seed=5).module
+    expected = drawn.state_dict()
+    assert shared.state_dict().keys() == expected.keys()
+    assert all(torch.equal(value, expected[name]) for name, value in shared.state_dict().items())
+    assert all(
+        mine is not other for mine, other in zip(shared.parameters(), plain.parameters(), strict=False)
+    )
+
+
+def test_weights_are_shared_within_the_block_alone():
+    other = build(ModelSpec(model="shufflenet_v1_g3"), seed=6).module
+    with initialisation.sharing_weights(other):
+        taken = build(ModelSpec(model="shufflenet_v1_g3"), seed=5).module
+    after = build(ModelSpec(model="shufflenet_v1_g3"), seed=5).module
+    name, weight = next(iter(other.named_parameters()))
+    assert torch.equal(dict(taken.named_parameters())[name], weight)
+    assert not torch.equal(dict(after.named_parameters())[name], weight)

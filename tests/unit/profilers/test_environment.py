@@ -12,6 +12,7 @@ from sebench.profilers.environment import (
     read_variables,
     read_versions,
     usable_cores,
+    usable_places,
 )
 from sebench.schema import Environment, fingerprint
 from tests.interpreter import FRESH
@@ -72,6 +73,13 @@ def test_a_container_with_a_quota(tmp_path):
     assert environment.platform["container"] == "docker"
     assert {"cpu-quota-fractional", "few-cores", "container"} <= codes(environment)
     assert usable_cores(root) == 1
+
+
+def test_places_are_the_physical_cores_of_the_affinity_mask(tmp_path):
+    assert usable_places(tree(tmp_path, laptop())) == ("{0,1}", "{2,3}")
+    some = laptop() | {"proc/self/status": "Cpus_allowed_list:\t1-2\n"}
+    assert usable_places(tree(tmp_path, some)) == ("{1}", "{2}")
+    assert usable_places(tmp_path / "nothing") == ()
 
 
 def test_no_proc_at_all(tmp_path):

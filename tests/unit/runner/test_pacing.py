@@ -7,8 +7,8 @@ import pytest
 from sebench.runner.measuring.schedule import NoBlockFits, Pace, Pacing, Prepared, Schedule
 from sebench.runner.planning.plan import timing_policy
 
-# A segment is one step here (at least 0.02 s), and one is not timed after each change of side, of which a
-# block has 2.5: (2 + 1.25) (0.1 + 0.15) = 0.8125 s, and 0.0025 s of pause and 0.003 s between blocks.
+# A segment is one step here (at least 0.02 s), and one is not timed after each change of side, 2.5 in a
+# block: (2 + 1.25) (0.1 + 0.15) = 0.8125 s, and 0.0025 s of pause and 0.003 s between blocks.
 READY = Prepared({"baseline": 0.1, "candidate": 0.15}, prepare_s=5.0)
 BLOCK_S = 0.818
 QUIET = (0.01, 0.02, 0.03, 0.04, 0.05, 0.06)

@@ -26,8 +26,8 @@ def test_a_generous_budget_goes_into_more_processes():
 
 
 def test_processes_that_take_long_to_prepare_measure_for_twice_as_long():
-    # 12 blocks of 0.2 s are 2.4 s, twice 5 s are 10: (295 + 5) / (5 + 10) = 20 processes;
-    # (295 - 19 * 5) / (20 * 0.2) = 50 blocks
+    # 12 blocks of 0.2 s are 2.4 s, twice 5 s are 10: (295 + 5) / (5 + 10) = 20;
+    # (295 - 19 * 5) / (20 * 0.2) = 50
     slow = Pace(prepare_s=5.0, block_s=0.2)
     assert first_schedule(timing_policy("standard", budget_s=300), slow, 295.0) == Schedule(20, 50)
 

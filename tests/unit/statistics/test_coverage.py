@@ -78,11 +78,10 @@ class TestSchedule:
         return "".join(seen).replace("-", "")
 
     def test_of_a_quiet_machine_a_step_after_a_change_does_not_count(self, simulation):
-        # A segment is one step of 50 ms. None is left out within BB, nor where a block begins with the side
-        # that ran last.
-        assert self.steps(simulation, "ABBA ABBA", 0.05) == "AABBBAA" + "ABBBAA"
+        # A segment is one step of 50 ms. None is left out within BB; a block begins with one in any case.
+        assert self.steps(simulation, "ABBA ABBA", 0.05) == "AABBBAA" * 2
         assert self.steps(simulation, "ABBA BAAB", 0.05) == "AABBBAA" + "BBAAABB"
 
     def test_a_segment_takes_20_ms(self, simulation):
-        # 4 steps of 5 ms count, and 3 before them, 15 ms, do not
-        assert self.steps(simulation, "AB", 0.005) == "A" * 7 + "B" * 7
+        # 4 steps of 5 ms count, and 5 before them, 25 ms, do not
+        assert self.steps(simulation, "AB", 0.005) == "A" * 9 + "B" * 9
