@@ -7,11 +7,12 @@ import pytest
 from sebench.runner.measuring.schedule import NoBlockFits, Pace, Pacing, Prepared, Schedule
 from sebench.runner.planning.plan import timing_policy
 
-# A segment is one step here (at least 0.02 s), and one is not timed after each change of side, 2.5 in a
-# block: (2 + 1.25) (0.1 + 0.15) = 0.8125 s, and 0.0025 s of pause and 0.003 s between blocks.
+# A segment is one step here (at least 0.02 s), and one is not timed at the beginning of a block and after its
+# two changes of side: (2 + 1.5) (0.1 + 0.15) = 0.875 s, and 0.0025 s of pause and 0.003 s between blocks.
 READY = Prepared({"baseline": 0.1, "candidate": 0.15}, prepare_s=5.0)
-BLOCK_S = 0.818
+BLOCK_S = 0.8805
 QUIET = (0.01, 0.02, 0.03, 0.04, 0.05, 0.06)
+RESTLESS = (-0.15, 0.15, -0.1, 0.1, -0.05, 0.05)
 
 
 def pacing(effort, left_s, *, ready=READY, device="cpu", **asked):
@@ -26,8 +27,8 @@ def warmed(step_s, baseline, candidate):
 def test_the_first_process_fixes_the_steps_and_the_schedule():
     first = pacing("standard", 75.0)
     assert (first.steps_per_segment, first.discard_steps) == (1, 1)
-    # (75 - 5 * 5) / (6 * 0.818) = 10.2
-    assert first.schedule == Schedule(6, 10)
+    # (75 - 5 * 5) / (6 * 0.8805) = 9.5
+    assert first.schedule == Schedule(6, 9)
     assert first.pace(READY, 0.0) == Pace(5.0, pytest.approx(BLOCK_S))
 
 
@@ -71,7 +72,7 @@ def test_orders_are_drawn():
 
 
 def test_a_hard_budget_below_one_block_is_refused():
-    with pytest.raises(NoBlockFits, match="one block takes 0.8 s"):
+    with pytest.raises(NoBlockFits, match="one block takes 0.9 s"):
         pacing("quick", 0.5, budget_s=5)
 
 
@@ -82,19 +83,27 @@ def discarded(ready, device="cpu", effort="standard"):
     return pacing(effort, 75.0, ready=ready, device=device).discard_steps
 
 
-def test_a_warm_up_without_carry_over_discards_nothing():
-    first = pacing("standard", 75.0, ready=warmed(READY.step_s, QUIET, QUIET))
+def test_a_restless_warm_up_without_carry_over_discards_nothing():
+    first = pacing("standard", 75.0, ready=warmed(READY.step_s, RESTLESS, RESTLESS))
     assert first.discard_steps == 0
     # Two timed steps of each side, 2 (0.1 + 0.15), and 0.0055 s
     assert first.pace(READY, 0.0).block_s == pytest.approx(0.5055)
     assert first.go(0, Pace(5.0, 1.0), 75.0, Random(1)).discard_steps == 0
 
 
+def test_where_steps_repeat_within_three_percent_some_are_discarded_in_any_case():
+    # Distances of the 15 pairs: 5 of 0.01, 4 of 0.02, 3 of 0.03, ...: median 0.02, / 0.9539 / sqrt(2) = 1.5 %
+    assert discarded(warmed({"baseline": 0.1, "candidate": 0.15}, QUIET, QUIET)) == 1  # 25 ms of 100
+    # Three times as far apart, 4.4 %
+    wider = tuple(3 * value for value in QUIET)
+    assert discarded(warmed({"baseline": 0.1, "candidate": 0.15}, wider, wider)) == 0
+
+
 def test_steps_are_discarded_where_the_first_after_a_change_takes_longer_on_one_side():
-    later = tuple(value + 0.2 for value in QUIET)  # 0.625 x 20 % = 12.5 % of the ratio
-    assert discarded(warmed({"baseline": 0.1, "candidate": 0.15}, QUIET, later)) == 1  # 15 ms of 100
-    assert discarded(warmed({"baseline": 0.004, "candidate": 0.006}, QUIET, later)) == 4  # 15 / 4 = 3.75
-    assert discarded(warmed({"baseline": 0.006, "candidate": 0.004}, later, QUIET)) == 4
+    later = tuple(value + 0.5 for value in RESTLESS)  # 0.625 x 50 % = 31 % of the ratio
+    assert discarded(warmed({"baseline": 0.1, "candidate": 0.15}, RESTLESS, later)) == 1  # 25 ms of 100
+    assert discarded(warmed({"baseline": 0.004, "candidate": 0.006}, RESTLESS, later)) == 7  # 25 / 4 = 6.25
+    assert discarded(warmed({"baseline": 0.006, "candidate": 0.004}, later, RESTLESS)) == 7
     assert discarded(warmed({"baseline": 0.01, "candidate": 0.02}, later, later)) == 0  # alike on both
 
 
