@@ -83,7 +83,7 @@ def excite(
     The CSV has mean and standard deviation of every channel by class. Ctrl-C shows what was
     seen so far.
     """
-    from sebench.reporting.excitation import excitation_document, excitation_json
+    from sebench.reporting.excitation import excitation_document, excitation_json, unreadable_text
     from sebench.reporting.excitation_picture import excitation_picture
     from sebench.runner.exciting import ExcitationRequest, watch_gates
     from sebench.runner.planning.plan import drawn_seed
@@ -113,6 +113,8 @@ def excite(
     with _told(quiet=quiet) as tell:
         found = watch_gates(request, tell, command=run_context(context, cache=cache).host.command)
     interrupted = found.excitation.interrupted
+    if found.excitation.unreadable and not quiet:  # the CSV cannot say it
+        say(f"warning: left out, as it cannot be read: {unreadable_text(found.excitation)}")
     if measure and found.folded is not None and not interrupted:
         found, interrupted = _measured(found, effort, context, cache=cache, quiet=quiet)
     present(

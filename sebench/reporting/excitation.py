@@ -246,6 +246,13 @@ def _saving_text(found: ExcitationFound) -> str:
     )
 
 
+def unreadable_text(excitation: Excitation) -> str:
+    """How many images were left out, and the first of them with the reason."""
+    named = "; ".join(f"{bad.path}: {bad.reason}" for bad in excitation.named_unreadable[:3])
+    more = ", and others" if excitation.unreadable > 3 else ""
+    return f"{number_of(excitation.unreadable, 'image')} ({named}{more})"
+
+
 def _notes(found: ExcitationFound) -> Iterator[str]:
     excitation = found.excitation
     counts = [count for count in found.class_counts if count]
@@ -257,9 +264,7 @@ def _notes(found: ExcitationFound) -> Iterator[str]:
     if excitation.spec.weights is None:
         yield "The weights are random: the gates are those of no trained network. Name a file: --weights."
     if excitation.unreadable:
-        named = "; ".join(f"{bad.path}: {bad.reason}" for bad in excitation.named_unreadable[:3])
-        more = ", and others" if excitation.unreadable > 3 else ""
-        yield f"Left out, as it cannot be read: {number_of(excitation.unreadable, 'image')} ({named}{more})."
+        yield f"Left out, as it cannot be read: {unreadable_text(excitation)}."
     yield (
         "mean, SD: of a gate's values over images; SD is the mean over channels, largest SD that of the"
         " channel that varies most. near 0, near 1: channels whose mean is below"

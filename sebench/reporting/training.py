@@ -8,6 +8,7 @@ from statistics import fmean
 import msgspec
 
 from sebench.analysis.training import (
+    WARM_UP_STEPS,
     Against,
     MeanError,
     SideSummary,
@@ -80,12 +81,13 @@ def _answer(baseline: SideSummary, candidate: SideSummary, found: Against) -> st
 
 def _rows(training: Training) -> Iterator[Row]:
     by_variant = {found.candidate: found for found in against_first(training)}
+    has_top5 = len(training.runs[0].data.classes) > 5
     for summary in summarise(training):
         found = by_variant.get(summary.variant)
         yield (
             text_cell(summary.variant),
             _error_cell(summary.top1_error),
-            _error_cell(summary.top5_error),
+            _error_cell(summary.top5_error) if has_top5 else Cell("-"),
             Cell("") if found is None else _difference_cell(found.difference),
             _time_cell(summary.step_s),
             Cell("") if found is None else _ratio_cell(found.step_ratio),
@@ -149,6 +151,13 @@ def _notes(training: Training, first: TrainedSeed) -> Iterator[str]:
     yield f"split: {first.data.split}; errors are those of the last epoch"
     if len(training.runs) > 1:
         yield "intervals: Student's t over seeds; the difference is taken seed by seed, in points of per cent"
+    if len(first.data.classes) <= 5:
+        yield "no top-5 error: of 5 classes or fewer, every answer is among the first 5"
+    if any(summary.step_s is None for summary in summarise(training)):
+        yield (
+            f"no times: the first {WARM_UP_STEPS} steps, and those before a run was resumed, do not count,"
+            " and no others were made"
+        )
     yield "shared weights start equal; all variants see the same batches in the same order"
     yield f"files: {training.folder}"
 
@@ -156,11 +165,12 @@ def _notes(training: Training, first: TrainedSeed) -> Iterator[str]:
 def recipe_words(recipe: Recipe) -> str:
     """A recipe in a line."""
     height, width = recipe.image_size
-    falls = ", ".join(map(str, recipe.milestones))
+    falls = ", ".join(str(epoch) for epoch in recipe.milestones if epoch < recipe.epochs)
+    divided = f" divided by 10 after epochs {falls}" if falls else ", not divided in so few epochs"
     words = (
         f"{number_of(recipe.epochs, 'epoch')} of SGD",
         f"batch {recipe.batch_size}",
-        f"learning rate {recipe.learning_rate:g} divided by 10 after epochs {falls}",
+        f"learning rate {recipe.learning_rate:g}{divided}",
         f"momentum {recipe.momentum:g}",
         f"weight decay {recipe.weight_decay:g}",
         f"{height}x{width}",

@@ -18,6 +18,7 @@ from sebench.images.preprocessing import IMAGENET_MEAN, IMAGENET_STD, paper_prep
 from sebench.schema.training import Recipe
 from sebench.training.data import Images
 from sebench.training.draws import derived_seed, epoch_order
+from sebench.training.sources import TEST_FOLDER, TRAIN_FOLDER
 
 SHIFT = 4
 """Pixels of zeros around an image before an image of its size is cut out (He et al. 2016; TPAMI, CIFAR)."""
@@ -100,7 +101,7 @@ def training_batches(
         return [(order[at], derived_seed(seed, "image", epoch, at)) for at in range(begin, begin + size)]
 
     steps = [keys(step) for step in range(first, steps_per_epoch(images, recipe))]
-    for tensors, labels, _ in _load(images, augmentation(recipe), steps, loaders):
+    for tensors, labels, _ in _load(images, augmentation(recipe), steps, loaders, TRAIN_FOLDER):
         yield tensors, labels
 
 
@@ -120,11 +121,12 @@ def test_batches(
     own = range(place.rank, len(images.labels), place.world_size)
     size = max(recipe.batch_size // place.world_size, 1)
     steps = [[(at, 0) for at in own[begin : begin + size]] for begin in range(0, len(own), size)]
-    yield from _load(images, transform_of(paper_preprocessing(recipe.image_size)), steps, loaders)
+    transform = transform_of(paper_preprocessing(recipe.image_size))
+    yield from _load(images, transform, steps, loaders, TEST_FOLDER)
 
 
 def _load(
-    images: Images, transform: Transform, steps: Sequence[list[_Key]], loaders: int
+    images: Images, transform: Transform, steps: Sequence[list[_Key]], loaders: int, part: str
 ) -> Iterator[tuple[Tensor, Tensor, list[int]]]:
     forks = loaders and "fork" in multiprocessing.get_all_start_methods()
     loader = DataLoader(
@@ -139,7 +141,8 @@ def _load(
         for tensor, _, position, reason in items:
             if tensor is None:
                 raise WorkerError(
-                    f"{images.name(position)} cannot be read: {reason}", hint="repair or remove this image"
+                    f"{part}/{images.name(position)} cannot be read: {reason}",
+                    hint="repair or remove this image",
                 )
         tensors, labels, positions, _ = zip(*items, strict=True)
         yield torch.stack(tensors), torch.tensor(labels, dtype=torch.int64), list(positions)

@@ -14,6 +14,7 @@ from sebench.images.folder import ImageFolder, open_folder
 from sebench.images.loading import Batch, batches
 from sebench.inputs import Inputs
 from sebench.models.checkpoints import load_weights
+from sebench.models.own_arguments import SLOT
 from sebench.outputs import output_tensors
 from sebench.profilers.inputs import as_in_workload
 from sebench.profilers.workload import inference_step
@@ -62,7 +63,12 @@ def require_own_weights(spec: ModelSpec) -> None:
     if spec.weights is None or models.source_of(spec.model).own_variant == ASIS:
         return  # every key was asked for when it was built
     standard = replace(spec, variant=str(parse_variant(spec.variant).standard), weights=None)
-    load_weights(models.build(replace(standard, weights_sha256=None), device="meta").module, spec)
+    load_weights(
+        models.build(replace(standard, weights_sha256=None), device="meta").module,
+        spec,
+        slot=SLOT,
+        whole=True,
+    )
 
 
 def _batches(request: AccuracyRequest, folder: ImageFolder) -> Iterator[Batch]:

@@ -52,6 +52,7 @@ def test_csv_of_images_of_one_class_and_one_that_cannot_be_read(sebench, tmp_pat
     assert {row["class"] for row in rows} == {"cat", "(all)"}
     assert len(rows) == 2 * (64 + 128 + 128)  # two rows for each channel of MobileNet's first three blocks
     assert {row["n"] for row in rows} == {"2"}
+    assert "warning: left out, as it cannot be read: 1 image (cat/bad.png: " in done.stderr
 
 
 @pytest.mark.parametrize(

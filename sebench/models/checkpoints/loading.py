@@ -22,7 +22,9 @@ _COUNTER = "num_batches_tracked"
 _HINT = "name the state_dict of this network"
 
 
-def load_weights(network: nn.Module, spec: ModelSpec, *, slot: str | None = None) -> None:
+def load_weights(
+    network: nn.Module, spec: ModelSpec, *, slot: str | None = None, whole: bool = False
+) -> None:
     """Load the file of a specification into a network, every key of it; code in the file is never run.
 
     Names of other libraries become sebench's where the network is sebench's own. The network keeps its number
@@ -33,6 +35,7 @@ def load_weights(network: nn.Module, spec: ModelSpec, *, slot: str | None = None
         spec: with a file of weights, resolved.
         slot: name that all modules with attention have. Weights of attention may then be missing, which
             leaves it as it was drawn, or be there for a network without: a pair shares its other weights.
+        whole: with a slot, refuse both all the same.
 
     Raises:
         UsageError: the file is no state_dict, or of another network.
@@ -48,7 +51,8 @@ def load_weights(network: nn.Module, spec: ModelSpec, *, slot: str | None = None
         unwrapped = {f"{prefix}{key}": tensor for key, tensor in checkpoint.unwrapped.items()}
         found = dict(checkpoint.tensors) if fits else unwrapped
     else:
-        found = _with_own_attention(own, _renamed(checkpoint, spec, where), slot)
+        renamed = _renamed(checkpoint, spec, where)
+        found = dict(renamed) if whole else _with_own_attention(own, renamed, slot)
     _fill_counters(own, found)
     _fill_aliases(network, found)
     _require_keys(own, found, where)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import warnings
 from collections import Counter
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 PART = "#"
 """Between a file and the name of one of its state_dicts."""
 _SAVE_IT = "save the state_dict alone: torch.save(net.state_dict(), FILE)"
+_DAMAGED = "it is damaged, or no file that torch.save wrote"
 _PLAIN = ("state_dict", "model", "model_state_dict")
 _AVERAGED = ("state_dict_ema", "model_ema")
 _PREFIXES = ("module.", "_orig_mod.")
@@ -113,6 +115,8 @@ def _content(path: Path, device: str) -> Any:  # noqa: ANN401 - whatever somebod
             f"--weights {path} cannot be read: {error}", hint=error.hint or "save or copy it once more"
         ) from error
     except OSError as error:
+        if error.errno == errno.EINVAL and start:  # torch looks for the end of an archive before its start
+            raise UsageError(f"--weights {path} cannot be read: {_DAMAGED}", hint=_SAVE_IT) from error
         raise UsageError(f"--weights {path}: {error.strerror or error}", hint="name a state_dict") from error
     except Exception as error:
         raise UsageError(
@@ -126,7 +130,7 @@ def _reason(error: str, start: bytes) -> str:
         return "it holds objects besides tensors, which are not loaded" + (f": {named}" if named else "")
     if "torchscript" in error.lower():
         return "it is a TorchScript archive, which holds code"
-    return "it is damaged, or no file that torch.save wrote"
+    return _DAMAGED
 
 
 def _state_in(content: object, path: Path, part: str | None) -> tuple[dict[str, Tensor], tuple[Finding, ...]]:

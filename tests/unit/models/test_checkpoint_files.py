@@ -294,7 +294,7 @@ def test_truncated_anywhere(tmp_path):
     save_file(state, "whole")
     for name in ("whole", saved(state)):
         content = (tmp_path / name).read_bytes()
-        for length in (1, 7, 8, 9, len(content) // 2, len(content) - 1):
+        for length in (1, 7, 8, 9, min(5000, len(content) // 3), len(content) // 2, len(content) - 1):
             (tmp_path / "cut").write_bytes(content[:length])
             with pytest.raises(UsageError, match=r"--weights cut cannot be read: it is (damaged|truncated)"):
                 loaded("cut")

@@ -2,11 +2,13 @@
 
 import json
 
+import msgspec
 import pytest
 
 from sebench.analysis.training import against_first, on_same_images, step_log_ratios, summarise
 from sebench.reporting.formats import render
 from sebench.reporting.training import (
+    recipe_words,
     training_answer,
     training_document,
     training_json,
@@ -120,11 +122,28 @@ def test_json_says_all_but_the_answers_themselves():
 def test_the_table_and_the_csv():
     text = render(training_document(training((3, 2), (5, 4))), "markdown")
     assert "| plain | 40.00 %" in text
-    assert "batch 32, learning rate 0.01875 divided by 10 after epochs 1, 1, 1" in text
+    assert "batch 32, learning rate 0.01875, not divided in so few epochs, momentum" in text
+    assert "| - |" in text  # the data have two classes
+    assert "no top-5 error: of 5 classes or fewer" in text
+    assert "no times" not in text
     records = training_records(training((3, 2)))
     assert records.keys[:4] == ("seed", "variant", "epoch", "learning_rate")
     assert [row[:3] for row in records.rows] == [(0, "plain", 1), (0, "se", 1)]
     assert "nan" not in render(training_document(training((3, 2))), "csv")
+
+
+@pytest.mark.parametrize(("epochs", "milestones", "said"), [(2, (1, 2, 2), "1"), (10, (3, 6, 9), "3, 6, 9")])
+def test_only_falls_within_the_run_are_said(epochs, milestones, said):
+    recipe = msgspec.structs.replace(RECIPE, epochs=epochs, milestones=milestones)
+    assert f"learning rate 0.01875 divided by 10 after epochs {said}, momentum" in recipe_words(recipe)
+
+
+def test_missing_times_are_explained():
+    made = training((3, 2))
+    (run,) = made.runs  # 10 steps are the warm-up, so none counts
+    sides = tuple(msgspec.structs.replace(side, steps_s=(0.1,) * 10) for side in run.sides)
+    short = msgspec.structs.replace(made, runs=(msgspec.structs.replace(run, sides=sides),))
+    assert "no times: the first 10 steps, and those before" in render(training_document(short), "markdown")
 
 
 def test_the_picture_has_two_curves_per_variant():
