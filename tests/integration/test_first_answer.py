@@ -22,7 +22,7 @@ def run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for name in ("old.py", "new.py"):
-        (tmp_path / name).write_text("STEP_S = 0.2\n")
+        (tmp_path / name).write_text("STEP_S = 0.1\n")
 
     def invoke(arguments=ARGUMENTS, when=lambda progress: False):
         @contextmanager
