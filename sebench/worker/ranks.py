@@ -23,7 +23,7 @@ from sebench.profilers.device import Step
 from sebench.schema import Side
 from sebench.store import temporary_file
 from sebench.worker.channel import Fatal, cause_of_death
-from sebench.worker.protocol import Failed, Join, Request, Span
+from sebench.worker.protocol import Alive, Failed, Join, Request, Span
 
 # Where a rank dies the others notice at once (gloo) or not at all (NCCL): they get this long.
 GRACE_S = 5.0
@@ -124,11 +124,14 @@ class _Member:
         return self._process.wait()
 
     def last_reply(self) -> Failed | None:
-        """What it said before it ended; None if it said nothing."""
+        """Why it said that it cannot go on, before it ended; None if it did not say so."""
         assert self._process.stdout is not None  # noqa: S101 - stdout=PIPE
         os.set_blocking(self._process.stdout.fileno(), False)  # what it has started may hold the pipe open
-        line = self._process.stdout.readline()
-        return msgspec.json.decode(line, type=Failed) if line else None
+        while line := self._process.stdout.readline():
+            reply = msgspec.json.decode(line, type=Alive | Failed)
+            if isinstance(reply, Failed):
+                return reply
+        return None
 
     def cause_of_death(self) -> str:
         return cause_of_death(self.wait(), self._errors)

@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+import torch
 
 from sebench.errors import BuildError, DeterminismError, UsageError, VariantError, WorkerError
 from sebench.runner.counting.locking import check_lock, count_lock, locked_networks, torch_minor
@@ -52,12 +53,14 @@ def test_networks_are_every_model_plain_and_in_every_variant_once(nets):
     assert networks[1].spec.variant == "se"
 
 
-def test_options_are_part_of_the_network():
+def test_options_are_part_of_the_network(tmp_path):
+    weights = tmp_path / "weights.pt"
+    torch.save({"head.fc.bias": torch.zeros(10)}, weights)
     (network, _) = locked_networks(
         ["resnet50"],
         ["se"],
         image_size=96,
-        options=NetworkOptions(num_classes=10, stride_in="3x3", weights=__file__),
+        options=NetworkOptions(num_classes=10, stride_in="3x3", weights=str(weights)),
     )
     assert network == LockedNetwork(
         model="resnet50", num_classes=10, stride_in="3x3", input_shape=(1, 3, 96, 96)
