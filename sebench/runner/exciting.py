@@ -92,6 +92,7 @@ def watch_gates(
     """
     with tempfile.TemporaryDirectory() as folder:
         asked = _asked(request, Path(folder))
+        findings = models.checkpoint_findings(asked.spec)
         # No placement of threads: processes that read images would inherit it.
         threads = str(request.threads)
         environ = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
@@ -106,6 +107,7 @@ def watch_gates(
         moments=moments,
         folded=excited.folded,
         not_folded=excited.not_folded,
+        findings=findings,
     )
 
 
