@@ -67,6 +67,7 @@ def test_csv_of_images_of_one_class_and_one_that_cannot_be_read(sebench, tmp_pat
     [
         (f"{NETWORK} --images nowhere", 2, "there is no folder"),
         (f"{NETWORK} --images val --weights w.pt --fold ./w.pt", 2, "--fold and --weights both name"),
+        (f"{NETWORK} --images val --weights w.pt#ema --fold w.pt", 2, "--fold and --weights both name"),
         (f"{NETWORK} --images val --constant-below 0", 2, "--constant-below is not positive"),
         (f"{NETWORK} --images val --workers -1", 2, "--workers -1 is not between 0 and 256"),
         (f"{NETWORK} --images val --preprocessing p.json", 2, "both say the size"),
