@@ -7,7 +7,7 @@ from random import Random
 
 import numpy as np
 
-from sebench.schema import Excitation, ExcitedGate, Folded, MetricComparison
+from sebench.schema import Excitation, ExcitedGate, Finding, Folded, MetricComparison
 from sebench.schema.excitation import FIGURE_CHANNELS, NEAR_ONE, NEAR_ZERO
 from sebench.statistics.moments import Moments, correlation
 
@@ -67,6 +67,8 @@ class ExcitationFound:
     """Latency of the folded network over that of the one as it was; None where it was not measured."""
     not_measured: str = ""
     """Why not, where it was to be."""
+    findings: tuple[Finding, ...] = ()
+    """What a reader should know of the weights."""
 
     @property
     def gates(self) -> tuple[GateExcitation, ...]:

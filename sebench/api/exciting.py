@@ -27,7 +27,7 @@ from sebench.runner.exciting import (
 from sebench.runner.measuring.context import RunContext
 from sebench.runner.planning.plan import drawn_seed
 from sebench.runner.planning.workloads import on_this_machine
-from sebench.schema import CONSTANT_BELOW, Effort, Folded, StrideIn, WorkloadRequest
+from sebench.schema import CONSTANT_BELOW, Effort, Finding, Folded, StrideIn, WorkloadRequest
 from sebench.units import number_of
 
 if TYPE_CHECKING:
@@ -52,6 +52,11 @@ class ExcitationResult(Display):
     def folded(self) -> Folded | None:
         """The network without its near-constant gates, and how far its outputs are from before."""
         return self.found.folded
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What a reader should know of the weights: what was converted or assumed."""
+        return self.found.findings
 
     def to_frame(self) -> pd.DataFrame:
         """Mean, standard deviation and n by gate, class and channel, and over all classes."""

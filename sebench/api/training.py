@@ -16,7 +16,7 @@ from sebench.models import ImageSize, image_size_text
 from sebench.reporting.training import training_answer, training_document, training_json, training_records
 from sebench.runner.training import Observer, TrainingRequest, begin, keep, make_job
 from sebench.runner.training import train as train_job
-from sebench.schema import StrideIn
+from sebench.schema import Finding, StrideIn
 from sebench.schema.training import Crop, RecipeRequest, Training, TrainingDtype
 from sebench.training.files import read_job
 
@@ -42,6 +42,11 @@ class TrainingResult(Display):
             for run in self.found.runs
             for side in run.sides
         }
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What a reader should know of weights that it began with: what was converted or assumed."""
+        return self.found.job.findings
 
     def to_frame(self) -> pd.DataFrame:
         """One row per seed, variant and epoch: the rows and columns of the CSV."""

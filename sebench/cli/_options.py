@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import typer
@@ -179,13 +180,20 @@ def takes_workload_axes(command: Command) -> Command:
     return _in_place(WORKLOAD_AXES, list(map(_axis_parameter, ASKED_OPTIONS)), made)(command)
 
 
-def takes_network(*, without: Collection[str] = ()) -> Callable[[Command], Command]:
+def takes_network(
+    *, without: Collection[str] = (), helps: Mapping[str, str] = MappingProxyType({})
+) -> Callable[[Command], Command]:
     """Give a command the options that say how networks are built; it gets them as its `network`.
 
     Args:
         without: fields that mean nothing to it.
+        helps: texts of fields that mean something else to it.
     """
-    options = [option for option in NETWORK_OPTIONS if option.field not in without]
+    options = [
+        replace(option, help=helps.get(option.field, option.help))
+        for option in NETWORK_OPTIONS
+        if option.field not in without
+    ]
 
     def made(values: dict[str, Any]) -> NetworkOptions:
         return NetworkOptions(**{**values, "model_args": tuple(values["model_args"])})

@@ -45,7 +45,8 @@ def evaluate(
         typer.Option(
             "--weights",
             metavar="FILE",
-            help="state_dict of a network; repeatable: one for each network and variant, in their order.",
+            help="state_dict or safetensors of a network (FILE#PART: one of several in it); repeatable: one"
+            " for each network and variant, in their order.",
         ),
     ] = [],  # noqa: B006
     preprocessing: Annotated[

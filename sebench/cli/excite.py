@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sebench.cli import _options as options
-from sebench.cli._boundary import check_output, guarded, present, say
+from sebench.cli._boundary import check_output, guarded, present, say, show_findings
 from sebench.cli._measuring import progress_bar, run_context
 from sebench.cli._options import takes_network
 from sebench.cli._pictures import check_plot, draw_plot
@@ -112,6 +112,7 @@ def excite(
     )
     with _told(quiet=quiet) as tell:
         found = watch_gates(request, tell, command=run_context(context, cache=cache).host.command)
+    show_findings(found.findings, quiet=quiet)
     interrupted = found.excitation.interrupted
     if found.excitation.unreadable and not quiet:  # the CSV cannot say it
         say(f"warning: left out, as it cannot be read: {unreadable_text(found.excitation)}")
@@ -127,7 +128,8 @@ def excite(
     status = draw_plot(plot, lambda: excitation_picture(found))
     if interrupted:
         seen = f"{found.excitation.seen} of {found.excitation.images} images"
-        raise Interrupted("interrupted", hint=f"shown is what was seen until then: {seen}")
+        unfolded = "" if fold is None or found.folded else f"; nothing was folded, {fold} is not written"
+        raise Interrupted("interrupted", hint=f"shown is what was seen until then: {seen}{unfolded}")
     if fold is not None and found.folded is None:
         say(f"{found.not_folded}: {fold} is not written")
         return status or EXIT_INCONCLUSIVE

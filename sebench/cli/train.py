@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sebench.cli import _options as options
-from sebench.cli._boundary import guarded, present, say
+from sebench.cli._boundary import guarded, present, say, show_findings
 from sebench.cli._options import given, takes_network
 from sebench.cli._pictures import check_plot, draw_plot
 from sebench.errors import EXIT_OK, UsageError
@@ -27,7 +27,9 @@ _RECIPE = RecipeRequest()
 
 
 @guarded
-@takes_network(without=("example_inputs",))
+@takes_network(
+    without=("example_inputs",), helps={"num_classes": "Number of classes; default: that of the data."}
+)
 def train(
     context: typer.Context,
     model: Annotated[str | None, typer.Option("--model", "-m", help="Network to train.")] = None,
@@ -183,6 +185,7 @@ def train(
         )
         job, folder = make_job(asked), output
         begin(job, folder)
+    show_findings(job.findings, quiet=quiet or not is_first_rank())
     found = train_job(job, folder, _observer(job, quiet=quiet or not is_first_rank()))
     if not is_first_rank():
         return EXIT_OK

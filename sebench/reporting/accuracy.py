@@ -117,7 +117,7 @@ def _cells(share: Share, difference: ShareDifference | None) -> Iterator[Cell]:
         yield from (EMPTY, EMPTY, EMPTY, EMPTY)
         return
     interval = interval_text(difference.ci_low, difference.ci_high, "+")
-    yield Cell(f"{100 * difference.estimate:+.2f} %", difference.estimate, interval)
+    yield Cell(f"{100 * difference.estimate:+.2f} points", difference.estimate, interval)
     yield Cell("", difference.ci_low)
     yield Cell("", difference.ci_high)
     yield Cell("", difference.p_value)

@@ -14,6 +14,7 @@ from sebench.units import significant
 _MS = 1e3
 _COLUMNS = (
     Column("network", "network", pinned=True),
+    Column("weights", "weights", role="data"),
     Column("top1", "top-1", "right", detail="interval"),
     Column("latency_s", "latency (ms)", "right"),
     Column("top1_points_per_ms", "points per ms", "right"),
@@ -94,8 +95,10 @@ def _row(
     per_ms = None if right is None or not seconds else 100 * right / (seconds * _MS / batch)
     top1 = None if quoted is None else 1 - quoted.top1_error_percent / 100
     name = side[0] if side[1] is None else f"{side[0]} {side[1]}"
+    weights = None if known is None else known.weights
     return (
-        text_cell(name),
+        text_cell(f"{name} ({weights})" if weights else name),
+        Cell(weights or "", weights),
         Cell("-")
         if share is None
         else Cell(share_text(share), right, interval_text(share.ci_low, share.ci_high)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from sebench.analysis.excitation import ExcitationFound, GateExcitation
+from sebench.analysis.excitation import CONSTANT, ExcitationFound, GateExcitation
 from sebench.reporting.contract import document_json, plain_value
 from sebench.reporting.document import (
     Cell,
@@ -46,7 +46,7 @@ _COLUMNS = (
     Column("saturated_high", "near 1", "right"),
     Column("class_share", "class share", "right"),
     Column("correlation", "with norms", "right"),
-    Column("foldable", "does nothing", wrap=True, below=True),
+    Column("foldable", "near-constant", wrap=True, below=True),
 )
 
 
@@ -106,6 +106,7 @@ def excitation_json(found: ExcitationFound) -> str:
         "adding": list(excitation.adding),
         "folded": None if found.folded is None else _folded_value(found, found.folded),
         "reason": found.not_folded or None,
+        "findings": plain_value(found.findings),
     }
     return document_json("excitation", content)
 
@@ -212,7 +213,8 @@ def _share(value: float | None) -> Cell:
 def _about_folding(each: GateExcitation) -> str:
     if not each.is_constant:
         return ""
-    return f"no fold: {each.no_fold}" if each.no_fold else f"folds into {each.gate.fold_into}"
+    where = f"no fold: {each.no_fold}" if each.no_fold else f"folds into {each.gate.fold_into}"
+    return f"does nothing, {where}"
 
 
 def _folding(found: ExcitationFound) -> Iterator[Paragraph | Section]:
@@ -271,13 +273,15 @@ def _notes(found: ExcitationFound) -> Iterator[str]:
         f" {NEAR_ZERO:g}, above {NEAR_ONE:g}."
     )
     yield _share_note(found)
+    if found.chance_share is not None and any(gate.no_class_share for gate in found.gates):
+        yield f"class share {UNKNOWN}: the gate's {CONSTANT}."
     yield (
         "with norms: correlation over channels of the mean with the L2 norm of the filter that makes the"
         " channel, times the factor of its batch norm."
     )
     yield (
-        f"does nothing: no channel's SD reaches {excitation.constant_below:g}, so that constants can take the"
-        " gate's place."
+        f"near-constant, and so does nothing: no channel's SD reaches {excitation.constant_below:g}."
+        " Constants can take the gate's place."
     )
     if excitation.adding:
         yield f"Not watched, as they add instead of multiplying: {', '.join(excitation.adding)}."

@@ -109,7 +109,7 @@ def _difference_cell(error: MeanError) -> Cell:
         if error.ci_low is None or error.ci_high is None
         else (f"[{error.ci_low * 100:+.2f}, {error.ci_high * 100:+.2f}]")
     )
-    return Cell(f"{error.estimate * 100:+.2f}", error.estimate, detail)
+    return Cell(f"{error.estimate * 100:+.2f} points", error.estimate, detail)
 
 
 def _time_cell(value_s: float | None) -> Cell:
@@ -150,7 +150,7 @@ def _notes(training: Training, first: TrainedSeed) -> Iterator[str]:
     yield f"recipe: {recipe_words(first.recipe)}"
     yield f"split: {first.data.split}; errors are those of the last epoch"
     if len(training.runs) > 1:
-        yield "intervals: Student's t over seeds; the difference is taken seed by seed, in points of per cent"
+        yield "intervals: Student's t over seeds; the difference is taken seed by seed"
     if len(first.data.classes) <= 5:
         yield "no top-5 error: of 5 classes or fewer, every answer is among the first 5"
     if any(summary.step_s is None for summary in summarise(training)):
@@ -213,6 +213,7 @@ def training_json(training: Training) -> str:
         "runs": [_run(run) for run in training.runs],
         "summary": [plain_value(_summary(each)) for each in summarise(training)],
         "against": [plain_value(_against(each)) for each in against_first(training)],
+        "findings": plain_value(job.findings),
     }
     return document_json("training", content)
 

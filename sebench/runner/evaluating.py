@@ -249,6 +249,7 @@ def evaluate(
         WorkerError: a network does not run, returns no scores, or no image can be read.
     """
     measured_at = datetime.now(UTC).isoformat(timespec="seconds")
+    of_weights = models.checkpoint_findings(*(network.spec for network in plan.networks))
     places = plan.folder.sample(plan.limit, seed=plan.seed)
     unreadable: dict[str, UnreadableImage] = {}
     runs = []
@@ -271,7 +272,7 @@ def evaluate(
         images=images,
         models=networks,
         comparisons=comparisons,
-        findings=tuple(_findings(plan.folder, images)),
+        findings=(*of_weights, *_findings(plan.folder, images)),
         workload=plan.networks[0].workload,
         environment=capture_environment(),
     )

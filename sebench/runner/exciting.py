@@ -14,6 +14,7 @@ from sebench.analysis.comparison import compare
 from sebench.analysis.excitation import ExcitationFound
 from sebench.errors import UsageError, WorkerError
 from sebench.images.folder import open_folder
+from sebench.models.checkpoints import split_part
 from sebench.runner.evaluating import MOST_READERS, preprocessing_for
 from sebench.runner.measuring.context import RunContext
 from sebench.runner.measuring.run import run
@@ -92,6 +93,7 @@ def watch_gates(
     """
     with tempfile.TemporaryDirectory() as folder:
         asked = _asked(request, Path(folder))
+        findings = models.checkpoint_findings(asked.spec)
         # No placement of threads: processes that read images would inherit it.
         threads = str(request.threads)
         environ = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
@@ -106,6 +108,7 @@ def watch_gates(
         moments=moments,
         folded=excited.folded,
         not_folded=excited.not_folded,
+        findings=findings,
     )
 
 
@@ -146,10 +149,9 @@ def measure_folded(
 
 def _asked(request: ExcitationRequest, folder: Path) -> ExciteRequest:
     open_folder(request.images)  # before torch is loaded
+    _require_two_files(request.fold, request.options.weights)
     spec = _spec(request)
     preprocessing = preprocessing_for(spec, request.preprocessing, request.image_size)
-    if request.fold is not None and spec.weights and request.fold.absolute() == Path(spec.weights).absolute():
-        raise UsageError(f"--fold and --weights both name {request.fold}", hint="name two files")
     if not request.constant_below > 0:
         raise UsageError("--constant-below is not positive", hint=f"the usual limit is {CONSTANT_BELOW}")
     if not 0 <= request.workers <= MOST_READERS:
@@ -166,6 +168,11 @@ def _asked(request: ExcitationRequest, folder: Path) -> ExciteRequest:
         constant_below=request.constant_below,
         fold=None if request.fold is None else str(request.fold.absolute()),
     )
+
+
+def _require_two_files(fold: Path | None, weights: str | None) -> None:
+    if fold is not None and weights and fold.absolute() == split_part(weights)[0].absolute():
+        raise UsageError(f"--fold and --weights both name {fold}", hint="name two files")
 
 
 def _workload(request: ExcitationRequest, preprocessing: Preprocessing) -> Workload:

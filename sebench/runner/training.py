@@ -104,6 +104,7 @@ def make_job(asked: TrainingRequest) -> TrainingJob:
         loaders=usual if asked.loaders is None else asked.loaders,
         checkpoint_every=asked.checkpoint_every,
         tensorboard=asked.tensorboard,
+        findings=models.checkpoint_findings(*specs),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from sebench.schema.base import Value
+from sebench.schema.measurements import Finding
 from sebench.schema.ranges import Count, Positive
 from sebench.schema.request import ModelSpec
 
@@ -92,6 +93,8 @@ class TrainingJob(Value, frozen=True, kw_only=True):
     checkpoint_every: Positive | None = None
     """Steps between checkpoints within an epoch."""
     tensorboard: bool = False
+    findings: tuple[Finding, ...] = ()
+    """What a reader should know of weights that a file gave it."""
 
 
 class Epoch(Value, frozen=True, kw_only=True):

@@ -56,6 +56,10 @@ def augmentation(recipe: Recipe) -> Transform:
     return made
 
 
+class UnreadableError(WorkerError):
+    """An image of the data set cannot be read."""
+
+
 class _Examples(Dataset[_Item]):
     """Images by position and seed, so that a draw depends on neither the process nor the image before."""
 
@@ -91,7 +95,7 @@ def training_batches(
         loaders: processes that read and augment; 0 does it here.
 
     Raises:
-        WorkerError: an image cannot be read.
+        UnreadableError: an image cannot be read.
     """
     order = epoch_order(images.labels, seed=seed, epoch=epoch, balanced=recipe.balanced)
     size = recipe.batch_size // place.world_size
@@ -116,7 +120,7 @@ def test_batches(
     """This rank's part of the test images: their centres, classes and positions.
 
     Raises:
-        WorkerError: an image cannot be read.
+        UnreadableError: an image cannot be read.
     """
     own = range(place.rank, len(images.labels), place.world_size)
     size = max(recipe.batch_size // place.world_size, 1)
@@ -140,9 +144,6 @@ def _load(
     for items in loader:
         for tensor, _, position, reason in items:
             if tensor is None:
-                raise WorkerError(
-                    f"{part}/{images.name(position)} cannot be read: {reason}",
-                    hint="repair or remove this image",
-                )
+                raise UnreadableError(f"{part}/{images.name(position)} cannot be read: {reason}")
         tensors, labels, positions, _ = zip(*items, strict=True)
         yield torch.stack(tensors), torch.tensor(labels, dtype=torch.int64), list(positions)

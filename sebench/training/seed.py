@@ -14,12 +14,12 @@ import msgspec
 import torch
 from torch import nn
 
-from sebench.errors import DeviceError
+from sebench.errors import DeviceError, WorkerError
 from sebench.schema import ModelSpec
 from sebench.schema.training import Recipe, TrainedSeed, TrainedSide, TrainingJob
 from sebench.store import write_atomic
 from sebench.training import checkpoint
-from sebench.training.batches import ALONE, Place
+from sebench.training.batches import ALONE, Place, UnreadableError
 from sebench.training.data import DataSet, open_data
 from sebench.training.files import CHECKPOINT, PREDICTIONS, RUN
 from sebench.training.loop import Moment, Run
@@ -88,10 +88,22 @@ def train_seed(
             stopped=stopped,
             tell=lambda moment: tell(moment, recipe),
         )
-        finished = run()
+        try:
+            finished = run()
+        except UnreadableError as error:
+            raise WorkerError(str(error), hint=_after_repair(folder)) from error
         if finished and not place.rank:
             _leave(run, folder, data, device)
     return finished
+
+
+def _after_repair(folder: Path) -> str:
+    """What to do once an image could not be read; a checkpoint is bound to the sizes of all images."""
+    bound = (folder / CHECKPOINT).exists()
+    return (
+        f"{'restore it in its old size' if bound else 'repair or remove it'}, then go on with:"
+        f" sebench train --resume {folder.parent}"
+    )
 
 
 def _leave(run: Run, folder: Path, data: DataSet, device: torch.device) -> None:

@@ -13,6 +13,7 @@ from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from sebench import models
 from sebench.errors import BuildError, WorkerError
 from sebench.schema import ModelSpec
 from sebench.schema.training import Epoch, Recipe
@@ -220,7 +221,9 @@ def require_classes(spec: ModelSpec, network: nn.Module, classes: int, image_siz
     if scores.shape[1] != classes:
         raise BuildError(
             f"{spec.label} tells {scores.shape[1]} classes apart, and the data has {classes}",
-            hint=f"build it with {classes}: --num-classes {classes}, or --model-arg",
+            hint=f"build it with {classes}: --num-classes {classes}, or --model-arg"
+            if models.is_users_own(spec)
+            else "leave --num-classes out: it is then that of the data",
         )
 
 

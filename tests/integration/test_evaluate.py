@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 
 import sebench as library
@@ -99,6 +100,18 @@ def test_a_native_network_with_its_own_weights_and_with_others(invoke, tmp_path)
         assert done.exit_code == 2
         assert len(done.stderr.splitlines()) == 1
         assert said in done.stderr
+
+
+def test_weights_of_another_library_and_what_is_said_of_them(invoke):
+    theirs = timm.create_model("seresnet50", num_classes=6)
+    torch.save(theirs.state_dict(), "timm.pt")
+    some = "-m resnet50 -v se --num-classes 6 --limit 2 --weights timm.pt"
+    done = invoke(f"{ALWAYS} {some} --format json")
+    document = json.loads(done.stdout)
+    assert [(each["variant"], each["n"]) for each in document["models"]] == [("se", 2)]
+    assert [each["code"] for each in document["findings"]] == ["checkpoint"]
+    assert "warning: weights in timm.pt are named as in torchvision, timm or " in done.stderr
+    assert done.stderr.endswith("(if not: --stride-in 1x1)\n")
 
 
 def test_five_classes_have_no_top5(invoke, tmp_path):

@@ -5,8 +5,11 @@ import io
 import json
 
 import pytest
+import torch
 
 import sebench as library
+from sebench import models
+from sebench.schema import ModelSpec
 from tests.image_folders import write_folder
 
 NETWORK = "--model mobilenet_v1 --variant se(stages=1-2) --image-size 32 --threads 1 --device cpu --seed 1"
@@ -47,11 +50,15 @@ def test_the_saving_is_measured_as_a_pair(sebench, images, fewest_blocks_measure
 def test_csv_of_images_of_one_class_and_one_that_cannot_be_read(sebench, tmp_path):
     write_folder(tmp_path / "one", {"cat": 2})
     (tmp_path / "one" / "cat" / "bad.png").write_bytes(b"no image")
-    done = sebench(f"excite {NETWORK} --images one --format csv")
+    spec = ModelSpec(model="mobilenet_v1", variant="se(stages=1-2)")
+    torch.save(models.build(spec, seed=1).module.half().state_dict(), tmp_path / "half.pt")
+    done = sebench(f"excite {NETWORK} --images one --weights half.pt --format csv")
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert {row["class"] for row in rows} == {"cat", "(all)"}
     assert len(rows) == 2 * (64 + 128 + 128)  # two rows for each channel of MobileNet's first three blocks
     assert {row["n"] for row in rows} == {"2"}
+    assert "of float16" in done.stderr.splitlines()[0]
+    assert done.stderr.splitlines()[0].endswith("; the network keeps its own number format")
     assert "warning: left out, as it cannot be read: 1 image (cat/bad.png: " in done.stderr
 
 
@@ -60,6 +67,7 @@ def test_csv_of_images_of_one_class_and_one_that_cannot_be_read(sebench, tmp_pat
     [
         (f"{NETWORK} --images nowhere", 2, "there is no folder"),
         (f"{NETWORK} --images val --weights w.pt --fold ./w.pt", 2, "--fold and --weights both name"),
+        (f"{NETWORK} --images val --weights w.pt#ema --fold w.pt", 2, "--fold and --weights both name"),
         (f"{NETWORK} --images val --constant-below 0", 2, "--constant-below is not positive"),
         (f"{NETWORK} --images val --workers -1", 2, "--workers -1 is not between 0 and 256"),
         (f"{NETWORK} --images val --preprocessing p.json", 2, "both say the size"),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from sebench import surgery
+from sebench import models, surgery
 from sebench.schema import ModelSpec
 from tests.interpreter import FRESH
 from tests.running import assert_gone, children_of, heeding_ctrl_c
@@ -85,6 +85,20 @@ def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(folder, environ, seben
     done = sebench("train --resume run", check=False)
     assert done.returncode == 1
     assert "is of other networks, other data or another recipe; resume with the data" in done.stderr
+
+
+def test_what_the_job_says_of_weights_is_said_first_and_kept(tmp_path, invoke):
+    write_data(tmp_path / "data", train=8, test=4)
+    plain = models.build(ModelSpec(model="cifar_resnet20", num_classes=3)).module
+    torch.save(plain.half().state_dict(), tmp_path / "half.pt")
+    done = invoke(
+        "train -m cifar_resnet20 --data data --image-size 8 -b 8 --epochs 1 -o run --device cpu --threads 1"
+        " --weights half.pt --format json"
+    )
+    assert "of float16" in done.stderr.splitlines()[0]
+    assert "half.pt has no attention: that of cifar_resnet20 se" in done.stderr.splitlines()[1]
+    assert [each["code"] for each in json.loads(done.stdout)["findings"]] == ["checkpoint", "checkpoint"]
+    assert len(json.loads((tmp_path / "run" / "job.json").read_text())["findings"]) == 2
 
 
 @pytest.mark.slow

@@ -8,5 +8,6 @@ from __future__ import annotations
 
 from sebench.models.checkpoints.asking import checkpoint_findings, own_options, with_digest
 from sebench.models.checkpoints.loading import load_weights
+from sebench.models.checkpoints.reading import split_part
 
-__all__ = ["checkpoint_findings", "load_weights", "own_options", "with_digest"]
+__all__ = ["checkpoint_findings", "load_weights", "own_options", "split_part", "with_digest"]

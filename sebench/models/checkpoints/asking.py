@@ -74,15 +74,19 @@ def own_options(spec: ModelSpec, info: ModelInfo) -> tuple[StrideIn | None, tupl
     return (None if stride == own == needed_stride else stride), kept
 
 
-def checkpoint_findings(spec: ModelSpec) -> tuple[Finding, ...]:
-    """What a reader should know of the weights of a network; nothing where it has none of a file.
+def checkpoint_findings(*specs: ModelSpec) -> tuple[Finding, ...]:
+    """What a reader should know of the weights of networks, each once; nothing where no file gives them.
 
     Args:
-        spec: resolved.
+        specs: resolved.
 
     Raises:
-        UsageError: the file cannot be read.
+        UsageError: a file cannot be read.
     """
+    return tuple(dict.fromkeys(finding for spec in specs for finding in _findings(spec)))
+
+
+def _findings(spec: ModelSpec) -> tuple[Finding, ...]:
     if spec.weights is None:
         return ()
     checkpoint = described(spec.weights)

@@ -147,7 +147,8 @@ def _require_shapes(own: Mapping[str, Tensor], found: Mapping[str, Tensor], wher
     if wrong:
         first = wrong[0]
         shapes = f"{tuple(found[first].shape)} instead of {tuple(own[first].shape)}"
-        more = f" and {len(wrong) - 1} more have others" if wrong[1:] else ""
+        others = len(wrong) - 1
+        more = f" and {others} more {'has another' if others == 1 else 'have others'}" if others else ""
         raise UsageError(
             f"{where}: {first} has shape {shapes}{more}", hint=_hint_of_shapes(wrong, own, found)
         )

@@ -21,7 +21,7 @@ from sebench.runner.measuring.resources import measure_energy, measure_memory, r
 from sebench.runner.measuring.result import ResultBuilder
 from sebench.runner.measuring.series import ProcessSeries
 from sebench.runner.workers.child import leave_out_of_limit
-from sebench.schema import EnergyMeasurement, Finding, Pair, Plan, Result, TimingPolicy
+from sebench.schema import EnergyMeasurement, Finding, Plan, Result, TimingPolicy
 from sebench.worker.protocol import CounterFound
 
 
@@ -62,7 +62,7 @@ def run(plan: Plan, context: RunContext | None = None) -> Iterator[Result]:
         numbers, clock = iter(range(len(plan.sessions))), _Clock(plan.policy, time.monotonic())
         for planned, counted in zip(plan.pairs, costs, strict=True):
             builder = ResultBuilder(pair=planned.pair, seed=plan.seed, environment=environment, costs=counted)
-            builder.findings += _of_weights(planned.pair)
+            builder.findings += checkpoint_findings(planned.pair.baseline, planned.pair.candidate)
             measuring = _PairRun(
                 plan, context, counter=counter, exporter=exporter, meters=meters, builder=builder, clock=clock
             )
@@ -73,12 +73,6 @@ def run(plan: Plan, context: RunContext | None = None) -> Iterator[Result]:
                 yield builder.build(context, interrupted=True)
                 raise Interrupted("interrupted") from None
             yield builder.build(context)
-
-
-def _of_weights(pair: Pair) -> list[Finding]:
-    """What is to be known of the weights that are loaded, each once."""
-    found = (*checkpoint_findings(pair.baseline), *checkpoint_findings(pair.candidate))
-    return list(dict.fromkeys(found))
 
 
 @dataclass(slots=True)

@@ -28,7 +28,9 @@ OWN_WORDS = {
     ("--phase", "check"),
     *(
         (option, "train")
-        for option in ("--batch-size", "--dtype", "--model", "--output", "--seed", "--variant")
+        for option in (
+            "--batch-size", "--dtype", "--model", "--num-classes", "--output", "--seed", "--variant"
+        )
     ),
 }  # fmt: skip
 
@@ -69,3 +71,13 @@ def test_short_names_mean_one_option_each():
 def test_every_command_ends_with_an_example():
     for command in COMMANDS.values():
         assert command.epilog.startswith(f"Example: sebench {command.name} ")
+
+
+def test_what_a_command_says_of_its_own():
+    def text(command, option):
+        return next(each.help for each in COMMANDS[command].params if option in each.opts)
+
+    assert text("train", "--num-classes") == "Number of classes; default: that of the data."
+    for command in ("train", "excite", "evaluate"):
+        assert "safetensors" in text(command, "--weights")
+        assert "(FILE#PART: one of several in it)" in text(command, "--weights")

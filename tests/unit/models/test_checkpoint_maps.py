@@ -310,7 +310,8 @@ def test_keys_that_do_not_fit_are_named():
         built(ModelSpec(model="resnet50", variant="se", num_classes=CLASSES, weights="twice.pt"))
     with pytest.raises(
         UsageError,
-        match=r"head.fc.weight has shape \(10, 2048\).*; if that is the classifier: --num-classes 10",
+        match=r"head.fc.weight has shape \(10, 2048\) instead of \(1000, 2048\) and 1 more has another; if"
+        r" that is the classifier: --num-classes 10",
     ):
         models.build(
             ModelSpec(model="resnet50", variant="se", weights=saved(timm_seresnet50())), device="meta"

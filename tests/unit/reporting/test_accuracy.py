@@ -54,8 +54,18 @@ def test_points_per_millisecond_and_what_the_paper_prints(comparison):
 
 def test_a_side_that_the_file_does_not_know(comparison):
     table = beside_cost([comparison], accuracy(76), as_published=[False])
-    assert [row[1].text for row in table.rows] == ["76.00 %", "-"]
-    assert [row[3].text for row in table.rows] == ["7.600", "-"]
+    assert [row[2].text for row in table.rows] == ["76.00 %", "-"]
+    assert [row[4].text for row in table.rows] == ["7.600", "-"]
+
+
+def test_the_weights_that_were_evaluated_are_named(comparison):
+    found = accuracy(76, 78)
+    plain, se = found.models
+    named = replace(found, models=(replace(plain, weights="folded.pt"), se))
+    table = beside_cost([comparison], named, as_published=[False])
+    assert [row[0].text for row in table.rows] == ["resnet50 plain (folded.pt)", "resnet50 se"]
+    rows = accuracy_records(comparison, named, published=False)
+    assert [row["weights"] for row in rows] == ["folded.pt", None]
 
 
 def test_the_table_stands_in_the_comparison(comparison):
@@ -83,6 +93,12 @@ def test_which_networks_a_file_knows():
 def test_the_answer(right, said):
     document = accuracy_document(accuracy(*right))
     assert document.body[0].text.startswith(said)
+
+
+def test_differences_are_in_points():
+    table = accuracy_document(accuracy(50, 52)).tables[0]
+    place = [column.key for column in table.columns].index("top1_difference")
+    assert [row[place].text for row in table.rows] == ["", "+2.00 points"]
 
 
 def test_the_same_network_with_two_files_is_told_apart_by_them():

@@ -132,6 +132,19 @@ def test_one_class_has_no_class_share():
     assert json.loads(excitation_json(alone))["gates"][0]["class_share_reason"] == "one class"
 
 
+def test_what_a_gate_that_does_nothing_says():
+    still = found(excitation=excitation(constant_below=1.0), moments=(moments(((0.1, 0.5, 0.9),) * 3),))
+    document = excitation_document(still)
+    assert [cell.text for cell in document.tables[0].rows[0]][-3:] == [
+        "-", "+1.00", "does nothing, folds into stage2.0.conv3.bn"
+    ]  # fmt: skip
+    assert "class share -: the gate's values differ by no more than rounding." in document.notes
+    text = " ".join(render(document, "table", width=80).split())
+    assert "does nothing, folds into stage2.0.conv3.bn" in text
+    assert "near-constant, and so does nothing: no channel's SD reaches 1." in text
+    assert not any(note.startswith("class share -") for note in excitation_document(found()).notes)
+
+
 def test_the_json_is_as_agreed():
     told = json.loads(excitation_json(found()))
     assert (told["schema"], told["kind"]) == ("sebench/1", "excitation")
@@ -146,7 +159,7 @@ def test_the_json_is_as_agreed():
     assert gate["all"]["mean"] == pytest.approx([0.02, 0.5, 0.99])
     assert gate["saturated_low"] == pytest.approx(1 / 3)
     assert gate["class_share"] == pytest.approx(0.6)
-    assert (told["folded"], told["reason"]) == (None, None)
+    assert (told["folded"], told["reason"], told["findings"]) == (None, None, [])
 
 
 def test_the_rows_have_every_channel():

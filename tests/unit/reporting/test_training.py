@@ -123,6 +123,7 @@ def test_the_table_and_the_csv():
     text = render(training_document(training((3, 2), (5, 4))), "markdown")
     assert "| plain | 40.00 %" in text
     assert "batch 32, learning rate 0.01875, not divided in so few epochs, momentum" in text
+    assert "-10.00 points" in text  # 3 and 5 of 10 are wrong, and 2 and 4
     assert "| - |" in text  # the data have two classes
     assert "no top-5 error: of 5 classes or fewer" in text
     assert "no times" not in text

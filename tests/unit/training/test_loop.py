@@ -9,9 +9,10 @@ from PIL import Image
 from torch import nn
 
 from sebench.errors import BuildError, DataFileError, UsageError, WorkerError
+from sebench.schema import ModelSpec
 from sebench.schema.training import RecipeRequest
 from sebench.training.files import read_run
-from sebench.training.side import ranks_of
+from sebench.training.side import ranks_of, require_classes
 from tests.tiny_training import (
     WIDE,
     Tiny,
@@ -186,8 +187,22 @@ def test_lost_curves_are_refused(data, stopped):
 
 def test_an_unreadable_image_is_named(tmp_path, data):
     (data / "train" / "b" / "003.png").write_bytes(b"no image")
-    with pytest.raises(WorkerError, match=r"^train/b/003.png cannot be read: .*; repair or remove"):
+    then = f"repair or remove it, then go on with: sebench train --resume {tmp_path}"
+    with pytest.raises(WorkerError, match=rf"^train/b/003.png cannot be read: .*; {then}$"):
         trained(job(data), tmp_path / "run")
+
+
+def test_a_checkpoint_is_bound_to_the_sizes_of_images(data, stopped):
+    image = data / "train" / "b" / "003.png"
+    image.write_bytes(bytes(image.stat().st_size))
+    with pytest.raises(WorkerError, match="restore it in its old size, then go on with: sebench train"):
+        trained(job(data), stopped)
+
+
+def test_the_data_says_how_many_classes_a_native_network_has():
+    spec = ModelSpec(model="cifar_resnet20", num_classes=5)
+    with pytest.raises(BuildError, match="the data has 2; leave --num-classes out: it is then that of"):
+        require_classes(spec, Tiny(4, 5), 2, (8, 8))
 
 
 def test_a_loss_that_is_lost_ends_the_run(tmp_path, data):
