@@ -109,6 +109,7 @@ COMMANDS = (
     ("profile", "-m", "resnet50"),
     ("sweep", "-m", "resnet50"),
     ("excite", "-m", "resnet50", "--images", str(DATA)),
+    ("train", "-m", "cifar_resnet20", "--data", "digits", "-o", "run"),
 )
 
 

@@ -79,7 +79,7 @@ def test_a_file_is_measured_case_by_case():
     cases = json.loads(done.stdout)["cases"]
     assert [case["status"] for case in cases] == ["done", "done"]
     assert sorted(case["result"] for case in cases) == result_ids()
-    assert "sweep s: 2 cases to measure, about 42 s" in done.stderr
+    assert "sweep s: 2 cases to measure, about 24 s" in done.stderr
     assert "measuring nets.py:one: se against plain, batch 1 (1 of 2)" in done.stderr
     assert "measuring nets.py:one: se against plain, batch 2 (2 of 2)" in done.stderr
 
@@ -138,7 +138,7 @@ def test_a_case_that_fails_is_recorded_and_tried_again():
         r"sebench: error: nets.py:one se --device cpu --batch-size 1 --threads 1: .* status 3\n", quiet.stderr
     )
     done = sweep("s.toml", "--resume")
-    assert "sweep s: 2 cases to measure, about 42 s; 2 that failed tried again" in done.stderr
+    assert "sweep s: 2 cases to measure, about 24 s; 2 that failed tried again" in done.stderr
     assert [outcome.status for outcome in book().read().outcomes] == ["done", "done"]
 
 

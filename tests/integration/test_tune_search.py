@@ -101,7 +101,7 @@ def test_most_attention_within_the_limit_is_confirmed_in_fresh_processes(tune, t
         0.95
     }
     assert "round 1: 6 candidates, about 8 s each" in done.stderr
-    assert "last round: 3 candidates, about 21 s each" in done.stderr
+    assert "last round: 3 candidates, about 12 s each" in done.stderr
 
 
 def test_exact_costs(tune):
@@ -312,7 +312,7 @@ def test_gates_that_cost_no_time_are_not_ranked_as_if_they_did(tune):
 def test_a_dry_run_marks_the_gates_that_are_measured(tune):
     content = found(tune("--drop", "--top", 2, "--dry-run", "--format", "json"))
     assert [each["reason"] for each in content["gates"]] == ["to be measured"] * 2 + ["not measured"] * 4
-    assert content["planned_s"] == 63.0  # 21 s each: two and the second measurement
+    assert content["planned_s"] == 36.0  # 12 s each: two and the second measurement
 
 
 def test_exact_costs_of_gates(tune):
@@ -335,8 +335,8 @@ def test_the_only_gate_is_dropped_to_plain(tune):
 
 def test_a_budget_says_how_many_gates_are_measured(tune):
     ratios = {"se": 1.0, **{without(path): 0.99 for path in GATES}}
-    # 21 s each: two and the second measurement
-    content = found(tune("--drop", "--budget", 64, "--no-save", "--format", "json", ratios=ratios))
+    # 12 s each: two and the second measurement
+    content = found(tune("--drop", "--budget", 37, "--no-save", "--format", "json", ratios=ratios))
     assert [each["rank"] is not None for each in content["gates"]] == [True, True, False, False, False, False]
 
 
