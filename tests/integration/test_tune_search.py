@@ -153,16 +153,16 @@ def test_a_second_measurement_that_does_not_fit_is_left_out(tune, monkeypatch):
     def slower(plan, context):
         plans.append(plan)
         if len(plans) > 1:
-            raise BudgetError("10 s (its share of --budget 20) is too small")
+            raise BudgetError("30 s (its share of --budget 60) is too small")
         return measured(plan, context)
 
     monkeypatch.setattr(measuring, "run", slower)
-    done = tune(*STAGE_4, "--budget", 20, "--no-save", "--format", "json")
+    done = tune(*STAGE_4, "--budget", 60, "--no-save", "--format", "json")
     content = found(done)
     assert (content["winner"], content["confirmed"], content["verdict"]) == ("se(stages=4)", None, "met")
-    assert content["confirming"] == "10 s (its share of --budget 20) is too small"
-    assert sum(plan.policy.budget_s for plan in plans) == 20
-    assert "last round: 1 candidate, about 10 s\n" in done.stderr
+    assert content["confirming"] == "30 s (its share of --budget 60) is too small"
+    assert sum(plan.policy.budget_s for plan in plans) == 60
+    assert "last round: 1 candidate, about 30 s\n" in done.stderr
 
 
 def test_the_lowest_latency(tune):
