@@ -23,7 +23,7 @@ sebench excite "${options[@]}" -v se --weights se.pt --constant-below 0.05 --fol
 variant=$(grep -o 'se(without=[^)]*)' gates.md | head -n 1)
 sebench evaluate "${options[@]}" -v se -v "$variant" --weights se.pt --weights folded.pt --format markdown >accuracy.md
 
-cp gates.svg "$reports/excitation_figures/gates.svg"
+sed "s,$folder/,,g" gates.svg >"$reports/excitation_figures/gates.svg"
 {
   sed "s,$folder/,,g" gates.md
   printf '\n![Gates of every block by class, 50 channels each](excitation_figures/gates.svg)\n\n'
