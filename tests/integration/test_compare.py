@@ -40,8 +40,8 @@ def test_json_satisfies_the_contract_and_the_raw_result_is_stored(sebench, tmp_p
     assert measuring == "measuring cifar_resnet110: se against plain (1 of 1)"
     ended = [line for line in said if line.startswith("process 1 of 1: ")]
     assert len(ended) == 1
-    told = r"process 1 of 1: .* elapsed, about 0 s left, ratio \d\.\d{3} \[.*\], does not cover other processes"
-    assert re.fullmatch(told, ended[0])
+    said_of_it = r"process 1 of 1: .* elapsed, about 0 s left, ratio \d\.\d{3} \[.*\], does not cover other"
+    assert re.fullmatch(rf"{said_of_it} processes", ended[0])
     document = json.loads(done.stdout)
     assert (document["schema"], document["kind"]) == ("sebench/1", "comparison")
     assert document["environment"]["cpu"]["usable_cores"] >= 1
