@@ -12,7 +12,6 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from sebench.counters.attention import DECOMPOSITIONS
 from sebench.counters.formulas import is_free, rule_for
@@ -31,6 +30,7 @@ from sebench.counters.prices import (
     remember,
 )
 from sebench.counters.traffic import storage_id
+from sebench.counters.whole_ops import SwiftMode
 from sebench.counters.work import Call, is_composite, qualified_name, tensors
 from sebench.errors import BuildError
 
@@ -76,7 +76,7 @@ def _kind_of(func: OpOverload) -> _Kind:
     )
 
 
-class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class CountingMode(SwiftMode):
     """Charges every aten call to the frame that is running.
 
     Args:
@@ -86,11 +86,6 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         forward_only: whether it runs in `without_gradients`.
         observe: told of each call, what it was given, its result, and its price; None where it has none.
     """
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """No: to skip its compiler, torch would import it first, which takes seconds."""
-        return False
 
     def __init__(
         self,

@@ -11,13 +11,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from sebench.counters.formulas import is_free
 from sebench.counters.scope import AutogradScope, Frame, frames_of
 from sebench.counters.static import require_known
 from sebench.counters.traffic import is_scalar_bookkeeping
 from sebench.counters.twin import named_modules, traced, twin_of
+from sebench.counters.whole_ops import RunningMode
 from sebench.counters.work import qualified_name, tensors
 from sebench.schema import BESIDE_NETWORK, OpPlace
 
@@ -87,27 +87,12 @@ def _described(func: OpOverload) -> tuple[str, bool]:
     return op, is_free(op)
 
 
-class _Attributing(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """No: to skip its compiler, torch would import it first, which takes seconds."""
-        return False
-
+class _Attributing(RunningMode):
     def __init__(self, scope: AutogradScope, during: During) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._scope, self._during = scope, during
 
-    def __torch_dispatch__(
-        self,
-        func: OpOverload,
-        types: tuple[type, ...],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - an aten op returns anything
-        kwargs = kwargs or {}
-        if torch.is_inference_mode_enabled():  # composite ops would arrive whole
-            with torch.inference_mode(mode=False), torch.no_grad(), self:
-                return func(*args, **kwargs)
+    def run(self, func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ANN401 - as the op
         op, free = _described(func)
         given = list(tensors([args, kwargs]))
         if free or (given and is_scalar_bookkeeping(given)):

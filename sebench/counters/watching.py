@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from sebench.counters.arguments import signature_of, tensors_among
 from sebench.counters.scope import OpKey, OpNumbers, Scope, frames_of
 from sebench.counters.traffic import is_scalar_bookkeeping
 from sebench.counters.twin import Twin, named_modules, traced
+from sebench.counters.whole_ops import RunningMode
 
 if TYPE_CHECKING:
     from torch import nn
@@ -45,28 +45,13 @@ def watched(network: nn.Module, keys: Collection[OpKey], take: Take) -> Iterator
         yield
 
 
-class _Watching(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """No: to skip its compiler, torch would import it first, which takes seconds."""
-        return False
-
+class _Watching(RunningMode):
     def __init__(self, scope: Scope, keys: frozenset[OpKey], take: Take) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._scope, self._keys, self._take = scope, keys, take
         self._numbers = OpNumbers()
 
-    def __torch_dispatch__(
-        self,
-        func: OpOverload,
-        types: tuple[type, ...],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - an aten op returns anything
-        kwargs = kwargs or {}
-        if torch.is_inference_mode_enabled():  # composite ops would arrive whole
-            with torch.inference_mode(mode=False), torch.no_grad(), self:
-                return func(*args, **kwargs)
+    def run(self, func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ANN401 - as the op
         signature = signature_of(func)
         if not signature.is_view:
             given = tensors_among(args, kwargs)

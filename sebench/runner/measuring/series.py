@@ -228,7 +228,7 @@ class ProcessSeries:
     def _run_planned(self, planned: ProcessPlan, deadline_s: float) -> ProcessRun:
         run = planned.run
         self._observe("preparing", planned.process)
-        self._load_ahead(planned, deadline_s)
+        load_s = self._load_ahead(planned, deadline_s)
         started_s = self._monotonic()
         try:
             with self._open(
@@ -242,7 +242,7 @@ class ProcessSeries:
                 self._note_inputs(ready)
                 run = replace(
                     run,
-                    prepare_s=self._load_s + self._monotonic() - started_s,
+                    prepare_s=load_s + self._monotonic() - started_s,
                     compile_s=ready.compile_s,
                     gradient_bytes=ready.gradient_bytes,
                 )
@@ -273,18 +273,23 @@ class ProcessSeries:
                 self.runs.append(run)
         return run
 
-    def _load_ahead(self, planned: ProcessPlan, deadline_s: float) -> None:
-        """Load this process together with those that follow, unless it loaded with an earlier one."""
+    def _load_ahead(self, planned: ProcessPlan, deadline_s: float) -> float:
+        """Load this process together with those that follow, unless it loaded with an earlier one.
+
+        Returns:
+            Its share of what that took; nothing for one that is started again, which loads by itself.
+        """
+        if planned.attempt > 1:
+            return 0.0
         begun_s = self._monotonic()
-        numbers = range(planned.process, max(self._shape.processes, planned.process + 1))
-        if planned.attempt > 1 or not numbers:
-            return
         following = (
-            plan_process(self._plan, self._index, self.session, number, 1).environ for number in numbers[1:]
+            plan_process(self._plan, self._index, self.session, number, 1).environ
+            for number in range(planned.process + 1, self._shape.processes)
         )
         within_s = min(deadline_s - begun_s, self._policy.timeout_s)
         if loaded := self._load((planned.environ, *following), within_s=within_s):
             self._load_s = (self._monotonic() - begun_s) / loaded
+        return self._load_s
 
     def _note_inputs(self, ready: Ready) -> None:
         """Say once that a network writes to its input, and what that means for its steps."""
