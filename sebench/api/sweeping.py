@@ -27,7 +27,7 @@ from sebench.runner.sweeping.expansion import expand
 from sebench.runner.sweeping.local import LocalExecutor
 from sebench.runner.sweeping.sweep import open_run, require_one_way, run_sweep, usual_name
 from sebench.schema import NO_OPTIONS, Effort
-from sebench.store import CALIBRATIONS, RESULTS, check_directory
+from sebench.store import CALIBRATIONS, RESULTS, ResultStore, check_directory
 from sebench.store.sweeps import SweepBook
 
 if TYPE_CHECKING:
@@ -103,7 +103,10 @@ def sweep(
     said = {axis: said_axis(axis, _values(axis, given), axis) for axis, given in (axes or {}).items()}
     settings = (SweepSettings() if path is None else load_sweep(path)).updated(said, NO_OPTIONS, measure)
     context = RunContext(
-        cache=default_cache(), observer=progress or unobserved, calibrations=Calibrations(CALIBRATIONS)
+        cache=default_cache(),
+        observer=progress or unobserved,
+        calibrations=Calibrations(CALIBRATIONS),
+        results=ResultStore(directory),
     )
     cases = expand(
         settings, seed=drawn_seed(settings.measure.seed), usual_candidate=context.usual_candidate

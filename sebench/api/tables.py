@@ -21,7 +21,7 @@ from sebench.runner.measuring.context import RunContext
 from sebench.runner.progress import Observer, unobserved
 from sebench.runner.tabulating import build_tables, measure_section4
 from sebench.schema import Result
-from sebench.store import RESULTS
+from sebench.store import RESULTS, ResultStore
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,6 +85,7 @@ def table(
                 Path(results),
                 RunContext(
                     cache=cache,
+                    results=ResultStore(Path(results)),
                     observer=progress or unobserved,
                     argv=("sebench", "table", str(name), "--measure"),
                 ),

@@ -48,7 +48,7 @@ from sebench.schema import (
     TuningVerdict,
     WorkloadRequest,
 )
-from sebench.store import CALIBRATIONS, ResultStore, check_directory
+from sebench.store import CALIBRATIONS, RESULTS, ResultStore, check_directory
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -279,6 +279,7 @@ def tune(
         argv=("sebench", "tune", "--model", asked["model"]),
         observer=progress or unobserved,
         calibrations=Calibrations(CALIBRATIONS),
+        results=ResultStore(RESULTS) if store is None else store,
     )
     written = None if variant is None else variant_name(variant)
     named = () if isinstance(forms, bool) else tuple(forms)

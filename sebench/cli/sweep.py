@@ -138,7 +138,9 @@ def sweep(
         try:
             # On a cluster there is a line for each case: several run at once.
             with progress_bar(quiet=quiet or cluster is not None) as observer:
-                running = run_context(context, observer, cache=cache, calibrations=options.CALIBRATIONS)
+                running = run_context(
+                    context, observer, cache=cache, calibrations=options.CALIBRATIONS, results=save
+                )
                 executor = _executor(running, known, cluster, quiet=quiet)
                 for ran in run_sweep(book, cases, executor):
                     if ran.outcome.status == "failed":

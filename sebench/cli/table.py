@@ -61,7 +61,9 @@ def table(
     if measure:
         with progress_bar(quiet=quiet) as observer:
             measured = measure_section4(
-                results, run_context(context, observer, cache=cache), not_stored=not_stored.append
+                results,
+                run_context(context, observer, cache=cache, results=results),
+                not_stored=not_stored.append,
             )
     tables = build_tables(names, cache=counts, results=results, measured=measured)
     present(

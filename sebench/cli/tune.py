@@ -153,7 +153,9 @@ def tune(
     with keeper.told_of(), progress_bar(quiet=quiet) as observer:
         job = _Job(
             asked=asked,
-            running=run_context(context, observer, cache=cache, calibrations=options.CALIBRATIONS),
+            running=run_context(
+                context, observer, cache=cache, calibrations=options.CALIBRATIONS, results=save
+            ),
             keep=keeper.keep,
             tell=(lambda line: None) if quiet else say,
         )

@@ -8,6 +8,7 @@ from sebench.graphs.openvino import graph_of, operations_of
 from sebench.profilers.graphs.reading import Reading, Watched
 from sebench.profilers.inputs import OwnInput
 from sebench.profilers.runtimes.open_vino import bound, make_compiled
+from sebench.profilers.runtimes.openvino_core import openvino_core
 from sebench.schema import Workload
 
 
@@ -20,9 +21,7 @@ class _Request:
     """See `Watched`: with performance counters, which hold the last run."""
 
     def __init__(self, file: Path, own: OwnInput, workload: Workload) -> None:
-        import openvino  # noqa: PLC0415 - an extra
-
-        self._operations = operations_of(openvino.Core().read_model(file))
+        self._operations = operations_of(openvino_core().read_model(file))
         self._compiled = make_compiled(file, workload, own, PERF_COUNT=True)
         self._request = self._compiled.create_infer_request()
         self._times: dict[str, list[float]] = {}

@@ -19,6 +19,7 @@ from sebench.profilers.inputs import OwnInput
 from sebench.profilers.runtimes import openvino_int8
 from sebench.profilers.runtimes.eager import PreparedStep
 from sebench.profilers.runtimes.exported import FileRuntime, in_order_of
+from sebench.profilers.runtimes.openvino_core import openvino_core
 from sebench.schema import Workload
 
 _PRECISION = "INFERENCE_PRECISION_HINT"
@@ -34,7 +35,7 @@ def write(network: nn.Module, inputs: Inputs, file: Path, workload: Workload, /)
     """See `Write`: ``NAME.xml``, with the weights in ``NAME.bin`` beside it, in float32."""
     import openvino  # noqa: PLC0415 - an extra
 
-    if workload.dtype == "bfloat16" and "BF16" not in openvino.Core().get_property("CPU", _CAPABILITIES):
+    if workload.dtype == "bfloat16" and "BF16" not in openvino_core().get_property("CPU", _CAPABILITIES):
         raise _other_precision(workload, "float32")
     args = inputs.args
     model = openvino.convert_model(network, example_input=args[0] if len(args) == 1 else args)
@@ -78,10 +79,7 @@ def make_compiled(file: Path, workload: Workload, own: OwnInput | None = None, *
         own: the input that has the shape.
         **more: further settings, e.g. ``PERF_COUNT``.
     """
-    import openvino  # noqa: PLC0415
-
-    core = openvino.Core()
-    core.set_property({"ENABLE_MMAP": False})  # weights in memory of its own, whatever becomes of the file
+    core = openvino_core()
     settings = {
         _PRECISION: _PRECISIONS[workload.dtype],
         _DENORMALS: True,
@@ -112,7 +110,7 @@ def write_reshaped(file: Path, shapes: Mapping[str, Sequence[int]], written: Pat
     """
     import openvino  # noqa: PLC0415
 
-    model = openvino.Core().read_model(file)
+    model = openvino_core().read_model(file)
     names = (
         port.any_name if port.get_names() else port.get_node().get_friendly_name() for port in model.inputs
     )

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from sebench.profilers.runtimes.exported import OperationCounts
+from sebench.profilers.runtimes.openvino_core import openvino_core
 
 # What moves, converts or reshapes tensors computes nothing.
 _NO_COMPUTATION = frozenset({
@@ -31,10 +32,8 @@ def quantize(file: Path, calibration: Sequence[tuple[torch.Tensor, ...]]) -> Non
     import nncf  # noqa: PLC0415 - an extra
     import openvino  # noqa: PLC0415
 
-    core = openvino.Core()
-    core.set_property({"ENABLE_MMAP": False})  # the file is replaced
     batches = [[each.numpy() for each in batch] for batch in calibration]
-    model = nncf.quantize(core.read_model(file), nncf.Dataset(batches), subset_size=len(batches))
+    model = nncf.quantize(openvino_core().read_model(file), nncf.Dataset(batches), subset_size=len(batches))
     folder = file.parent / "quantized"
     openvino.save_model(model, folder / file.name, compress_to_fp16=False)
     for path in folder.iterdir():

@@ -111,16 +111,26 @@ def share_s(planned: Schedule, done: int, pace: Pace, left_s: float) -> float:
     return max((left_s - following * pace.prepare_s) / (following + 1), (MIN_BLOCKS - 0.5) * pace.block_s)
 
 
-def remaining_s(planned: Schedule, pace: Pace, *, following: int, blocks: int) -> float:
+def remaining_s(
+    planned: Schedule, pace: Pace, *, following: int, blocks: int, fewest: int, budget_s: float
+) -> float:
     """Seconds that a measurement will still take at this pace.
+
+    On a machine that turned out slower than planned, processes to come have fewer blocks (`next_blocks`).
 
     Args:
         planned: its shape.
         pace: of its latest process.
         following: processes that have not been started.
         blocks: that the process at hand has yet to measure.
+        fewest: blocks that every process has, however slow the machine is.
+        budget_s: seconds to the end of the budget.
     """
-    return blocks * pace.block_s + following * (pace.prepare_s + planned.blocks * pace.block_s)
+
+    def with_each(count: int) -> float:
+        return blocks * pace.block_s + following * (pace.prepare_s + count * pace.block_s)
+
+    return min(with_each(planned.blocks), max(budget_s, with_each(min(fewest, planned.blocks))))
 
 
 def _most_processes(policy: TimingPolicy, pace: Pace, left_s: float) -> int:

@@ -389,7 +389,12 @@ class ProcessSeries:
             following = self._shape.processes - process - (0 if stage == "preparing" else 1)
             pace = Pace(self._prepare_s, self._block_s)
             left_s = remaining_s(
-                self._shape, pace, following=following, blocks=blocks if stage == "measuring" else 0
+                self._shape,
+                pace,
+                following=following,
+                blocks=blocks if stage == "measuring" else 0,
+                fewest=policy.min_blocks,
+                budget_s=budget_s,
             )
             left_s = min(left_s, budget_s) if policy.hard_budget else left_s
         return left_s + policy.budget_s * (self._sessions - self._index - 1)

@@ -514,6 +514,7 @@ def test_tools_leave_nothing_behind_and_say_nothing(capfd, recwarn):
     assert not recwarn.list
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.script:FutureWarning")  # of importing it, which happens once
 def test_fvcore_traces_a_copy_with_values():
     module = nn.BatchNorm2d(3, affine=False, device="meta")
     assert Fvcore().count(module, torch.empty(1, 3, 2, 2, device="meta"), "inference") == 12

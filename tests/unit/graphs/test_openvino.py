@@ -7,6 +7,7 @@ import pytest
 
 from sebench.graphs import find_gates
 from sebench.graphs.openvino import graph_of, operations_of
+from sebench.profilers.runtimes.openvino_core import openvino_core
 
 openvino = pytest.importorskip("openvino")
 C, H = 16, 4
@@ -35,7 +36,7 @@ def compiled():
     feature = ops.add(feature, ops.constant(np.ones((1, C, 1, 1), np.float32)))
     model = openvino.Model([ops.relu(ops.add(squeeze_excitation(feature), given))], [given])
     settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1, "PERF_COUNT": True}
-    network = openvino.Core().compile_model(model, "CPU", settings)
+    network = openvino_core().compile_model(model, "CPU", settings)
     network.create_infer_request().infer({0: np.zeros((1, C, 8, 8), np.float32)})
     return graph_of(network, operations_of(model))
 

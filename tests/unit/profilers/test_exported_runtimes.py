@@ -12,6 +12,7 @@ from sebench.inputs import Inputs
 from sebench.profilers.inputs import OwnInput, make_source
 from sebench.profilers.runtimes import FILE_RUNTIMES, PREPARE, Batch
 from sebench.profilers.runtimes.exported import APART, TOLERANCES, refused, require_agreement
+from sebench.profilers.runtimes.openvino_core import openvino_core
 from sebench.runner.planning.workloads import require_installed, require_support
 from sebench.schema import RUNTIMES as CATALOGUE
 from sebench.schema import RuntimeInfo, Workload, runtime_info
@@ -213,13 +214,12 @@ def test_the_catalogue_knows_which_runtimes_take_files():
 
 @pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="needs openvino")
 def test_bfloat16_is_asked_for_and_read_back():
-    import openvino
 
     load = workload("openvino", dtype="bfloat16")
     own = OwnInput(lambda: make_source(load, seed=3), "cpu")
     assert own.tensors[0].dtype == torch.float32  # it stays so outside
     batch = Batch(input=own, seed=3)
-    if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         step = PREPARE["openvino"](Attended().eval(), batch, load)
         assert step.facts["inference_precision_hint"] == "<Type: 'bfloat16'>"
         assert 0 < step.facts[APART] < TOLERANCES["bfloat16"]

@@ -1,8 +1,12 @@
 """What is relied on in ONNX Runtime and OpenVINO: each test fails where a version does otherwise."""
 
+import ctypes
+import gc
 import importlib.util
+import sys
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +17,7 @@ from sebench.profilers.inputs import OwnInput, make_source
 from sebench.profilers.runtimes import FILE_RUNTIMES
 from sebench.profilers.runtimes.execu_torch import lowered
 from sebench.profilers.runtimes.exported import silence
+from sebench.profilers.runtimes.openvino_core import openvino_core
 from sebench.schema import Workload, runtime_info
 
 
@@ -117,7 +122,7 @@ def test_a_converted_network_has_a_dynamic_shape_and_an_exported_one_a_fixed_one
         model = openvino.convert_model(Residual().eval(), example_input=torch.zeros(1, 8, 16, 16))
     assert model.is_dynamic()
     file, _, _ = exported("openvino", Residual(), tmp_path)
-    assert [list(port.shape) for port in openvino.Core().read_model(file).inputs] == [[1, 8, 16, 16]]
+    assert [list(port.shape) for port in openvino_core().read_model(file).inputs] == [[1, 8, 16, 16]]
 
 
 # --- one shape, one number format -----------------------------------------------------------------------
@@ -137,12 +142,38 @@ def test_onnx_runtime_takes_no_other_format_and_no_other_batch(tmp_path, wrong):
 
 @OPENVINO
 def test_openvino_takes_no_other_batch(tmp_path):
-    import openvino
 
     file, _, _ = exported("openvino", Pooled(), tmp_path)
-    compiled = openvino.Core().compile_model(file, "CPU")
+    compiled = openvino_core().compile_model(file, "CPU")
     with pytest.raises(RuntimeError, match="shape"):
         compiled(torch.zeros(2, 8, 16, 16).numpy())
+
+
+class SignalStack(ctypes.Structure):
+    """``stack_t`` of Linux: where the handlers of signals run."""
+
+    _fields_ = (("address", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
+
+
+def signal_stack_is_mapped():
+    found = SignalStack()
+    assert ctypes.CDLL(None).sigaltstack(None, ctypes.byref(found)) == 0
+    ranges = (line.split()[0].split("-") for line in Path("/proc/self/maps").read_text().splitlines())
+    return not found.address or any(int(low, 16) <= found.address < int(high, 16) for low, high in ranges)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@OPENVINO
+def test_networks_of_openvino_leave_the_signal_stack_as_it_was(tmp_path):
+    file, own, load = exported("openvino", Pooled(), tmp_path)
+    first = FILE_RUNTIMES["openvino"].bind(file, own, load)
+    second = FILE_RUNTIMES["openvino"].bind(file, own, load)
+    assert signal_stack_is_mapped()
+    del first  # in the order in which they were bound
+    gc.collect()
+    del second
+    gc.collect()
+    assert signal_stack_is_mapped()
 
 
 # --- what is asked for is what runs ---------------------------------------------------------------------
@@ -159,10 +190,9 @@ def test_precision_and_threads_can_be_read_back(tmp_path):
 
 @OPENVINO
 def test_bfloat16_is_only_read_back_where_the_processor_has_it(tmp_path):
-    import openvino
 
     file, _, _ = exported("openvino", Residual(), tmp_path)
-    core = openvino.Core()
+    core = openvino_core()
     compiled = core.compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "bf16"})
     found = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
     assert (found == "bf16") == ("BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))

@@ -8,6 +8,7 @@ from sebench.runner.measuring.schedule import (
     Schedule,
     first_schedule,
     next_blocks,
+    remaining_s,
     share_s,
 )
 from sebench.runner.planning.plan import timing_policy
@@ -80,6 +81,19 @@ def test_a_budget_below_one_block_is_refused_with_what_it_would_take():
 )
 def test_later_processes_shrink_when_time_runs_out(done, left_s, expected):
     assert next_blocks(Schedule(6, 8), done, PACE, left_s) == expected
+
+
+@pytest.mark.parametrize(
+    ("budget_s", "expected"),
+    [
+        (100.0, 60.0),  # as planned: 8 + 4 * (5 + 8)
+        (50.0, 50.0),  # slower: processes to come get what is left of the budget,
+        (30.0, 44.0),  # but no fewer than the fewest blocks: 8 + 4 * (5 + 4)
+    ],
+)
+def test_what_a_measurement_will_still_take(budget_s, expected):
+    left_s = remaining_s(Schedule(6, 8), PACE, following=4, blocks=8, fewest=4, budget_s=budget_s)
+    assert left_s == pytest.approx(expected)
 
 
 def test_no_process_uses_up_the_time_of_those_to_come():
