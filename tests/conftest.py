@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -25,6 +26,8 @@ for _name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"):
 
 def pytest_configure(config):
     """Programs that tests start share the start-up of torch; ``SEBENCH_TESTS_FRESH=1`` starts each afresh."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background; programs would inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     runs_none = getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput")
     if runs_none or os.environ.get("SEBENCH_TESTS_FRESH") or not hasattr(os, "pidfd_open"):
         return
