@@ -45,8 +45,8 @@ class TrainingResult(Display):
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What a reader should know of weights that it began with: what was converted or assumed."""
-        return self.found.job.findings
+        """What a reader should know: of weights that it began with, and of unreadable images."""
+        return self.found.findings
 
     def to_frame(self) -> pd.DataFrame:
         """One row per seed, variant and epoch: the rows and columns of the CSV."""
@@ -138,7 +138,7 @@ def train(
         UsageError: names, numbers or data that cannot be meant.
         BuildError: a network that cannot be built or is no classifier for the data.
         DataFileError: `output` holds a run already, or cannot be written.
-        WorkerError: an image cannot be read, or the loss is not finite any more.
+        WorkerError: no image of a class can be read, or the loss is not finite any more.
         KeyboardInterrupt: Ctrl-C; `resume_training` goes on.
     """
     require_taken(locals(), required=("model", "data", "output", "variants"))

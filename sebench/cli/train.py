@@ -197,6 +197,7 @@ def train(
         document=lambda: training_document(found),
         measured=True,
     )
+    show_findings((each for each in found.findings if each not in job.findings), quiet=quiet)
     return draw_plot(plot, lambda: training_picture(found))
 
 

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from sebench.errors import WorkerError
 from sebench.images.folder import ImageFolder
 from sebench.images.preprocessing import transform_of
+from sebench.images.unreadable import reason_of
 from sebench.schema import Preprocessing
 
 _WIDE = ("I", "F")
@@ -134,15 +135,7 @@ class _Images(Dataset[_Item]):
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001 - decoders raise whatever they like
-            return None, number, position, Unreadable(path, _words(error, self._folder.root / path))
-
-
-def _words(error: Exception, path: Path) -> str:
-    """What is wrong with a file, in one short line."""
-    lines = str(error).replace(f" {str(path)!r}", "").strip().splitlines()
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return lines[0] if lines else type(error).__name__
+            return None, number, position, Unreadable(path, reason_of(error, self._folder.root / path))
 
 
 class _Collate:

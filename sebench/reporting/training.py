@@ -149,6 +149,9 @@ def _title(training: Training) -> str:
 def _notes(training: Training, first: TrainedSeed) -> Iterator[str]:
     yield f"recipe: {recipe_words(first.recipe)}"
     yield f"split: {first.data.split}; errors are those of the last epoch"
+    if training.unreadable:
+        left_out = number_of(len(training.unreadable), "image")
+        yield f"left out, as they cannot be read: {left_out}; errors are over the other test images"
     if len(training.runs) > 1:
         yield "intervals: Student's t over seeds; the difference is taken seed by seed"
     if len(first.data.classes) <= 5:
@@ -205,7 +208,10 @@ def training_json(training: Training) -> str:
         "model": job.specs[0].model,
         "variants": [spec.variant for spec in job.specs],
         "data": plain_value(first.data)
-        | {"fingerprint": None if len(training.runs) > 1 else first.data.fingerprint},
+        | {
+            "fingerprint": None if len(training.runs) > 1 else first.data.fingerprint,
+            "unreadable": plain_value(training.unreadable),
+        },
         "recipe": plain_value(first.recipe),
         "device": job.device,
         "threads": job.threads,
@@ -213,7 +219,7 @@ def training_json(training: Training) -> str:
         "runs": [_run(run) for run in training.runs],
         "summary": [plain_value(_summary(each)) for each in summarise(training)],
         "against": [plain_value(_against(each)) for each in against_first(training)],
-        "findings": plain_value(job.findings),
+        "findings": plain_value(training.findings),
     }
     return document_json("training", content)
 

@@ -15,6 +15,7 @@ from sebench.analysis.accuracy import conclude_accuracy
 from sebench.errors import UsageError, WorkerError
 from sebench.images.folder import ClassOrder, ImageFolder, open_folder
 from sebench.images.preprocessing import paper_preprocessing, read_preprocessing
+from sebench.images.unreadable import unreadable_finding
 from sebench.profilers.environment import capture_environment
 from sebench.runner.planning.inputs import input_size
 from sebench.runner.planning.plan import drawn_seed, resolve_spec
@@ -327,14 +328,7 @@ def _images(plan: EvaluationPlan, asked: int, unreadable: tuple[UnreadableImage,
 
 def _findings(folder: ImageFolder, images: EvaluatedImages) -> Iterator[Finding]:
     if images.unreadable:
-        count = len(images.unreadable)
-        named = "; ".join(f"{image.path} ({image.reason})" for image in images.unreadable[:_NAMED])
-        more = f" and {count - _NAMED} more" if count > _NAMED else ""
-        yield Finding(
-            code="unreadable-images",
-            severity="warning",
-            message=f"{count} of {images.asked} images cannot be read and are left out: {named}{more}",
-        )
+        yield unreadable_finding(images.unreadable, images=images.asked, then="are left out")
     if folder.orders_differ:
         other = "natural" if images.class_order == "text" else "text"
         first = ", ".join(folder.classes[:_NAMED])

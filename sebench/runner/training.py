@@ -14,12 +14,13 @@ from filelock import FileLock, Timeout
 
 from sebench import models
 from sebench.errors import DataFileError, Interrupted, UsageError
+from sebench.images.unreadable import unreadable_finding
 from sebench.profilers.environment import usable_cores
 from sebench.profilers.selection import resolve_device
 from sebench.runner.planning.pairs import resolve_spec
 from sebench.runner.planning.plan import shape_said
 from sebench.runner.workers.session import WORKER_COMMAND, WorkerDied, WorkerSession, expect
-from sebench.schema import NO_OPTIONS, NetworkOptions, WorkloadRequest
+from sebench.schema import NO_OPTIONS, Finding, NetworkOptions, WorkloadRequest
 from sebench.schema.training import RecipeRequest, Training, TrainingJob
 from sebench.store import check_directory, write_atomic
 from sebench.training.files import JOB, LOCK, RESULT, RUN, read_run, seed_folder
@@ -173,7 +174,15 @@ def train(
                 _train_seed(job, seed, own, observer, command)
             if is_first_rank():
                 runs.append(read_run(own))
-    return Training(job=job, folder=str(folder), runs=tuple(runs))
+    found = Training(job=job, folder=str(folder), runs=tuple(runs))
+    return msgspec.structs.replace(found, findings=(*job.findings, *_findings(found)))
+
+
+def _findings(found: Training) -> Iterator[Finding]:
+    if found.unreadable:
+        data = found.runs[0].data
+        then = "are left out, in training for others of their class"
+        yield unreadable_finding(found.unreadable, images=data.train + data.test, then=then)
 
 
 def _train_seed(job: TrainingJob, seed: int, own: Path, observer: Observer, command: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from sebench.schema.accuracy import UnreadableImage
 from sebench.schema.base import Value
 from sebench.schema.measurements import Finding
 from sebench.schema.ranges import Count, Positive
@@ -123,7 +124,7 @@ class TrainedSide(Value, frozen=True, kw_only=True):
     """Path of its state_dict, below the folder of the run."""
     epochs: tuple[Epoch, ...]
     ranks: tuple[int, ...]
-    """Place of the true class among the scores of each test image: 1 is a correct answer."""
+    """Place of the true class among the scores of each test image that can be read: 1 is a correct answer."""
     steps_s: tuple[float, ...]
     """Seconds of the last training steps, in the order of the steps."""
 
@@ -147,6 +148,8 @@ class TrainedSeed(Value, frozen=True, kw_only=True):
     sides: tuple[TrainedSide, ...]
     runtime: dict[str, str] = msgspec.field(default_factory=dict)
     """Versions and device that it was trained with, the last time it was begun or resumed."""
+    unreadable: tuple[UnreadableImage, ...] = ()
+    """Images that were met and cannot be read, each once, by path below the folder of the data."""
 
 
 class Training(Value, frozen=True, kw_only=True):
@@ -155,3 +158,11 @@ class Training(Value, frozen=True, kw_only=True):
     job: TrainingJob
     folder: str
     runs: tuple[TrainedSeed, ...]
+    findings: tuple[Finding, ...] = ()
+    """Those of the job, and what came up in training."""
+
+    @property
+    def unreadable(self) -> tuple[UnreadableImage, ...]:
+        """Images that could not be read from one seed or another, each once, by path."""
+        found = {image.path: image for run in self.runs for image in run.unreadable}
+        return tuple(found[path] for path in sorted(found))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,8 +25,8 @@ SHIFT = 4
 SCALES, ASPECTS = (0.08, 1.0), (3 / 4, 4 / 3)
 """Area and aspect ratio of random crops (Szegedy et al. 2015, which the paper follows)."""
 Transform = Callable[[Image.Image], Tensor]
-_Item = tuple[Tensor | None, int, int, str]
-"""An image (None where it cannot be read), its class, its position and why not."""
+_Item = tuple[Tensor | None, int, int, dict[int, str]]
+"""An image (None where there is none), its class and position, and why others cannot be read, by position."""
 _Key = tuple[int, int]
 """Position of an image, and the seed of what is drawn for it."""
 
@@ -40,6 +40,20 @@ class Place:
 
 
 ALONE = Place()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Images that were read together."""
+
+    images: Tensor
+    """float32 of shape (N, 3, H, W); in the test N may be 0."""
+    labels: Tensor
+    """int64 of shape (N): the class of each."""
+    positions: tuple[int, ...]
+    """Of each, among the images of its part."""
+    unreadable: Mapping[str, str]
+    """Why files that were met cannot be read, by their paths below the folder of the data."""
 
 
 def augmentation(recipe: Recipe) -> Transform:
@@ -56,34 +70,47 @@ def augmentation(recipe: Recipe) -> Transform:
     return made
 
 
-class UnreadableError(WorkerError):
-    """An image of the data set cannot be read."""
-
-
 class _Examples(Dataset[_Item]):
-    """Images by position and seed, so that a draw depends on neither the process nor the image before."""
+    """Images by position and seed, so that a draw depends on neither the process nor the image before.
 
-    def __init__(self, images: Images, transform: Transform) -> None:
-        self._images, self._transform = images, transform
+    Args:
+        images: of a part of the data.
+        transform: what is done to each.
+        replaces: whether the next image of its class that can be read, after the last one the first, takes
+            the place of one that cannot.
+    """
+
+    def __init__(self, images: Images, transform: Transform, *, replaces: bool) -> None:
+        self._images, self._transform, self._replaces = images, transform, replaces
 
     def __getitem__(self, key: _Key) -> _Item:
         position, seed = key
-        torch.default_generator.manual_seed(seed)
         label = self._images.labels[position]
-        try:
-            return self._transform(self._images.read(position)), label, position, ""
-        except MemoryError:
-            raise
-        except Exception as error:  # noqa: BLE001 - decoders raise whatever they like
-            return None, label, position, " ".join(str(error).split()) or type(error).__name__
+        unreadable: dict[int, str] = {}
+        for each in self._of_class(label, position) if self._replaces else (position,):
+            torch.default_generator.manual_seed(seed)
+            try:
+                return self._transform(self._images.read(each)), label, each, unreadable
+            except MemoryError:
+                raise
+            except Exception as error:  # noqa: BLE001 - decoders raise whatever they like
+                unreadable[each] = " ".join(str(error).split()) or type(error).__name__
+        return None, label, position, unreadable
+
+    def _of_class(self, label: int, first: int) -> Iterator[int]:
+        labels = self._images.labels
+        around = (each % len(labels) for each in range(first, first + len(labels)))
+        return (each for each in around if labels[each] == label)
 
 
 def training_batches(
     images: Images, recipe: Recipe, *, seed: int, epoch: int, first: int, place: Place, loaders: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """This rank's part of the batches of an epoch: images (N, 3, H, W) and classes (N).
+) -> Iterator[Batch]:
+    """This rank's part of the batches of an epoch.
 
-    What does not fill a batch is left out, as other images are in every epoch.
+    What does not fill a batch is left out, as other images are in every epoch. The place of an image that
+    cannot be read is taken by the next one of its class that can: batches keep their size, and which images
+    are in one does not depend on those before.
 
     Args:
         images: of the training set.
@@ -95,7 +122,7 @@ def training_batches(
         loaders: processes that read and augment; 0 does it here.
 
     Raises:
-        UnreadableError: an image cannot be read.
+        WorkerError: no image of a class can be read.
     """
     order = epoch_order(images.labels, seed=seed, epoch=epoch, balanced=recipe.balanced)
     size = recipe.batch_size // place.world_size
@@ -105,8 +132,13 @@ def training_batches(
         return [(order[at], derived_seed(seed, "image", epoch, at)) for at in range(begin, begin + size)]
 
     steps = [keys(step) for step in range(first, steps_per_epoch(images, recipe))]
-    for tensors, labels, _ in _load(images, augmentation(recipe), steps, loaders, TRAIN_FOLDER):
-        yield tensors, labels
+    for batch in _load(images, augmentation(recipe), steps, loaders, TRAIN_FOLDER):
+        if len(batch.positions) < size:  # there were some when the run was begun
+            raise WorkerError(
+                f"{TRAIN_FOLDER} has a class without an image that can be read any more",
+                hint="see whether the folder is complete",
+            )
+        yield batch
 
 
 def steps_per_epoch(images: Images, recipe: Recipe) -> int:
@@ -114,14 +146,8 @@ def steps_per_epoch(images: Images, recipe: Recipe) -> int:
     return len(images.labels) // recipe.batch_size
 
 
-def test_batches(
-    images: Images, recipe: Recipe, *, place: Place, loaders: int
-) -> Iterator[tuple[Tensor, Tensor, list[int]]]:
-    """This rank's part of the test images: their centres, classes and positions.
-
-    Raises:
-        UnreadableError: an image cannot be read.
-    """
+def test_batches(images: Images, recipe: Recipe, *, place: Place, loaders: int) -> Iterator[Batch]:
+    """This rank's part of the test images: their centres. Those that cannot be read are left out."""
     own = range(place.rank, len(images.labels), place.world_size)
     size = max(recipe.batch_size // place.world_size, 1)
     steps = [[(at, 0) for at in own[begin : begin + size]] for begin in range(0, len(own), size)]
@@ -131,10 +157,10 @@ def test_batches(
 
 def _load(
     images: Images, transform: Transform, steps: Sequence[list[_Key]], loaders: int, part: str
-) -> Iterator[tuple[Tensor, Tensor, list[int]]]:
+) -> Iterator[Batch]:
     forks = loaders and "fork" in multiprocessing.get_all_start_methods()
-    loader = DataLoader(
-        _Examples(images, transform),
+    loader: Iterable[list[_Item]] = DataLoader(
+        _Examples(images, transform, replaces=part == TRAIN_FOLDER),
         batch_sampler=steps,
         num_workers=loaders,
         collate_fn=list,
@@ -142,8 +168,14 @@ def _load(
         generator=torch.Generator(),
     )
     for items in loader:
-        for tensor, _, position, reason in items:
-            if tensor is None:
-                raise UnreadableError(f"{part}/{images.name(position)} cannot be read: {reason}")
-        tensors, labels, positions, _ = zip(*items, strict=True)
-        yield torch.stack(tensors), torch.tensor(labels, dtype=torch.int64), list(positions)
+        read = [(tensor, label, position) for tensor, label, position, _ in items if tensor is not None]
+        yield Batch(
+            images=torch.stack([tensor for tensor, _, _ in read]) if read else torch.empty(0),
+            labels=torch.tensor([label for _, label, _ in read], dtype=torch.int64),
+            positions=tuple(position for _, _, position in read),
+            unreadable={
+                f"{part}/{images.name(position)}": reason
+                for *_, unreadable in items
+                for position, reason in unreadable.items()
+            },
+        )

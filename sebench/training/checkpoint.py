@@ -53,6 +53,8 @@ class Checkpoint:
     """Length of the file of curves then."""
     sides: Mapping[str, SideState]
     """By variant."""
+    unreadable: Mapping[str, str]
+    """Why images that were met cannot be read, by path."""
 
 
 def identity_of(job: TrainingJob, recipe: Recipe, data: TrainingData) -> str:
@@ -77,6 +79,7 @@ def save(path: Path, checkpoint: Checkpoint, identity: str) -> None:
         "epoch": checkpoint.position.epoch,
         "step": checkpoint.position.step,
         "curves_bytes": checkpoint.curves_bytes,
+        "unreadable": msgspec.json.encode(checkpoint.unreadable).decode(),
         "sides": {
             variant: {
                 "network": dict(side.network),
@@ -132,6 +135,7 @@ def load(path: Path, identity: str, *, device: torch.device) -> Checkpoint | Non
                 )
                 for variant, side in content["sides"].items()
             },
+            unreadable=msgspec.json.decode(content.get("unreadable", "{}"), type=dict[str, str]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataFileError(

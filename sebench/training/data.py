@@ -16,6 +16,7 @@ from PIL import Image
 from sebench.errors import UsageError
 from sebench.images.folder import ImageFolder, open_folder
 from sebench.images.loading import read_image
+from sebench.images.unreadable import reason_of
 from sebench.schema.training import TrainingData
 from sebench.training.sources import TEST_FOLDER, TRAIN_FOLDER, is_packaged, require_data
 
@@ -39,7 +40,7 @@ class Images(Protocol):
         """One image in RGB.
 
         Raises:
-            Exception: it cannot be decoded, as its decoder says so.
+            Exception: it cannot be decoded; its text says why.
         """
 
 
@@ -64,8 +65,8 @@ def open_data(name: str, *, seed: int, side: int) -> DataSet:
         side: of the square that packaged images are scaled to, in pixels; a folder's are read as they are.
 
     Raises:
-        UsageError: there is no such data set or folder, the package is not installed, or the two folders
-            differ in their classes.
+        UsageError: there is no such data set or folder, the package is not installed, the two folders
+            differ in their classes, or one has a class of whose images none can be read.
     """
     require_data(name)
     return _packaged(name, seed, side) if is_packaged(name) else _folders(Path(name))
@@ -83,7 +84,13 @@ class _FolderImages:
         return self.folder.files[position][0]
 
     def read(self, position: int) -> Image.Image:
-        return read_image(self.folder.root / self.name(position), _CHANNELS)
+        path = self.folder.root / self.name(position)
+        try:
+            return read_image(path, _CHANNELS)
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise ValueError(reason_of(error, path)) from error
 
 
 def _folders(root: Path) -> DataSet:
@@ -95,6 +102,9 @@ def _folders(root: Path) -> DataSet:
             f"--data {root}: the classes of {TRAIN_FOLDER} and {TEST_FOLDER} differ, e.g. {odd}",
             hint="give both a folder for each class",
         )
+    images, test_images = _folder_images(train), _folder_images(test)
+    for each in (images, test_images):
+        _require_readable(each)
     facts = TrainingData(
         name=str(root),
         split=f"the folders {TRAIN_FOLDER} and {TEST_FOLDER}",
@@ -103,18 +113,45 @@ def _folders(root: Path) -> DataSet:
         test=len(test),
         fingerprint=_fingerprint(_file_facts(train) + _file_facts(test)),
     )
-    return DataSet(facts, _folder_images(train), _folder_images(test), may_flip=True)
+    return DataSet(facts, images, test_images, may_flip=True)
 
 
 def _folder_images(folder: ImageFolder) -> _FolderImages:
     return _FolderImages(folder, tuple(label for _, label in folder.files))
 
 
+def _require_readable(images: _FolderImages) -> None:
+    """Read images of each class until one can be read; refuse a class without one before anything is done."""
+    readable: set[int] = set()
+    lost: dict[int, str] = {}
+    for position, label in enumerate(images.labels):
+        if label in readable:
+            continue
+        try:
+            images.read(position)
+            readable.add(label)
+        except ValueError as error:
+            lost.setdefault(label, f"{images.name(position)}: {error}")
+    for label, first in lost.items():
+        if label not in readable:
+            root = images.folder.root
+            where = root / images.folder.classes[label] if readable else root
+            raise UsageError(
+                f"{where} has no image that can be read; {first}", hint="see whether the folder is complete"
+            )
+
+
 def _file_facts(folder: ImageFolder) -> list[bytes]:
     """Names and sizes: the contents of a million images would take too long to read."""
-    return [
-        f"{path}\0{label}\0{(folder.root / path).stat().st_size}".encode() for path, label in folder.files
-    ]
+    return [f"{path}\0{label}\0{_size(folder.root / path)}".encode() for path, label in folder.files]
+
+
+def _size(path: Path) -> int:
+    """In bytes; -1 where a link leads nowhere."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
 
 
 # --- packaged data --------------------------------------------------------------------------------------

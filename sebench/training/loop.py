@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import nn
 
+from sebench.errors import WorkerError
 from sebench.schema import ModelSpec
 from sebench.schema.training import Epoch, Recipe, TrainingJob
 from sebench.training import checkpoint
@@ -18,7 +20,10 @@ from sebench.training.curves import Curves
 from sebench.training.data import DataSet
 from sebench.training.files import CHECKPOINT
 from sebench.training.side import Means, Sums, TrainingSide, ranks_of, step_seed
+from sebench.training.sources import TEST_FOLDER
 
+K = TypeVar("K", int, str)
+V = TypeVar("V")
 ROWS_PER_EPOCH = 10
 """Rows of training in the curves, for each side."""
 
@@ -40,6 +45,8 @@ class Tested:
     """One network on the test images."""
 
     means: Means
+    positions: tuple[int, ...]
+    """Of the images that can be read; the others are left out."""
     predicted: tuple[int, ...]
     """Class with the highest score, by image."""
     ranks: tuple[int, ...]
@@ -93,13 +100,14 @@ class Run:
         self._position = Position() if begun is None else begun.position
         self._length = 0 if begun is None else begun.curves_bytes
         self._curves: Curves | None = None
+        self.unreadable: dict[str, str] = {} if begun is None else dict(begun.unreadable)
         self.tested: dict[str, Tested] = {}
 
     def __call__(self) -> bool:
         """Train to the end; False if it was stopped before, with a checkpoint to go on from.
 
         Raises:
-            WorkerError: the loss is not finite any more, or an image cannot be read.
+            WorkerError: the loss is not finite any more, or no image of a class can be read.
         """
         if self._place.rank:
             return self._train()
@@ -132,8 +140,9 @@ class Run:
             self._data.train, self.recipe,
             seed=self.seed, epoch=epoch, first=first, place=self._place, loaders=self._job.loaders,
         )  # fmt: skip
-        for step, (images, labels) in enumerate(batches, start=first):
-            on_device = images.to(self._device), labels.to(self._device)
+        for step, batch in enumerate(batches, start=first):
+            self.unreadable |= batch.unreadable
+            on_device = batch.images.to(self._device), batch.labels.to(self._device)
             # Whoever is second finds the batch in the cache: AB, BA, AB ...
             for side in self.sides if step % 2 == 0 else reversed(self.sides):
                 side.step(*on_device, seed=step_seed(self.seed, epoch, step))
@@ -218,18 +227,21 @@ class Run:
             side.tested.eval()
         batches = test_batches(self._data.test, self.recipe, place=self._place, loaders=self._job.loaders)
         with torch.inference_mode():
-            for images, labels, positions in batches:
-                own = labels.to(self._device)
+            for batch in batches:
+                self.unreadable |= batch.unreadable
+                if not batch.positions:
+                    continue
+                own = batch.labels.to(self._device)
                 for side in self.sides:
-                    logits = side.tested(images.to(self._device)).float()
+                    logits = side.tested(batch.images.to(self._device)).float()
                     ranks = ranks_of(logits, own)
                     sums[side.variant].add(nn.functional.cross_entropy(logits, own), ranks)
                     said = zip(logits.argmax(1).tolist(), ranks.tolist(), strict=True)
-                    found[side.variant].update(zip(positions, said, strict=True))
+                    found[side.variant].update(zip(batch.positions, said, strict=True))
         for side in self.sides:
             side.tested.train()
         return {
-            variant: Tested(sums[variant].means(), *_in_order(answers, self._place))
+            variant: _tested(sums[variant].means(), _of_all_ranks(answers, self._place))
             for variant, answers in found.items()
         }
 
@@ -238,6 +250,7 @@ class Run:
         return Moment(position=self._position, steps=self._steps, errors=errors)
 
     def _save(self) -> None:
+        self.unreadable = _of_all_ranks(self.unreadable, self._place)
         if self._curves is None:
             return
         checkpoint.save(
@@ -246,19 +259,27 @@ class Run:
                 position=self._position,
                 curves_bytes=self._curves.flushed(),
                 sides={side.variant: side.state() for side in self.sides},
+                unreadable=self.unreadable,
             ),
             self._identity,
         )
 
 
-def _in_order(
-    answers: Mapping[int, tuple[int, int]], place: Place
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Predicted classes and ranks of all test images, from all ranks."""
-    everybody: list[Mapping[int, tuple[int, int]]] = [answers]
+def _tested(means: Means, answers: Mapping[int, tuple[int, int]]) -> Tested:
+    """From predicted class and rank by position."""
+    if not answers:
+        raise WorkerError(
+            f"no image of {TEST_FOLDER} can be read any more", hint="see whether the folder is complete"
+        )
+    predicted, ranks = zip(*answers.values(), strict=True)
+    return Tested(means, tuple(answers), predicted, ranks)
+
+
+def _of_all_ranks(own: Mapping[K, V], place: Place) -> dict[K, V]:
+    """What each rank has found, together and in order."""
+    everybody: list[Mapping[K, V]] = [own]
     if place.world_size > 1:
-        everybody = [answers] * place.world_size
-        torch.distributed.all_gather_object(everybody, dict(answers))
-    whole = {position: answer for part in everybody for position, answer in part.items()}
-    ordered = [whole[position] for position in sorted(whole)]
-    return tuple(predicted for predicted, _ in ordered), tuple(rank for _, rank in ordered)
+        everybody = [own] * place.world_size
+        torch.distributed.all_gather_object(everybody, dict(own))
+    whole = {key: value for part in everybody for key, value in part.items()}
+    return {key: whole[key] for key in sorted(whole)}

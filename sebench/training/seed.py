@@ -14,12 +14,12 @@ import msgspec
 import torch
 from torch import nn
 
-from sebench.errors import DeviceError, WorkerError
-from sebench.schema import ModelSpec
+from sebench.errors import DeviceError
+from sebench.schema import ModelSpec, UnreadableImage
 from sebench.schema.training import Recipe, TrainedSeed, TrainedSide, TrainingJob
 from sebench.store import write_atomic
 from sebench.training import checkpoint
-from sebench.training.batches import ALONE, Place, UnreadableError
+from sebench.training.batches import ALONE, Place
 from sebench.training.data import DataSet, open_data
 from sebench.training.files import CHECKPOINT, PREDICTIONS, RUN
 from sebench.training.loop import Moment, Run
@@ -58,7 +58,7 @@ def train_seed(
         UsageError: data or a recipe that cannot be meant.
         BuildError: a network that is no classifier for the data.
         DataFileError: a checkpoint that does not fit, or a file that cannot be written.
-        WorkerError: the loss is not finite any more, or an image cannot be read.
+        WorkerError: the loss is not finite any more, or no image of a class can be read.
     """
     data = open_data(job.data, seed=seed, side=max(job.image_size))
     with _ranks(job.device) as (place, device):
@@ -88,22 +88,10 @@ def train_seed(
             stopped=stopped,
             tell=lambda moment: tell(moment, recipe),
         )
-        try:
-            finished = run()
-        except UnreadableError as error:
-            raise WorkerError(str(error), hint=_after_repair(folder)) from error
+        finished = run()
         if finished and not place.rank:
             _leave(run, folder, data, device)
     return finished
-
-
-def _after_repair(folder: Path) -> str:
-    """What to do once an image could not be read; a checkpoint is bound to the sizes of all images."""
-    bound = (folder / CHECKPOINT).exists()
-    return (
-        f"{'restore it in its old size' if bound else 'repair or remove it'}, then go on with:"
-        f" sebench train --resume {folder.parent}"
-    )
 
 
 def _leave(run: Run, folder: Path, data: DataSet, device: torch.device) -> None:
@@ -122,6 +110,9 @@ def _leave(run: Run, folder: Path, data: DataSet, device: torch.device) -> None:
             "device": str(device),
             "threads": str(torch.get_num_threads()),
         },
+        unreadable=tuple(
+            UnreadableImage(path=path, reason=reason) for path, reason in sorted(run.unreadable.items())
+        ),
     )
     write_atomic(folder / RUN, msgspec.json.encode(trained))
     (folder / CHECKPOINT).unlink(missing_ok=True)
@@ -155,7 +146,7 @@ def _predictions(run: Run, data: DataSet) -> str:
     rows.writerow(("variant", "image", "class", "predicted", "rank"))
     classes = data.facts.classes
     for variant, tested in run.tested.items():
-        for at, (predicted, rank) in enumerate(zip(tested.predicted, tested.ranks, strict=True)):
+        for at, predicted, rank in zip(tested.positions, tested.predicted, tested.ranks, strict=True):
             label = data.test.labels[at]
             rows.writerow((variant, data.test.name(at), classes[label], classes[predicted], rank))
     return text.getvalue()

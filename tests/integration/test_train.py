@@ -87,8 +87,9 @@ def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(folder, environ, seben
     assert "is of other networks, other data or another recipe; resume with the data" in done.stderr
 
 
-def test_what_the_job_says_of_weights_is_said_first_and_kept(tmp_path, invoke):
+def test_what_the_job_says_of_weights_is_said_first_and_unreadable_images_last(tmp_path, invoke):
     write_data(tmp_path / "data", train=8, test=4)
+    (tmp_path / "data" / "train" / "b" / "003.png").write_bytes(b"no image")
     plain = models.build(ModelSpec(model="cifar_resnet20", num_classes=3)).module
     torch.save(plain.half().state_dict(), tmp_path / "half.pt")
     done = invoke(
@@ -97,7 +98,15 @@ def test_what_the_job_says_of_weights_is_said_first_and_kept(tmp_path, invoke):
     )
     assert "of float16" in done.stderr.splitlines()[0]
     assert "half.pt has no attention: that of cifar_resnet20 se" in done.stderr.splitlines()[1]
-    assert [each["code"] for each in json.loads(done.stdout)["findings"]] == ["checkpoint", "checkpoint"]
+    assert done.stderr.splitlines()[-1] == (
+        "warning: 1 of 36 images cannot be read and are left out, in training for others of their class:"
+        " train/b/003.png (cannot identify image file)"
+    )
+    document = json.loads(done.stdout)
+    codes = [each["code"] for each in document["findings"]]
+    assert codes == ["checkpoint", "checkpoint", "unreadable-images"]
+    bad = {"path": "train/b/003.png", "reason": "cannot identify image file"}
+    assert document["data"]["unreadable"] == [bad]
     assert len(json.loads((tmp_path / "run" / "job.json").read_text())["findings"]) == 2
 
 
@@ -122,6 +131,9 @@ def test_native_networks_side_by_side_from_two_seeds(tmp_path, environ, sebench)
 
 @pytest.mark.slow
 def test_two_ranks_of_torchrun_train_one_network(folder, environ):
+    bad = [folder / "data" / name for name in ("train/b/003.png", "val/a/001.png", "val/a/002.png")]
+    for path in bad:
+        path.write_bytes(b"no image")
     done = subprocess.run(
         [
             *(FRESH, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
@@ -138,8 +150,11 @@ def test_two_ranks_of_torchrun_train_one_network(folder, environ):
         timeout=170,
     )
     assert done.returncode == 0, done.stderr
-    (run,) = json.loads(done.stdout)["runs"]
-    assert run["sides"][0]["n"] == 12  # each image once, from both ranks
+    document = json.loads(done.stdout)
+    (run,) = document["runs"]
+    assert run["sides"][0]["n"] == 12 - 2  # each image once, from both ranks
+    unreadable = [image["path"] for image in document["data"]["unreadable"]]
+    assert unreadable == [path.relative_to(folder / "data").as_posix() for path in bad]
     rows = list(csv.DictReader((folder / "run" / "seed-0" / "curves.csv").read_text().splitlines()))
     # 30 steps an epoch in rows of 3, each of 3 batches of 4, both ranks together
     assert [row["images"] for row in rows if row["split"] == "train"] == 20 * ["12"]

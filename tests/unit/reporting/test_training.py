@@ -15,7 +15,7 @@ from sebench.reporting.training import (
     training_picture,
     training_records,
 )
-from sebench.schema import ModelSpec
+from sebench.schema import ModelSpec, UnreadableImage
 from sebench.schema.training import (
     Epoch,
     Recipe,
@@ -117,6 +117,24 @@ def test_json_says_all_but_the_answers_themselves():
     assert run["pairs"][0]["top1_difference"]["estimate"] == pytest.approx(0.1)
     assert document["summary"][0]["step_s"] == 0.1
     assert document["against"][0]["step_ratio"]["processes"] == 2
+
+
+def test_unreadable_images_of_all_seeds_count_once():
+    made = training((3, 2), (5, 4))
+    one, other = (UnreadableImage(path=path, reason="truncated") for path in ("train/b/1.png", "val/a/2.png"))
+    runs = tuple(
+        msgspec.structs.replace(run, unreadable=unreadable)
+        for run, unreadable in zip(made.runs, ((other,), (one, other)), strict=True)
+    )
+    found = msgspec.structs.replace(made, runs=runs)
+    assert found.unreadable == (one, other)
+    assert json.loads(training_json(found))["data"]["unreadable"] == [
+        {"path": "train/b/1.png", "reason": "truncated"},
+        {"path": "val/a/2.png", "reason": "truncated"},
+    ]
+    note = "left out, as they cannot be read: 2 images; errors are over the other test images"
+    assert note in render(training_document(found), "markdown")
+    assert "left out" not in render(training_document(made), "markdown")
 
 
 def test_the_table_and_the_csv():

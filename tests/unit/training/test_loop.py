@@ -185,20 +185,6 @@ def test_lost_curves_are_refused(data, stopped):
         trained(job(data), stopped)
 
 
-def test_an_unreadable_image_is_named(tmp_path, data):
-    (data / "train" / "b" / "003.png").write_bytes(b"no image")
-    then = f"repair or remove it, then go on with: sebench train --resume {tmp_path}"
-    with pytest.raises(WorkerError, match=rf"^train/b/003.png cannot be read: .*; {then}$"):
-        trained(job(data), tmp_path / "run")
-
-
-def test_a_checkpoint_is_bound_to_the_sizes_of_images(data, stopped):
-    image = data / "train" / "b" / "003.png"
-    image.write_bytes(bytes(image.stat().st_size))
-    with pytest.raises(WorkerError, match="restore it in its old size, then go on with: sebench train"):
-        trained(job(data), stopped)
-
-
 def test_the_data_says_how_many_classes_a_native_network_has():
     spec = ModelSpec(model="cifar_resnet20", num_classes=5)
     with pytest.raises(BuildError, match="the data has 2; leave --num-classes out: it is then that of"):
