@@ -176,7 +176,8 @@ def check_header(content: bytes, kind: str = "result") -> int:
             f"has schema {header.schema!r}, this version reads {SCHEMA!r}", hint="upgrade sebench"
         )
     if header.kind != kind:
-        raise DataFileError(f"holds a {header.kind}, not a {_NAMES.get(kind, kind)}", hint=_STORED)
+        article = "an" if header.kind.startswith(("a", "e", "i", "o")) else "a"
+        raise DataFileError(f"holds {article} {header.kind}, not a {_NAMES.get(kind, kind)}", hint=_STORED)
     return header.revision
 
 

@@ -130,6 +130,13 @@ def test_a_malformed_document_is_one_line(invoke, gates, tmp_path):
     )
 
 
+def test_in_a_directory_of_results_it_is_none(invoke, gates, results, tmp_path):
+    shutil.copy(tmp_path / "gates.json", tmp_path / "results")
+    done = invoke("report results")
+    assert done.stdout.startswith("Cost report: SE in resnet50\n")
+    assert "warning: results/gates.json holds an excitation, not a stored result; skipped" in done.stderr
+
+
 def test_other_names_have_to_mean_something(invoke, gates, tmp_path):
     done = invoke("report gates.json nosuch", check=False)
     assert (done.exit_code, done.stdout) == (1, "")
