@@ -16,7 +16,7 @@ Unreadable = (ValueError, RecursionError, MemoryError)
 """What parsers raise on content that is damaged, nested without end or blown up."""
 
 
-def read_file(path: Path) -> bytes:
+def read_file(path: Path, *, largest_bytes: int = LARGEST_BYTES) -> bytes:
     """All of a regular file.
 
     Raises:
@@ -27,8 +27,8 @@ def read_file(path: Path) -> bytes:
         raise _refusal(errno.EISDIR, os.strerror(errno.EISDIR), path)
     if not stat.S_ISREG(status.st_mode):  # a pipe may have no writer, a device no end
         raise _refusal(errno.EINVAL, "it is not a regular file", path)
-    if status.st_size > LARGEST_BYTES:
-        raise _refusal(errno.EFBIG, f"it is larger than {LARGEST_BYTES // 2**20} MiB", path)
+    if status.st_size > largest_bytes:
+        raise _refusal(errno.EFBIG, f"it is larger than {largest_bytes // 2**20} MiB", path)
     try:
         return path.read_bytes()
     except MemoryError:

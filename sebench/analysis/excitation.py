@@ -9,6 +9,7 @@ import numpy as np
 
 from sebench.schema import Excitation, ExcitedGate, Finding, Folded, MetricComparison
 from sebench.schema.excitation import FIGURE_CHANNELS, NEAR_ONE, NEAR_ZERO
+from sebench.schema.excitation_document import ExcitationDocument, FoldedValues, GateValues
 from sebench.statistics.moments import Moments, correlation
 
 _BETWEEN_0_AND_1 = frozenset({"sigmoid", "hardsigmoid", "_softmax", "softmax", "div"})
@@ -87,6 +88,76 @@ class ExcitationFound:
         """The class share that noise alone has on average: (K - 1) / (N - 1) of K classes and N images."""
         classes, images = int(np.count_nonzero(self.class_counts)), sum(self.class_counts)
         return (classes - 1) / (images - 1) if classes > 1 and images > 1 else None
+
+
+def excitation_found(document: ExcitationDocument) -> ExcitationFound:
+    """What a document was written from; moments are as exact as means and deviations are.
+
+    Args:
+        document: a coherent one (`sebench.schema.excitation_document.require_coherent_gates`).
+    """
+    images, folded = document.images, document.folded
+    excitation = Excitation(
+        spec=document.spec,
+        workload=document.workload,
+        preprocessing=document.preprocessing,
+        folder=images.folder,
+        classes=tuple(each.name for each in document.gates[0].classes),
+        images=images.found,
+        seen=images.seen,
+        unreadable=images.unreadable,
+        named_unreadable=images.named_unreadable,
+        other_files=images.other_files,
+        interrupted=images.interrupted,
+        gates=tuple(map(_excited, document.gates)),
+        adding=document.adding,
+        constant_below=document.constant_below,
+        seed=document.seed,
+    )
+    return ExcitationFound(
+        excitation=excitation,
+        moments=tuple(map(_moments, document.gates)),
+        folded=None if folded is None else _folded(folded),
+        not_folded=document.reason or "",
+        saving=None if folded is None else folded.saving,
+        not_measured="" if folded is None else folded.not_measured or "",
+        findings=document.findings,
+    )
+
+
+def _excited(gate: GateValues) -> ExcitedGate:
+    return ExcitedGate(
+        path=gate.path,
+        stage=gate.stage,
+        kind=gate.kind,
+        gate=gate.gate,
+        channels=gate.channels,
+        maker=gate.norms_of,
+        norms=gate.norms or (),
+        fold_into=gate.fold_into,
+        no_fold=gate.reason or "",  # which says it, where negative values are why
+    )
+
+
+def _moments(gate: GateValues) -> Moments:
+    counts = np.array([each.n for each in gate.classes], dtype=np.int64)
+    means, deviations = np.zeros((2, len(gate.classes), gate.channels))
+    for number, each in enumerate(gate.classes):
+        if each.n:
+            means[number], deviations[number] = each.mean, each.std
+    return Moments(counts, means, counts[:, None] * deviations**2)
+
+
+def _folded(folded: FoldedValues) -> Folded:
+    return Folded(
+        file=folded.file,
+        spec=folded.spec,
+        gates=folded.gates,
+        images=folded.images,
+        largest=folded.largest_difference,
+        rms=folded.rms_difference,
+        top1_changed=folded.top1_changed,
+    )
 
 
 def _concluded(gate: ExcitedGate, moments: Moments, constant_below: float) -> GateExcitation:

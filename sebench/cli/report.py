@@ -21,10 +21,10 @@ from sebench.cli._boundary import (
 )
 from sebench.cli._pictures import check_plot, draw_plot
 from sebench.errors import EXIT_INCONCLUSIVE, UsageError
-from sebench.store import ResultStore, load_result, write_atomic
+from sebench.store import ResultStore, load_result, read_excitation, write_atomic
 
 if TYPE_CHECKING:
-    from sebench.reporting.report import SweepReport
+    from sebench.reporting.report import ExcitationReport, SweepReport
     from sebench.schema import Change, Result
     from sebench.store.sweeps import SweepBook
 
@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 def report(
     results: Annotated[
         list[str] | None,
-        typer.Argument(metavar="RESULTS", help=f"Stored results: {stored.NAMES}; default: all."),
+        typer.Argument(
+            metavar="RESULTS",
+            help=f"Stored results: {stored.NAMES}; or JSON files of sebench excite. Default: all results.",
+        ),
     ] = None,
     against: Annotated[
         list[str],
@@ -51,7 +54,8 @@ def report(
 ) -> int:
     """Write a report of stored results.
 
-    It has the answer, tables, pictures, machine, method and commands; of a sweep what became of each case.
+    It has the answer, tables, pictures, machine, method and commands; of a sweep what became of each case; of
+    JSON of sebench excite its table and picture.
     """
     from sebench.models import as_published
     from sebench.reporting.report import build_report, render_report, report_picture
@@ -60,16 +64,23 @@ def report(
     check_plot(plot, output)
     output_format = output_format or _format_of(output)
     store = directory or options.RESULTS
-    books = _books(list(map(Path, results or [])) or [store])
-    found = _results(results or [], store, quiet=quiet)
-    if not found and not books:
+    excitations, named = _excitations(results or [])
+    is_alone = bool(excitations) and not named
+    books = [] if is_alone else _books(list(map(Path, named)) or [store])
+    found = () if is_alone else _results(named, store, quiet=quiet)
+    if not (found or books or excitations):
         complain(f"nothing to report: there are no results in {store}; `sebench compare` stores them")
         return EXIT_INCONCLUSIVE
     with stored.no_garbage():
         sweeps = list(map(_sweep, books))
         of_sweeps = {row.result for sweep in sweeps for row in sweep.rows}
         alone = [path for path in found if path.stem not in of_sweeps]
-        built = build_report(map(load_result, alone), as_published=as_published, sweeps=sweeps)
+        built = build_report(
+            map(load_result, alone),
+            as_published=as_published,
+            sweeps=sweeps,
+            excitations=excitations,
+        )
         rendered = render_report(
             built,
             output_format,
@@ -97,6 +108,27 @@ def _format_of(output: str) -> options.Format:
             f"-o {output}: unknown file extension {suffix}", hint=f"use {known}, or give --format"
         )
     return FORMAT_OF_SUFFIX.get(suffix, "table")
+
+
+def _excitations(names: Sequence[str]) -> tuple[tuple[ExcitationReport, ...], list[str]]:
+    """What the files say that are of `sebench excite`, each once; and the other names.
+
+    Raises:
+        DataFileError: one of them is damaged.
+    """
+    from sebench.analysis.excitation import excitation_found
+    from sebench.reporting.report import ExcitationReport
+
+    found: dict[Path, ExcitationReport] = {}
+    others = []
+    for name in names:
+        document = read_excitation(Path(name))
+        if document is None:
+            others.append(name)
+        else:
+            report = ExcitationReport(name=name, found=excitation_found(document))
+            found.setdefault(Path(name).resolve(), report)
+    return tuple(found.values()), others
 
 
 def _results(names: Sequence[str], directory: Path, *, quiet: bool) -> tuple[Path, ...]:

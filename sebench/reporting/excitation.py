@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 
 from sebench.analysis.excitation import CONSTANT, ExcitationFound, GateExcitation
-from sebench.reporting.contract import document_json, plain_value
+from sebench.reporting.contract import document_json, metric_value, plain_value
 from sebench.reporting.document import (
     Cell,
     Column,
@@ -26,7 +26,7 @@ from sebench.units import UNKNOWN, number_of
 
 ALL_CLASSES = "(all)"
 """In the CSV, the rows that are over the images of all classes."""
-_FIELDS = (
+EXCITATION_FIELDS = (
     Field("gate", "text", "path of the gate"),
     Field("class", "text", "folder of the images, or (all)"),
     Field("channel", "integer", "from 0"),
@@ -78,16 +78,22 @@ def excitation_answer(found: ExcitationFound) -> str:
 
 def excitation_records(found: ExcitationFound) -> Records:
     """One row per gate, class and channel, all channels; and those over all classes."""
-    return Records(_FIELDS, tuple(_tidy(found)))
+    return Records(EXCITATION_FIELDS, tuple(_tidy(found)))
 
 
 def excitation_json(found: ExcitationFound) -> str:
-    """The ``excitation`` document."""
+    """The ``excitation`` document; `sebench.store.read_excitation` reads it again."""
+    return document_json("excitation", excitation_value(found))
+
+
+def excitation_value(found: ExcitationFound) -> dict[str, object]:
+    """What it holds behind its kind."""
     excitation = found.excitation
-    content = {
+    return {
         "model": excitation.spec.model,
         "variant": excitation.spec.variant,
         "weights": excitation.spec.weights,
+        "spec": plain_value(excitation.spec),
         "workload": plain_value(excitation.workload),
         "preprocessing": plain_value(excitation.preprocessing),
         "images": {
@@ -108,7 +114,6 @@ def excitation_json(found: ExcitationFound) -> str:
         "reason": found.not_folded or None,
         "findings": plain_value(found.findings),
     }
-    return document_json("excitation", content)
 
 
 def _gate_value(found: ExcitationFound, each: GateExcitation) -> dict[str, object]:
@@ -155,12 +160,14 @@ def _folded_value(found: ExcitationFound, folded: Folded) -> dict[str, object]:
     return {
         "file": folded.file,
         "variant": folded.spec.variant,
+        "spec": plain_value(folded.spec),
         "gates": list(folded.gates),
         "images": folded.images,
         "largest_difference": folded.largest,
         "rms_difference": folded.rms,
         "top1_changed": folded.top1_changed,
         **latency_record(found.saving),
+        "saving": None if found.saving is None else metric_value(found.saving),
         "not_measured": found.not_measured or None,
         "command": compare_command(folded, found.excitation),
     }

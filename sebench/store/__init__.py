@@ -11,6 +11,7 @@ from sebench.store.cache import (
     sources_digest,
 )
 from sebench.store.contents import Contents
+from sebench.store.excitation import read_excitation
 from sebench.store.files import (
     check_directory,
     check_writable,
@@ -46,6 +47,7 @@ __all__ = [
     "load_result",
     "parse_since",
     "read_accuracy",
+    "read_excitation",
     "resolve_results",
     "scratch_folder",
     "sources_digest",

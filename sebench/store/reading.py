@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from array import array
 from pathlib import Path
@@ -114,6 +115,9 @@ class _Header(msgspec.Struct):
 
 
 _header = msgspec.json.Decoder(_Header)
+_SAID_KIND = re.compile(rb'"kind"\s*:\s*"([a-z_]+)"')
+_BEGINNING = 4096
+"""Bytes of a damaged file in which it may say what it was."""
 _result = msgspec.json.Decoder(Result)
 
 
@@ -172,8 +176,20 @@ def check_header(content: bytes, kind: str = "result") -> int:
             f"has schema {header.schema!r}, this version reads {SCHEMA!r}", hint="upgrade sebench"
         )
     if header.kind != kind:
-        raise DataFileError(f"holds a {header.kind}, not a {_NAMES.get(kind, kind)}", hint=_STORED)
+        article = "an" if header.kind.startswith(("a", "e", "i", "o")) else "a"
+        raise DataFileError(f"holds {article} {header.kind}, not a {_NAMES.get(kind, kind)}", hint=_STORED)
     return header.revision
+
+
+def said_kind(content: bytes) -> str | None:
+    """The kind of document that a file says it is, though it may be damaged; None where it says nothing."""
+    try:
+        return _header.decode(content).kind
+    except msgspec.ValidationError:
+        return None
+    except Unreadable:
+        found = _SAID_KIND.search(content, 0, _BEGINNING)
+        return None if found is None else found[1].decode()
 
 
 def _foreign() -> DataFileError:

@@ -20,7 +20,7 @@ def images(tmp_path):
     return write_folder(tmp_path / "val", {"cat": 3, "dog": 2})
 
 
-def test_json_picture_and_a_folded_network(sebench, images, tmp_path):
+def test_json_picture_and_a_folded_network(sebench, invoke, images, tmp_path):
     done = sebench(
         f"excite {NETWORK} --images val --constant-below 1 --fold folded.pt --no-measure"
         " --plot gates.svg --format json -b 2"
@@ -37,6 +37,13 @@ def test_json_picture_and_a_folded_network(sebench, images, tmp_path):
     assert (tmp_path / "folded.pt").exists()
     assert "<svg" in (tmp_path / "gates.svg").read_text()
     assert done.stderr == ""
+    (tmp_path / "gates.json").write_text(done.stdout)
+    page = invoke("report gates.json").stdout
+    assert page.startswith(
+        "Report: gates of mobilenet_v1 se(stages=1-2)\n\nGates of mobilenet_v1 se(stages=1-2) on images\n\n"
+        "3 of 3 gates near-constant over 5 images, 3 of them can be folded into weights\n"
+    )
+    assert told["folded"]["command"] in page
 
 
 @pytest.mark.slow

@@ -3,9 +3,10 @@
 from sebench.reporting.report.document import report_document
 from sebench.reporting.report.pictures import comparison_picture, report_picture
 from sebench.reporting.report.render import RenderedReport, render_report, report_json
-from sebench.reporting.report.values import PairReport, Report, SweepReport, build_report
+from sebench.reporting.report.values import ExcitationReport, PairReport, Report, SweepReport, build_report
 
 __all__ = [
+    "ExcitationReport",
     "PairReport",
     "RenderedReport",
     "Report",

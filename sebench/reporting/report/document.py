@@ -23,6 +23,7 @@ from sebench.reporting.document import (
 )
 from sebench.reporting.records import Records
 from sebench.reporting.report.accuracy import accuracy_section
+from sebench.reporting.report.excitation import excitation_rows, excitation_sections
 from sebench.reporting.report.figures import blocks_figure, figure_key, ratios_figure
 from sebench.reporting.report.provenance import (
     environment_section,
@@ -31,7 +32,7 @@ from sebench.reporting.report.provenance import (
     reproduction_section,
 )
 from sebench.reporting.report.stages import stages_section
-from sebench.reporting.report.values import PairReport, Report, newest
+from sebench.reporting.report.values import ExcitationReport, PairReport, Report, SweepReport, newest
 from sebench.reporting.sweep import sweep_section
 from sebench.schema import MetricComparison, Workload, unusual_words
 from sebench.units import UNKNOWN, format_ratio
@@ -45,7 +46,8 @@ def report_document(report: Report, change: Document | None = None) -> Document:
     """The cost report, in reading order.
 
     Args:
-        report: One entry per pair; several are summed up in a table first. Sweeps come after the answers.
+        report: One entry per pair; several are summed up in a table first. Sweeps come after the answers,
+            gates on images at the end.
         change: What became of these pairs since earlier results; comes before the figures of today.
     """
     pairs, drawn = report.pairs, newest(report.pairs, DRAWN)
@@ -57,7 +59,8 @@ def report_document(report: Report, change: Document | None = None) -> Document:
         origins=[pair.origin for pair in pairs],
     )
     sentences = [sentence for pair in drawn for sentence in answers(pair.comparison)]
-    nothing = () if report.sweeps else (NOTHING_COMPARED,)
+    has_others = bool(report.sweeps or report.excitations)
+    nothing = () if has_others else (NOTHING_COMPARED,)
     return Document(
         title=_title(report),
         body=(
@@ -66,7 +69,8 @@ def report_document(report: Report, change: Document | None = None) -> Document:
             *((_summary_section(pairs),) if len(pairs) > 1 else ()),
             *((_change_section(change),) if change else ()),
             *(sweep_section(sweep.name, sweep.rows) for sweep in report.sweeps),
-            *(_pair_sections(report, drawn, compared) if pairs or not report.sweeps else ()),
+            *(_pair_sections(report, drawn, compared) if pairs or not has_others else ()),
+            *excitation_sections(report.excitations),
         ),
         records=partial(_records, report),
     )
@@ -90,7 +94,9 @@ def _pair_sections(report: Report, drawn: Sequence[PairReport], compared: Docume
 
 
 def _records(report: Report) -> Records:
-    """One row per result, workload and metric, those of sweeps last."""
+    """One row per result, workload and metric, those of sweeps last; of gates alone, those of gates."""
+    if report.excitations and not (report.pairs or report.sweeps):
+        return excitation_rows(report.excitations)
     found = [(pair.comparison, pair.as_published, pair.origin) for pair in report.pairs]
     for sweep in report.sweeps:
         cases = {row.origin: row.comparison for row in sweep.rows if row.origin and row.comparison}
@@ -115,11 +121,21 @@ def _change_section(change: Document) -> Section:
 
 
 def _title(report: Report) -> str:
-    if not report.sweeps:
-        return _pairs_title(report.pairs)
-    names = [sweep.name for sweep in report.sweeps]
-    sweeps = f"sweep {names[0]}" if len(names) == 1 else f"{len(names)} sweeps"
-    return f"{_pairs_title(report.pairs)}, {sweeps}" if report.pairs else f"Cost report: {sweeps}"
+    others = (*_sweeps_title(report.sweeps), *_gates_title(report.excitations))
+    if report.pairs or not others:
+        return ", ".join((_pairs_title(report.pairs), *others))
+    return f"{'Cost report' if report.sweeps else 'Report'}: {', '.join(others)}"
+
+
+def _sweeps_title(sweeps: Sequence[SweepReport]) -> tuple[str, ...]:
+    if len(sweeps) > 1:
+        return (f"{len(sweeps)} sweeps",)
+    return tuple(f"sweep {sweep.name}" for sweep in sweeps)
+
+
+def _gates_title(excitations: Sequence[ExcitationReport]) -> tuple[str, ...]:
+    labels = dict.fromkeys(report.found.excitation.spec.label for report in excitations)
+    return (f"gates of {', '.join(labels)}",) if labels else ()
 
 
 def _pairs_title(pairs: Sequence[PairReport]) -> str:

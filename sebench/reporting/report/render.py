@@ -11,6 +11,7 @@ from sebench.analysis.costs import attention_totals, totals
 from sebench.reporting.change import change_document, change_value
 from sebench.reporting.chart import Panel, Picture
 from sebench.reporting.contract import comparison_value, document_json, plain_value
+from sebench.reporting.excitation import excitation_value
 from sebench.reporting.report.document import report_document
 from sebench.reporting.report.values import PairReport, Report
 from sebench.reporting.sweep import sweep_value
@@ -34,6 +35,7 @@ def report_json(report: Report, changes: Sequence[Change] = ()) -> str:
         "pairs": [_pair(pair) for pair in report.pairs],
         "changes": [change_value(change) for change in changes],
         "sweeps": [sweep_value(sweep.name, sweep.rows) for sweep in report.sweeps],
+        "excitations": [excitation_value(each.found) for each in report.excitations],
     }
     return document_json("report", content)
 
@@ -85,7 +87,7 @@ def render_report(
     Args:
         report: What to say.
         report_format: ``json``, ``html``, ``markdown``, ``latex``, ``table``, or ``csv``: one row per pair,
-            workload and metric, without the changes.
+            workload and metric, without the changes; of gates alone, one per gate, class and channel.
         file: Name that the text will have; Markdown puts its pictures into a folder beside it.
         changes: What became of these pairs since earlier results.
         width: Characters per line of ``table``.

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from sebench.analysis.comparison import compare, origin
 from sebench.analysis.costs import StageCost, stage_costs
 from sebench.analysis.distribution import Distribution, distribution
+from sebench.analysis.excitation import ExcitationFound
 from sebench.analysis.sweep import SweepRow
 from sebench.paper.accuracy import QuotedAccuracy, quoted_accuracy
 from sebench.schema import (
@@ -77,11 +78,20 @@ class SweepReport(Value, frozen=True, kw_only=True):
     """Ids of results whose networks are as the paper built them."""
 
 
+class ExcitationReport(Value, frozen=True, kw_only=True):
+    """What `sebench excite` found."""
+
+    name: str
+    """Of its file."""
+    found: ExcitationFound
+
+
 class Report(Value, frozen=True, kw_only=True):
     """Everything that is known of some results, in the order in which they were named."""
 
     pairs: tuple[PairReport, ...]
     sweeps: tuple[SweepReport, ...] = ()
+    excitations: tuple[ExcitationReport, ...] = ()
 
 
 def build_report(
@@ -89,6 +99,7 @@ def build_report(
     *,
     as_published: Callable[[Result], bool],
     sweeps: Sequence[SweepReport] = (),
+    excitations: Sequence[ExcitationReport] = (),
 ) -> Report:
     """Conclude what the results say.
 
@@ -97,12 +108,14 @@ def build_report(
             does not grow with their samples.
         as_published: Whether the paper's own figures are about both networks of a result.
         sweeps: Concluded already; their results are not among the others.
+        excitations: What gates do on images.
     """
     known = _Known()
     pairs = [_pair(result, known, as_published=as_published(result)) for result in results]
     return Report(
         pairs=tuple(replace(pair, label=label) for pair, label in zip(pairs, _labels(pairs), strict=True)),
         sweeps=tuple(sweeps),
+        excitations=tuple(excitations),
     )
 
 
