@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.interpreter import shared_interpreter
+from tests.interpreter import FRESH, shared_interpreter
 
 pytest_plugins = ["pytester"]
 # The same examples in every run, and none fails because the machine was busy.
@@ -24,16 +25,20 @@ for _name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"):
     os.environ.pop(_name, None)
 
 
+# Programs that tests start share the start-up of torch; SEBENCH_TESTS_FRESH=1 starts each afresh. Set before
+# any conftest below imports what keeps `sys.executable`.
+_shared = ExitStack()
+if not os.environ.get("SEBENCH_TESTS_FRESH") and hasattr(os, "pidfd_open"):
+    sys.executable = _shared.enter_context(shared_interpreter())
+
+
 def pytest_configure(config):
-    """Programs that tests start share the start-up of torch; ``SEBENCH_TESTS_FRESH=1`` starts each afresh."""
+    """Programs are interrupted by Ctrl-C, and end with the tests."""
+    config.add_cleanup(_shared.close)
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        sys.executable = FRESH  # runs no test, but starts the processes that do
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background; programs would inherit it
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    runs_none = getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput")
-    if runs_none or os.environ.get("SEBENCH_TESTS_FRESH") or not hasattr(os, "pidfd_open"):
-        return
-    context = shared_interpreter()
-    sys.executable = context.__enter__()
-    config.add_cleanup(lambda: context.__exit__(None, None, None))
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,7 @@
 """Talking to a worker that may be gone, silent, or say half of something."""
 
+import sys
+
 import msgspec
 import psutil
 import pytest
@@ -7,6 +9,7 @@ from msgspec.structs import replace
 
 from sebench.runner.measuring.process_plan import silence_limit_s
 from sebench.runner.workers.session import (
+    WORKER_COMMAND,
     OutOfMemory,
     OutOfTime,
     WorkerDied,
@@ -24,6 +27,11 @@ UNREAD = CountRequest(
     spec=ModelSpec(model="x" * 2**20), input_shape=(1, 3, 8, 8), phase="inference", dtype="float32"
 )
 REQUEST = replace(UNREAD, spec=ModelSpec(model="toy"))
+
+
+def test_workers_of_tests_share_the_start_up_of_torch():
+    # A conftest that imports it too early would cost each of thousands of workers two seconds.
+    assert WORKER_COMMAND[0] == sys.executable
 
 
 def test_a_worker_that_reads_nothing_leaves_nothing_open():
