@@ -47,6 +47,19 @@ def build(spec, classes):
     return spec, Tiny(4 if spec == PLAIN else 8, classes)
 
 
+def build_watched(seen):
+    """Like `build`; `seen` has, by variant, a list that takes the images of each training step."""
+
+    def watched(spec, classes):
+        spec, network = build(spec, classes)
+        network.register_forward_pre_hook(
+            lambda module, inputs: seen[spec.variant].append(inputs[0].clone()) if module.training else None
+        )
+        return spec, network
+
+    return watched
+
+
 def write_data(root: Path, *, train=8, test=4, size=(SIZE, SIZE)) -> Path:
     """Three classes."""
     for part, count in (("train", train), ("val", test)):

@@ -18,6 +18,7 @@ from tests.tiny_training import (
     Tiny,
     assert_same_state,
     build,
+    build_watched,
     job,
     trained,
     weights,
@@ -90,15 +91,7 @@ def test_side_by_side_is_as_alone(tmp_path, data, whole):
 
 def test_both_sides_see_the_same_batches(tmp_path, data):
     seen = {"plain": [], "wide": []}
-
-    def watching(spec, classes):
-        spec, network = build(spec, classes)
-        network.register_forward_pre_hook(
-            lambda module, inputs: seen[spec.variant].append(inputs[0].clone()) if module.training else None
-        )
-        return spec, network
-
-    assert trained(job(data), tmp_path / "run", build=watching)
+    assert trained(job(data), tmp_path / "run", build=build_watched(seen))
     assert len(seen["plain"]) == 12  # 6 steps of 2 epochs
     assert all(torch.equal(*both) for both in zip(seen["plain"], seen["wide"], strict=True))
     assert not torch.equal(seen["plain"][0], seen["plain"][6])

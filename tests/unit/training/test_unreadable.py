@@ -15,6 +15,7 @@ from tests.tiny_training import (
     SIZE,
     assert_same_state,
     build,
+    build_watched,
     job,
     trained,
     weights,
@@ -96,15 +97,7 @@ def test_both_sides_see_the_same_batches_and_each_image_counts_once(tmp_path, da
     (data / "train" / "a" / "005.png").unlink()
     (data / "train" / "a" / "005.png").symlink_to("nowhere.png")
     seen = {"plain": [], "wide": []}
-
-    def watching(spec, classes):
-        spec, network = build(spec, classes)
-        network.register_forward_pre_hook(
-            lambda module, inputs: seen[spec.variant].append(inputs[0].clone()) if module.training else None
-        )
-        return spec, network
-
-    assert trained(job(data), tmp_path / "run", build=watching)
+    assert trained(job(data), tmp_path / "run", build=build_watched(seen))
     assert [len(images) for images in seen["plain"]] == [4] * 12  # 24 images of 2 epochs
     assert all(torch.equal(*both) for both in zip(seen["plain"], seen["wide"], strict=True))
     run = read_run(tmp_path / "run")
